@@ -1,0 +1,135 @@
+/**
+ * The relay as the rest of the program sees it. Configs and endpoint transitions go in,
+ * events come out; nothing else crosses.
+ */
+import type { Observable } from "rxjs";
+import type { Logger } from "pino";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+
+export interface RelayOptions {
+  /** IP literals that every listener binds, IPv4 or IPv6. */
+  readonly bindAddresses: readonly string[];
+  /** Addresses that relayed transport addresses are made on and advertised with; a missing family is refused with 440. */
+  readonly relayAddresses: { readonly ipv4?: string; readonly ipv6?: string };
+  readonly log: Logger;
+}
+
+/** What a new config means for admission. `drain` keeps an endpoint admitted and says that it is on its way out. */
+export interface AdmissionChange {
+  readonly change: "admit" | "drain" | "revoke";
+  /** `NAMESPACE/ROUTE`. */
+  readonly cluster: string;
+  /** As in the config: `IP`, `IP/LEN`, either with `:<MIN-MAX>` behind. */
+  readonly endpoint: string;
+  /** `revoke`: what was dropped at once. */
+  readonly permissions?: number;
+  readonly channels?: number;
+}
+
+export interface ListenerChange {
+  readonly listener: string;
+  readonly change: "started" | "restarted" | "updated" | "stopped" | "failed";
+  /** `ADDRESS:PORT` of each socket. */
+  readonly at: readonly string[];
+  readonly reason?: string;
+}
+
+export interface ApplyReport {
+  readonly admission: readonly AdmissionChange[];
+  readonly listeners: readonly ListenerChange[];
+}
+
+export interface Apply {
+  /** Endpoints of this config that are terminating, by cluster. */
+  readonly draining?: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+export interface Relay {
+  /**
+   * Makes `config` the one in force for the gateway that it names. Admission changes take effect before this returns;
+   * the promise resolves when listeners are bound or have failed. A config that does not validate is refused whole
+   * (`TurnpikeError` `config-invalid`) and the one before stays.
+   */
+  apply(config: DataplaneConfig, how?: Apply): Promise<ApplyReport>;
+  /** Closes the listeners and allocations of a gateway. Resolves to the number of allocations closed. */
+  remove(gateway: string): Promise<number>;
+  state(): RelayState;
+  readonly events: Observable<RelayEvent>;
+  close(): Promise<void>;
+}
+
+export interface AllocationState {
+  readonly id: number;
+  readonly gateway: string;
+  readonly listener: string;
+  readonly user: string;
+  readonly protocol: string;
+  /** The five-tuple: client and server transport address, and `protocol`. */
+  readonly client: string;
+  readonly server: string;
+  readonly relayed: string;
+  readonly openedAt: number;
+  readonly expiresAt: number;
+  readonly permissions: readonly { readonly peer: string; readonly expiresAt: number }[];
+  readonly channels: readonly { readonly number: number; readonly peer: string; readonly expiresAt: number }[];
+  /** `in`: client to peer; `out`: peer to client. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly packetsIn: number;
+  readonly packetsOut: number;
+}
+
+export interface ListenerState {
+  readonly gateway: string;
+  readonly name: string;
+  readonly protocol: string;
+  readonly state: "serving" | "failed";
+  readonly at: readonly string[];
+  readonly reason?: string;
+  readonly routes: readonly string[];
+  readonly connections: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly packetsIn: number;
+  readonly packetsOut: number;
+}
+
+export interface RelayState {
+  readonly listeners: readonly ListenerState[];
+  readonly allocations: readonly AllocationState[];
+  /** Counters since the start: requests refused by error code and reason, datagrams dropped by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+interface AllocationEvent {
+  readonly gateway: string;
+  readonly listener: string;
+  readonly id: number;
+  readonly user: string;
+  readonly client: string;
+  readonly relayed: string;
+}
+
+export type RelayEvent =
+  | (AllocationEvent & { readonly event: "allocation.opened" })
+  | (AllocationEvent & {
+      readonly event: "allocation.closed";
+      readonly reason: string;
+      readonly bytesIn: number;
+      readonly bytesOut: number;
+      readonly packetsIn: number;
+      readonly packetsOut: number;
+    })
+  | {
+      /** At most one a second for each client, peer address and reason, and at most 50 a second in all; `suppressed` counts the rest. */
+      readonly event: "peer.refused";
+      readonly gateway: string;
+      readonly listener: string;
+      readonly client: string;
+      readonly user: string;
+      readonly peer: string;
+      readonly reason: string;
+      readonly suppressed: number;
+    }
+  | { readonly event: "listener.failed"; readonly gateway: string; readonly listener: string; readonly reason: string };

@@ -1,0 +1,38 @@
+/**
+ * Every error that Turnpike names: its code, what it means and what to do about it.
+ * Logs, statuses, metrics and `docs/reference/errors.md` all read this one table.
+ */
+export const errors = {
+  "manifest-syntax": {
+    what: "a file is not valid YAML or JSON",
+    todo: "correct the file; the last good version of its objects stays in force",
+  },
+  "manifest-schema": { what: "an object does not match its schema", todo: "correct the field named in the message" },
+  "manifest-kind": {
+    what: "an object is of a kind that Turnpike does not read",
+    todo: "remove it, or ignore this message",
+  },
+  "manifest-duplicate": {
+    what: "two documents describe the same object",
+    todo: "keep one of them; the first one read stays in force",
+  },
+  "manifest-unreadable": { what: "a file could not be read", todo: "check its permissions" },
+  "journal-damaged": { what: "a line of the event log cannot be read", todo: "the log is readable up to that line" },
+  "journal-version": { what: "the event log was written by a newer release", todo: "read it with that release" },
+  "config-invalid": { what: "a dataplane config does not validate", todo: "the config before it stays in force" },
+  "listener-bind": { what: "a listener could not bind its address", todo: "free the port or change the listener" },
+  usage: { what: "the command was called with wrong arguments", todo: "see --help" },
+} as const satisfies Record<string, { readonly what: string; readonly todo: string }>;
+
+export type ErrorCode = keyof typeof errors;
+
+/** An error with a code from the table; `message` says what happened here. */
+export class TurnpikeError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "TurnpikeError";
+    this.code = code;
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * The vocabulary of the whole program: everything that can happen, as data.
+ * A fact says what was learned from outside; a derivation says what the core concluded from it.
+ * Both are lines of the log, in one envelope and one sequence.
+ */
+import type { AnyObject, KindId } from "../resources/kinds.ts";
+import type { Name } from "../resources/keys.ts";
+import type { RenderOptions } from "../resources/view.ts";
+
+export const JOURNAL_VERSION = 1;
+
+/** What was learned, by whom (`source`) and because of which earlier line (`cause`, a sequence number). */
+export type Fact =
+  | { readonly type: "operator.started"; readonly data: { readonly options: RenderOptions; readonly release: string } }
+  | { readonly type: "operator.stopping"; readonly data: { readonly reason: string } }
+  | { readonly type: "operator.drained"; readonly data: Record<string, never> }
+  | {
+      readonly type: "operator.finalized";
+      readonly data: { readonly removed: readonly string[]; readonly left: readonly string[] };
+    }
+  | { readonly type: "object.seen"; readonly data: { readonly kind: KindId; readonly object: AnyObject } }
+  | { readonly type: "object.gone"; readonly data: { readonly kind: KindId; readonly name: Name } }
+  | { readonly type: "object.rejected"; readonly data: Rejection }
+  | { readonly type: "objects.synced"; readonly data: { readonly objects: number } }
+  | { readonly type: "watch.lost"; readonly data: { readonly reason: string } }
+  | { readonly type: "watch.restored"; readonly data: Record<string, never> }
+  | {
+      readonly type: "effect.failed";
+      readonly data: { readonly effect: string; readonly target: string; readonly reason: string };
+    }
+  | {
+      readonly type: "listener.bound" | "listener.closed";
+      readonly data: { readonly gateway: Name; readonly listener: string; readonly at: readonly string[] };
+    }
+  | {
+      readonly type: "listener.failed";
+      readonly data: { readonly gateway: Name; readonly listener: string; readonly reason: string };
+    }
+  | {
+      readonly type: "gateway.published";
+      readonly data: {
+        readonly gateway: Name;
+        readonly admitted: number;
+        readonly drained: number;
+        readonly revoked: number;
+      };
+    }
+  | { readonly type: "gateway.removed"; readonly data: { readonly gateway: Name; readonly allocations: number } }
+  | {
+      readonly type: "endpoint.revoked";
+      readonly data: {
+        readonly gateway: Name;
+        readonly cluster: string;
+        readonly endpoint: string;
+        readonly permissions: number;
+        readonly channels: number;
+      };
+    }
+  | { readonly type: "allocation.opened"; readonly data: AllocationSummary }
+  | {
+      readonly type: "allocation.closed";
+      readonly data: AllocationSummary & {
+        readonly reason: string;
+        readonly bytesIn: number;
+        readonly bytesOut: number;
+        readonly packetsIn: number;
+        readonly packetsOut: number;
+      };
+    }
+  | {
+      readonly type: "peer.refused";
+      readonly data: {
+        readonly gateway: Name;
+        readonly listener: string;
+        readonly client: string;
+        readonly user: string;
+        readonly peer: string;
+        readonly reason: string;
+        /** Refusals left out of the log since the one before, to bound it. */
+        readonly suppressed: number;
+      };
+    };
+
+export interface Rejection {
+  readonly code: string;
+  readonly file: string;
+  /** 1-based; 0 where unknown. */
+  readonly line: number;
+  /** `KIND/NAMESPACE/NAME`, where the document says that much. */
+  readonly object: string;
+  /** Path inside the object, `spec.listeners[0].port`; empty for the whole of it. */
+  readonly field: string;
+  readonly reason: string;
+}
+
+export interface AllocationSummary {
+  readonly gateway: Name;
+  readonly listener: string;
+  /** Number of the allocation in this process, 1 and up. */
+  readonly id: number;
+  readonly user: string;
+  /** `ADDRESS:PORT`. */
+  readonly client: string;
+  readonly relayed: string;
+}
+
+export type FactType = Fact["type"];
+
+/** The machines whose instances live in the registry. */
+export type MachineId = "operator" | "gateway" | "listener" | "route" | "endpoint";
+
+export type Derivation =
+  | {
+      readonly type: "transition";
+      readonly data: {
+        readonly machine: MachineId;
+        /** What moved: a gateway's `NAMESPACE/NAME`, an endpoint's `SERVICE-NAMESPACE/SERVICE#ADDRESS`. */
+        readonly entity: string;
+        readonly from: string;
+        readonly event: string;
+        readonly to: string;
+        readonly why?: string;
+      };
+    }
+  | {
+      /** Facts up to `through` were folded; what follows until the next fact was concluded from them. */
+      readonly type: "fold";
+      readonly data: { readonly through: number };
+    }
+  | {
+      /** An output that changed: a dataplane config, a status, an object. `parts` are digests, so that a difference can be named. */
+      readonly type: "rendered";
+      readonly data: { readonly output: string; readonly parts: Readonly<Record<string, string>> | null };
+    };
+
+export interface Envelope {
+  readonly v: typeof JOURNAL_VERSION;
+  readonly seq: number;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly source: string;
+  readonly cause: number | null;
+}
+
+export type FactLine = Envelope & Fact;
+export type DerivationLine = Envelope & Derivation;
+export type JournalLine = FactLine | DerivationLine;
+
+export const isDerivation = (line: JournalLine): line is DerivationLine =>
+  line.type === "transition" || line.type === "fold" || line.type === "rendered";

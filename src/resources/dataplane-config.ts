@@ -1,0 +1,53 @@
+/** The config document of a dataplane (`version: v1`), as it goes over the config discovery protocol. */
+
+export interface AdminConfig {
+  /** `NAMESPACE/GATEWAY`. */
+  readonly name: string;
+  readonly loglevel?: string;
+  readonly metrics_endpoint?: string;
+  readonly healthcheck_endpoint?: string;
+  readonly user_quota?: number;
+  readonly offload_engine?: string;
+  readonly offload_interfaces?: readonly string[];
+}
+
+export interface AuthConfig {
+  readonly type: "static" | "ephemeral" | "none";
+  readonly realm: string;
+  /** static: `username`, `password`; ephemeral: `secret`. Digests inside the core, text at the relay. */
+  readonly credentials: Readonly<Record<string, string>>;
+}
+
+export type ListenerProtocol = "TURN-UDP" | "TURN-TCP" | "TURN-TLS" | "TURN-DTLS";
+
+export interface ListenerConfig {
+  /** `NAMESPACE/GATEWAY/LISTENER`. */
+  readonly name: string;
+  readonly protocol: ListenerProtocol;
+  readonly public_address?: string;
+  readonly public_port?: number;
+  readonly address: string;
+  readonly port: number;
+  /** Base64 of PEM at the relay; inside the core a digest. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** Cluster names. */
+  readonly routes?: readonly string[];
+}
+
+export interface ClusterConfig {
+  /** `NAMESPACE/ROUTE`. */
+  readonly name: string;
+  readonly type: "STATIC" | "STRICT_DNS";
+  readonly protocol: "UDP" | "TCP";
+  /** STATIC: `IP`, `IP/LEN`, either with `:<MIN-MAX>` behind; STRICT_DNS: names. */
+  readonly endpoints?: readonly string[];
+}
+
+export interface DataplaneConfig {
+  readonly version: "v1";
+  readonly admin: AdminConfig;
+  readonly auth: AuthConfig;
+  readonly listeners?: readonly ListenerConfig[];
+  readonly clusters?: readonly ClusterConfig[];
+}

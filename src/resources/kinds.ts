@@ -1,0 +1,80 @@
+/** Every kind that Turnpike reads or writes. `id` is the name that keys, facts and logs use. */
+import type { GatewayClass, Gateway, GatewayApiUDPRoute } from "./gateway-api.ts";
+import type { Dataplane, GatewayConfig, StaticService, UDPRoute } from "./stunner.ts";
+import type { Deployment, EndpointSlice, Endpoints, Namespace, Node, Secret, Service } from "./core.ts";
+
+export interface KindMap {
+  GatewayClass: GatewayClass;
+  Gateway: Gateway;
+  /** `stunner.l7mp.io` UDPRoute. */
+  UDPRoute: UDPRoute;
+  /** `gateway.networking.k8s.io` UDPRoute, any served version. */
+  GatewayUDPRoute: GatewayApiUDPRoute;
+  GatewayConfig: GatewayConfig;
+  Dataplane: Dataplane;
+  StaticService: StaticService;
+  Service: Service;
+  EndpointSlice: EndpointSlice;
+  Endpoints: Endpoints;
+  Secret: Secret;
+  Namespace: Namespace;
+  Node: Node;
+  Deployment: Deployment;
+}
+
+export type KindId = keyof KindMap;
+export type AnyObject = KindMap[KindId];
+
+export interface Kind {
+  readonly id: KindId;
+  readonly group: string;
+  /** Versions accepted, preferred first. */
+  readonly versions: readonly string[];
+  readonly kind: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+}
+
+const define = (
+  id: KindId,
+  group: string,
+  versions: readonly string[],
+  plural: string,
+  namespaced = true,
+  kind: string = id,
+): Kind => ({ id, group, versions, kind, plural, namespaced });
+
+export const kinds: readonly Kind[] = [
+  define("GatewayClass", "gateway.networking.k8s.io", ["v1"], "gatewayclasses", false),
+  define("Gateway", "gateway.networking.k8s.io", ["v1"], "gateways"),
+  define("GatewayUDPRoute", "gateway.networking.k8s.io", ["v1", "v1alpha2"], "udproutes", true, "UDPRoute"),
+  define("GatewayConfig", "stunner.l7mp.io", ["v1", "v1alpha1"], "gatewayconfigs"),
+  define("UDPRoute", "stunner.l7mp.io", ["v1"], "udproutes"),
+  define("StaticService", "stunner.l7mp.io", ["v1", "v1alpha1"], "staticservices"),
+  define("Dataplane", "stunner.l7mp.io", ["v1", "v1alpha1"], "dataplanes", false),
+  define("Service", "", ["v1"], "services"),
+  define("Endpoints", "", ["v1"], "endpoints"),
+  define("EndpointSlice", "discovery.k8s.io", ["v1"], "endpointslices"),
+  define("Secret", "", ["v1"], "secrets"),
+  define("Namespace", "", ["v1"], "namespaces", false),
+  define("Node", "", ["v1"], "nodes", false),
+  define("Deployment", "apps", ["v1"], "deployments"),
+];
+
+const byGroupVersionKind = new Map(
+  kinds.flatMap((kind) =>
+    kind.versions.map((version) => [`${kind.group ? `${kind.group}/` : ""}${version}#${kind.kind}`, kind] as const),
+  ),
+);
+
+const byId = new Map(kinds.map((kind) => [kind.id, kind] as const));
+
+/** The kind of `apiVersion` and `kind` as written in a manifest, or nothing if Turnpike does not read it. */
+export const findKind = (apiVersion: string, kind: string): Kind | undefined =>
+  byGroupVersionKind.get(`${apiVersion}#${kind}`);
+
+export const kindOf = (id: KindId): Kind => {
+  const kind = byId.get(id);
+  if (kind === undefined) throw new Error(`no such kind: ${id}`);
+  return kind;
+};

@@ -1,0 +1,36 @@
+/** Labels, annotations and default names, each string once. They are STUNner's, so that its users keep their manifests. */
+
+export const DEFAULT_CONTROLLER_NAME = "stunner.l7mp.io/gateway-operator";
+export const DEFAULT_REALM = "stunner.l7mp.io";
+export const DEFAULT_LOG_LEVEL = "all:INFO";
+export const DEFAULT_DATAPLANE = "default";
+
+export const GATEWAY_API_GROUP = "gateway.networking.k8s.io";
+export const STUNNER_GROUP = "stunner.l7mp.io";
+
+export const APP_LABEL = "app";
+export const APP_LABEL_VALUE = "stunner";
+export const OWNED_BY_LABEL = "stunner.l7mp.io/owned-by";
+export const OWNED_BY_VALUE = "stunner";
+/** As a label its value is the Gateway's name; as an annotation it is `NAMESPACE/NAME`. */
+export const RELATED_GATEWAY_NAME = "stunner.l7mp.io/related-gateway-name";
+export const RELATED_GATEWAY_NAMESPACE = "stunner.l7mp.io/related-gateway-namespace";
+export const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
+
+export const annotations = {
+  serviceType: "stunner.l7mp.io/service-type",
+  enableMixedProtocolLb: "stunner.l7mp.io/enable-mixed-protocol-lb",
+  externalTrafficPolicy: "stunner.l7mp.io/external-traffic-policy",
+  disableManagedDataplane: "stunner.l7mp.io/disable-managed-dataplane",
+  nodePort: "stunner.l7mp.io/nodeport",
+  targetPort: "stunner.l7mp.io/targetport",
+  disableHealthCheckExpose: "stunner.l7mp.io/disable-health-check-expose",
+  disableSessionAffinity: "stunner.l7mp.io/disable-session-affinity",
+} as const;
+
+export const LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration";
+/** A listener's `address` in a dataplane config: the dataplane replaces it by its own address. */
+export const ADDRESS_PLACEHOLDER = "$STUNNER_ADDR";
+export const DISCOVERY_PORT = 13478;
+export const HEALTH_CHECK_PORT_NAME = "gateway-health-check";
+export const DATAPLANE_CONTAINER = "stunner-daemon";

@@ -1,0 +1,49 @@
+/** What rendering may look at: the objects as last seen, and the endpoint machines' states. */
+import type { KindId, KindMap } from "./kinds.ts";
+import type { Name } from "./keys.ts";
+
+export type Route =
+  | { readonly kind: "UDPRoute"; readonly name: Name; readonly object: KindMap["UDPRoute"] }
+  | { readonly kind: "GatewayUDPRoute"; readonly name: Name; readonly object: KindMap["GatewayUDPRoute"] };
+
+export interface BackendEndpoint {
+  /** An IP literal, as the EndpointSlice or Endpoints object has it. */
+  readonly address: string;
+  readonly state: "active" | "terminating";
+}
+
+export interface ObjectsView {
+  get<K extends KindId>(kind: K, name: Name): KindMap[K] | undefined;
+  /** All objects of a kind, sorted by name. */
+  list<K extends KindId>(kind: K): readonly KindMap[K][];
+  /** Gateways of a class, sorted by name. */
+  gatewaysOfClass(className: string): readonly KindMap["Gateway"][];
+  /** Routes of either group with a parentRef that names this Gateway, sorted by name, native ones first. */
+  routesOfGateway(gateway: Name): readonly Route[];
+  /** Services whose `related-gateway-name` annotation names this Gateway, sorted by name. */
+  servicesOfGateway(gateway: Name): readonly KindMap["Service"][];
+  /**
+   * Endpoints of a Service that are not gone, sorted by address.
+   * `found` is false where no EndpointSlice with an address (or no Endpoints object at all) exists for it.
+   */
+  endpointsOfService(service: Name): { readonly found: boolean; readonly endpoints: readonly BackendEndpoint[] };
+}
+
+/** How the program was started, as far as it changes what is rendered. Recorded in the log with the start. */
+export interface RenderOptions {
+  /** `managed`: for a cluster. `standalone`: no cluster; Dataplane objects are optional and Services do not route. */
+  readonly mode: "managed" | "standalone";
+  readonly controllerName: string;
+  /** Pod addresses from EndpointSlices or Endpoints; off: STRICT_DNS clusters. */
+  readonly endpointDiscovery: boolean;
+  /** Which API the addresses come from. */
+  readonly endpointSource: "EndpointSlice" | "Endpoints";
+  /** Whether a Service's ClusterIP is a permitted peer too. */
+  readonly relayToClusterIP: boolean;
+  /** `HOST:PORT` that managed dataplanes find the config discovery service at. */
+  readonly discoveryAddress: string;
+  /** Gateway labels that are not copied to generated objects. */
+  readonly labelFilter: readonly string[];
+  /** Standalone: the address that clients reach every listener at. */
+  readonly publicAddress?: string;
+}
