@@ -19,6 +19,7 @@ export const errors = {
   "manifest-unreadable": { what: "a file could not be read", todo: "check its permissions" },
   "journal-damaged": { what: "a line of the event log cannot be read", todo: "the log is readable up to that line" },
   "journal-version": { what: "the event log was written by a newer release", todo: "read it with that release" },
+  "journal-busy": { what: "another process writes to the event log", todo: "stop it, or choose another --journal" },
   "config-invalid": { what: "a dataplane config does not validate", todo: "the config before it stays in force" },
   "listener-bind": { what: "a listener could not bind its address", todo: "free the port or change the listener" },
   usage: { what: "the command was called with wrong arguments", todo: "see --help" },

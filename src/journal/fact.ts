@@ -12,6 +12,8 @@ export const JOURNAL_VERSION = 1;
 /** What was learned, by whom (`source`) and because of which earlier line (`cause`, a sequence number). */
 export type Fact =
   | { readonly type: "operator.started"; readonly data: { readonly options: RenderOptions; readonly release: string } }
+  /** A crash had torn the last line of the log; it was dropped. */
+  | { readonly type: "journal.recovered"; readonly data: { readonly tornBytes: number } }
   | { readonly type: "operator.stopping"; readonly data: { readonly reason: string } }
   | { readonly type: "operator.drained"; readonly data: Record<string, never> }
   | {
@@ -128,6 +130,11 @@ export type Derivation =
       readonly data: { readonly through: number };
     }
   | {
+      /** All that the core knew, at the start of a segment: replay can begin here. `CoreSnapshot` of `core/core.ts`. */
+      readonly type: "snapshot";
+      readonly data: unknown;
+    }
+  | {
       /** An output that changed: a dataplane config, a status, an object. `parts` are digests, so that a difference can be named. */
       readonly type: "rendered";
       readonly data: { readonly output: string; readonly parts: Readonly<Record<string, string>> | null };
@@ -147,4 +154,4 @@ export type DerivationLine = Envelope & Derivation;
 export type JournalLine = FactLine | DerivationLine;
 
 export const isDerivation = (line: JournalLine): line is DerivationLine =>
-  line.type === "transition" || line.type === "fold" || line.type === "rendered";
+  line.type === "transition" || line.type === "fold" || line.type === "rendered" || line.type === "snapshot";

@@ -2,6 +2,8 @@
 import type { KindId, KindMap } from "./kinds.ts";
 import type { Name } from "./keys.ts";
 
+export type RouteKind = "UDPRoute" | "GatewayUDPRoute";
+
 export type Route =
   | { readonly kind: "UDPRoute"; readonly name: Name; readonly object: KindMap["UDPRoute"] }
   | { readonly kind: "GatewayUDPRoute"; readonly name: Name; readonly object: KindMap["GatewayUDPRoute"] };

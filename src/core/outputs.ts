@@ -1,0 +1,68 @@
+/** What rendering last produced, by name. A change is told apart from a repetition, part by part, by digests. */
+import type { Derivation } from "../journal/fact.ts";
+import { stampTransitionTimes } from "./transition-times.ts";
+
+export interface Outputs {
+  /** Stores `value` (or, with `undefined`, removes it) under `id`; appends a derivation and returns true if it changed. */
+  put(output: { readonly id: string; readonly value: unknown }, time: number, derived: Derivation[]): boolean;
+  /** The value, its conditions with the time of their last transition. */
+  get(id: string): unknown;
+  readonly values: ReadonlyMap<string, unknown>;
+  /** Puts back the values that `get` gave, before anything is put. */
+  restore(values: readonly (readonly [string, unknown])[]): void;
+}
+
+type Parts = Readonly<Record<string, string>>;
+
+const isNamed = (value: unknown): value is { readonly name: string } =>
+  typeof value === "object" && value !== null && "name" in value && typeof value.name === "string";
+
+/** `admin`, `auth`, `listeners[NAME]`, …: the pieces of a document that a reader would name. */
+const partsOf = (value: unknown, digest: (text: string) => string): Parts => {
+  const parts: Record<string, string> = {};
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return { value: digest(JSON.stringify(value)) };
+  for (const [key, part] of Object.entries(value)) {
+    if (part === undefined) continue;
+    if (Array.isArray(part) && part.length > 0 && part.every(isNamed)) {
+      parts[key] = digest(JSON.stringify(part.map(({ name }) => name)));
+      for (const item of part) parts[`${key}[${item.name}]`] = digest(JSON.stringify(item));
+    } else {
+      parts[key] = digest(JSON.stringify(part));
+    }
+  }
+  return parts;
+};
+
+const sameParts = (a: Parts, b: Parts): boolean => {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+};
+
+export const createOutputs = (digest: (text: string) => string): Outputs => {
+  const parts = new Map<string, Parts>();
+  const values = new Map<string, unknown>();
+
+  return {
+    put({ id, value }, time, derived) {
+      const before = parts.get(id);
+      if (value === undefined) {
+        if (before === undefined) return false;
+        parts.delete(id);
+        values.delete(id);
+        derived.push({ type: "rendered", data: { output: id, parts: null } });
+        return true;
+      }
+      const now = partsOf(value, digest);
+      if (before !== undefined && sameParts(before, now)) return false;
+      parts.set(id, now);
+      values.set(id, id.startsWith("status ") ? stampTransitionTimes(values.get(id), value, time) : value);
+      derived.push({ type: "rendered", data: { output: id, parts: now } });
+      return true;
+    },
+    get: (id) => values.get(id),
+    values,
+    restore(earlier) {
+      for (const [id, value] of earlier) values.set(id, value);
+    },
+  };
+};

@@ -1,0 +1,88 @@
+/** Reads a log back, line by line, whatever state a crash left it in. */
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { basename } from "node:path";
+import { TurnpikeError } from "../errors.ts";
+import { JOURNAL_VERSION, type JournalLine } from "./fact.ts";
+import { segmentsIn } from "./segment.ts";
+
+export interface ReadOptions {
+  /** Called with the number of bytes of a torn last line, which is left out. */
+  readonly onTorn?: (file: string, bytes: number) => void;
+}
+
+const CHUNK = 1 << 20;
+const NEWLINE = 0x0a;
+
+interface RawLine {
+  readonly text: string;
+  readonly number: number;
+  /** Whether a newline ended it; a last line without one is torn. */
+  readonly whole: boolean;
+}
+
+function* rawLines(file: string): Generator<RawLine> {
+  const fd = openSync(file, "r");
+  try {
+    const chunk = Buffer.allocUnsafe(CHUNK);
+    let rest = Buffer.alloc(0);
+    let number = 1;
+    for (;;) {
+      const read = readSync(fd, chunk, 0, CHUNK, null);
+      if (read === 0) break;
+      const data = Buffer.concat([rest, chunk.subarray(0, read)]);
+      let start = 0;
+      for (let end = data.indexOf(NEWLINE); end >= 0; end = data.indexOf(NEWLINE, start)) {
+        yield { text: data.toString("utf8", start, end), number, whole: true };
+        number += 1;
+        start = end + 1;
+      }
+      rest = Buffer.from(data.subarray(start));
+    }
+    if (rest.length > 0) yield { text: rest.toString("utf8"), number, whole: false };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const damaged = (file: string, line: number, why: string): TurnpikeError =>
+  new TurnpikeError("journal-damaged", `${basename(file)}:${line}: ${why}`);
+
+const parse = (file: string, { text, number }: RawLine): JournalLine => {
+  let line: Partial<JournalLine> | null;
+  try {
+    line = JSON.parse(text) as Partial<JournalLine> | null;
+  } catch (error) {
+    throw damaged(file, number, `not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (line === null || typeof line.v !== "number" || typeof line.seq !== "number" || typeof line.type !== "string")
+    throw damaged(file, number, "not a line of an event log: v, seq or type is missing");
+  if (line.v > JOURNAL_VERSION)
+    throw new TurnpikeError(
+      "journal-version",
+      `${basename(file)}:${number} has version ${line.v}; this release reads up to ${JOURNAL_VERSION}`,
+    );
+  return line as JournalLine;
+};
+
+/**
+ * The lines of a log, oldest first. `path` is its folder, or one file of it.
+ * @throws TurnpikeError `journal-damaged` at a line that cannot be read or is out of sequence; `journal-version`.
+ */
+export function* readJournal(path: string, options: ReadOptions = {}): Generator<JournalLine> {
+  const files = statSync(path).isDirectory() ? segmentsIn(path) : [path];
+  let expected: number | undefined;
+  for (const [index, file] of files.entries()) {
+    for (const raw of rawLines(file)) {
+      if (!raw.whole) {
+        if (index < files.length - 1) throw damaged(file, raw.number, "the line is torn, yet a later segment follows");
+        options.onTorn?.(file, Buffer.byteLength(raw.text));
+        return;
+      }
+      const line = parse(file, raw);
+      if (expected !== undefined && line.seq !== expected)
+        throw damaged(file, raw.number, `sequence number ${line.seq} where ${expected} was due`);
+      expected = line.seq + 1;
+      yield line;
+    }
+  }
+}

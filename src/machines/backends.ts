@@ -1,0 +1,110 @@
+/**
+ * Endpoint machines by backend: compares what the EndpointSlices (or Endpoints, or a StaticService) list with the
+ * instances there are, and turns the difference into events. Only backends that a route names have endpoints.
+ */
+import type { KindMap } from "../resources/kinds.ts";
+import type { Name } from "../resources/keys.ts";
+import type { BackendEndpoint, RenderOptions } from "../resources/view.ts";
+import { namesOfKind, type Objects } from "./objects.ts";
+import type { Registry, Transition } from "./registry.ts";
+
+/** A Service or StaticService as `referencesOf` names it. */
+export type Backend = `service:${Name}` | `static-service:${Name}`;
+
+export interface Backends {
+  /** Brings the endpoint machines of a backend in line with the objects. */
+  reconcile(backend: Backend): readonly Transition[];
+  endpointsOfService(service: Name): { readonly found: boolean; readonly endpoints: readonly BackendEndpoint[] };
+}
+
+/** `SERVICE-NAMESPACE/SERVICE#ADDRESS`; StaticServices have `static:` before it. */
+export const endpointEntity = (backend: Backend, address: string): string => {
+  const name = backend.slice(backend.indexOf(":") + 1);
+  return `${backend.startsWith("static-service:") ? "static:" : ""}${name}#${address}`;
+};
+
+interface Listed {
+  readonly found: boolean;
+  /** Whether the address is terminating, by address. */
+  readonly addresses: ReadonlyMap<string, boolean>;
+}
+
+const listedInSlices = (slices: readonly KindMap["EndpointSlice"][]): Listed => {
+  const addresses = new Map<string, boolean>();
+  for (const slice of slices)
+    for (const endpoint of slice.endpoints ?? [])
+      for (const address of endpoint.addresses) {
+        // Terminating only if every entry says so: one slice may be behind another.
+        const terminating = endpoint.conditions?.terminating === true;
+        addresses.set(address, terminating && (addresses.get(address) ?? true));
+      }
+  return { found: addresses.size > 0, addresses };
+};
+
+const listedInEndpoints = (object: KindMap["Endpoints"] | undefined): Listed => {
+  const addresses = new Map<string, boolean>();
+  for (const subset of object?.subsets ?? [])
+    for (const { ip } of [...(subset.addresses ?? []), ...(subset.notReadyAddresses ?? [])]) addresses.set(ip, false);
+  return { found: object !== undefined, addresses };
+};
+
+const byAddress = (a: BackendEndpoint, b: BackendEndpoint): number => (a.address < b.address ? -1 : 1);
+
+export const createBackends = (objects: Objects, registry: Registry, options: RenderOptions): Backends => {
+  const found = new Map<Backend, boolean>();
+  const addressesOf = new Map<Backend, Set<string>>();
+  const sorted = new Map<Backend, readonly BackendEndpoint[]>();
+
+  const listed = (backend: Backend): Listed => {
+    const name = backend.slice(backend.indexOf(":") + 1) as Name;
+    if (objects.referrers(backend).length === 0) return { found: false, addresses: new Map() };
+    if (backend.startsWith("static-service:")) {
+      const prefixes = objects.get("StaticService", name)?.spec.prefixes ?? [];
+      return { found: prefixes.length > 0, addresses: new Map(prefixes.map((prefix) => [prefix, false])) };
+    }
+    if (options.endpointSource === "Endpoints") return listedInEndpoints(objects.get("Endpoints", name));
+    const slices = namesOfKind(objects.referrers(`endpoints:${name}`), "EndpointSlice");
+    return listedInSlices(slices.flatMap((slice) => objects.get("EndpointSlice", slice) ?? []));
+  };
+
+  return {
+    reconcile(backend) {
+      const now = listed(backend);
+      const before = addressesOf.get(backend) ?? new Set<string>();
+      const transitions: Transition[] = [];
+
+      for (const address of before)
+        if (!now.addresses.has(address)) {
+          transitions.push(...registry.send("endpoint", endpointEntity(backend, address), "unlisted"));
+          before.delete(address);
+        }
+      for (const [address, terminating] of now.addresses) {
+        const event = terminating ? "listed terminating" : "listed";
+        transitions.push(...registry.send("endpoint", endpointEntity(backend, address), event));
+        before.add(address);
+      }
+
+      if (before.size > 0) addressesOf.set(backend, before);
+      else addressesOf.delete(backend);
+      if (now.found) found.set(backend, true);
+      else found.delete(backend);
+      sorted.delete(backend);
+      return transitions;
+    },
+
+    endpointsOfService(service) {
+      const backend: Backend = `service:${service}`;
+      let endpoints = sorted.get(backend);
+      if (endpoints === undefined) {
+        endpoints = [...(addressesOf.get(backend) ?? [])]
+          .map((address): BackendEndpoint => {
+            const state = registry.state("endpoint", endpointEntity(backend, address));
+            return { address, state: state === "terminating" ? "terminating" : "active" };
+          })
+          .toSorted(byAddress);
+        sorted.set(backend, endpoints);
+      }
+      return { found: found.get(backend) ?? false, endpoints };
+    },
+  };
+};

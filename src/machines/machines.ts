@@ -1,0 +1,64 @@
+/** The five machines by name, and the one way to move them. */
+import { getInitialSnapshot, getNextSnapshot, type AnyStateMachine } from "xstate";
+import type { MachineId } from "../journal/fact.ts";
+import { endpointMachine, type EndpointEvent } from "./endpoint.ts";
+import { gatewayMachine, type GatewayEvent } from "./gateway.ts";
+import { listenerMachine, type ListenerEvent } from "./listener.ts";
+import { operatorMachine, type OperatorEvent } from "./operator.ts";
+import { routeMachine, type RouteEvent } from "./route.ts";
+
+export interface EventsOf {
+  readonly operator: OperatorEvent["type"];
+  readonly gateway: GatewayEvent["type"];
+  readonly listener: ListenerEvent["type"];
+  readonly route: RouteEvent["type"];
+  readonly endpoint: EndpointEvent["type"];
+}
+
+export const machines: Readonly<Record<MachineId, AnyStateMachine>> = {
+  operator: operatorMachine,
+  gateway: gatewayMachine,
+  listener: listenerMachine,
+  route: routeMachine,
+  endpoint: endpointMachine,
+};
+
+export const machineIds = Object.keys(machines) as readonly MachineId[];
+
+/** Moves instances of one machine. An instance is nothing but the name of its state. */
+export interface Stepper {
+  readonly initial: string;
+  /** The state after `event`; the same one where the event does not move it. */
+  next(state: string, event: string): string;
+  isFinal(state: string): boolean;
+}
+
+/**
+ * A machine without context moves by its state and the event's type alone. So each step is asked of XState once and
+ * remembered: fifty thousand endpoints share three snapshots, and a step costs a look-up instead of 25 µs.
+ */
+export const createStepper = (machine: AnyStateMachine): Stepper => {
+  const steps = new Map<string, Map<string, string>>();
+  const finals = new Map<string, boolean>();
+
+  const snapshotOf = (state: string) => machine.resolveState({ value: state, context: {} });
+
+  return {
+    initial: String(getInitialSnapshot(machine).value),
+    next(state, event) {
+      let byEvent = steps.get(state);
+      if (byEvent === undefined) steps.set(state, (byEvent = new Map()));
+      let to = byEvent.get(event);
+      if (to === undefined) {
+        to = String(getNextSnapshot(machine, snapshotOf(state), { type: event }).value);
+        byEvent.set(event, to);
+      }
+      return to;
+    },
+    isFinal(state) {
+      let final = finals.get(state);
+      if (final === undefined) finals.set(state, (final = snapshotOf(state).status === "done"));
+      return final;
+    },
+  };
+};

@@ -1,0 +1,30 @@
+/** The life of the program itself. Nothing is written or relayed before every list is complete. */
+import { setup } from "xstate";
+
+export type OperatorEvent =
+  | { readonly type: "started" }
+  /** Every watcher has listed what there is. */
+  | { readonly type: "synced" }
+  /** It holds the lease, or needs none. */
+  | { readonly type: "elected" }
+  | { readonly type: "deposed" }
+  /** It was asked to stop. */
+  | { readonly type: "stopping" }
+  /** Nothing is in flight any more. */
+  | { readonly type: "drained" }
+  /** What it manages is removed, or could not be removed in time. */
+  | { readonly type: "finalized" };
+
+export const operatorMachine = setup({ types: { events: {} as OperatorEvent } }).createMachine({
+  id: "operator",
+  initial: "starting",
+  states: {
+    starting: { on: { started: "syncing", stopping: "draining" } },
+    syncing: { on: { synced: "standby", stopping: "draining" } },
+    standby: { on: { elected: "leading", stopping: "draining" } },
+    leading: { on: { deposed: "standby", stopping: "draining" } },
+    draining: { on: { drained: "finalizing" } },
+    finalizing: { on: { finalized: "stopped" } },
+    stopped: { type: "final" },
+  },
+});

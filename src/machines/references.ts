@@ -1,0 +1,76 @@
+/** What each kind of object refers to. These references are the edges along which a change travels. */
+import type { AnyObject, KindId, KindMap } from "../resources/kinds.ts";
+import { nameOf, type Name } from "../resources/keys.ts";
+import { GATEWAY_API_GROUP, RELATED_GATEWAY_NAME, SERVICE_NAME_LABEL, STUNNER_GROUP } from "../resources/names.ts";
+import type { BackendReference, ParentReference, RouteSpec, SecretReference } from "../resources/gateway-api.ts";
+
+/** `WHAT:NAME`, as the referring object says it; the object meant need not exist. */
+export type Reference =
+  | `class:${string}`
+  | `config:${Name}`
+  | `dataplane:${string}`
+  | `gateway:${Name}`
+  | `namespace:${string}`
+  | `secret:${Name}`
+  | `service:${Name}`
+  | `static-service:${Name}`
+  /** A generated Service of this Gateway. */
+  | `owner:${Name}`
+  /** An EndpointSlice or Endpoints object of this Service. */
+  | `endpoints:${Name}`;
+
+const namespaceOf = (object: AnyObject): string => object.metadata.namespace ?? "default";
+
+const secretOf = (reference: SecretReference, namespace: string): Reference =>
+  `secret:${nameOf(reference.namespace ?? namespace, reference.name)}`;
+
+const isGateway = ({ group, kind }: ParentReference): boolean =>
+  (group ?? GATEWAY_API_GROUP) === GATEWAY_API_GROUP && (kind ?? "Gateway") === "Gateway";
+
+const backendOf = (reference: BackendReference, namespace: string): Reference | undefined => {
+  const name = nameOf(reference.namespace ?? namespace, reference.name);
+  const group = reference.group ?? "";
+  if (group === "" && (reference.kind ?? "Service") === "Service") return `service:${name}`;
+  if (group === STUNNER_GROUP && reference.kind === "StaticService") return `static-service:${name}`;
+  return undefined;
+};
+
+const routeReferences = (spec: RouteSpec, namespace: string): readonly Reference[] => [
+  `namespace:${namespace}`,
+  ...(spec.parentRefs ?? [])
+    .filter(isGateway)
+    .map((parent): Reference => `gateway:${nameOf(parent.namespace ?? namespace, parent.name)}`),
+  // Only the first rule is used: operator-behaviour, quirk 25.
+  ...(spec.rules[0]?.backendRefs ?? []).flatMap((backend) => backendOf(backend, namespace) ?? []),
+];
+
+type ReferencesByKind = { readonly [K in KindId]?: (object: KindMap[K]) => readonly Reference[] };
+
+const references: ReferencesByKind = {
+  GatewayClass: ({ spec: { parametersRef: ref } }) =>
+    ref === undefined ? [] : [`config:${nameOf(ref.namespace, ref.name)}`],
+  GatewayConfig: (object) => [
+    `dataplane:${object.spec?.dataplane ?? "default"}`,
+    ...(object.spec?.authRef === undefined ? [] : [secretOf(object.spec.authRef, namespaceOf(object))]),
+  ],
+  Gateway: (object) => [
+    `class:${object.spec.gatewayClassName}`,
+    ...object.spec.listeners.flatMap((listener) =>
+      (listener.tls?.certificateRefs ?? []).map((ref) => secretOf(ref, namespaceOf(object))),
+    ),
+  ],
+  UDPRoute: (object) => routeReferences(object.spec, namespaceOf(object)),
+  GatewayUDPRoute: (object) => routeReferences(object.spec, namespaceOf(object)),
+  Service: (object) => {
+    const owner = object.metadata.annotations?.[RELATED_GATEWAY_NAME];
+    return owner === undefined ? [] : [`owner:${owner as Name}`];
+  },
+  EndpointSlice: (object) => {
+    const service = object.metadata.labels?.[SERVICE_NAME_LABEL];
+    return service === undefined ? [] : [`endpoints:${nameOf(namespaceOf(object), service)}`];
+  },
+  Endpoints: (object) => [`endpoints:${nameOf(namespaceOf(object), object.metadata.name)}`],
+};
+
+export const referencesOf = (kind: KindId, object: AnyObject): readonly Reference[] =>
+  (references[kind] as ((object: AnyObject) => readonly Reference[]) | undefined)?.(object) ?? [];

@@ -1,0 +1,66 @@
+/** Every instance of every machine, by what it stands for. An event goes in; a transition comes out, or nothing. */
+import type { Derivation, MachineId } from "../journal/fact.ts";
+import { createStepper, machineIds, machines, type EventsOf, type Stepper } from "./machines.ts";
+
+export type Transition = Extract<Derivation, { readonly type: "transition" }>;
+
+export interface Registry {
+  /** The state of an instance; nothing where there is none. */
+  state(machine: MachineId, entity: string): string | undefined;
+  /**
+   * Sends `event`, making the instance first where there is none (`birth` is then a transition of its own, from
+   * nothing). An instance in a final state is forgotten.
+   */
+  send<M extends MachineId>(machine: M, entity: string, event: EventsOf[M], why?: string): readonly Transition[];
+  /** Makes the instance in its initial state where there is none. */
+  create(machine: MachineId, entity: string, why?: string): readonly Transition[];
+  entities(machine: MachineId): ReadonlyMap<string, string>;
+  export(): RegistrySnapshot;
+}
+
+export type RegistrySnapshot = Readonly<Record<MachineId, readonly (readonly [string, string])[]>>;
+
+const transition = (
+  machine: MachineId,
+  entity: string,
+  from: string,
+  event: string,
+  to: string,
+  why: string | undefined,
+): Transition => ({
+  type: "transition",
+  data: { machine, entity, from, event, to, ...(why === undefined || why === "" ? {} : { why }) },
+});
+
+export const createRegistry = (snapshot?: RegistrySnapshot): Registry => {
+  const steppers = Object.fromEntries(machineIds.map((id) => [id, createStepper(machines[id])])) as Readonly<
+    Record<MachineId, Stepper>
+  >;
+  const instances = Object.fromEntries(
+    machineIds.map((id) => [id, new Map<string, string>(snapshot?.[id])]),
+  ) as unknown as Readonly<Record<MachineId, Map<string, string>>>;
+
+  const create: Registry["create"] = (machine, entity, why) => {
+    if (instances[machine].has(entity)) return [];
+    const { initial } = steppers[machine];
+    instances[machine].set(entity, initial);
+    return [transition(machine, entity, "", "created", initial, why)];
+  };
+
+  return {
+    state: (machine, entity) => instances[machine].get(entity),
+    create,
+    send(machine, entity, event, why) {
+      const born = create(machine, entity, why);
+      const from = instances[machine].get(entity) ?? steppers[machine].initial;
+      const to = steppers[machine].next(from, event);
+      if (to === from) return born;
+      if (steppers[machine].isFinal(to)) instances[machine].delete(entity);
+      else instances[machine].set(entity, to);
+      return [...born, transition(machine, entity, from, event, to, why)];
+    },
+    entities: (machine) => instances[machine],
+    export: () =>
+      Object.fromEntries(machineIds.map((id) => [id, [...instances[id]]])) as unknown as RegistrySnapshot,
+  };
+};
