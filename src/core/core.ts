@@ -142,15 +142,15 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     return transitions;
   };
 
-  const stop = (seq: number): readonly Transition[] => {
-    const transitions = [...registry.send("operator", "operator", "stopping")];
-    for (const gateway of [...registry.entities("gateway").keys()]) dirtyGateways.set(gateway as Name, seq);
-    return transitions;
+  const finalize = (seq: number): readonly Transition[] => {
+    for (const gateway of registry.entities("gateway").keys()) dirtyGateways.set(gateway as Name, seq);
+    return registry.send("operator", "operator", "drained");
   };
 
-  const stopping = (): boolean => {
+  /** Past draining every gateway is torn down, whatever the manifests say. */
+  const finalizing = (): boolean => {
     const state = registry.state("operator", "operator");
-    return state === undefined || state === "draining" || state === "finalizing";
+    return state === undefined || state === "finalizing";
   };
 
   /** Nothing is concluded from half a list: what is not listed yet would look as if it were missing. */
@@ -170,9 +170,9 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
           ...(options.mode === "standalone" ? registry.send("operator", "operator", "elected") : []),
         ];
       case "operator.stopping":
-        return stop(fact.seq);
+        return registry.send("operator", "operator", "stopping");
       case "operator.drained":
-        return registry.send("operator", "operator", "drained");
+        return finalize(fact.seq);
       case "operator.finalized":
         return registry.send("operator", "operator", "finalized");
       case "object.seen":
@@ -210,7 +210,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
 
   const foldGateway = (name: Name, cause: number, time: number): Fold => {
     const derived: Derivation[] = [];
-    const next = stopping() ? undefined : renderGateway(view, options, name);
+    const next = finalizing() ? undefined : renderGateway(view, options, name);
     const before = rendered.get(name);
 
     derived.push(...moveListeners(registry, name, before, next));

@@ -1,0 +1,122 @@
+/** What is the case right now, for `turnpike status` and `/api/v1/state`. No secret is in it. */
+import type { Core } from "../core/core.ts";
+import type { AllocationState, RelayState } from "../dataplane/relay.ts";
+import type { Rejection } from "../journal/fact.ts";
+import { nameOfObject, type Name, type ObjectKey } from "../resources/keys.ts";
+
+export interface GatewayState {
+  readonly name: string;
+  readonly class: string;
+  readonly state: string;
+  /** Why it has no config. */
+  readonly invalid?: string;
+  readonly auth?: { readonly type: string; readonly realm: string };
+  readonly listeners: readonly {
+    readonly name: string;
+    readonly protocol: string;
+    readonly port: number;
+    readonly state: string;
+    readonly why: string;
+    readonly at: readonly string[];
+    readonly routes: readonly string[];
+  }[];
+  readonly status: unknown;
+}
+
+export interface ProgramState {
+  readonly release: string;
+  readonly pid: number;
+  readonly startedAt: number;
+  readonly operator: string;
+  readonly journal: { readonly folder: string; readonly lastSeq: number };
+  readonly gateways: readonly GatewayState[];
+  readonly routes: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly state: string;
+    readonly status: unknown;
+  }[];
+  readonly endpoints: readonly { readonly name: string; readonly address: string; readonly state: string }[];
+  readonly clusters: readonly {
+    readonly gateway: string;
+    readonly name: string;
+    readonly type: string;
+    readonly endpoints: readonly string[];
+  }[];
+  readonly relay: Omit<RelayState, "allocations">;
+  readonly allocations: readonly AllocationState[];
+  readonly rejections: readonly Rejection[];
+}
+
+export interface StateSources {
+  readonly core: Core;
+  readonly relay: { state(): RelayState };
+  readonly journal: { readonly folder: string; readonly lastSeq: () => number };
+  readonly rejections: () => readonly Rejection[];
+  readonly release: string;
+  readonly startedAt: number;
+}
+
+const gatewayStates = (core: Core, relay: RelayState): readonly GatewayState[] =>
+  core.view.list("Gateway").flatMap((object): GatewayState[] => {
+    const name = nameOfObject("Gateway", object);
+    const state = core.registry.state("gateway", name);
+    const rendered = core.rendered(name);
+    if (state === undefined || rendered === undefined) return [];
+    const { config, invalid } = rendered;
+    return [
+      {
+        name,
+        class: object.spec.gatewayClassName,
+        state,
+        ...(invalid === undefined ? {} : { invalid }),
+        ...(config === undefined ? {} : { auth: { type: config.auth.type, realm: config.auth.realm } }),
+        listeners: object.spec.listeners.map((listener) => {
+          const full = `${name}/${listener.name}`;
+          const serving = relay.listeners.find((one) => one.name === full);
+          return {
+            name: listener.name,
+            protocol: config?.listeners?.find((one) => one.name === full)?.protocol ?? listener.protocol,
+            port: listener.port,
+            state: core.registry.state("listener", full) ?? "pending",
+            why: serving?.reason ?? rendered.listeners.find((one) => one.name === listener.name)?.why ?? "",
+            at: serving?.at ?? [],
+            routes: serving?.routes ?? [],
+          };
+        }),
+        status: core.status(`Gateway/${name}` as ObjectKey),
+      },
+    ];
+  });
+
+export const programState = (sources: StateSources): ProgramState => {
+  const { core, journal, release, startedAt } = sources;
+  const { allocations, ...relay } = sources.relay.state();
+  return {
+    release,
+    pid: process.pid,
+    startedAt,
+    operator: core.registry.state("operator", "operator") ?? "stopped",
+    journal: { folder: journal.folder, lastSeq: journal.lastSeq() },
+    gateways: gatewayStates(core, { ...relay, allocations }),
+    routes: [...core.registry.entities("route")].map(([key, state]) => {
+      const slash = key.indexOf("/");
+      return { kind: key.slice(0, slash), name: key.slice(slash + 1), state, status: core.status(key as ObjectKey) };
+    }),
+    endpoints: [...core.registry.entities("endpoint")].map(([entity, state]) => {
+      const hash = entity.indexOf("#");
+      return { name: entity.slice(0, hash), address: entity.slice(hash + 1), state };
+    }),
+    clusters: [...core.registry.entities("gateway").keys()].flatMap((gateway) =>
+      (core.rendered(gateway as Name)?.config?.clusters ?? []).map(({ name, type, endpoints }) => ({
+        gateway,
+        name,
+        type,
+        endpoints: endpoints ?? [],
+      })),
+    ),
+    relay,
+    allocations,
+    rejections: sources.rejections(),
+  };
+};

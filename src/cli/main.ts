@@ -1,0 +1,47 @@
+/** The command `turnpike`: one file a subcommand. */
+import { Command, CommanderError } from "commander";
+import { TurnpikeError } from "../errors.ts";
+import { release } from "../release.ts";
+import { logCommand } from "./log.ts";
+import { machinesCommand } from "./machines.ts";
+import { probeCommand } from "./probe.ts";
+import { renderCommand } from "./render.ts";
+import { replayCommand } from "./replay.ts";
+import { standaloneCommand } from "./standalone.ts";
+import { statusCommand } from "./status.ts";
+
+const program = new Command("turnpike")
+  .description("A Kubernetes media gateway for WebRTC, every step of it an event that replays")
+  .version(release)
+  .showHelpAfterError("(turnpike COMMAND --help tells more)")
+  .exitOverride();
+
+for (const command of [
+  standaloneCommand(),
+  probeCommand(),
+  statusCommand(),
+  logCommand(),
+  replayCommand(),
+  renderCommand(),
+  machinesCommand(),
+])
+  program.addCommand(command.exitOverride());
+
+// `turnpike log | head` must not end in a stack trace.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else if (error instanceof TurnpikeError) {
+    process.stderr.write(`turnpike: ${error.message} (${error.code})\n`);
+    process.exitCode = error.code === "usage" ? 2 : 1;
+  } else {
+    process.stderr.write(`turnpike: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,72 @@
+/** A line of the log as a sentence, for people. */
+import type { JournalLine } from "../journal/fact.ts";
+import { keyOf, nameOfObject } from "../resources/keys.ts";
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+export const sentence = (line: JournalLine): string => {
+  switch (line.type) {
+    case "operator.started":
+      return `turnpike ${line.data.release} started in ${line.data.options.mode} mode`;
+    case "journal.recovered":
+      return `the last line of the log was torn; ${plural(line.data.tornBytes, "byte")} dropped`;
+    case "operator.stopping":
+      return `asked to stop: ${line.data.reason}`;
+    case "operator.drained":
+      return "nothing is in flight any more";
+    case "operator.finalized":
+      return `${plural(line.data.removed.length, "gateway")} removed${line.data.left.length > 0 ? `, left behind: ${line.data.left.join(", ")}` : ""}`;
+    case "object.seen":
+      return `seen ${keyOf(line.data.kind, nameOfObject(line.data.kind, line.data.object))}`;
+    case "object.gone":
+      return `gone ${keyOf(line.data.kind, line.data.name)}`;
+    case "object.rejected": {
+      const { file, line: at, object, field, reason } = line.data;
+      return `${file}:${at}: ${[object, field, reason].filter((part) => part !== "").join(": ")}`;
+    }
+    case "objects.synced":
+      return `${plural(line.data.objects, "object")} listed`;
+    case "watch.lost":
+      return `watch lost: ${line.data.reason}`;
+    case "watch.restored":
+      return "watch restored";
+    case "effect.failed":
+      return `${line.data.effect} ${line.data.target} failed: ${line.data.reason}`;
+    case "listener.bound":
+      return `listener ${line.data.listener} serves at ${line.data.at.join(", ")}`;
+    case "listener.closed":
+      return `listener ${line.data.listener} closed`;
+    case "listener.failed":
+      return `listener ${line.data.listener} failed: ${line.data.reason}`;
+    case "gateway.published": {
+      const { gateway, admitted, drained, revoked } = line.data;
+      return `gateway ${gateway} in force: ${admitted} admitted, ${drained} draining, ${revoked} revoked`;
+    }
+    case "gateway.removed":
+      return `gateway ${line.data.gateway} torn down, ${plural(line.data.allocations, "allocation")} ended`;
+    case "endpoint.revoked": {
+      const { endpoint, cluster, gateway, permissions, channels } = line.data;
+      return `endpoint ${endpoint} of ${cluster} revoked at ${gateway}: ${plural(permissions, "permission")} and ${plural(channels, "channel")} dropped`;
+    }
+    case "allocation.opened":
+      return `allocation ${line.data.id} of ${line.data.user} opened: ${line.data.client} relays from ${line.data.relayed} (${line.data.listener})`;
+    case "allocation.closed":
+      return `allocation ${line.data.id} of ${line.data.user} closed (${line.data.reason}): ${line.data.packetsIn} packets in, ${line.data.packetsOut} out`;
+    case "peer.refused": {
+      const { peer, user, client, reason, suppressed } = line.data;
+      return `peer ${peer} refused to ${user} at ${client}: ${reason}${suppressed > 0 ? ` (and ${suppressed} more)` : ""}`;
+    }
+    case "transition": {
+      const { machine, entity, from, event, to, why } = line.data;
+      return `${machine} ${entity}: ${from === "" ? "" : `${from} `}→ ${to} (${event}${why === undefined ? "" : `: ${why}`})`;
+    }
+    case "fold":
+      return `folded through ${line.data.through}`;
+    case "snapshot":
+      return "snapshot";
+    case "rendered":
+      return line.data.parts === null ? `${line.data.output} withdrawn` : `${line.data.output} rendered`;
+    default:
+      return line satisfies never;
+  }
+};

@@ -1,0 +1,198 @@
+/** `turnpike standalone DIR`: a gateway from a directory of manifests, on this machine. */
+import { isIP } from "node:net";
+import { Command, InvalidArgumentError } from "commander";
+import { pino } from "pino";
+import { TurnpikeError } from "../errors.ts";
+import type { FactLine } from "../journal/fact.ts";
+import type { WriterOptions } from "../journal/writer.ts";
+import { nameOfObject } from "../resources/keys.ts";
+import { startStandalone, type Standalone } from "../runtime/standalone.ts";
+import { echoAddressOf, startEcho, type Echo } from "./echo.ts";
+import { sentence } from "./sentence.ts";
+import { DEFAULT_ADMIN } from "./status.ts";
+
+interface StandaloneCommandOptions {
+  readonly address: readonly string[];
+  readonly journal: string;
+  readonly admin: { readonly host: string; readonly port: number };
+  readonly fsync: NonNullable<WriterOptions["fsync"]>;
+  readonly logLevel: string;
+  readonly quiet?: boolean;
+}
+
+const parseAddress = (text: string, before: readonly string[] | undefined): readonly string[] => {
+  if (isIP(text) === 0) throw new InvalidArgumentError("expected an IP address");
+  return [...(before ?? []), text];
+};
+
+const parseAdmin = (text: string): StandaloneCommandOptions["admin"] => {
+  const [, host = "", port = ""] = /^\[?([^\]]*)\]?:(\d+)$/.exec(text) ?? [];
+  if (isIP(host) === 0) throw new InvalidArgumentError("expected ADDRESS:PORT");
+  return { host, port: Number(port) };
+};
+
+const parseFsync = (text: string): string => {
+  if (!["always", "interval", "never"].includes(text)) throw new InvalidArgumentError("expected always, interval or never");
+  return text;
+};
+
+/** Facts that a person at the terminal wants to see as they happen. */
+const TOLD: ReadonlySet<FactLine["type"]> = new Set([
+  "object.rejected",
+  "watch.lost",
+  "watch.restored",
+  "effect.failed",
+  "listener.bound",
+  "listener.failed",
+  "listener.closed",
+  "gateway.removed",
+  "endpoint.revoked",
+  "allocation.opened",
+  "allocation.closed",
+  "peer.refused",
+  "journal.recovered",
+]);
+
+const MAX_LISTED = 10;
+
+const list = (lines: readonly string[]): string =>
+  [...lines.slice(0, MAX_LISTED), ...(lines.length > MAX_LISTED ? [`… and ${lines.length - MAX_LISTED} more`] : [])]
+    .map((line) => `    ${line}\n`)
+    .join("");
+
+/** Echo backends that the manifests ask for, as long as they ask for them. */
+const followEchoes = (standalone: Standalone, say: (text: string) => void): { settled(): Promise<void>; close(): void } => {
+  const echoes = new Map<string, Echo | undefined>();
+  const starting = new Set<Promise<void>>();
+  const open = (host: string, port: number): void => {
+    const at = `${host}:${port}`;
+    if (echoes.has(at)) return;
+    echoes.set(at, undefined);
+    const start: Promise<void> = startEcho(host, port)
+      .then(
+        (echo) => void echoes.set(at, echo),
+        (error: unknown) => {
+          echoes.delete(at);
+          say(`echo backend ${at} not started: ${error instanceof Error ? error.message : String(error)}`);
+        },
+      )
+      .finally(() => starting.delete(start));
+    starting.add(start);
+  };
+  const follow = (): void => {
+    const wanted = standalone.loop.core.view.list("Service").flatMap((service) => echoAddressOf(service) ?? []);
+    for (const { host, port } of wanted) open(host, port);
+    for (const [at, echo] of echoes)
+      if (echo !== undefined && !wanted.some(({ host, port }) => `${host}:${port}` === at)) {
+        echo.close();
+        echoes.delete(at);
+      }
+  };
+  standalone.loop.onFact((fact) => {
+    if (fact.type === "objects.synced" || ((fact.type === "object.seen" || fact.type === "object.gone") && fact.data.kind === "Service")) follow();
+  });
+  follow();
+  return {
+    settled: async () => void (await Promise.all(starting)),
+    close: () => {
+      for (const echo of echoes.values()) echo?.close();
+    },
+  };
+};
+
+/** Credentials as the manifests give them, for the person who started this; they are in no log. */
+const credentialsOf = (standalone: Standalone): readonly string[] =>
+  standalone.loop.core.view.list("Gateway").flatMap((object) => {
+    const name = nameOfObject("Gateway", object);
+    const config = standalone.loop.core.rendered(name)?.config;
+    if (config === undefined) return [];
+    const { type, realm, credentials } = standalone.reveal(config).auth;
+    const secret =
+      type === "static" ? `user ${credentials["username"] ?? ""}, password ${credentials["password"] ?? ""}`
+      : type === "ephemeral" ? `time-limited, from shared secret ${credentials["secret"] ?? ""}`
+      : "none (STUN only)";
+    return [`${name}: ${secret}, realm ${realm}`];
+  });
+
+const announce = (standalone: Standalone, options: StandaloneCommandOptions): string => {
+  const { gateways, clusters, rejections } = standalone.state();
+  const listeners = gateways.flatMap((gateway) =>
+    gateway.listeners.map(
+      ({ name, protocol, at, state, why }) =>
+        `${protocol.padEnd(8)} ${state === "serving" ? at.join(", ") : `not serving (${state}${why === "" ? "" : `: ${why}`})`}  ${gateway.name}/${name}`,
+    ),
+  );
+  const first = gateways.flatMap(({ listeners: all }) => all).find(({ at, protocol }) => at.length > 0 && protocol === "TURN-UDP");
+  const admin = `${standalone.admin.host}:${standalone.admin.port}`;
+  const adminOption = admin === DEFAULT_ADMIN ? "" : ` --admin ${admin}`;
+  return [
+    "\n  Listening\n",
+    list(listeners.length > 0 ? listeners : ["nothing: no Gateway of a GatewayClass with our controllerName"]),
+    "  Credentials\n",
+    list(credentialsOf(standalone)),
+    "  Backends that may be reached\n",
+    list(clusters.map(({ name, endpoints }) => `${endpoints.slice(0, 5).join(", ") || "none"}${endpoints.length > 5 ? `, … (${endpoints.length})` : ""}  by route ${name}`)),
+    ...(rejections.length === 0 ? [] : [`  ${rejections.length} manifest problem${rejections.length === 1 ? "" : "s"}, see above\n`]),
+    `  Event log   ${options.journal}\n  Admin API   http://${admin}\n\n`,
+    first === undefined ? "" : `  Try it:     ./bin/turnpike probe turn:${first.at[0]}${adminOption}\n`,
+    `  Look at it: ./bin/turnpike status${adminOption}\n  Stop it:    Ctrl-C\n\n`,
+  ].join("");
+};
+
+const run = async (directory: string, options: StandaloneCommandOptions): Promise<void> => {
+  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  const log = pino({ name: "turnpike", level: options.logLevel }, pino.destination({ fd: 2, sync: true }));
+  const standalone = await startStandalone({
+    directory,
+    addresses: options.address,
+    journal: options.journal,
+    journalOptions: { fsync: options.fsync },
+    admin: options.admin,
+    log,
+  }).catch((error: unknown) => {
+    if (error instanceof Error && "code" in error && error.code === "EADDRINUSE" && !(error instanceof TurnpikeError))
+      throw new TurnpikeError("admin-bind", `the admin address ${options.admin.host}:${options.admin.port} is in use; --admin chooses another`);
+    throw error;
+  });
+  let announced = false;
+  standalone.loop.onFact((fact) => {
+    if (TOLD.has(fact.type) && options.quiet !== true && (announced || fact.type !== "listener.bound")) say(sentence(fact));
+  });
+
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) {
+      say("stopped at once, as asked twice");
+      process.exit(1);
+    }
+    stopping = true;
+    say(`\n${signal}: tearing down`);
+    echoes.close();
+    void standalone.stop(signal).then((left) => {
+      say(left.length === 0 ? "stopped" : `stopped; not torn down in time: ${left.join(", ")}`);
+      process.exit(left.length === 0 ? 0 : 1);
+    });
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+
+  const echoes = followEchoes(standalone, say);
+  await standalone.started;
+  await echoes.settled();
+  announced = true;
+  say(announce(standalone, options));
+};
+
+export const standaloneCommand = (): Command =>
+  new Command("standalone")
+    .description("run a gateway from a directory of manifests, on this machine")
+    .argument("<dir>", "directory of manifests; changes to it are followed")
+    .option("--address <ip>", "listen and relay here; may be given again, also for IPv6 (default: 127.0.0.1)", parseAddress)
+    .option("--journal <dir>", "folder of the event log", ".turnpike/journal")
+    .option("--fsync <when>", "when the log must be on disk: always, interval (1 s) or never", parseFsync, "interval")
+    .option("--admin <host:port>", "address of the admin API", parseAdmin, parseAdmin(DEFAULT_ADMIN))
+    .option("--log-level <level>", "of the program's own messages on stderr", "warn")
+    .option("--quiet", "print no events")
+    .action((directory: string, options: Omit<StandaloneCommandOptions, "address"> & { readonly address?: readonly string[] }) =>
+      run(directory, { ...options, address: options.address ?? ["127.0.0.1"] }),
+    );

@@ -1,0 +1,90 @@
+/** `turnpike status`: what a running Turnpike is doing, from its admin API. */
+import { Command } from "commander";
+import type { ProgramState } from "../admin/state.ts";
+import { TurnpikeError } from "../errors.ts";
+import { table } from "./table.ts";
+
+export const DEFAULT_ADMIN = "127.0.0.1:8086";
+
+/** @throws TurnpikeError `admin-unreachable`. */
+export const fetchState = async (admin: string): Promise<ProgramState> => {
+  const url = `http://${admin}/api/v1/state`;
+  let response: Response;
+  try {
+    response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+    throw new TurnpikeError("admin-unreachable", `nothing answers at ${url}: ${cause}`);
+  }
+  if (!response.ok) throw new TurnpikeError("admin-unreachable", `${url} answered ${response.status}`);
+  return (await response.json()) as ProgramState;
+};
+
+const seconds = (ms: number): string => {
+  const all = Math.max(0, Math.round(ms / 1000));
+  return all < 120 ? `${all}s` : all < 7200 ? `${Math.round(all / 60)}m` : `${Math.round(all / 3600)}h`;
+};
+
+/** Rows shown of a long list; `--all` shows every one. */
+const SHORT = 20;
+
+export const describeState = (state: ProgramState, all: boolean, now = Date.now()): string => {
+  const shorten = (rows: readonly (readonly string[])[]): readonly (readonly string[])[] =>
+    all || rows.length <= SHORT ? rows : [...rows.slice(0, SHORT), [`… ${rows.length - SHORT} more (--all shows them)`]];
+  const section = (title: string, header: readonly string[], rows: readonly (readonly string[])[]): string =>
+    rows.length === 0 ? `${title}: none\n` : `${title} (${rows.length})\n${table(header, shorten(rows))}`;
+
+  return [
+    `turnpike ${state.release}, pid ${state.pid}, ${state.operator} for ${seconds(now - state.startedAt)}; event log ${state.journal.folder} at ${state.journal.lastSeq}\n`,
+    section(
+      "Gateways",
+      ["NAME", "CLASS", "STATE", "AUTH", "REALM"],
+      state.gateways.map((one) => [one.name, one.class, one.invalid === undefined ? one.state : `${one.state}: ${one.invalid}`, one.auth?.type ?? "-", one.auth?.realm ?? "-"]),
+    ),
+    section(
+      "Listeners",
+      ["NAME", "PROTOCOL", "STATE", "AT", "ROUTES", "WHY"],
+      state.gateways.flatMap((gateway) =>
+        gateway.listeners.map((one) => [`${gateway.name}/${one.name}`, one.protocol, one.state, one.at.join(" ") || "-", one.routes.join(" ") || "-", one.state === "serving" ? "" : one.why]),
+      ),
+    ),
+    section("Routes", ["KIND", "NAME", "STATE"], state.routes.map((one) => [one.kind, one.name, one.state])),
+    section("Endpoints", ["BACKEND", "ADDRESS", "STATE"], state.endpoints.map((one) => [one.name, one.address, one.state])),
+    section(
+      "Allocations",
+      ["ID", "USER", "FIVE-TUPLE", "RELAYED", "PEERS", "CHANNELS", "IN", "OUT", "AGE", "LEFT"],
+      state.allocations.map((one) => [
+        String(one.id),
+        one.user,
+        `${one.protocol} ${one.client} ${one.server}`,
+        one.relayed,
+        one.permissions.map(({ peer }) => peer).join(" ") || "-",
+        one.channels.map(({ number, peer }) => `0x${number.toString(16)}=${peer}`).join(" ") || "-",
+        `${one.packetsIn} pkts ${one.bytesIn} B`,
+        `${one.packetsOut} pkts ${one.bytesOut} B`,
+        seconds(now - one.openedAt),
+        seconds(one.expiresAt - now),
+      ]),
+    ),
+    ...(state.rejections.length === 0
+      ? []
+      : [
+          section(
+            "Refused manifests",
+            ["WHERE", "OBJECT", "FIELD", "REASON"],
+            state.rejections.map((one) => [`${one.file}:${one.line}`, one.object || "-", one.field || "-", one.reason]),
+          ),
+        ]),
+  ].join("\n");
+};
+
+export const statusCommand = (): Command =>
+  new Command("status")
+    .description("show what a running Turnpike is doing")
+    .option("--admin <host:port>", "its admin API", DEFAULT_ADMIN)
+    .option("--json", "everything, as JSON")
+    .option("--all", "every row of long lists")
+    .action(async ({ admin, json, all }: { admin: string; json?: boolean; all?: boolean }) => {
+      const state = await fetchState(admin);
+      process.stdout.write(json === true ? `${JSON.stringify(state, undefined, 2)}\n` : describeState(state, all === true));
+    });

@@ -1,0 +1,132 @@
+/**
+ * Makes the relay do what the core says: a config for each gateway, or its removal. What came of it returns as facts.
+ * Gateways do not wait for each other.
+ */
+import type { GatewayChange } from "../core/core.ts";
+import type { ApplyReport, Relay } from "../dataplane/relay.ts";
+import type { Vault } from "../journal/vault.ts";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import type { Name } from "../resources/keys.ts";
+import { ADDRESS_PLACEHOLDER } from "../resources/names.ts";
+import type { Happening } from "../runtime/loop.ts";
+
+export interface Publisher {
+  publish(changes: readonly GatewayChange[]): void;
+  /** Resolves once nothing is in flight. */
+  idle(): Promise<void>;
+  /** Gives up what waits to be tried again. */
+  close(): void;
+}
+
+export interface PublisherOptions {
+  readonly relay: Relay;
+  readonly vault: Vault;
+  /** What `$STUNNER_ADDR` stands for in this process. */
+  readonly address: string;
+  readonly report: (happenings: readonly Happening[]) => void;
+}
+
+const SOURCE = "relay";
+const RETRY_FIRST_MS = 1000;
+const RETRY_MOST_MS = 30_000;
+
+const withAddress = (config: DataplaneConfig, address: string): DataplaneConfig => ({
+  ...config,
+  ...(config.listeners === undefined
+    ? {}
+    : {
+        listeners: config.listeners.map((listener) =>
+          listener.address === ADDRESS_PLACEHOLDER ? { ...listener, address } : listener,
+        ),
+      }),
+});
+
+/** What an apply did, as facts with `cause`. */
+export const factsOf = (gateway: Name, report: ApplyReport, cause: number): readonly Happening[] => {
+  const count = (change: string): number => report.admission.filter((one) => one.change === change).length;
+  const happening = (fact: Happening["fact"]): Happening => ({ fact, source: SOURCE, cause });
+  const happenings: Happening[] = [];
+
+  for (const { change, cluster, endpoint, permissions = 0, channels = 0 } of report.admission)
+    if (change === "revoke")
+      happenings.push(happening({ type: "endpoint.revoked", data: { gateway, cluster, endpoint, permissions, channels } }));
+
+  for (const { listener, change, at, reason } of report.listeners) {
+    if (change === "started" || change === "restarted")
+      happenings.push(happening({ type: "listener.bound", data: { gateway, listener, at } }));
+    else if (change === "stopped") happenings.push(happening({ type: "listener.closed", data: { gateway, listener, at } }));
+    else if (change === "failed")
+      happenings.push(happening({ type: "listener.failed", data: { gateway, listener, reason: reason ?? "unknown" } }));
+  }
+  happenings.push(
+    happening({
+      type: "gateway.published",
+      data: { gateway, admitted: count("admit"), drained: count("drain"), revoked: count("revoke") },
+    }),
+  );
+  return happenings;
+};
+
+export const createPublisher = ({ relay, vault, address, report }: PublisherOptions): Publisher => {
+  const inFlight = new Set<Promise<void>>();
+  /** Gateways of which something failed: when to try again, and after how many failures. */
+  const retries = new Map<Name, { readonly timer: NodeJS.Timeout; readonly failures: number }>();
+
+  const settle = (change: GatewayChange, ok: boolean, failures: number): void => {
+    clearTimeout(retries.get(change.gateway)?.timer);
+    retries.delete(change.gateway);
+    if (ok) return;
+    const waitMs = Math.min(RETRY_FIRST_MS * 2 ** failures, RETRY_MOST_MS);
+    const timer = setTimeout(() => run(change, failures + 1), waitMs).unref();
+    retries.set(change.gateway, { timer, failures: failures + 1 });
+  };
+
+  const apply = async (change: GatewayChange, failures: number): Promise<void> => {
+    const { gateway, config, draining, cause } = change;
+    try {
+      if (config === undefined) {
+        const allocations = await relay.remove(gateway);
+        settle(change, true, 0);
+        report([{ fact: { type: "gateway.removed", data: { gateway, allocations } }, source: SOURCE, cause }]);
+        return;
+      }
+      const byCluster = new Map(Object.entries(draining).map(([cluster, names]) => [cluster, new Set(names)]));
+      const done = await relay.apply(withAddress(vault.reveal(config), address), { draining: byCluster });
+      settle(change, !done.listeners.some((listener) => listener.change === "failed"), failures);
+      // A repetition that changed nothing is not worth a line.
+      if (failures === 0 || done.listeners.some((listener) => listener.change !== "failed"))
+        report(factsOf(gateway, done, cause));
+    } catch (error) {
+      settle(change, false, failures);
+      const reason = error instanceof Error ? error.message : String(error);
+      if (failures === 0)
+        report([
+          { fact: { type: "effect.failed", data: { effect: "publish", target: gateway, reason } }, source: SOURCE, cause },
+        ]);
+    }
+  };
+
+  const run = (change: GatewayChange, failures: number): void => {
+    const running: Promise<void> = apply(change, failures).finally(() => inFlight.delete(running));
+    inFlight.add(running);
+  };
+
+  return {
+    publish(changes) {
+      for (const change of changes) {
+        // Whatever waits to be tried again is out of date now.
+        clearTimeout(retries.get(change.gateway)?.timer);
+        retries.delete(change.gateway);
+        // The relay drops what is revoked before its first await, so nothing may come between the fold and this call.
+        run(change, 0);
+      }
+    },
+    async idle() {
+      while (inFlight.size > 0) await Promise.all(inFlight);
+    },
+    close() {
+      for (const { timer } of retries.values()) clearTimeout(timer);
+      retries.clear();
+    },
+  };
+};

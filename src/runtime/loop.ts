@@ -1,0 +1,68 @@
+/**
+ * The loop that turns the core. A fact is written down, then applied; what was touched is folded as soon as the facts
+ * that arrived together are in; what follows is written down, and only then acted on.
+ */
+import { createCore, type Core, type GatewayChange } from "../core/core.ts";
+import { digest } from "../journal/digest.ts";
+import type { Fact, FactLine } from "../journal/fact.ts";
+import type { JournalWriter } from "../journal/writer.ts";
+import type { RenderOptions } from "../resources/view.ts";
+
+export interface Happening {
+  readonly fact: Fact;
+  readonly source: string;
+  /** Sequence number of the line that led to it. */
+  readonly cause: number | null;
+}
+
+export interface Loop {
+  /** Takes facts that belong together. They are folded with all others of this turn of the event loop. */
+  take(happenings: readonly Happening[]): readonly FactLine[];
+  readonly core: Core;
+  /** Called with what effects must bring about. */
+  onChanges(listener: (changes: readonly GatewayChange[]) => void): void;
+  /** Called with each fact, after it was applied. */
+  onFact(listener: (fact: FactLine) => void): void;
+}
+
+export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop => {
+  const core = createCore(options, digest);
+  const changeListeners: ((changes: readonly GatewayChange[]) => void)[] = [];
+  const factListeners: ((fact: FactLine) => void)[] = [];
+  let scheduled = false;
+
+  const fold = (): void => {
+    scheduled = false;
+    if (core.dirty) {
+      const time = Date.now();
+      journal.derive({ type: "fold", data: { through: journal.lastSeq } }, journal.lastSeq, time);
+      const { derived, changes } = core.fold(time);
+      for (const { cause, derivation } of derived) journal.derive(derivation, cause, time);
+      // What is acted on must be on record first.
+      journal.flush();
+      for (const listener of changeListeners) listener(changes);
+    }
+    journal.flush();
+    if (journal.full && !core.dirty) journal.rotate(core.export());
+  };
+
+  return {
+    core,
+    take(happenings) {
+      const lines: FactLine[] = [];
+      for (const { fact, source, cause } of happenings) {
+        const line = journal.append(fact, source, cause);
+        for (const { cause: by, derivation } of core.apply(line)) journal.derive(derivation, by, line.time);
+        lines.push(line);
+        for (const listener of factListeners) listener(line);
+      }
+      if (!scheduled) {
+        scheduled = true;
+        setImmediate(fold);
+      }
+      return lines;
+    },
+    onChanges: (listener) => void changeListeners.push(listener),
+    onFact: (listener) => void factListeners.push(listener),
+  };
+};

@@ -1,0 +1,37 @@
+/** The two ways the same rules are run: for a directory on this machine, or as an operator would for a cluster. */
+import { DEFAULT_CONTROLLER_NAME, DISCOVERY_PORT } from "../resources/names.ts";
+import type { RenderOptions } from "../resources/view.ts";
+
+/** Labels that deployment tools put on a Gateway and that generated objects must not inherit. */
+const LABEL_FILTER = [
+  "applyset.kubernetes.io/part-of",
+  "applyset.k8s.io/part-of",
+  "app.kubernetes.io/managed-by",
+  "argocd.argoproj.io/instance",
+  "kustomize.toolkit.fluxcd.io/name",
+  "kustomize.toolkit.fluxcd.io/namespace",
+] as const;
+
+const common = {
+  controllerName: DEFAULT_CONTROLLER_NAME,
+  endpointDiscovery: true,
+  endpointSource: "EndpointSlice",
+  labelFilter: LABEL_FILTER,
+} as const;
+
+/** @param publicAddress what clients reach the listeners at. */
+export const standaloneOptions = (publicAddress: string): RenderOptions => ({
+  ...common,
+  mode: "standalone",
+  relayToClusterIP: false,
+  discoveryAddress: "",
+  publicAddress,
+});
+
+export const operatorOptions = (overrides: Partial<RenderOptions> = {}): RenderOptions => ({
+  ...common,
+  mode: "managed",
+  relayToClusterIP: true,
+  discoveryAddress: `:${DISCOVERY_PORT}`,
+  ...overrides,
+});

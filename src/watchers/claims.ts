@@ -1,0 +1,138 @@
+/**
+ * Which file each object comes from. An object that moves between files does not vanish in between, and of two files
+ * that describe one object the first keeps it.
+ */
+import { createHash } from "node:crypto";
+import type { ObjectKey } from "../resources/keys.ts";
+import type { AnyObject } from "../resources/kinds.ts";
+import type { Manifest, Manifests } from "./manifests.ts";
+import type { WatchEvent } from "./source.ts";
+
+interface Claim {
+  readonly file: string;
+  readonly manifest: Pick<Manifest, "kind" | "name">;
+  readonly hash: string;
+  readonly specHash: string;
+  readonly generation: number;
+}
+
+export interface Claims {
+  /**
+   * Takes files as they now are; `undefined` for one that is gone. A file in `vanishing` is no longer there either, but
+   * may come back: its objects stay, and another file may take them over. Returns what has changed and the files that
+   * must be read again because an object that they also describe is free now.
+   */
+  update(files: ReadonlyMap<string, Manifests | undefined>, vanishing?: ReadonlySet<string>): {
+    readonly events: readonly WatchEvent[];
+    readonly reread: ReadonlySet<string>;
+  };
+  /** Whether `next` lacks an object that `file` had. */
+  shrinks(file: string, next: Manifests): boolean;
+  readonly size: number;
+}
+
+const hashOf = (value: unknown): string => createHash("sha1").update(JSON.stringify(value) ?? "").digest("base64");
+
+/** What an API server would have added: the generation counts changes of the spec. */
+const withMeta = ({ manifest: { name }, generation }: Claim, object: AnyObject): AnyObject => ({
+  ...object,
+  metadata: {
+    ...object.metadata,
+    ...(name.includes("/") ? { namespace: name.slice(0, name.indexOf("/")) } : {}),
+    uid: `file-${hashOf([object.kind, name]).slice(0, 16)}`,
+    generation,
+  },
+});
+
+export const createClaims = (): Claims => {
+  const claims = new Map<ObjectKey, Claim>();
+  const keysOf = new Map<string, Set<ObjectKey>>();
+  /** Files that describe an object which another file has. */
+  const rivals = new Map<ObjectKey, Set<string>>();
+  const told = new Map<string, ReadonlySet<string>>();
+
+  const claim = (file: string, { key, kind, name, object }: Manifest): WatchEvent | undefined => {
+    const before = claims.get(key);
+    const hash = hashOf(object);
+    const specHash = hashOf("spec" in object ? object.spec : undefined);
+    const generation = (before?.generation ?? 0) + (before?.specHash === specHash ? 0 : 1);
+    const next: Claim = { file, manifest: { kind, name }, hash, specHash, generation };
+    claims.set(key, next);
+    return before?.hash === hash ? undefined : { event: "seen", kind, object: withMeta(next, object) };
+  };
+
+  return {
+    update(files, vanishing = new Set()) {
+      const events: WatchEvent[] = [];
+      const released = new Set<ObjectKey>();
+      const reread = new Set<string>();
+
+      for (const [file, next] of files) {
+        const held = keysOf.get(file) ?? new Set<ObjectKey>();
+        const described = new Set(next?.manifests.map(({ key }) => key));
+        for (const key of held) {
+          const stays = next !== undefined && (described.has(key) || next.broken || next.refused.has(key));
+          if (stays) continue;
+          held.delete(key);
+          released.add(key);
+        }
+        if (next === undefined) {
+          keysOf.delete(file);
+          told.delete(file);
+        } else keysOf.set(file, held);
+        for (const [key, rivalFiles] of rivals) if (!described.has(key)) rivalFiles.delete(file);
+      }
+
+      for (const [file, next] of files) {
+        if (next === undefined) continue;
+        const rejections = [...next.rejections];
+        for (const manifest of next.manifests) {
+          const holder = claims.get(manifest.key)?.file;
+          if (holder !== undefined && holder !== file && !released.has(manifest.key) && !vanishing.has(holder)) {
+            rivals.set(manifest.key, (rivals.get(manifest.key) ?? new Set()).add(file));
+            const reason = `is also in ${holder}, which is used`;
+            rejections.push({ code: "manifest-duplicate", file, line: manifest.line, object: manifest.key, field: "", reason });
+            continue;
+          }
+          released.delete(manifest.key);
+          if (holder !== undefined && holder !== file) keysOf.get(holder)?.delete(manifest.key);
+          keysOf.get(file)?.add(manifest.key);
+          rivals.get(manifest.key)?.delete(file);
+          const event = claim(file, manifest);
+          if (event !== undefined) events.push(event);
+        }
+        // What was said of this file before and still holds is not said again.
+        const before = told.get(file) ?? new Set<string>();
+        const now = new Set(rejections.map((rejection) => JSON.stringify(rejection)));
+        for (const rejection of rejections)
+          if (!before.has(JSON.stringify(rejection))) events.push({ event: "rejected", rejection });
+        if (now.size > 0) told.set(file, now);
+        else told.delete(file);
+      }
+
+      for (const key of released) {
+        const heirs = rivals.get(key);
+        if (heirs !== undefined && heirs.size > 0) {
+          for (const file of heirs) reread.add(file);
+          // Still listed, under nobody's name, until an heir is read.
+          const orphan = claims.get(key);
+          if (orphan !== undefined) claims.set(key, { ...orphan, file: [...heirs][0] ?? orphan.file });
+          continue;
+        }
+        const gone = claims.get(key);
+        claims.delete(key);
+        rivals.delete(key);
+        if (gone !== undefined) events.push({ event: "gone", ...gone.manifest });
+      }
+      return { events, reread };
+    },
+    shrinks: (file, next) => {
+      if (next.broken) return true;
+      const described = new Set(next.manifests.map(({ key }) => key));
+      return [...(keysOf.get(file) ?? [])].some((key) => !described.has(key));
+    },
+    get size() {
+      return claims.size;
+    },
+  };
+};

@@ -1,0 +1,166 @@
+/**
+ * A directory of manifests as a source of facts. It follows edits, new files and folders, renames and deletions; it does
+ * not take a file that is still being written for a changed one.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { relative } from "node:path";
+import { Observable } from "rxjs";
+import { createClaims } from "./claims.ts";
+import { readTree, signatureOf, watchFolders, type Signature } from "./folder.ts";
+import { parseManifests, type Manifests } from "./manifests.ts";
+import type { Source, WatchEvent } from "./source.ts";
+
+export interface DirectoryOptions {
+  /** Quiet time after a change before a file is read, in ms. */
+  readonly settleMs?: number;
+  /** Quiet time before something that looks half done is believed: an error, a missing newline, fewer objects, a deletion. */
+  readonly doubtMs?: number;
+  /** How often the whole tree is compared, should the system have dropped a notice, in ms. */
+  readonly rescanMs?: number;
+}
+
+/** A manifest larger than this is refused: nothing a person wrote. */
+const MAX_FILE_BYTES = 32 << 20;
+
+export const watchDirectory = (root: string, options: DirectoryOptions = {}): Source =>
+  new Observable((subscriber) => {
+    const { settleMs = 4, doubtMs = 50, rescanMs = 10_000 } = options;
+    const claims = createClaims();
+    const known = new Map<string, Signature>();
+    /** Changed paths, and when they were first noticed (ms). */
+    const noticed = new Map<string, number>();
+    let timer: NodeJS.Timeout | undefined;
+    let lost = false;
+
+    const emit = (events: readonly WatchEvent[]): void => {
+      if (events.length > 0) subscriber.next(events);
+    };
+
+    const setLost = (reason: string | undefined): void => {
+      if ((reason !== undefined) === lost) return;
+      lost = reason !== undefined;
+      emit([reason === undefined ? { event: "restored" } : { event: "lost", reason }]);
+    };
+
+    const nameOf = (path: string): string => relative(root, path) || path;
+
+    const unreadable = (path: string, reason: string): Manifests => ({
+      manifests: [],
+      rejections: [{ code: "manifest-unreadable", file: nameOf(path), line: 0, object: "", field: "", reason }],
+      broken: true,
+      refused: new Set(),
+      ignored: 0,
+    });
+
+    const read = (path: string): { readonly manifests: Manifests; readonly whole: boolean } => {
+      try {
+        if (statSync(path).size > MAX_FILE_BYTES)
+          return { manifests: unreadable(path, `is larger than ${MAX_FILE_BYTES >> 20} MiB`), whole: true };
+        const text = readFileSync(path, "utf8");
+        return { manifests: parseManifests(text, nameOf(path)), whole: text.endsWith("\n") };
+      } catch (error) {
+        return { manifests: unreadable(path, error instanceof Error ? error.message : String(error)), whole: true };
+      }
+    };
+
+    const folders = watchFolders(
+      (path) => notice(path),
+      (reason) => setLost(reason),
+    );
+
+    /** Compares the tree with what is known and notices every difference. Returns whether the root could be read. */
+    const rescan = (): boolean => {
+      try {
+        const tree = readTree(root);
+        folders.watch(tree.folders);
+        for (const [path, signature] of tree.files) if (known.get(path) !== signature) notice(path);
+        for (const path of known.keys()) if (!tree.files.has(path)) notice(path);
+        return true;
+      } catch (error) {
+        // The objects stay as they were: a directory that cannot be read says nothing about them.
+        setLost(error instanceof Error ? error.message : String(error));
+        return false;
+      }
+    };
+
+    const schedule = (ms: number): void => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        settle();
+      }, ms);
+    };
+
+    const notice = (path: string): void => {
+      if (!noticed.has(path)) noticed.set(path, Date.now());
+      schedule(settleMs);
+    };
+
+    /** The file as it is now, `undefined` if it is gone, or "later" while that cannot be told. */
+    const examine = (path: string, since: number): Manifests | undefined | "later" => {
+      const before = signatureOf(path);
+      if (before === undefined) return Date.now() - since < doubtMs ? "later" : undefined;
+      const { manifests, whole } = read(path);
+      if (signatureOf(path) !== before) return "later";
+      const doubtful = !whole || claims.shrinks(path, manifests) || manifests.rejections.length > 0;
+      const quietMs = Date.now() - Math.max(since, statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+      if (doubtful && quietMs < doubtMs) return "later";
+      known.set(path, before);
+      return manifests;
+    };
+
+    const settle = (): void => {
+      const paths = [...noticed];
+      noticed.clear();
+      const files = new Map<string, Manifests | undefined>();
+      let looked = false;
+      for (const [path, since] of paths) {
+        if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true || (!known.has(path) && signatureOf(path) === undefined)) {
+          if (!looked) rescan();
+          looked = true;
+          continue;
+        }
+        if (known.has(path) && signatureOf(path) === known.get(path)) continue;
+        const now = examine(path, since);
+        if (now === "later") {
+          noticed.set(path, since);
+          continue;
+        }
+        if (now === undefined) known.delete(path);
+        files.set(path, now);
+      }
+      const { events, reread } = claims.update(files, new Set([...noticed.keys()].filter((path) => signatureOf(path) === undefined)));
+      emit(events);
+      for (const path of reread) {
+        known.delete(path);
+        notice(path);
+      }
+      if (noticed.size > 0) schedule(settleMs);
+    };
+
+    const start = (): void => {
+      const tree = readTree(root);
+      folders.watch(tree.folders);
+      const files = new Map<string, Manifests | undefined>();
+      for (const [path, signature] of tree.files) {
+        known.set(path, signature);
+        files.set(path, read(path).manifests);
+      }
+      emit([...claims.update(files).events, { event: "synced", objects: claims.size }]);
+    };
+
+    try {
+      start();
+    } catch (error) {
+      subscriber.error(error);
+      return undefined;
+    }
+    const rescanning = setInterval(() => {
+      if (rescan()) setLost(undefined);
+    }, rescanMs);
+
+    return () => {
+      clearTimeout(timer);
+      clearInterval(rescanning);
+      folders.close();
+    };
+  });

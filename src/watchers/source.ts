@@ -1,0 +1,17 @@
+/** Where facts about objects come from: a directory of manifests, a cluster, a recorded log. All speak like this. */
+import type { Observable } from "rxjs";
+import type { Rejection } from "../journal/fact.ts";
+import type { Name } from "../resources/keys.ts";
+import type { AnyObject, KindId } from "../resources/kinds.ts";
+
+export type WatchEvent =
+  | { readonly event: "seen"; readonly kind: KindId; readonly object: AnyObject }
+  | { readonly event: "gone"; readonly kind: KindId; readonly name: Name }
+  | { readonly event: "rejected"; readonly rejection: Rejection }
+  /** Everything that was there at the start has been told. */
+  | { readonly event: "synced"; readonly objects: number }
+  | { readonly event: "lost"; readonly reason: string }
+  | { readonly event: "restored" };
+
+/** Events that belong together come together, so that they can be folded together. */
+export type Source = Observable<readonly WatchEvent[]>;
