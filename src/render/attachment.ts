@@ -1,0 +1,73 @@
+/** Which routes a listener accepts. */
+import type { Gateway, GatewayListener, ParentReference } from "../resources/gateway-api.ts";
+import type { ObjectsView, Route } from "../resources/view.ts";
+import { nameOf, splitName, type Name } from "../resources/keys.ts";
+import { GATEWAY_API_GROUP } from "../resources/names.ts";
+import { compareText } from "./endpoints.ts";
+import { selectorMatches } from "./label-selector.ts";
+
+/** The Gateway that a parentRef names, or nothing if it names another kind of parent. `port` is not looked at. */
+export const parentGateway = (route: Route, parent: ParentReference): Name | undefined => {
+  if ((parent.group ?? GATEWAY_API_GROUP) !== GATEWAY_API_GROUP) return undefined;
+  if ((parent.kind ?? "Gateway") !== "Gateway") return undefined;
+  return nameOf(parent.namespace ?? splitName(route.name).namespace, parent.name);
+};
+
+const namespaceAllowed = (
+  view: ObjectsView,
+  gateway: Gateway,
+  listener: GatewayListener,
+  namespace: string,
+): boolean => {
+  const policy = listener.allowedRoutes?.namespaces;
+  switch (policy?.from) {
+    case "All":
+      return true;
+    case "Selector": {
+      const known = view.get("Namespace", nameOf(undefined, namespace));
+      if (known === undefined || policy.selector === undefined) return false;
+      return selectorMatches(policy.selector, known.metadata.labels ?? {});
+    }
+    default:
+      return namespace === (gateway.metadata.namespace ?? "default");
+  }
+};
+
+/** Whether `listener` of `gateway` accepts `route` by this parentRef, which is known to name the Gateway. */
+export const listenerAccepts = (
+  view: ObjectsView,
+  gateway: Gateway,
+  listener: GatewayListener,
+  route: Route,
+  parent: ParentReference,
+): boolean =>
+  (parent.sectionName === undefined || parent.sectionName === listener.name) &&
+  namespaceAllowed(view, gateway, listener, splitName(route.name).namespace);
+
+/** A Gateway API route is masked by a native one of the same name. */
+export const isMasked = (view: ObjectsView, route: Route): boolean =>
+  route.kind === "GatewayUDPRoute" && view.get("UDPRoute", route.name) !== undefined;
+
+/** Routes of a Gateway by listener name: one entry for every parentRef that a listener accepts, sorted by name. */
+export type Attachments = ReadonlyMap<string, readonly Route[]>;
+
+export const attachmentsOf = (view: ObjectsView, name: Name, gateway: Gateway): Attachments => {
+  const routes = view
+    .routesOfGateway(name)
+    .filter((route) => !isMasked(view, route))
+    .toSorted((a, b) => compareText(a.name, b.name));
+  const accepted = (listener: GatewayListener): readonly Route[] =>
+    routes.flatMap((route) =>
+      (route.object.spec.parentRefs ?? [])
+        .filter((parent) => parentGateway(route, parent) === name)
+        .filter((parent) => listenerAccepts(view, gateway, listener, route, parent))
+        .map(() => route),
+    );
+  return new Map(gateway.spec.listeners.map((listener) => [listener.name, accepted(listener)] as const));
+};
+
+/** Every attached route once, sorted by name. */
+export const attachedRoutes = (attachments: Attachments): readonly Route[] =>
+  [...new Map([...attachments.values()].flat().map((route) => [route.name, route] as const)).values()].toSorted(
+    (a, b) => compareText(a.name, b.name),
+  );

@@ -1,0 +1,81 @@
+/** How clients authenticate. Values of Secrets are digests here; an empty one is as good as none. */
+import type { AuthConfig } from "../resources/dataplane-config.ts";
+import type { GatewayConfig } from "../resources/stunner.ts";
+import type { ObjectsView } from "../resources/view.ts";
+import { nameOf } from "../resources/keys.ts";
+import { DEFAULT_REALM } from "../resources/names.ts";
+
+export type Rendered<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly cause: string };
+
+interface Source {
+  readonly where: string;
+  readonly type: string | undefined;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly secret: string | undefined;
+}
+
+const inlineSource = (config: GatewayConfig): Source => ({
+  where: `GatewayConfig ${nameOf(config.metadata.namespace, config.metadata.name)}`,
+  type: config.spec?.authType,
+  username: config.spec?.userName,
+  password: config.spec?.password,
+  secret: config.spec?.sharedSecret,
+});
+
+/** With an `authRef` the inline fields do not count, complete or not: the two are never mixed. */
+const sourceOf = (view: ObjectsView, config: GatewayConfig): Rendered<Source> => {
+  const reference = config.spec?.authRef;
+  if (reference === undefined) return { ok: true, value: inlineSource(config) };
+  const { group = "", kind = "Secret" } = reference;
+  if (group !== "" && group !== "v1") return { ok: false, cause: `authRef group ${group} is not supported` };
+  if (kind !== "Secret") return { ok: false, cause: `authRef kind ${kind} is not supported` };
+  const name = nameOf(reference.namespace ?? config.metadata.namespace, reference.name);
+  const secret = view.get("Secret", name);
+  if (secret === undefined) return { ok: false, cause: `Secret ${name} not found` };
+  const data = secret.data ?? {};
+  return {
+    ok: true,
+    value: {
+      where: `Secret ${name}`,
+      type: data["type"],
+      username: data["username"],
+      password: data["password"],
+      secret: data["secret"] || data["sharedSecret"],
+    },
+  };
+};
+
+const credentials = (source: Source, config: GatewayConfig): Rendered<Omit<AuthConfig, "realm">> => {
+  switch (source.type || "static") {
+    case "static":
+    case "plaintext": {
+      const { username, password } = source;
+      return username && password
+        ? { ok: true, value: { type: "static", credentials: { username, password } } }
+        : { ok: false, cause: `${source.where} needs a user name and a password for static authentication` };
+    }
+    case "ephemeral":
+    case "timewindowed":
+    case "longterm":
+      return source.secret
+        ? { ok: true, value: { type: "ephemeral", credentials: { secret: source.secret } } }
+        : { ok: false, cause: `${source.where} needs a shared secret for ephemeral authentication` };
+    case "none":
+      // A Secret alone must not be able to switch authentication off.
+      return config.spec?.stunMode === true
+        ? { ok: true, value: { type: "none", credentials: {} } }
+        : { ok: false, cause: `${source.where} asks for no authentication, which needs stunMode` };
+    default:
+      return { ok: false, cause: `${source.where} has an unknown authentication type ${source.type}` };
+  }
+};
+
+export const renderAuth = (view: ObjectsView, config: GatewayConfig): Rendered<AuthConfig> => {
+  const source = sourceOf(view, config);
+  if (!source.ok) return source;
+  const rendered = credentials(source.value, config);
+  if (!rendered.ok) return rendered;
+  const { type, credentials: values } = rendered.value;
+  return { ok: true, value: { type, realm: config.spec?.realm || DEFAULT_REALM, credentials: values } };
+};

@@ -1,0 +1,53 @@
+/** Which GatewayClasses are ours, and the parameters behind them. */
+import type { GatewayClass } from "../resources/gateway-api.ts";
+import type { Dataplane, GatewayConfig } from "../resources/stunner.ts";
+import type { KindMap } from "../resources/kinds.ts";
+import type { ObjectsView, RenderOptions } from "../resources/view.ts";
+import { nameOf, type Name } from "../resources/keys.ts";
+import { DEFAULT_DATAPLANE, STUNNER_GROUP } from "../resources/names.ts";
+
+/** What a class's Gateways are rendered with. Standalone there may be no Dataplane object. */
+export interface Parameters {
+  readonly config: GatewayConfig;
+  readonly dataplane: Dataplane | undefined;
+}
+
+export type ResolvedParameters =
+  | { readonly found: true; readonly parameters: Parameters }
+  | { readonly found: false; readonly cause: string };
+
+/** The class if it is ours and names a GatewayConfig; all others are silently left alone. */
+export const usableClass = (view: ObjectsView, options: RenderOptions, className: string): GatewayClass | undefined => {
+  const gatewayClass = view.get("GatewayClass", nameOf(undefined, className));
+  if (gatewayClass?.spec.controllerName !== options.controllerName) return undefined;
+  const reference = gatewayClass.spec.parametersRef;
+  if (reference?.group !== STUNNER_GROUP || reference.kind !== "GatewayConfig") return undefined;
+  return reference.name && reference.namespace ? gatewayClass : undefined;
+};
+
+/** A Gateway of one of our classes, and nothing for anyone else's. */
+export const controlledGateway = (
+  view: ObjectsView,
+  options: RenderOptions,
+  name: Name,
+): { readonly gateway: KindMap["Gateway"]; readonly gatewayClass: GatewayClass } | undefined => {
+  const gateway = view.get("Gateway", name);
+  const gatewayClass = gateway && usableClass(view, options, gateway.spec.gatewayClassName);
+  return gateway && gatewayClass && { gateway, gatewayClass };
+};
+
+export const parametersOf = (
+  view: ObjectsView,
+  options: RenderOptions,
+  gatewayClass: GatewayClass,
+): ResolvedParameters => {
+  const reference = gatewayClass.spec.parametersRef;
+  const configName = nameOf(reference?.namespace, reference?.name ?? "");
+  const config = view.get("GatewayConfig", configName);
+  if (config === undefined) return { found: false, cause: `GatewayConfig ${configName} not found` };
+  const dataplaneName = config.spec?.dataplane || DEFAULT_DATAPLANE;
+  const dataplane = view.get("Dataplane", nameOf(undefined, dataplaneName));
+  if (dataplane === undefined && options.mode === "managed")
+    return { found: false, cause: `Dataplane ${dataplaneName} not found` };
+  return { found: true, parameters: { config, dataplane } };
+};

@@ -1,0 +1,138 @@
+/** A route's backends as a cluster: the peers that clients of its listeners may reach. */
+import type { BackendReference } from "../resources/gateway-api.ts";
+import type { ClusterConfig } from "../resources/dataplane-config.ts";
+import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
+import { nameOf, splitName } from "../resources/keys.ts";
+import { STUNNER_GROUP } from "../resources/names.ts";
+import { compareText, isEndpoint, portSuffix } from "./endpoints.ts";
+
+/** Why a backend is not (wholly) in the cluster. The kind decides the reason in the route's status. */
+export interface BackendProblem {
+  readonly kind: "kind" | "not-found";
+  readonly message: string;
+}
+
+export interface RenderedCluster {
+  /** Nothing where no backend says what the cluster is, or an endpoint is malformed. */
+  readonly cluster: ClusterConfig | undefined;
+  /** Endpoints that only terminating pods have: permitted until they are gone. */
+  readonly draining: readonly string[];
+  /** In the order of the backends; the last one is the one reported. */
+  readonly problems: readonly BackendProblem[];
+}
+
+interface Backend {
+  /** Nothing: this backend does not say. */
+  readonly type: ClusterConfig["type"] | undefined;
+  readonly active: readonly string[];
+  readonly draining: readonly string[];
+  readonly problem: BackendProblem | undefined;
+}
+
+const failed = (kind: BackendProblem["kind"], message: string, type?: ClusterConfig["type"]): Backend => ({
+  type,
+  active: [],
+  draining: [],
+  problem: { kind, message },
+});
+
+const notFound = (message: string): BackendProblem => ({ kind: "not-found", message });
+
+const discoveredService = (view: ObjectsView, options: RenderOptions, namespace: string, name: string): Backend => {
+  const service = nameOf(namespace, name);
+  const { found, endpoints } = view.endpointsOfService(service);
+  const ofState = (state: "active" | "terminating"): readonly string[] =>
+    endpoints.filter((endpoint) => endpoint.state === state).map((endpoint) => endpoint.address);
+  const clusterIP = view.get("Service", service)?.spec?.clusterIP;
+  const usableClusterIP = options.relayToClusterIP && clusterIP && clusterIP !== "None" ? clusterIP : undefined;
+  if (!found && usableClusterIP === undefined) return failed("not-found", `backend ${service} not found`, "STATIC");
+  return {
+    type: "STATIC",
+    active: usableClusterIP === undefined ? ofState("active") : [...ofState("active"), usableClusterIP],
+    draining: ofState("terminating"),
+    problem: !found
+      ? notFound(`no endpoints for Service ${service}`)
+      : options.relayToClusterIP && usableClusterIP === undefined
+        ? notFound(`no cluster IP for Service ${service}`)
+        : undefined,
+  };
+};
+
+const namedService = (namespace: string, name: string): Backend => ({
+  type: "STRICT_DNS",
+  active: [`${name}.${namespace}.svc.cluster.local`],
+  draining: [],
+  problem: undefined,
+});
+
+const staticService = (view: ObjectsView, namespace: string, name: string): Backend => {
+  const service = view.get("StaticService", nameOf(namespace, name));
+  return service === undefined
+    ? failed("not-found", `StaticService ${namespace}/${name} not found`)
+    : { type: "STATIC", active: service.spec.prefixes, draining: [], problem: undefined };
+};
+
+const resolve = (view: ObjectsView, options: RenderOptions, route: Route, backend: BackendReference): Backend => {
+  const group = backend.group ?? "";
+  const kind = backend.kind ?? "Service";
+  const namespace = backend.namespace ?? splitName(route.name).namespace;
+  if (group !== "" && group !== STUNNER_GROUP) return failed("kind", `backend group ${group} is not supported`);
+  if (group === STUNNER_GROUP && kind === "StaticService") return staticService(view, namespace, backend.name);
+  if (group !== "" || kind !== "Service")
+    return failed("kind", `backend kind ${kind} of group "${group}" is not supported`);
+  return options.endpointDiscovery
+    ? discoveredService(view, options, namespace, backend.name)
+    : namedService(namespace, backend.name);
+};
+
+/** The Gateway API forces a port on every backend of its UDPRoute; any will do, so it limits nothing. */
+const suffixOf = (route: Route, backend: BackendReference): string =>
+  route.kind === "UDPRoute" ? portSuffix(backend) : "";
+
+/** An absent StaticService alone leaves no cluster; anything else, even no backend at all, an empty one. */
+const saysNothing = (backends: readonly Backend[]): boolean =>
+  backends.length > 0 && backends.every(({ type, problem }) => type === undefined && problem?.kind === "not-found");
+
+/** Only the first rule counts. Each backend stands alone: one that cannot be resolved does not touch the others. */
+export const renderCluster = (view: ObjectsView, options: RenderOptions, route: Route): RenderedCluster => {
+  const [rule] = route.object.spec.rules;
+  if (rule === undefined)
+    return { cluster: undefined, draining: [], problems: [notFound(`route ${route.name} has no rules`)] };
+
+  const references = rule.backendRefs ?? [];
+  const backends = references.map((reference) => resolve(view, options, route, reference));
+  const type = backends.find((backend) => backend.type !== undefined)?.type;
+  const active: string[] = [];
+  const terminating: string[] = [];
+  const problems: BackendProblem[] = [];
+  references.forEach((reference, index) => {
+    const backend = backends[index];
+    if (backend === undefined) return;
+    if (backend.type !== undefined && backend.type !== type) {
+      problems.push(notFound(`backend ${reference.name} needs a ${backend.type} cluster, others a ${type} one`));
+      return;
+    }
+    const suffix = type === "STATIC" ? suffixOf(route, reference) : "";
+    active.push(...backend.active.map((address) => address + suffix));
+    terminating.push(...backend.draining.map((address) => address + suffix));
+    if (backend.problem !== undefined) problems.push(backend.problem);
+  });
+
+  const endpoints = [...active, ...terminating].toSorted(compareText);
+  const malformed = type === "STATIC" ? endpoints.find((endpoint) => !isEndpoint(endpoint)) : undefined;
+  if (malformed !== undefined)
+    return { cluster: undefined, draining: [], problems: [...problems, notFound(`not an IP or prefix: ${malformed}`)] };
+  if (saysNothing(backends)) return { cluster: undefined, draining: [], problems };
+
+  const stillActive = new Set(active);
+  return {
+    cluster: {
+      name: route.name,
+      type: type ?? "STATIC",
+      protocol: "UDP",
+      ...(endpoints.length > 0 ? { endpoints } : {}),
+    },
+    draining: [...new Set(terminating)].filter((endpoint) => !stillActive.has(endpoint)).toSorted(compareText),
+    problems,
+  };
+};

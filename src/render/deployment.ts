@@ -1,0 +1,110 @@
+/** The Deployment that runs a Gateway's dataplane. */
+import type { Deployment } from "../resources/core.ts";
+import type { Gateway } from "../resources/gateway-api.ts";
+import type { Dataplane } from "../resources/stunner.ts";
+import type { RenderOptions } from "../resources/view.ts";
+import type { Name } from "../resources/keys.ts";
+import { DATAPLANE_CONTAINER, DISCOVERY_PORT } from "../resources/names.ts";
+import { gatewayAnnotations } from "./annotations.ts";
+import { isIPv6 } from "./ip.ts";
+import { ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";
+
+type Spec = NonNullable<Dataplane["spec"]>;
+
+const DEFAULT_IMAGE = "l7mp/stunnerd:latest";
+const DEFAULT_RESOURCES = { limits: { memory: "20M" }, requests: { cpu: "250m" } } as const;
+const DEFAULT_GRACE_SECONDS = 3600;
+const METRICS_PORT = 8080;
+const HEALTH_CHECK_PORT = 8086;
+
+/** The address that pods find the config discovery service at: a bare host gets the port, bare IPv6 its brackets. */
+export const discoveryUrl = (address: string): string => {
+  if (isIPv6(address)) return `http://[${address}]:${DISCOVERY_PORT}`;
+  return /:[0-9]+$/.test(address) ? `http://${address}` : `http://${address}:${DISCOVERY_PORT}`;
+};
+
+const environment = (gateway: Gateway, spec: Spec, options: RenderOptions): readonly unknown[] => {
+  const fromField = (fieldPath: string): unknown => ({ fieldRef: { apiVersion: "v1", fieldPath } });
+  return [
+    { name: "STUNNER_ADDR", valueFrom: fromField("status.podIP") },
+    { name: "STUNNER_NAME", value: gateway.metadata.name },
+    { name: "STUNNER_NAMESPACE", value: gateway.metadata.namespace ?? "default" },
+    { name: "STUNNER_NODENAME", valueFrom: fromField("spec.nodeName") },
+    { name: "STUNNER_CONFIG_ORIGIN", value: discoveryUrl(options.discoveryAddress) },
+    ...(spec.env ?? []),
+  ];
+};
+
+const probe = (path: string): unknown => ({
+  httpGet: { path, port: HEALTH_CHECK_PORT, scheme: "HTTP" },
+  periodSeconds: 15,
+  timeoutSeconds: 1,
+  successThreshold: 1,
+  failureThreshold: 3,
+});
+
+const container = (gateway: Gateway, spec: Spec, options: RenderOptions): unknown => ({
+  name: DATAPLANE_CONTAINER,
+  image: spec.image || DEFAULT_IMAGE,
+  imagePullPolicy: spec.imagePullPolicy || "Always",
+  command: spec.command ?? ["stunnerd"],
+  args: spec.args ?? ["-w", "--udp-thread-num=16"],
+  env: environment(gateway, spec, options),
+  ports: [{ name: "metrics-port", containerPort: METRICS_PORT, protocol: "TCP" }],
+  resources: spec.resources ?? DEFAULT_RESOURCES,
+  ...(spec.disableHealthCheck === true ? {} : { livenessProbe: probe("/live"), readinessProbe: probe("/ready") }),
+  ...(spec.containerSecurityContext === undefined ? {} : { securityContext: spec.containerSecurityContext }),
+});
+
+/** Pod settings that stay as they are in the cluster unless the Dataplane asks for them. */
+const optionalPodSettings = (spec: Spec): Readonly<Record<string, unknown>> => {
+  const { affinity, tolerations, securityContext, imagePullSecrets, topologySpreadConstraints } = spec;
+  const settings = { affinity, tolerations, securityContext, imagePullSecrets, topologySpreadConstraints };
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+};
+
+const gatewayLabels = (gateway: Gateway, filter: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(gateway.metadata.labels ?? {}).filter(([key]) => !filter.includes(key)));
+
+/** One replica is as good as none said: whoever scales the Deployment, a person or an autoscaler, is left to it. */
+const replicas = (spec: Spec): { readonly replicas?: number } =>
+  spec.replicas === undefined || spec.replicas === 1 ? {} : { replicas: spec.replicas };
+
+export const renderDeployment = (
+  name: Name,
+  gateway: Gateway,
+  dataplane: Dataplane | undefined,
+  options: RenderOptions,
+): Deployment => {
+  const spec = dataplane?.spec ?? {};
+  const labels = podLabels(gateway);
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: {
+      name: gateway.metadata.name,
+      namespace: gateway.metadata.namespace ?? "default",
+      labels: { ...gatewayLabels(gateway, options.labelFilter), ...ownedLabels(gateway) },
+      annotations: { ...gatewayAnnotations(gateway), ...relatedAnnotation(name) },
+      ownerReferences: [ownerReference(gateway)],
+    },
+    spec: {
+      ...replicas(spec),
+      selector: {
+        matchExpressions: Object.entries(labels).map(([key, value]) => ({ key, operator: "In", values: [value] })),
+      },
+      template: {
+        metadata: {
+          labels: { ...spec.labels, ...labels },
+          annotations: { ...spec.annotations, ...relatedAnnotation(name) },
+        },
+        spec: {
+          containers: [container(gateway, spec, options)],
+          terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
+          hostNetwork: spec.hostNetwork ?? false,
+          ...optionalPodSettings(spec),
+        },
+      },
+    },
+  };
+};

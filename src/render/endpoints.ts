@@ -1,0 +1,31 @@
+/** How a permitted peer is written in a cluster: `IP` or `IP/LEN`, and `:<MIN-MAX>` behind where ports are limited. */
+import type { BackendReference } from "../resources/gateway-api.ts";
+import { isIP, isPrefix } from "./ip.ts";
+
+const MAX_PORT = 65535;
+
+const validPort = (port: number | undefined): number | undefined =>
+  port !== undefined && Number.isInteger(port) && port >= 1 && port <= MAX_PORT ? port : undefined;
+
+/**
+ * The port range that follows each address of a backend; nothing where every port is allowed.
+ * A port alone is that one port, an end port alone starts at 1.
+ */
+export const portSuffix = (backend: Pick<BackendReference, "port" | "endPort">): string => {
+  const port = validPort(backend.port);
+  const endPort = validPort(backend.endPort);
+  if (port === undefined && endPort === undefined) return "";
+  const from = port ?? 1;
+  const to = endPort !== undefined && endPort >= from ? endPort : from;
+  return from === 1 && to === MAX_PORT ? "" : `:<${from}-${to}>`;
+};
+
+/** Whether a STATIC endpoint is one that a dataplane can read. IPv6 needs no brackets: the suffix is told by its `<`. */
+export const isEndpoint = (text: string): boolean => {
+  const range = /^(.*):<([0-9]+)-([0-9]+)>$/.exec(text);
+  const address = range?.[1] ?? text;
+  return isIP(address) || isPrefix(address);
+};
+
+/** Byte order, which is the same on every machine and in every locale. */
+export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

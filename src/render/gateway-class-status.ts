@@ -1,0 +1,26 @@
+import type { GatewayClass } from "../resources/gateway-api.ts";
+import type { RenderOptions } from "../resources/view.ts";
+import { condition, generationOf, type GatewayClassStatus } from "./conditions.ts";
+
+/** Accepted as soon as its parameters exist: what goes wrong in single Gateways is said there. */
+export const renderGatewayClassStatus = (
+  options: RenderOptions,
+  gatewayClass: GatewayClass,
+  cause: string | undefined,
+): GatewayClassStatus => {
+  const generation = generationOf(gatewayClass);
+  const controller = `"${options.controllerName}"`;
+  return {
+    conditions: [
+      cause === undefined
+        ? condition("Accepted", "True", "Accepted", `GatewayClass is managed by controller ${controller}`, generation)
+        : condition(
+            "Accepted",
+            "False",
+            "InvalidParameters",
+            `controller ${controller} failed to process GatewayClass: ${cause}`,
+            generation,
+          ),
+    ],
+  };
+};

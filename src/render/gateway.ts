@@ -1,0 +1,148 @@
+/** A Gateway as it should be: its dataplane's config, its objects, its status. */
+import type { KubernetesObject } from "../resources/core.ts";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
+import type { ObjectsView, RenderOptions } from "../resources/view.ts";
+import type { Name } from "../resources/keys.ts";
+import { renderAdmin } from "./admin.ts";
+import { effectiveAnnotations, isDataplaneDisabled, targetPorts, type Annotations } from "./annotations.ts";
+import { attachmentsOf } from "./attachment.ts";
+import { renderAuth } from "./auth.ts";
+import { parametersOf, type Parameters } from "./classes.ts";
+import type { GatewayStatus } from "./conditions.ts";
+import { renderConfig } from "./config.ts";
+import { renderDeployment } from "./deployment.ts";
+import { renderGatewayStatus, renderInvalidGatewayStatus } from "./gateway-status.ts";
+import { judgeListeners, type JudgedListener } from "./listeners.ts";
+import { isForeign } from "./ownership.ts";
+import { renderService } from "./service.ts";
+
+export interface Removal {
+  readonly kind: "Service" | "Deployment" | "DaemonSet";
+  readonly name: Name;
+}
+
+export interface RenderedListener {
+  /** The section name. */
+  readonly name: string;
+  readonly outcome: "accepted" | "conflicted" | "unsupported" | "unresolved" | "pending";
+  readonly why: string;
+}
+
+export interface RenderedGateway {
+  readonly name: Name;
+  /** Nothing where the Gateway is invalid. */
+  readonly config: DataplaneConfig | undefined;
+  /** Why it is invalid. */
+  readonly invalid: string | undefined;
+  readonly status: GatewayStatus;
+  /** To be applied, as a whole. */
+  readonly objects: readonly KubernetesObject[];
+  /** To be absent, where they are ours. */
+  readonly removals: readonly Removal[];
+  readonly listeners: readonly RenderedListener[];
+  /** By cluster name: endpoints, as in the config, that only terminating pods have. */
+  readonly draining: Readonly<Record<string, readonly string[]>>;
+}
+
+export const invalidGateway = (
+  view: ObjectsView,
+  options: RenderOptions,
+  name: Name,
+  gateway: Gateway,
+  cause: string,
+): RenderedGateway => ({
+  name,
+  config: undefined,
+  invalid: cause,
+  status: renderInvalidGatewayStatus(options, gateway, cause),
+  objects: [],
+  removals: options.mode === "standalone" ? [] : removals(view, name, ["Service", "Deployment", "DaemonSet"]),
+  listeners: gateway.spec.listeners.map((listener) => ({ name: listener.name, outcome: "pending", why: cause })),
+  draining: {},
+});
+
+const storedObject = (view: ObjectsView, kind: Removal["kind"], name: Name): KubernetesObject | undefined =>
+  kind === "DaemonSet" ? undefined : view.get(kind, name);
+
+const removals = (view: ObjectsView, name: Name, kinds: readonly Removal["kind"][]): readonly Removal[] =>
+  kinds.filter((kind) => !isForeign(storedObject(view, kind, name))).map((kind) => ({ kind, name }));
+
+interface ManagedObjects {
+  readonly objects: readonly KubernetesObject[];
+  readonly removals: readonly Removal[];
+  readonly obstacle: string | undefined;
+}
+
+/** The dataplane is a Deployment, so a DaemonSet of the name is a leftover. */
+const managedObjects = (
+  view: ObjectsView,
+  options: RenderOptions,
+  name: Name,
+  gateway: Gateway,
+  parameters: Parameters,
+  annotations: Annotations,
+  judged: readonly JudgedListener[],
+): ManagedObjects => {
+  if (options.mode === "standalone") return { objects: [], removals: [], obstacle: undefined };
+  const disabled = isDataplaneDisabled(gateway);
+  const wanted = [
+    renderService(name, gateway, judged, annotations),
+    disabled ? undefined : renderDeployment(name, gateway, parameters.dataplane, options),
+  ].filter((object) => object !== undefined);
+  const isInTheWay = (kind: string): boolean =>
+    (kind === "Service" || kind === "Deployment") && isForeign(storedObject(view, kind, name));
+  const obstacle = wanted.find(({ kind }) => isInTheWay(kind));
+  return {
+    objects: wanted.filter(({ kind }) => !isInTheWay(kind)),
+    removals: removals(view, name, disabled ? ["Deployment", "DaemonSet"] : ["DaemonSet"]),
+    obstacle: obstacle && `a ${obstacle.kind} named ${name} exists and is not managed by Turnpike`,
+  };
+};
+
+const validGateway = (
+  view: ObjectsView,
+  options: RenderOptions,
+  name: Name,
+  gateway: Gateway,
+  parameters: Parameters,
+): RenderedGateway => {
+  const admin = renderAdmin(name, parameters);
+  if (!admin.ok) return invalidGateway(view, options, name, gateway, admin.cause);
+  const auth = renderAuth(view, parameters.config);
+  if (!auth.ok) return invalidGateway(view, options, name, gateway, auth.cause);
+
+  const annotations = effectiveAnnotations(parameters.config, gateway);
+  const attachments = attachmentsOf(view, name, gateway);
+  const judged = judgeListeners(view, options, name, gateway, attachments, targetPorts(annotations));
+  const settings = { admin: admin.value, auth: auth.value };
+  const { config, draining } = renderConfig(view, options, name, settings, attachments, judged);
+  const managed = managedObjects(view, options, name, gateway, parameters, annotations, judged);
+  return {
+    name,
+    config,
+    invalid: undefined,
+    status: renderGatewayStatus(options, gateway, judged, managed.obstacle),
+    objects: managed.objects,
+    removals: managed.removals,
+    listeners: judged.map((one) => ({
+      name: one.listener.name,
+      outcome: one.outcome,
+      why: one.outcome === "accepted" ? "" : one.why,
+    })),
+    draining,
+  };
+};
+
+export const renderControlledGateway = (
+  view: ObjectsView,
+  options: RenderOptions,
+  name: Name,
+  gateway: Gateway,
+  gatewayClass: GatewayClass,
+): RenderedGateway => {
+  const resolved = parametersOf(view, options, gatewayClass);
+  return resolved.found
+    ? validGateway(view, options, name, gateway, resolved.parameters)
+    : invalidGateway(view, options, name, gateway, resolved.cause);
+};

@@ -1,0 +1,97 @@
+/** Every listener of a Gateway judged once; config, Service and status all speak from the same judgement. */
+import type { Gateway, GatewayListener } from "../resources/gateway-api.ts";
+import type { ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
+import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
+import type { Name } from "../resources/keys.ts";
+import { ADDRESS_PLACEHOLDER } from "../resources/names.ts";
+import type { PortMap } from "./annotations.ts";
+import type { Attachments } from "./attachment.ts";
+import { findCertificate, type Certificate } from "./certificate.ts";
+import { needsCertificate, listenerProtocol, transportOf } from "./protocol.ts";
+import { publicAddressOf, type PublicAddress } from "./public-address.ts";
+
+interface Judged {
+  readonly listener: GatewayListener;
+  readonly routes: readonly Route[];
+}
+
+/** `boundPort` is what the dataplane listens on, `listener.port` what clients see. */
+export interface ServingListener extends Judged {
+  readonly outcome: "accepted";
+  readonly protocol: ListenerProtocol;
+  readonly boundPort: number;
+  readonly address: PublicAddress | undefined;
+  readonly certificate: Certificate | undefined;
+}
+
+/** Has its port and its public address, but nothing to serve with. */
+export interface UnresolvedListener extends Judged {
+  readonly outcome: "unresolved";
+  readonly protocol: ListenerProtocol;
+  readonly boundPort: number;
+  readonly address: PublicAddress | undefined;
+  readonly why: string;
+}
+
+export interface ConflictedListener extends Judged {
+  readonly outcome: "conflicted";
+  readonly protocol: ListenerProtocol;
+  readonly why: string;
+}
+
+export interface UnsupportedListener extends Judged {
+  readonly outcome: "unsupported";
+  readonly why: string;
+}
+
+export type JudgedListener = ServingListener | UnresolvedListener | ConflictedListener | UnsupportedListener;
+
+export const addressOf = (judged: JudgedListener): PublicAddress | undefined =>
+  judged.outcome === "accepted" || judged.outcome === "unresolved" ? judged.address : undefined;
+
+/** In spec order: the first listener on a transport's port has it, `targetport` does not count. */
+export const judgeListeners = (
+  view: ObjectsView,
+  options: RenderOptions,
+  name: Name,
+  gateway: Gateway,
+  attachments: Attachments,
+  targetPorts: PortMap,
+): readonly JudgedListener[] => {
+  const holders = new Map<string, string>();
+  return gateway.spec.listeners.map((listener): JudgedListener => {
+    const judged: Judged = { listener, routes: attachments.get(listener.name) ?? [] };
+    const protocol = listenerProtocol(listener.protocol);
+    if (protocol === undefined)
+      return { ...judged, outcome: "unsupported", why: `protocol ${listener.protocol} is not supported` };
+
+    const transport = transportOf(protocol);
+    const slot = `${transport} port ${listener.port}`;
+    const holder = holders.get(slot);
+    if (holder !== undefined)
+      return { ...judged, outcome: "conflicted", protocol, why: `${slot} is taken by listener ${holder}` };
+    holders.set(slot, listener.name);
+
+    const boundPort = targetPorts.get(listener.name) ?? listener.port;
+    const exposure = { transport, port: listener.port, boundPort };
+    const address = publicAddressOf(view, options, name, gateway, exposure);
+    if (!needsCertificate(protocol))
+      return { ...judged, outcome: "accepted", protocol, boundPort, address, certificate: undefined };
+    const found = findCertificate(view, gateway, listener);
+    return found.found
+      ? { ...judged, outcome: "accepted", protocol, boundPort, address, certificate: found.certificate }
+      : { ...judged, outcome: "unresolved", protocol, boundPort, address, why: found.why };
+  });
+};
+
+export const renderListener = (gateway: Name, serving: ServingListener): ListenerConfig => ({
+  name: `${gateway}/${serving.listener.name}`,
+  protocol: serving.protocol,
+  ...(serving.address === undefined
+    ? {}
+    : { public_address: serving.address.value, public_port: serving.address.port }),
+  address: ADDRESS_PLACEHOLDER,
+  port: serving.boundPort,
+  ...serving.certificate,
+  ...(serving.routes.length > 0 ? { routes: serving.routes.map((route) => route.name) } : {}),
+});

@@ -1,0 +1,42 @@
+/** Names, labels and owner references that everything generated for a Gateway carries. */
+import type { KubernetesObject, OwnerReference } from "../resources/core.ts";
+import type { Gateway } from "../resources/gateway-api.ts";
+import type { Name } from "../resources/keys.ts";
+import {
+  APP_LABEL,
+  APP_LABEL_VALUE,
+  GATEWAY_API_GROUP,
+  OWNED_BY_LABEL,
+  OWNED_BY_VALUE,
+  RELATED_GATEWAY_NAME,
+  RELATED_GATEWAY_NAMESPACE,
+} from "../resources/names.ts";
+
+type Labels = Readonly<Record<string, string>>;
+
+const relatedLabels = (gateway: Gateway): Labels => ({
+  [RELATED_GATEWAY_NAME]: gateway.metadata.name,
+  [RELATED_GATEWAY_NAMESPACE]: gateway.metadata.namespace ?? "default",
+});
+
+export const ownedLabels = (gateway: Gateway): Labels => ({
+  [OWNED_BY_LABEL]: OWNED_BY_VALUE,
+  ...relatedLabels(gateway),
+});
+
+/** What the pods of a Gateway's dataplane carry and its Service selects. */
+export const podLabels = (gateway: Gateway): Labels => ({ [APP_LABEL]: APP_LABEL_VALUE, ...relatedLabels(gateway) });
+
+export const relatedAnnotation = (name: Name): Labels => ({ [RELATED_GATEWAY_NAME]: name });
+
+/** The garbage collector removes what a deleted Gateway leaves. */
+export const ownerReference = (gateway: Gateway): OwnerReference => ({
+  apiVersion: `${GATEWAY_API_GROUP}/v1`,
+  kind: "Gateway",
+  name: gateway.metadata.name,
+  uid: gateway.metadata.uid ?? "",
+});
+
+/** An object by the Gateway's name that someone else made: neither changed nor removed. */
+export const isForeign = (object: KubernetesObject | undefined): boolean =>
+  object !== undefined && object.metadata.labels?.[OWNED_BY_LABEL] !== OWNED_BY_VALUE;

@@ -1,0 +1,111 @@
+/** What a route's status says to each of its parents. */
+import type { Condition } from "../resources/core.ts";
+import type { ParentReference } from "../resources/gateway-api.ts";
+import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
+import { GATEWAY_API_GROUP } from "../resources/names.ts";
+import { isMasked, listenerAccepts, parentGateway } from "./attachment.ts";
+import { controlledGateway } from "./classes.ts";
+import { renderCluster, type BackendProblem } from "./clusters.ts";
+import { condition, generationOf, type RouteParentStatus, type RouteStatus } from "./conditions.ts";
+
+/** The API's bound on `status.parents`. */
+const MAX_PARENTS = 32;
+
+export interface RenderedRoute {
+  /** Nothing: none of its Gateways is ours, and what its status says stays as it is. */
+  readonly status: RouteStatus | undefined;
+  readonly outcome: "attached" | "detached" | "masked" | "uncontrolled";
+  readonly resolved: boolean;
+  readonly why: string;
+}
+
+type Judged = "accepted" | "rejected" | "missing" | "foreign";
+
+/** `foreign` parents, of other kinds or other controllers' classes, are not ours to report on. */
+const judge = (view: ObjectsView, options: RenderOptions, route: Route, parent: ParentReference): Judged => {
+  const name = parentGateway(route, parent);
+  if (name === undefined) return "foreign";
+  if (view.get("Gateway", name) === undefined) return "missing";
+  const controlled = controlledGateway(view, options, name);
+  if (controlled === undefined) return "foreign";
+  const { gateway } = controlled;
+  const accepts = gateway.spec.listeners.some((listener) => listenerAccepts(view, gateway, listener, route, parent));
+  return accepts ? "accepted" : "rejected";
+};
+
+const acceptance = (judged: Judged, parent: string, masked: boolean, generation: number): Condition => {
+  const rejected = (reason: string, message: string): Condition =>
+    condition("Accepted", "False", reason, message, generation);
+  if (judged === "missing") return rejected("NoMatchingParent", `parent ${parent} does not exist`);
+  if (masked) return rejected("Pending", "masked by the stunner.l7mp.io UDPRoute of the same name");
+  return judged === "accepted"
+    ? condition("Accepted", "True", "Accepted", `parent ${parent} accepts the route`, generation)
+    : rejected("NotAllowedByListeners", `parent ${parent} rejects the route: no listener accepts it`);
+};
+
+/** Of several problems the last one is told. */
+const resolution = (problem: BackendProblem | undefined, generation: number): Condition =>
+  problem === undefined
+    ? condition("ResolvedRefs", "True", "ResolvedRefs", "backends resolved", generation)
+    : condition(
+        "ResolvedRefs",
+        "False",
+        problem.kind === "kind" ? "InvalidKind" : "BackendNotFound",
+        problem.message,
+        generation,
+      );
+
+/** Group and kind are always written out, so that a status reads the same with and without an API server's defaults. */
+const echo = (parent: ParentReference): ParentReference => ({
+  group: parent.group ?? GATEWAY_API_GROUP,
+  kind: parent.kind ?? "Gateway",
+  ...(parent.namespace === undefined ? {} : { namespace: parent.namespace }),
+  name: parent.name,
+  ...(parent.sectionName === undefined ? {} : { sectionName: parent.sectionName }),
+});
+
+/** Entries that other controllers wrote: the list is written as a whole, so they are written back as they are. */
+const othersParents = (options: RenderOptions, route: Route): readonly RouteParentStatus[] => {
+  const status = route.object.status;
+  if (typeof status !== "object" || status === null || !("parents" in status) || !Array.isArray(status.parents))
+    return [];
+  const entries: readonly RouteParentStatus[] = status.parents;
+  return entries.filter((entry) => entry.controllerName !== options.controllerName);
+};
+
+const explain = (judged: readonly Judged[], masked: boolean, problem: BackendProblem | undefined): string => {
+  if (masked) return "masked by the stunner.l7mp.io UDPRoute of the same name";
+  if (!judged.includes("accepted")) return "no listener accepts the route";
+  return problem?.message ?? "attached";
+};
+
+export const renderRouteStatus = (view: ObjectsView, options: RenderOptions, route: Route): RenderedRoute => {
+  const parents = route.object.spec.parentRefs ?? [];
+  const judged = parents.map((parent) => judge(view, options, route, parent));
+  if (!judged.some((one) => one === "accepted" || one === "rejected"))
+    return { status: undefined, outcome: "uncontrolled", resolved: true, why: "none of its Gateways is ours" };
+
+  const masked = isMasked(view, route);
+  const problem = masked ? undefined : renderCluster(view, options, route).problems.at(-1);
+  const generation = generationOf(route.object);
+  const ours = parents.flatMap((parent, index): readonly RouteParentStatus[] => {
+    const one = judged[index];
+    if (one === undefined || one === "foreign") return [];
+    return [
+      {
+        parentRef: echo(parent),
+        controllerName: options.controllerName,
+        conditions: [
+          acceptance(one, parentGateway(route, parent) ?? parent.name, masked, generation),
+          resolution(problem, generation),
+        ],
+      },
+    ];
+  });
+  return {
+    status: { parents: [...ours, ...othersParents(options, route)].slice(0, MAX_PARENTS) },
+    outcome: masked ? "masked" : judged.includes("accepted") ? "attached" : "detached",
+    resolved: problem === undefined,
+    why: explain(judged, masked, problem),
+  };
+};

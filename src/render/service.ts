@@ -1,0 +1,105 @@
+/** The Service that exposes a Gateway's listeners. */
+import type { Service, ServicePort, ServiceType } from "../resources/core.ts";
+import type { Gateway } from "../resources/gateway-api.ts";
+import type { Name } from "../resources/keys.ts";
+import { annotations as keys, HEALTH_CHECK_PORT_NAME } from "../resources/names.ts";
+import { isOn, nodePorts, targetPorts, type Annotations } from "./annotations.ts";
+import { compareText } from "./endpoints.ts";
+import type { JudgedListener } from "./listeners.ts";
+import { ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";
+import { transportOf } from "./protocol.ts";
+
+const serviceTypes: readonly ServiceType[] = ["ClusterIP", "NodePort", "ExternalName", "LoadBalancer"];
+
+const serviceType = (annotations: Annotations): ServiceType =>
+  serviceTypes.find((type) => type === annotations[keys.serviceType]) ?? "LoadBalancer";
+
+/**
+ * Ports of the listeners that could serve, in their order. `targetPort` is always written: left to a default, an old one
+ * would outlive a change of the listener's port.
+ */
+const listenerPorts = (judged: readonly JudgedListener[], annotations: Annotations): readonly ServicePort[] => {
+  const wantedNodePorts = nodePorts(annotations);
+  const wantedTargetPorts = targetPorts(annotations);
+  const exposed = judged.flatMap((one) =>
+    one.outcome === "accepted" || one.outcome === "unresolved"
+      ? [{ listener: one.listener, protocol: transportOf(one.protocol) }]
+      : [],
+  );
+  const only = isOn(annotations, keys.enableMixedProtocolLb) ? undefined : exposed[0]?.protocol;
+  return exposed
+    .filter(({ protocol }) => only === undefined || protocol === only)
+    .map(({ listener, protocol }) => {
+      const nodePort = wantedNodePorts.get(listener.name);
+      return {
+        name: listener.name,
+        protocol,
+        port: listener.port,
+        targetPort: wantedTargetPorts.get(listener.name) ?? listener.port,
+        ...(nodePort === undefined ? {} : { nodePort }),
+      };
+    });
+};
+
+/** Cloud load balancers that are told by annotation to check health on a port need that port in the Service. */
+const healthCheckPort = (annotations: Annotations): number | undefined => {
+  if (isOn(annotations, keys.disableHealthCheckExpose)) return undefined;
+  const values = (pattern: RegExp): readonly string[] =>
+    Object.keys(annotations)
+      .filter((key) => pattern.test(key))
+      .toSorted(compareText)
+      .map((key) => annotations[key] ?? "");
+  const port = values(/^service\.beta\.kubernetes\.io\/.*health.*port$/)
+    .filter((value) => /^[0-9]+$/.test(value))
+    .map(Number)
+    .find((value) => value > 0 && value <= 65535);
+  const checked = values(/^service\.beta\.kubernetes\.io\/.*health.*protocol$/).some((value) =>
+    ["TCP", "HTTP"].includes(value.toUpperCase()),
+  );
+  return checked ? port : undefined;
+};
+
+const withHealthCheck = (ports: readonly ServicePort[], annotations: Annotations): readonly ServicePort[] => {
+  const port = healthCheckPort(annotations);
+  // A number or name used twice would make the API server refuse the whole Service.
+  const taken = ports.some(
+    (one) => one.name === HEALTH_CHECK_PORT_NAME || (one.protocol === "TCP" && one.port === port),
+  );
+  if (port === undefined || taken) return ports;
+  return [...ports, { name: HEALTH_CHECK_PORT_NAME, protocol: "TCP", port, targetPort: port }];
+};
+
+/** Nothing where no listener could be exposed: the API server refuses a Service without ports. */
+export const renderService = (
+  name: Name,
+  gateway: Gateway,
+  judged: readonly JudgedListener[],
+  annotations: Annotations,
+): Service | undefined => {
+  const type = serviceType(annotations);
+  const ports = listenerPorts(judged, annotations);
+  if (ports.length === 0) return undefined;
+  const isOutside = type === "NodePort" || type === "LoadBalancer";
+  const isLocal = annotations[keys.externalTrafficPolicy]?.toLowerCase() === "local";
+  const address = gateway.spec.addresses?.[0];
+  const loadBalancerIP = (address?.type ?? "IPAddress") === "IPAddress" ? address?.value : undefined;
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: {
+      name: gateway.metadata.name,
+      namespace: gateway.metadata.namespace ?? "default",
+      labels: ownedLabels(gateway),
+      annotations: { ...annotations, ...relatedAnnotation(name) },
+      ownerReferences: [ownerReference(gateway)],
+    },
+    spec: {
+      type,
+      selector: podLabels(gateway),
+      ports: type === "LoadBalancer" ? withHealthCheck(ports, annotations) : ports,
+      ...(isOutside ? { externalTrafficPolicy: isLocal ? "Local" : "Cluster" } : {}),
+      sessionAffinity: isOn(annotations, keys.disableSessionAffinity) ? "None" : "ClientIP",
+      ...(loadBalancerIP ? { loadBalancerIP } : {}),
+    },
+  };
+};

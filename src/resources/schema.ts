@@ -1,0 +1,165 @@
+/** Objects checked against the schemas that a cluster would check them with, and filled with their defaults. */
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { parse } from "yaml";
+import type { AnyObject, Kind } from "./kinds.ts";
+import type { Gateway, GatewayApiUDPRoute } from "./gateway-api.ts";
+import { STUNNER_GROUP } from "./names.ts";
+import { coreSchemas } from "./schemas/core.ts";
+import { gatewayRouteRules, gatewayRules } from "./schemas/rules.ts";
+import { dropDefaultedNulls, isSchema, prune, validatorSchema, type Schema } from "./schemas/structural.ts";
+
+export interface Problem {
+  /** As Kubernetes writes it: `spec.listeners[0].port`. */
+  readonly field: string;
+  /** Never quotes the value, which may be a secret. */
+  readonly reason: string;
+}
+
+export type Validated = { readonly object: AnyObject } | { readonly problems: readonly Problem[] };
+
+const MAX_PROBLEMS = 10;
+const GATEWAY_API_SCHEMAS = new URL("./schemas/gateway-api.json", import.meta.url);
+const CRD_FOLDER = new URL("../../deploy/crds/", import.meta.url);
+
+const isDuplicate = (keys: readonly string[], items: readonly unknown[]): boolean => {
+  const ids = items.map((item) =>
+    JSON.stringify(keys.length === 0 ? item : keys.map((key) => (isSchema(item) ? item[key] : undefined))),
+  );
+  return new Set(ids).size < ids.length;
+};
+
+const newAjv = (): Ajv => {
+  const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false, unicodeRegExp: false });
+  const isWithin = (bits: number) => (value: number) => Number.isInteger(value) && Math.abs(value) <= 2 ** (bits - 1);
+  ajv.addFormat("int32", { type: "number", validate: isWithin(32) });
+  ajv.addFormat("int64", { type: "number", validate: isWithin(64) });
+  ajv.addFormat("date-time", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i);
+  ajv.addFormat("ip", (value) => isIP(value) !== 0);
+  ajv.addFormat("ipv4", (value) => isIP(value) === 4);
+  ajv.addFormat("ipv6", (value) => isIP(value) === 6);
+  ajv.addFormat("cluster-ip", (value) => value === "" || value === "None" || isIP(value) !== 0);
+  ajv.addKeyword({
+    keyword: "x-kubernetes-list-map-keys",
+    type: "array",
+    error: { message: "must not have two items of the same key" },
+    compile: (keys: readonly string[]) => (items: readonly unknown[]) => !isDuplicate(keys, items),
+  });
+  ajv.addKeyword({
+    keyword: "x-kubernetes-list-type",
+    type: "array",
+    error: { message: "must not have the same item twice" },
+    compile: (type: string) => (items: readonly unknown[]) => type !== "set" || !isDuplicate([], items),
+  });
+  return ajv;
+};
+
+/** The schema as written, for pruning, and what it compiles to. */
+interface Checker {
+  readonly schema: Schema;
+  readonly validate: ValidateFunction;
+  readonly hasDefaults: boolean;
+}
+
+// Compiled once per kind and version, when first asked for: most processes see few kinds.
+const checkers = new Map<string, Checker>();
+let ajv: Ajv | undefined;
+let gatewayApiSchemas: Schema | undefined;
+
+const gatewayApiSchema = (kind: Kind, version: string): unknown => {
+  gatewayApiSchemas ??= JSON.parse(readFileSync(GATEWAY_API_SCHEMAS, "utf8")) as Schema;
+  const { schemas } = gatewayApiSchemas;
+  return isSchema(schemas) ? schemas[`${version}#${kind.kind}`] : undefined;
+};
+
+interface CustomResourceDefinition {
+  readonly spec: {
+    readonly versions: readonly { readonly name: string; readonly schema: { readonly openAPIV3Schema: unknown } }[];
+  };
+}
+
+const ownSchema = (kind: Kind, version: string): unknown => {
+  const text = readFileSync(new URL(`${kind.group}_${kind.plural}.yaml`, CRD_FOLDER), "utf8");
+  const definition: CustomResourceDefinition = parse(text);
+  return definition.spec.versions.find((one) => one.name === version)?.schema.openAPIV3Schema;
+};
+
+const checkerOf = (kind: Kind, version: string): Checker => {
+  const id = `${kind.id}/${version}`;
+  const known = checkers.get(id);
+  if (known !== undefined) return known;
+  const core = coreSchemas[kind.id];
+  const found = core ?? (kind.group === STUNNER_GROUP ? ownSchema(kind, version) : gatewayApiSchema(kind, version));
+  if (!isSchema(found)) throw new Error(`no schema for ${id}`);
+  ajv ??= newAjv();
+  const hasDefaults = core === undefined;
+  const validate = ajv.compile(hasDefaults ? validatorSchema(found) : found);
+  const checker = { schema: found, validate, hasDefaults };
+  checkers.set(id, checker);
+  return checker;
+};
+
+const fieldOf = (pointer: string): string =>
+  pointer
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
+    .reduce((path, part) => (/^[0-9]+$/.test(part) ? `${path}[${part}]` : path === "" ? part : `${path}.${part}`), "");
+
+const child = (field: string, name: unknown): string => (field === "" ? String(name) : `${field}.${String(name)}`);
+
+const problemOf = (error: ErrorObject): Problem => {
+  const field = fieldOf(error.instancePath);
+  switch (error.keyword) {
+    case "required":
+      return { field: child(field, error.params["missingProperty"]), reason: "is required" };
+    case "additionalProperties":
+      return { field: child(field, error.params["additionalProperty"]), reason: "unknown field" };
+    case "enum": {
+      const allowed: readonly unknown[] = error.params["allowedValues"];
+      return { field, reason: `must be one of ${allowed.filter((one) => one !== null).join(", ")}` };
+    }
+    default:
+      return { field, reason: error.message ?? "is not valid" };
+  }
+};
+
+/** CEL rules that are checked by hand. */
+const ruleProblems = (kind: Kind, object: AnyObject): readonly Problem[] => {
+  if (kind.id === "Gateway") return gatewayRules(object as Gateway);
+  return kind.id === "GatewayUDPRoute" ? gatewayRouteRules(object as GatewayApiUDPRoute) : [];
+};
+
+const versionOf = (kind: Kind, object: Schema): string | undefined =>
+  kind.versions.find((version) => object["apiVersion"] === (kind.group ? `${kind.group}/${version}` : version));
+
+/**
+ * `object` as a cluster would store it, or what is wrong with it (the first ten problems). Unknown fields are refused in
+ * custom resources, as `kubectl` does. Objects of older STUNner versions come back as `v1`.
+ */
+export const validate = (kind: Kind, object: unknown): Validated => {
+  if (!isSchema(object)) return { problems: [{ field: "", reason: "must be an object" }] };
+  const version = versionOf(kind, object);
+  if (version === undefined || object["kind"] !== kind.kind)
+    return { problems: [{ field: version === undefined ? "apiVersion" : "kind", reason: `is not of ${kind.id}` }] };
+
+  const checker = checkerOf(kind, version);
+  const copy = checker.hasDefaults ? dropDefaultedNulls(checker.schema, structuredClone(object)) : object;
+  if (!checker.validate(copy))
+    // An `if` only repeats what its branch has said.
+    return {
+      problems: (checker.validate.errors ?? [])
+        .filter((error) => error.keyword !== "if")
+        .slice(0, MAX_PROBLEMS)
+        .map(problemOf),
+    };
+  if (kind.group === STUNNER_GROUP && version !== "v1")
+    return validate(kind, {
+      ...(prune(checkerOf(kind, "v1").schema, copy) as Schema),
+      apiVersion: `${kind.group}/v1`,
+    });
+  const valid = copy as AnyObject;
+  const problems = ruleProblems(kind, valid).slice(0, MAX_PROBLEMS);
+  return problems.length > 0 ? { problems } : { object: valid };
+};
