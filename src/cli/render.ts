@@ -4,7 +4,7 @@ import { firstValueFrom } from "rxjs";
 import { stringify } from "yaml";
 import { createCore } from "../core/core.ts";
 import { digest } from "../journal/digest.ts";
-import { JOURNAL_VERSION, type Fact, type FactLine } from "../journal/fact.ts";
+import { JOURNAL_VERSION, type Fact } from "../journal/fact.ts";
 import { createVault } from "../journal/vault.ts";
 import { release } from "../release.ts";
 import { nameOfObject, type ObjectKey } from "../resources/keys.ts";
@@ -50,7 +50,7 @@ export const renderCommand = (): Command =>
       let seq = 0;
       const apply = (fact: Fact): void => {
         seq += 1;
-        core.apply({ v: JOURNAL_VERSION, seq, time: 0, source: "directory", cause: null, ...fact } as FactLine);
+        core.apply({ v: JOURNAL_VERSION, seq, time: 0, source: "directory", cause: null, ...fact });
       };
 
       apply({ type: "operator.started", data: { options: core.options, release } });

@@ -80,7 +80,7 @@ export type Digest = (text: string) => string;
 
 const routeOf = (kind: RouteKind, name: Name, view: ObjectsView): Route | undefined => {
   const object = view.get(kind, name);
-  return object === undefined ? undefined : ({ kind, name, object } as Route);
+  return object === undefined ? undefined : ({ kind, name, object });
 };
 
 export const createCore = (options: RenderOptions, digest: Digest, snapshot?: CoreSnapshot): Core => {

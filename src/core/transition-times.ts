@@ -32,4 +32,5 @@ const stamp = (before: unknown, next: unknown, time: string): unknown => {
 
 /** `next` with a `lastTransitionTime` in each condition: that of `before` where the status is the same, else `time` (ms). */
 export const stampTransitionTimes = (before: unknown, next: unknown, time: number): unknown =>
+  // oxlint-disable-next-line no-restricted-globals -- only a notation of the time given
   stamp(before, next, `${new Date(time).toISOString().slice(0, 19)}Z`);

@@ -4,11 +4,11 @@
  */
 import type { GatewayChange } from "../core/core.ts";
 import type { ApplyReport, Relay } from "../dataplane/relay.ts";
+import type { Happening } from "../journal/fact.ts";
 import type { Vault } from "../journal/vault.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { Name } from "../resources/keys.ts";
 import { ADDRESS_PLACEHOLDER } from "../resources/names.ts";
-import type { Happening } from "../runtime/loop.ts";
 
 export interface Publisher {
   publish(changes: readonly GatewayChange[]): void;

@@ -106,6 +106,14 @@ export interface AllocationSummary {
   readonly relayed: string;
 }
 
+/** A fact on its way into the log. */
+export interface Happening {
+  readonly fact: Fact;
+  readonly source: string;
+  /** Sequence number of the line that led to it. */
+  readonly cause: number | null;
+}
+
 export type FactType = Fact["type"];
 
 /** The machines whose instances live in the registry. */

@@ -106,7 +106,7 @@ export const createVault = (key: Buffer = randomBytes(32)): Vault => {
       const clean = withoutLastApplied(object);
       const digests: string[] = [];
       const redacted =
-        kind === "Secret" ? redactSecret(clean as Secret, digests) : redactConfig(clean as GatewayConfig, digests);
+        kind === "Secret" ? redactSecret(clean, digests) : redactConfig(clean as GatewayConfig, digests);
       keep(keyOf(kind, nameOfObject(kind, object)), digests);
       return redacted;
     },

@@ -128,7 +128,7 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
   };
 
   return {
-    append: (fact, source, cause) => put({ ...envelope(source, cause, now()), ...fact } as FactLine),
+    append: (fact, source, cause) => put({ ...envelope(source, cause, now()), ...fact }),
     derive: (derivation, cause, time) => put({ ...envelope("core", cause, time), ...derivation }),
     flush,
     get full() {
@@ -140,7 +140,7 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
       closeSync(fd);
       fd = openSync(join(folder, segmentName(seq + 1)), "a", 0o600);
       size = 0;
-      put({ ...envelope("core", null, now()), type: "snapshot", data: snapshot } as JournalLine);
+      put({ ...envelope("core", null, now()), type: "snapshot", data: snapshot });
       flush();
       sync();
       for (const old of segmentsIn(folder).slice(0, -1 - keepSegments)) rmSync(old);

@@ -4,16 +4,9 @@
  */
 import { createCore, type Core, type GatewayChange } from "../core/core.ts";
 import { digest } from "../journal/digest.ts";
-import type { Fact, FactLine } from "../journal/fact.ts";
+import type { FactLine, Happening } from "../journal/fact.ts";
 import type { JournalWriter } from "../journal/writer.ts";
 import type { RenderOptions } from "../resources/view.ts";
-
-export interface Happening {
-  readonly fact: Fact;
-  readonly source: string;
-  /** Sequence number of the line that led to it. */
-  readonly cause: number | null;
-}
 
 export interface Loop {
   /** Takes facts that belong together. They are folded with all others of this turn of the event loop. */

@@ -7,7 +7,7 @@ import { programState, type ProgramState } from "../admin/state.ts";
 import { createRelay } from "../dataplane/create-relay.ts";
 import type { Relay, RelayEvent } from "../dataplane/relay.ts";
 import { createPublisher } from "../effects/publish.ts";
-import type { Fact, Rejection } from "../journal/fact.ts";
+import type { Fact, Happening, Rejection } from "../journal/fact.ts";
 import { createVault, type Vault } from "../journal/vault.ts";
 import { openJournal, type WriterOptions } from "../journal/writer.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -15,7 +15,7 @@ import { release } from "../release.ts";
 import { keyOf, type Name } from "../resources/keys.ts";
 import { watchDirectory, type DirectoryOptions } from "../watchers/directory.ts";
 import type { WatchEvent } from "../watchers/source.ts";
-import { createLoop, type Happening, type Loop } from "./loop.ts";
+import { createLoop, type Loop } from "./loop.ts";
 import { standaloneOptions } from "./options.ts";
 import { runService } from "./services.ts";
 
@@ -163,7 +163,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
 
   const stop = async (reason: string, limitMs = 5000): Promise<readonly string[]> => {
     stopWatching();
-    const gateways = new Set([...loop.core.registry.entities("gateway").keys()]);
+    const gateways = new Set(loop.core.registry.entities("gateway").keys());
     const removed: Name[] = [];
     const allRemoved = new Promise<void>((resolve) => {
       if (gateways.size === 0) resolve();

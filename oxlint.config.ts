@@ -1,0 +1,79 @@
+import { defineConfig } from "oxlint";
+
+/**
+ * The rooms of the house, in the order in which data walks through them. A room imports from itself and from rooms
+ * above it in this list, never from one below. `pure` rooms use no clock, no randomness and no I/O.
+ */
+const rooms: readonly { readonly name: string; readonly pure?: true; readonly packages?: readonly string[] }[] = [
+  { name: "resources" },
+  { name: "journal" },
+  { name: "watchers" },
+  { name: "machines", pure: true, packages: ["xstate"] },
+  { name: "render", pure: true },
+  { name: "core", pure: true },
+  { name: "dataplane" },
+  { name: "turn-client" },
+  { name: "effects" },
+  { name: "admin" },
+  { name: "runtime" },
+  { name: "cli" },
+];
+
+/** The one room that pure rooms may read, and of it only the vocabulary. */
+const factsOnly = ["**/journal/**", "!**/journal/fact.ts"];
+
+const boundaries = rooms.map(({ name, pure, packages = [] }, place) => {
+  const below = rooms.slice(place + 1);
+  return {
+    files: [`src/${name}/**/*.ts`],
+    excludeFiles: ["**/*.test.ts", "**/*.bench.ts"],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          patterns: [
+            { group: below.flatMap((room) => [`../${room.name}/**`, `**/src/${room.name}/**`]), message: `${name}/ stands above these rooms (see oxlint.config.ts).` },
+            ...(pure === true
+              ? [
+                  { group: ["node:*", "rxjs", "pino", "zod", "yaml", "ajv", "@kubernetes/*", "stun", "koffi", ...(packages.includes("xstate") ? [] : ["xstate"])], message: `${name}/ is pure: no clock, no randomness, no I/O.` },
+                  { group: factsOnly, message: `${name}/ may know facts, not the journal.` },
+                ]
+              : []),
+          ],
+        },
+      ],
+      ...(pure === true
+        ? { "no-restricted-globals": ["error", "process", "setTimeout", "setInterval", "setImmediate", "fetch", "crypto", "performance", "Date"] }
+        : {}),
+    },
+  };
+});
+
+export default defineConfig({
+  plugins: ["typescript", "import", "unicorn", "oxc", "promise", "vitest"],
+  categories: { correctness: "error", suspicious: "error" },
+  options: { typeAware: true },
+  ignorePatterns: ["node_modules", "test/**/fixtures/**"],
+  rules: {
+    "import/no-default-export": "error",
+    "import/no-cycle": "error",
+    "typescript/no-explicit-any": "error",
+    "typescript/no-non-null-assertion": "error",
+    "typescript/no-floating-promises": "error",
+    "typescript/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+    "typescript/no-unsafe-type-assertion": "off",
+    // Our interfaces are records of functions; none of them uses `this`.
+    "typescript/unbound-method": "off",
+    "promise/always-return": "off",
+    "unicorn/consistent-function-scoping": "off",
+    "import/no-unassigned-import": "off",
+    "no-shadow": "off",
+    "no-await-in-loop": "off",
+    "no-underscore-dangle": "off",
+  },
+  overrides: [
+    ...boundaries,
+    { files: ["**/*.config.ts"], rules: { "import/no-default-export": "off" } },
+    { files: ["**/*.test.ts", "test/**/*.ts"], rules: { "typescript/no-non-null-assertion": "off" } },
+  ],
+});
