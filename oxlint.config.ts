@@ -32,10 +32,27 @@ const boundaries = rooms.map(({ name, pure, packages = [] }, place) => {
         "error",
         {
           patterns: [
-            { group: below.flatMap((room) => [`../${room.name}/**`, `**/src/${room.name}/**`]), message: `${name}/ stands above these rooms (see oxlint.config.ts).` },
+            {
+              group: below.flatMap((room) => [`../${room.name}/**`, `**/src/${room.name}/**`]),
+              message: `${name}/ stands above these rooms (see oxlint.config.ts).`,
+            },
             ...(pure === true
               ? [
-                  { group: ["node:*", "rxjs", "pino", "zod", "yaml", "ajv", "@kubernetes/*", "stun", "koffi", ...(packages.includes("xstate") ? [] : ["xstate"])], message: `${name}/ is pure: no clock, no randomness, no I/O.` },
+                  {
+                    group: [
+                      "node:*",
+                      "rxjs",
+                      "pino",
+                      "zod",
+                      "yaml",
+                      "ajv",
+                      "@kubernetes/*",
+                      "stun",
+                      "koffi",
+                      ...(packages.includes("xstate") ? [] : ["xstate"]),
+                    ],
+                    message: `${name}/ is pure: no clock, no randomness, no I/O.`,
+                  },
                   { group: factsOnly, message: `${name}/ may know facts, not the journal.` },
                 ]
               : []),
@@ -43,7 +60,19 @@ const boundaries = rooms.map(({ name, pure, packages = [] }, place) => {
         },
       ],
       ...(pure === true
-        ? { "no-restricted-globals": ["error", "process", "setTimeout", "setInterval", "setImmediate", "fetch", "crypto", "performance", "Date"] }
+        ? {
+            "no-restricted-globals": [
+              "error",
+              "process",
+              "setTimeout",
+              "setInterval",
+              "setImmediate",
+              "fetch",
+              "crypto",
+              "performance",
+              "Date",
+            ],
+          }
         : {}),
     },
   };

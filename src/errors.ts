@@ -23,8 +23,14 @@ export const errors = {
   "config-invalid": { what: "a dataplane config does not validate", todo: "the config before it stays in force" },
   "listener-bind": { what: "a listener could not bind its address", todo: "free the port or change the listener" },
   "admin-bind": { what: "the admin API could not bind its address", todo: "choose another with --admin" },
-  "admin-unreachable": { what: "no running Turnpike answers at the admin address", todo: "start one, or name its address with --admin" },
-  "probe-failed": { what: "a probe did not get through", todo: "the message says at which step; 'turnpike status' shows what is admitted" },
+  "admin-unreachable": {
+    what: "no running Turnpike answers at the admin address",
+    todo: "start one, or name its address with --admin",
+  },
+  "probe-failed": {
+    what: "a probe did not get through",
+    todo: "the message says at which step; 'turnpike status' shows what is admitted",
+  },
   usage: { what: "the command was called with wrong arguments", todo: "see --help" },
 } as const satisfies Record<string, { readonly what: string; readonly todo: string }>;
 

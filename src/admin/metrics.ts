@@ -23,11 +23,13 @@ interface Metric {
 
 const total = (value: number): readonly Sample[] => [{ labels: {}, value }];
 
-const countStates = (machine: "gateway" | "listener" | "route" | "endpoint") => ({ core }: MetricSources) => {
-  const counts = new Map<string, number>();
-  for (const state of core.registry.entities(machine).values()) counts.set(state, (counts.get(state) ?? 0) + 1);
-  return [...counts].map(([state, value]) => ({ labels: { state }, value }));
-};
+const countStates =
+  (machine: "gateway" | "listener" | "route" | "endpoint") =>
+  ({ core }: MetricSources) => {
+    const counts = new Map<string, number>();
+    for (const state of core.registry.entities(machine).values()) counts.set(state, (counts.get(state) ?? 0) + 1);
+    return [...counts].map(([state, value]) => ({ labels: { state }, value }));
+  };
 
 const perListener =
   (unit: "bytes" | "packets") =>
@@ -41,17 +43,72 @@ const byReason = (counters: Readonly<Record<string, number>>): readonly Sample[]
   Object.entries(counters).map(([reason, value]) => ({ labels: { reason }, value }));
 
 export const metrics: readonly Metric[] = [
-  { name: "stunner_allocations_active", help: "Allocations that are open.", labels: [], samples: (_, relay) => total(relay.allocations.length) },
-  { name: "stunner_listener_connections", help: "Client connections that are open, by listener.", labels: ["name"], samples: (_, relay) => relay.listeners.map(({ name, connections }) => ({ labels: { name }, value: connections })) },
-  { name: "stunner_listener_packets_total", help: "Datagrams or frames at a listener; rx is towards the relay.", labels: ["name", "direction"], samples: perListener("packets") },
-  { name: "stunner_listener_bytes_total", help: "Bytes at a listener, TURN framing included; rx is towards the relay.", labels: ["name", "direction"], samples: perListener("bytes") },
-  { name: "turnpike_requests_refused_total", help: "Requests answered with an error, by its code and reason.", labels: ["reason"], samples: (_, relay) => byReason(relay.refused) },
-  { name: "turnpike_packets_dropped_total", help: "Datagrams and frames dropped, by reason.", labels: ["reason"], samples: (_, relay) => byReason(relay.dropped) },
-  { name: "turnpike_gateways", help: "Gateways, by the state of their machine.", labels: ["state"], samples: countStates("gateway") },
-  { name: "turnpike_listeners", help: "Listeners, by the state of their machine.", labels: ["state"], samples: countStates("listener") },
-  { name: "turnpike_routes", help: "Routes, by the state of their machine.", labels: ["state"], samples: countStates("route") },
-  { name: "turnpike_endpoints", help: "Backend endpoints, by the state of their machine.", labels: ["state"], samples: countStates("endpoint") },
-  { name: "turnpike_journal_sequence", help: "Sequence number of the last line of the event log.", labels: [], samples: ({ journalSeq }) => total(journalSeq()) },
+  {
+    name: "stunner_allocations_active",
+    help: "Allocations that are open.",
+    labels: [],
+    samples: (_, relay) => total(relay.allocations.length),
+  },
+  {
+    name: "stunner_listener_connections",
+    help: "Client connections that are open, by listener.",
+    labels: ["name"],
+    samples: (_, relay) => relay.listeners.map(({ name, connections }) => ({ labels: { name }, value: connections })),
+  },
+  {
+    name: "stunner_listener_packets_total",
+    help: "Datagrams or frames at a listener; rx is towards the relay.",
+    labels: ["name", "direction"],
+    samples: perListener("packets"),
+  },
+  {
+    name: "stunner_listener_bytes_total",
+    help: "Bytes at a listener, TURN framing included; rx is towards the relay.",
+    labels: ["name", "direction"],
+    samples: perListener("bytes"),
+  },
+  {
+    name: "turnpike_requests_refused_total",
+    help: "Requests answered with an error, by its code and reason.",
+    labels: ["reason"],
+    samples: (_, relay) => byReason(relay.refused),
+  },
+  {
+    name: "turnpike_packets_dropped_total",
+    help: "Datagrams and frames dropped, by reason.",
+    labels: ["reason"],
+    samples: (_, relay) => byReason(relay.dropped),
+  },
+  {
+    name: "turnpike_gateways",
+    help: "Gateways, by the state of their machine.",
+    labels: ["state"],
+    samples: countStates("gateway"),
+  },
+  {
+    name: "turnpike_listeners",
+    help: "Listeners, by the state of their machine.",
+    labels: ["state"],
+    samples: countStates("listener"),
+  },
+  {
+    name: "turnpike_routes",
+    help: "Routes, by the state of their machine.",
+    labels: ["state"],
+    samples: countStates("route"),
+  },
+  {
+    name: "turnpike_endpoints",
+    help: "Backend endpoints, by the state of their machine.",
+    labels: ["state"],
+    samples: countStates("endpoint"),
+  },
+  {
+    name: "turnpike_journal_sequence",
+    help: "Sequence number of the last line of the event log.",
+    labels: [],
+    samples: ({ journalSeq }) => total(journalSeq()),
+  },
 ];
 
 export const createMetrics = (sources: MetricSources): { readonly contentType: string; scrape(): Promise<string> } => {

@@ -15,7 +15,8 @@ const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1)$/;
 
 /** The address that a Service asks for; nothing where it asks for none, or for one that is not on loopback. */
 export const echoAddressOf = (service: Service): { readonly host: string; readonly port: number } | undefined => {
-  const [, host = "", port = ""] = /^\[?(.+?)\]?:(\d+)$/.exec(service.metadata.annotations?.[ECHO_ANNOTATION] ?? "") ?? [];
+  const [, host = "", port = ""] =
+    /^\[?(.+?)\]?:(\d+)$/.exec(service.metadata.annotations?.[ECHO_ANNOTATION] ?? "") ?? [];
   return isIP(host) !== 0 && LOOPBACK.test(host) ? { host, port: Number(port) } : undefined;
 };
 

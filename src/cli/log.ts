@@ -20,9 +20,12 @@ const AGES: Readonly<Record<string, number>> = { s: 1000, m: MINUTE_MS, h: 60 * 
 export const parseTime = (text: string, now = Date.now()): number => {
   const age = /^(\d+)([smhd])$/.exec(text);
   if (age !== null) return now - Number(age[1]) * (AGES[age[2] ?? ""] ?? 0);
-  const clock = /^\d{1,2}:\d{2}(:\d{2})?$/.test(text) ? `${new Date(now).toISOString().slice(0, 10)}T${text.padStart(text.length === 4 ? 5 : text.length, "0")}Z` : text;
+  const clock = /^\d{1,2}:\d{2}(:\d{2})?$/.test(text)
+    ? `${new Date(now).toISOString().slice(0, 10)}T${text.padStart(text.length === 4 ? 5 : text.length, "0")}Z`
+    : text;
   const time = Date.parse(clock);
-  if (Number.isNaN(time)) throw new InvalidArgumentError("expected a time (2026-11-22T03:12:00Z, 03:12) or an age (10m, 2h)");
+  if (Number.isNaN(time))
+    throw new InvalidArgumentError("expected a time (2026-11-22T03:12:00Z, 03:12) or an age (10m, 2h)");
   return time;
 };
 
@@ -56,7 +59,8 @@ const chainOf = (folder: string, seq: number): readonly JournalLine[] => {
     if (line.seq === seq) break;
   }
   const chain: JournalLine[] = [];
-  for (let line = lines.get(seq); line !== undefined; line = line.cause === null ? undefined : lines.get(line.cause)) chain.unshift(line);
+  for (let line = lines.get(seq); line !== undefined; line = line.cause === null ? undefined : lines.get(line.cause))
+    chain.unshift(line);
   return chain;
 };
 
@@ -65,8 +69,14 @@ export const logCommand = (): Command =>
     .description("print the event log: what happened, when, and because of what")
     .argument("<dir>", "folder of the log, or one file of it")
     .option("--object <text>", "only lines about this object, endpoint, listener, client …")
-    .option("--type <prefix>", "only lines of this type (object, transition, endpoint.revoked …); may be given again", collect)
-    .option("--since <time>", "from this time on (2026-11-22T03:12:00Z, 03:12 UTC) or age (10m)", (text) => parseTime(text))
+    .option(
+      "--type <prefix>",
+      "only lines of this type (object, transition, endpoint.revoked …); may be given again",
+      collect,
+    )
+    .option("--since <time>", "from this time on (2026-11-22T03:12:00Z, 03:12 UTC) or age (10m)", (text) =>
+      parseTime(text),
+    )
     .option("--until <time>", "up to this time or age", (text) => parseTime(text))
     .option("--cause <seq>", "this line and the chain of what it follows from", parseSeq)
     .option("--json", "the lines as they stand in the log")

@@ -39,7 +39,9 @@ const hideSecrets = (value: unknown): unknown => {
 
 export const renderCommand = (): Command =>
   new Command("render")
-    .description("print the dataplane configs, objects and statuses that an operator would produce from a directory of manifests")
+    .description(
+      "print the dataplane configs, objects and statuses that an operator would produce from a directory of manifests",
+    )
     .argument("<dir>", "directory of manifests")
     .addOption(new Option("-o, --output <format>", "how to print").choices(["yaml", "json"]).default("yaml"))
     .option("--standalone", "what `turnpike standalone` would do, not an operator")
@@ -63,19 +65,27 @@ export const renderCommand = (): Command =>
         } else if (event.event === "rejected") {
           rejected += 1;
           const { file, line, object, field, reason } = event.rejection;
-          process.stderr.write(`${file}:${line}: ${[object, field, reason].filter((part) => part !== "").join(": ")}\n`);
+          process.stderr.write(
+            `${file}:${line}: ${[object, field, reason].filter((part) => part !== "").join(": ")}\n`,
+          );
         }
       }
       if (!hasDataplane && standalone !== true) {
-        process.stderr.write(`turnpike: no Dataplane "${DEFAULT_DATAPLANE}" in ${directory}; the one that a chart installs is assumed\n`);
+        process.stderr.write(
+          `turnpike: no Dataplane "${DEFAULT_DATAPLANE}" in ${directory}; the one that a chart installs is assumed\n`,
+        );
         apply({ type: "object.seen", data: { kind: "Dataplane", object: defaultDataplane } });
       }
       apply({ type: "objects.synced", data: { objects: seq } });
       if (standalone !== true) core.registry.send("operator", "operator", "elected");
       core.fold(0);
 
-      const gateways = core.view.list("Gateway").flatMap((object) => core.rendered(nameOfObject("Gateway", object)) ?? []);
-      const configs = gateways.flatMap(({ config }) => (config === undefined ? [] : [reveal === true ? vault.reveal(config) : config]));
+      const gateways = core.view
+        .list("Gateway")
+        .flatMap((object) => core.rendered(nameOfObject("Gateway", object)) ?? []);
+      const configs = gateways.flatMap(({ config }) =>
+        config === undefined ? [] : [reveal === true ? vault.reveal(config) : config],
+      );
       const statuses = (["GatewayClass", "Gateway", "UDPRoute", "GatewayUDPRoute"] as const).flatMap((kind) =>
         core.view.list(kind).flatMap((object) => {
           const key = `${kind}/${nameOfObject(kind, object)}`;

@@ -7,7 +7,9 @@ import { sentence } from "./sentence.ts";
 
 export const replayCommand = (): Command =>
   new Command("replay")
-    .description("replay the event log; exits 0 if every transition and output is as recorded, 1 at the first that differs")
+    .description(
+      "replay the event log; exits 0 if every transition and output is as recorded, 1 at the first that differs",
+    )
     .argument("<dir>", "folder of the log, or one file of it")
     .action((folder: string) => {
       const onTorn = (file: string, bytes: number): void =>
@@ -18,9 +20,13 @@ export const replayCommand = (): Command =>
         process.stdout.write(`  ${outputs} outputs compared, ${runs} run${runs === 1 ? "" : "s"}\n`);
         return;
       }
-      process.stdout.write(`replayed ${facts} facts, ${transitions} transitions: they differ at line ${divergence.seq}\n`);
+      process.stdout.write(
+        `replayed ${facts} facts, ${transitions} transitions: they differ at line ${divergence.seq}\n`,
+      );
       process.stdout.write(`  recorded: ${divergence.recorded}\n  replayed: ${divergence.replayed}\n  because of:\n`);
       for (const fact of divergence.causes)
-        process.stdout.write(`  ${String(fact.seq).padStart(7)}  ${new Date(fact.time).toISOString()}  ${sentence(fact)}\n`);
+        process.stdout.write(
+          `  ${String(fact.seq).padStart(7)}  ${new Date(fact.time).toISOString()}  ${sentence(fact)}\n`,
+        );
       process.exitCode = 1;
     });

@@ -32,7 +32,8 @@ const parseAdmin = (text: string): StandaloneCommandOptions["admin"] => {
 };
 
 const parseFsync = (text: string): string => {
-  if (!["always", "interval", "never"].includes(text)) throw new InvalidArgumentError("expected always, interval or never");
+  if (!["always", "interval", "never"].includes(text))
+    throw new InvalidArgumentError("expected always, interval or never");
   return text;
 };
 
@@ -61,7 +62,10 @@ const list = (lines: readonly string[]): string =>
     .join("");
 
 /** Echo backends that the manifests ask for, as long as they ask for them. */
-const followEchoes = (standalone: Standalone, say: (text: string) => void): { settled(): Promise<void>; close(): void } => {
+const followEchoes = (
+  standalone: Standalone,
+  say: (text: string) => void,
+): { settled(): Promise<void>; close(): void } => {
   const echoes = new Map<string, Echo | undefined>();
   const starting = new Set<Promise<void>>();
   const open = (host: string, port: number): void => {
@@ -89,7 +93,11 @@ const followEchoes = (standalone: Standalone, say: (text: string) => void): { se
       }
   };
   standalone.loop.onFact((fact) => {
-    if (fact.type === "objects.synced" || ((fact.type === "object.seen" || fact.type === "object.gone") && fact.data.kind === "Service")) follow();
+    if (
+      fact.type === "objects.synced" ||
+      ((fact.type === "object.seen" || fact.type === "object.gone") && fact.data.kind === "Service")
+    )
+      follow();
   });
   follow();
   return {
@@ -108,9 +116,11 @@ const credentialsOf = (standalone: Standalone): readonly string[] =>
     if (config === undefined) return [];
     const { type, realm, credentials } = standalone.reveal(config).auth;
     const secret =
-      type === "static" ? `user ${credentials["username"] ?? ""}, password ${credentials["password"] ?? ""}`
-      : type === "ephemeral" ? `time-limited, from shared secret ${credentials["secret"] ?? ""}`
-      : "none (STUN only)";
+      type === "static"
+        ? `user ${credentials["username"] ?? ""}, password ${credentials["password"] ?? ""}`
+        : type === "ephemeral"
+          ? `time-limited, from shared secret ${credentials["secret"] ?? ""}`
+          : "none (STUN only)";
     return [`${name}: ${secret}, realm ${realm}`];
   });
 
@@ -122,7 +132,9 @@ const announce = (standalone: Standalone, options: StandaloneCommandOptions): st
         `${protocol.padEnd(8)} ${state === "serving" ? at.join(", ") : `not serving (${state}${why === "" ? "" : `: ${why}`})`}  ${gateway.name}/${name}`,
     ),
   );
-  const first = gateways.flatMap(({ listeners: all }) => all).find(({ at, protocol }) => at.length > 0 && protocol === "TURN-UDP");
+  const first = gateways
+    .flatMap(({ listeners: all }) => all)
+    .find(({ at, protocol }) => at.length > 0 && protocol === "TURN-UDP");
   const admin = `${standalone.admin.host}:${standalone.admin.port}`;
   const adminOption = admin === DEFAULT_ADMIN ? "" : ` --admin ${admin}`;
   return [
@@ -131,8 +143,15 @@ const announce = (standalone: Standalone, options: StandaloneCommandOptions): st
     "  Credentials\n",
     list(credentialsOf(standalone)),
     "  Backends that may be reached\n",
-    list(clusters.map(({ name, endpoints }) => `${endpoints.slice(0, 5).join(", ") || "none"}${endpoints.length > 5 ? `, … (${endpoints.length})` : ""}  by route ${name}`)),
-    ...(rejections.length === 0 ? [] : [`  ${rejections.length} manifest problem${rejections.length === 1 ? "" : "s"}, see above\n`]),
+    list(
+      clusters.map(
+        ({ name, endpoints }) =>
+          `${endpoints.slice(0, 5).join(", ") || "none"}${endpoints.length > 5 ? `, … (${endpoints.length})` : ""}  by route ${name}`,
+      ),
+    ),
+    ...(rejections.length === 0
+      ? []
+      : [`  ${rejections.length} manifest problem${rejections.length === 1 ? "" : "s"}, see above\n`]),
     `  Event log   ${options.journal}\n  Admin API   http://${admin}\n\n`,
     first === undefined ? "" : `  Try it:     ./bin/turnpike probe turn:${first.at[0]}${adminOption}\n`,
     `  Look at it: ./bin/turnpike status${adminOption}\n  Stop it:    Ctrl-C\n\n`,
@@ -151,12 +170,16 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
     log,
   }).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "EADDRINUSE" && !(error instanceof TurnpikeError))
-      throw new TurnpikeError("admin-bind", `the admin address ${options.admin.host}:${options.admin.port} is in use; --admin chooses another`);
+      throw new TurnpikeError(
+        "admin-bind",
+        `the admin address ${options.admin.host}:${options.admin.port} is in use; --admin chooses another`,
+      );
     throw error;
   });
   let announced = false;
   standalone.loop.onFact((fact) => {
-    if (TOLD.has(fact.type) && options.quiet !== true && (announced || fact.type !== "listener.bound")) say(sentence(fact));
+    if (TOLD.has(fact.type) && options.quiet !== true && (announced || fact.type !== "listener.bound"))
+      say(sentence(fact));
   });
 
   let stopping = false;
@@ -187,12 +210,19 @@ export const standaloneCommand = (): Command =>
   new Command("standalone")
     .description("run a gateway from a directory of manifests, on this machine")
     .argument("<dir>", "directory of manifests; changes to it are followed")
-    .option("--address <ip>", "listen and relay here; may be given again, also for IPv6 (default: 127.0.0.1)", parseAddress)
+    .option(
+      "--address <ip>",
+      "listen and relay here; may be given again, also for IPv6 (default: 127.0.0.1)",
+      parseAddress,
+    )
     .option("--journal <dir>", "folder of the event log", ".turnpike/journal")
     .option("--fsync <when>", "when the log must be on disk: always, interval (1 s) or never", parseFsync, "interval")
     .option("--admin <host:port>", "address of the admin API", parseAdmin, parseAdmin(DEFAULT_ADMIN))
     .option("--log-level <level>", "of the program's own messages on stderr", "warn")
     .option("--quiet", "print no events")
-    .action((directory: string, options: Omit<StandaloneCommandOptions, "address"> & { readonly address?: readonly string[] }) =>
-      run(directory, { ...options, address: options.address ?? ["127.0.0.1"] }),
+    .action(
+      (
+        directory: string,
+        options: Omit<StandaloneCommandOptions, "address"> & { readonly address?: readonly string[] },
+      ) => run(directory, { ...options, address: options.address ?? ["127.0.0.1"] }),
     );

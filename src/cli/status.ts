@@ -30,7 +30,9 @@ const SHORT = 20;
 
 export const describeState = (state: ProgramState, all: boolean, now = Date.now()): string => {
   const shorten = (rows: readonly (readonly string[])[]): readonly (readonly string[])[] =>
-    all || rows.length <= SHORT ? rows : [...rows.slice(0, SHORT), [`… ${rows.length - SHORT} more (--all shows them)`]];
+    all || rows.length <= SHORT
+      ? rows
+      : [...rows.slice(0, SHORT), [`… ${rows.length - SHORT} more (--all shows them)`]];
   const section = (title: string, header: readonly string[], rows: readonly (readonly string[])[]): string =>
     rows.length === 0 ? `${title}: none\n` : `${title} (${rows.length})\n${table(header, shorten(rows))}`;
 
@@ -39,17 +41,38 @@ export const describeState = (state: ProgramState, all: boolean, now = Date.now(
     section(
       "Gateways",
       ["NAME", "CLASS", "STATE", "AUTH", "REALM"],
-      state.gateways.map((one) => [one.name, one.class, one.invalid === undefined ? one.state : `${one.state}: ${one.invalid}`, one.auth?.type ?? "-", one.auth?.realm ?? "-"]),
+      state.gateways.map((one) => [
+        one.name,
+        one.class,
+        one.invalid === undefined ? one.state : `${one.state}: ${one.invalid}`,
+        one.auth?.type ?? "-",
+        one.auth?.realm ?? "-",
+      ]),
     ),
     section(
       "Listeners",
       ["NAME", "PROTOCOL", "STATE", "AT", "ROUTES", "WHY"],
       state.gateways.flatMap((gateway) =>
-        gateway.listeners.map((one) => [`${gateway.name}/${one.name}`, one.protocol, one.state, one.at.join(" ") || "-", one.routes.join(" ") || "-", one.state === "serving" ? "" : one.why]),
+        gateway.listeners.map((one) => [
+          `${gateway.name}/${one.name}`,
+          one.protocol,
+          one.state,
+          one.at.join(" ") || "-",
+          one.routes.join(" ") || "-",
+          one.state === "serving" ? "" : one.why,
+        ]),
       ),
     ),
-    section("Routes", ["KIND", "NAME", "STATE"], state.routes.map((one) => [one.kind, one.name, one.state])),
-    section("Endpoints", ["BACKEND", "ADDRESS", "STATE"], state.endpoints.map((one) => [one.name, one.address, one.state])),
+    section(
+      "Routes",
+      ["KIND", "NAME", "STATE"],
+      state.routes.map((one) => [one.kind, one.name, one.state]),
+    ),
+    section(
+      "Endpoints",
+      ["BACKEND", "ADDRESS", "STATE"],
+      state.endpoints.map((one) => [one.name, one.address, one.state]),
+    ),
     section(
       "Allocations",
       ["ID", "USER", "FIVE-TUPLE", "RELAYED", "PEERS", "CHANNELS", "IN", "OUT", "AGE", "LEFT"],
@@ -86,5 +109,7 @@ export const statusCommand = (): Command =>
     .option("--all", "every row of long lists")
     .action(async ({ admin, json, all }: { admin: string; json?: boolean; all?: boolean }) => {
       const state = await fetchState(admin);
-      process.stdout.write(json === true ? `${JSON.stringify(state, undefined, 2)}\n` : describeState(state, all === true));
+      process.stdout.write(
+        json === true ? `${JSON.stringify(state, undefined, 2)}\n` : describeState(state, all === true),
+      );
     });

@@ -80,7 +80,7 @@ export type Digest = (text: string) => string;
 
 const routeOf = (kind: RouteKind, name: Name, view: ObjectsView): Route | undefined => {
   const object = view.get(kind, name);
-  return object === undefined ? undefined : ({ kind, name, object });
+  return object === undefined ? undefined : { kind, name, object };
 };
 
 export const createCore = (options: RenderOptions, digest: Digest, snapshot?: CoreSnapshot): Core => {
@@ -98,14 +98,18 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     get: objects.get,
     list: objects.list,
     gatewaysOfClass: (className) =>
-      namesOfKind(objects.referrers(`class:${className}`), "Gateway").flatMap((name) => objects.get("Gateway", name) ?? []),
+      namesOfKind(objects.referrers(`class:${className}`), "Gateway").flatMap(
+        (name) => objects.get("Gateway", name) ?? [],
+      ),
     routesOfGateway: (gateway) =>
       // "UDPRoute" before "GatewayUDPRoute": native routes first.
       (["UDPRoute", "GatewayUDPRoute"] as const).flatMap((kind) =>
         namesOfKind(objects.referrers(`gateway:${gateway}`), kind).flatMap((name) => routeOf(kind, name, view) ?? []),
       ),
     servicesOfGateway: (gateway) =>
-      namesOfKind(objects.referrers(`owner:${gateway}`), "Service").flatMap((name) => objects.get("Service", name) ?? []),
+      namesOfKind(objects.referrers(`owner:${gateway}`), "Service").flatMap(
+        (name) => objects.get("Service", name) ?? [],
+      ),
     endpointsOfService: backends.endpointsOfService,
   };
 
@@ -113,14 +117,19 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     reference.startsWith("service:") || reference.startsWith("static-service:");
 
   /** Backends whose endpoints an object decides, as it was and as it is. */
-  const backendsTouched = (kind: KindId, name: Name, versions: readonly (AnyObject | undefined)[]): ReadonlySet<Backend> => {
+  const backendsTouched = (
+    kind: KindId,
+    name: Name,
+    versions: readonly (AnyObject | undefined)[],
+  ): ReadonlySet<Backend> => {
     const touched = new Set<Backend>();
     if (kind === "StaticService") touched.add(`static-service:${name}`);
     for (const object of versions) {
       if (object === undefined) continue;
       for (const reference of referencesOf(kind, object)) {
         if (isBackend(reference)) touched.add(reference);
-        else if (reference.startsWith("endpoints:")) touched.add(`service:${reference.slice("endpoints:".length) as Name}`);
+        else if (reference.startsWith("endpoints:"))
+          touched.add(`service:${reference.slice("endpoints:".length) as Name}`);
       }
     }
     return touched;
@@ -133,7 +142,8 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     if (kind === "Gateway" && object !== undefined && registry.state("gateway", name) === "terminating")
       transitions.push(...registry.send("gateway", name, "recreated"));
 
-    for (const backend of backendsTouched(kind, name, [before, object])) transitions.push(...backends.reconcile(backend));
+    for (const backend of backendsTouched(kind, name, [before, object]))
+      transitions.push(...backends.reconcile(backend));
 
     const dependants = dependantsOf(objects, kind, name, before);
     for (const gateway of dependants.gateways) dirtyGateways.set(gateway, seq);
@@ -253,10 +263,13 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       // Another controller's route is none of ours until a Gateway of ours is its parent.
       if (next.outcome === "uncontrolled" && registry.state("route", key) === undefined) return [];
       const event =
-        next.outcome === "masked" ? "masked"
-        : next.outcome !== "attached" ? "detached"
-        : next.resolved ? "attached"
-        : "attached unresolved";
+        next.outcome === "masked"
+          ? "masked"
+          : next.outcome !== "attached"
+            ? "detached"
+            : next.resolved
+              ? "attached"
+              : "attached unresolved";
       derived.push(...registry.send("route", key, event, next.why));
       if (next.status !== undefined) outputs.put({ id: `status ${key}`, value: next.status }, time, derived);
     }

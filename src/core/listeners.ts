@@ -19,7 +19,15 @@ export const moveListeners = (
   for (const { name, outcome, why } of next?.listeners ?? []) {
     const entity = listenerEntity(gateway, name);
     if (outcome === "pending") transitions.push(...registry.create("listener", entity));
-    else transitions.push(...registry.send("listener", entity, outcome === "accepted" ? "accepted" : "refused", outcome === "accepted" ? undefined : why));
+    else
+      transitions.push(
+        ...registry.send(
+          "listener",
+          entity,
+          outcome === "accepted" ? "accepted" : "refused",
+          outcome === "accepted" ? undefined : why,
+        ),
+      );
   }
   return transitions;
 };

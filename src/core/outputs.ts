@@ -20,7 +20,8 @@ const isNamed = (value: unknown): value is { readonly name: string } =>
 /** `admin`, `auth`, `listeners[NAME]`, …: the pieces of a document that a reader would name. */
 const partsOf = (value: unknown, digest: (text: string) => string): Parts => {
   const parts: Record<string, string> = {};
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return { value: digest(JSON.stringify(value)) };
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return { value: digest(JSON.stringify(value)) };
   for (const [key, part] of Object.entries(value)) {
     if (part === undefined) continue;
     if (Array.isArray(part) && part.length > 0 && part.every(isNamed)) {

@@ -36,7 +36,11 @@ const describe = (derivation: Derivation): string => {
     }
     case "rendered": {
       const { output, parts } = derivation.data;
-      return parts === null ? `${output}: removed` : `${output}: ${Object.entries(parts).map(([k, v]) => `${k}=${v}`).join(" ")}`;
+      return parts === null
+        ? `${output}: removed`
+        : `${output}: ${Object.entries(parts)
+            .map(([k, v]) => `${k}=${v}`)
+            .join(" ")}`;
     }
     case "fold":
       return `fold through ${derivation.data.through}`;
@@ -50,13 +54,17 @@ const describe = (derivation: Derivation): string => {
 /** Where two renderings of one output differ, by part. */
 const describeDifference = (recorded: Derivation, replayed: Derivation): readonly [string, string] => {
   if (
-    recorded.type !== "rendered" || replayed.type !== "rendered" ||
+    recorded.type !== "rendered" ||
+    replayed.type !== "rendered" ||
     recorded.data.output !== replayed.data.output ||
-    recorded.data.parts === null || replayed.data.parts === null
+    recorded.data.parts === null ||
+    replayed.data.parts === null
   )
     return [describe(recorded), describe(replayed)];
   const [before, now] = [recorded.data.parts, replayed.data.parts];
-  const differing = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter((part) => before[part] !== now[part]);
+  const differing = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
+    (part) => before[part] !== now[part],
+  );
   const show = (parts: Readonly<Record<string, string>>) =>
     `${recorded.data.output}: ${differing.map((part) => `${part}=${parts[part] ?? "(absent)"}`).join(" ")}`;
   return [show(before), show(now)];
@@ -76,7 +84,7 @@ export const replay = (lines: Iterable<JournalLine>, digest: Digest): ReplayResu
 
   const causesOf = (cause: number | null): readonly FactLine[] => {
     const causes: FactLine[] = [];
-    for (let seq = cause; seq !== null; ) {
+    for (let seq = cause; seq !== null;) {
       const fact = factsBySeq.get(seq);
       if (fact === undefined) break;
       causes.push(fact);
@@ -108,7 +116,12 @@ export const replay = (lines: Iterable<JournalLine>, digest: Digest): ReplayResu
       if (expected !== undefined) return missing(line.seq, expected);
       if (core === undefined) core = createCore((line.data as CoreSnapshot).options, digest, line.data as CoreSnapshot);
       else if (JSON.stringify(core.export()) !== JSON.stringify(line.data))
-        return result({ seq: line.seq, recorded: "a snapshot", replayed: "a different state", causes: causesOf(line.seq - 1) });
+        return result({
+          seq: line.seq,
+          recorded: "a snapshot",
+          replayed: "a different state",
+          causes: causesOf(line.seq - 1),
+        });
     } else if (line.type === "fold") {
       if (expected !== undefined) return missing(line.seq, expected);
       due = [...(core?.fold(line.time).derived ?? [])];

@@ -8,7 +8,8 @@ interface Timed {
 
 type Json = Readonly<Record<string, unknown>>;
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const stampConditions = (before: readonly Timed[], next: readonly Timed[], time: string): readonly Timed[] =>
   next.map((condition) => {
@@ -18,7 +19,8 @@ const stampConditions = (before: readonly Timed[], next: readonly Timed[], time:
 
 const stamp = (before: unknown, next: unknown, time: string): unknown => {
   // Lists of listeners and parents keep their order, so an entry is compared with the one in its place.
-  if (Array.isArray(next)) return next.map((item, i) => stamp(Array.isArray(before) ? before[i] : undefined, item, time));
+  if (Array.isArray(next))
+    return next.map((item, i) => stamp(Array.isArray(before) ? before[i] : undefined, item, time));
   if (!isObject(next)) return next;
   return Object.fromEntries(
     Object.entries(next).map(([key, value]) => {

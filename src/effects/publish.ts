@@ -49,12 +49,15 @@ export const factsOf = (gateway: Name, report: ApplyReport, cause: number): read
 
   for (const { change, cluster, endpoint, permissions = 0, channels = 0 } of report.admission)
     if (change === "revoke")
-      happenings.push(happening({ type: "endpoint.revoked", data: { gateway, cluster, endpoint, permissions, channels } }));
+      happenings.push(
+        happening({ type: "endpoint.revoked", data: { gateway, cluster, endpoint, permissions, channels } }),
+      );
 
   for (const { listener, change, at, reason } of report.listeners) {
     if (change === "started" || change === "restarted")
       happenings.push(happening({ type: "listener.bound", data: { gateway, listener, at } }));
-    else if (change === "stopped") happenings.push(happening({ type: "listener.closed", data: { gateway, listener, at } }));
+    else if (change === "stopped")
+      happenings.push(happening({ type: "listener.closed", data: { gateway, listener, at } }));
     else if (change === "failed")
       happenings.push(happening({ type: "listener.failed", data: { gateway, listener, reason: reason ?? "unknown" } }));
   }
@@ -101,7 +104,11 @@ export const createPublisher = ({ relay, vault, address, report }: PublisherOpti
       const reason = error instanceof Error ? error.message : String(error);
       if (failures === 0)
         report([
-          { fact: { type: "effect.failed", data: { effect: "publish", target: gateway, reason } }, source: SOURCE, cause },
+          {
+            fact: { type: "effect.failed", data: { effect: "publish", target: gateway, reason } },
+            source: SOURCE,
+            cause,
+          },
         ]);
     }
   };

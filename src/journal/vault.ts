@@ -78,7 +78,10 @@ export const createVault = (key: Buffer = randomBytes(32)): Vault => {
     return {
       ...rest,
       data: Object.fromEntries(
-        [...decoded].map(([name, value]) => [name, PLAIN_KEYS.has(name) ? value.toString("utf8") : put(value, digests)]),
+        [...decoded].map(([name, value]) => [
+          name,
+          PLAIN_KEYS.has(name) ? value.toString("utf8") : put(value, digests),
+        ]),
       ),
       ...(certificate === undefined ? {} : { certificate }),
     };
@@ -105,8 +108,7 @@ export const createVault = (key: Buffer = randomBytes(32)): Vault => {
       if (kind !== "Secret" && kind !== "GatewayConfig") return object;
       const clean = withoutLastApplied(object);
       const digests: string[] = [];
-      const redacted =
-        kind === "Secret" ? redactSecret(clean, digests) : redactConfig(clean as GatewayConfig, digests);
+      const redacted = kind === "Secret" ? redactSecret(clean, digests) : redactConfig(clean as GatewayConfig, digests);
       keep(keyOf(kind, nameOfObject(kind, object)), digests);
       return redacted;
     },

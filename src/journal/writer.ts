@@ -1,5 +1,16 @@
 /** Appends to a log: segments, rotation, retention, and what to do about a tail that a crash tore. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { TurnpikeError } from "../errors.ts";
 import { JOURNAL_VERSION, type Derivation, type Fact, type FactLine, type JournalLine } from "./fact.ts";
@@ -108,7 +119,7 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
     const bytes = Buffer.from(pending.join(""));
     pending = [];
     pendingCharacters = 0;
-    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+    for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
     size += bytes.length;
     unsynced = fsync !== "never";
     if (fsync === "always") sync();

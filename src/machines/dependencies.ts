@@ -53,12 +53,7 @@ const collect = (objects: Objects) => {
 };
 
 /** What depends on the object `name` of `kind`, which is in `objects` as it is now, and was `before`. */
-export const dependantsOf = (
-  objects: Objects,
-  kind: KindId,
-  name: Name,
-  before: AnyObject | undefined,
-): Dependants => {
+export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before: AnyObject | undefined): Dependants => {
   const walk = collect(objects);
 
   switch (kind) {

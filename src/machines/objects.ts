@@ -92,4 +92,3 @@ export const namesOfKind = (keys: readonly ObjectKey[], kind: KindId): readonly 
     const split = splitKey(key);
     return split.kind === kind ? [split.name] : [];
   });
-

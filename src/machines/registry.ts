@@ -60,7 +60,6 @@ export const createRegistry = (snapshot?: RegistrySnapshot): Registry => {
       return [...born, transition(machine, entity, from, event, to, why)];
     },
     entities: (machine) => instances[machine],
-    export: () =>
-      Object.fromEntries(machineIds.map((id) => [id, [...instances[id]]])) as unknown as RegistrySnapshot,
+    export: () => Object.fromEntries(machineIds.map((id) => [id, [...instances[id]]])) as unknown as RegistrySnapshot,
   };
 };

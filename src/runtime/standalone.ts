@@ -74,7 +74,8 @@ const createRejections = () => {
   const byObject = new Map<string, Rejection>();
   return {
     note(fact: Fact): void {
-      if (fact.type === "object.rejected") byObject.set(`${fact.data.file}#${fact.data.object}#${fact.data.field}`, fact.data);
+      if (fact.type === "object.rejected")
+        byObject.set(`${fact.data.file}#${fact.data.object}#${fact.data.field}`, fact.data);
       else if (fact.type === "object.seen" || fact.type === "object.gone") {
         const name = fact.type === "object.gone" ? fact.data.name : undefined;
         const { kind } = fact.data;
@@ -82,7 +83,8 @@ const createRejections = () => {
           fact.type === "object.seen"
             ? `${kind}/${fact.data.object.metadata.namespace ? `${fact.data.object.metadata.namespace}/` : ""}${fact.data.object.metadata.name}`
             : `${kind}/${name}`;
-        for (const [key, rejection] of byObject) if (rejection.object === object || rejection.object === "") byObject.delete(key);
+        for (const [key, rejection] of byObject)
+          if (rejection.object === object || rejection.object === "") byObject.delete(key);
       }
     },
     all: (): readonly Rejection[] => [...byObject.values()],
@@ -156,7 +158,8 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
   const stopWatching = runService({
     name: "directory",
     start: () => watchDirectory(options.directory, options.directoryOptions),
-    onNext: (events) => report(events.map((event) => ({ fact: factOf(event, vault), source: "directory", cause: null }))),
+    onNext: (events) =>
+      report(events.map((event) => ({ fact: factOf(event, vault), source: "directory", cause: null }))),
     onFailure: (reason) => tell({ type: "watch.lost", data: { reason } }, "directory"),
     onRestored: () => tell({ type: "watch.restored", data: {} }, "directory"),
   });
@@ -192,4 +195,3 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
 
   return { admin, loop, relay, state, reveal: vault.reveal, started, stop };
 };
-

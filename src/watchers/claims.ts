@@ -22,7 +22,10 @@ export interface Claims {
    * may come back: its objects stay, and another file may take them over. Returns what has changed and the files that
    * must be read again because an object that they also describe is free now.
    */
-  update(files: ReadonlyMap<string, Manifests | undefined>, vanishing?: ReadonlySet<string>): {
+  update(
+    files: ReadonlyMap<string, Manifests | undefined>,
+    vanishing?: ReadonlySet<string>,
+  ): {
     readonly events: readonly WatchEvent[];
     readonly reread: ReadonlySet<string>;
   };
@@ -31,7 +34,10 @@ export interface Claims {
   readonly size: number;
 }
 
-const hashOf = (value: unknown): string => createHash("sha1").update(JSON.stringify(value) ?? "").digest("base64");
+const hashOf = (value: unknown): string =>
+  createHash("sha1")
+    .update(JSON.stringify(value) ?? "")
+    .digest("base64");
 
 /** What an API server would have added: the generation counts changes of the spec. */
 const withMeta = ({ manifest: { name }, generation }: Claim, object: AnyObject): AnyObject => ({
@@ -91,7 +97,14 @@ export const createClaims = (): Claims => {
           if (holder !== undefined && holder !== file && !released.has(manifest.key) && !vanishing.has(holder)) {
             rivals.set(manifest.key, (rivals.get(manifest.key) ?? new Set()).add(file));
             const reason = `is also in ${holder}, which is used`;
-            rejections.push({ code: "manifest-duplicate", file, line: manifest.line, object: manifest.key, field: "", reason });
+            rejections.push({
+              code: "manifest-duplicate",
+              file,
+              line: manifest.line,
+              object: manifest.key,
+              field: "",
+              reason,
+            });
             continue;
           }
           released.delete(manifest.key);

@@ -114,7 +114,10 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
       const files = new Map<string, Manifests | undefined>();
       let looked = false;
       for (const [path, since] of paths) {
-        if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true || (!known.has(path) && signatureOf(path) === undefined)) {
+        if (
+          statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ||
+          (!known.has(path) && signatureOf(path) === undefined)
+        ) {
           if (!looked) rescan();
           looked = true;
           continue;
@@ -128,7 +131,10 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
         if (now === undefined) known.delete(path);
         files.set(path, now);
       }
-      const { events, reread } = claims.update(files, new Set([...noticed.keys()].filter((path) => signatureOf(path) === undefined)));
+      const { events, reread } = claims.update(
+        files,
+        new Set([...noticed.keys()].filter((path) => signatureOf(path) === undefined)),
+      );
       emit(events);
       for (const path of reread) {
         known.delete(path);

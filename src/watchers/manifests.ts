@@ -62,7 +62,10 @@ const lineOf = (document: Document, path: Path, lines: LineCounter): number => {
 };
 
 const unpack = (value: unknown, path: Path): readonly Found[] =>
-  isRecord(value) && typeof value["kind"] === "string" && value["kind"].endsWith("List") && Array.isArray(value["items"])
+  isRecord(value) &&
+  typeof value["kind"] === "string" &&
+  value["kind"].endsWith("List") &&
+  Array.isArray(value["items"])
     ? value["items"].flatMap((item: unknown, index) => unpack(item, [...path, "items", index]))
     : [{ value, path }];
 
@@ -83,7 +86,10 @@ export const parseManifests = (text: string, file: string): Manifests => {
       return reject("manifest-schema", line(path), "is not an object: apiVersion, kind and metadata are expected");
     }
     const { apiVersion, kind: kindName, metadata } = value;
-    for (const [field, given] of [["apiVersion", apiVersion], ["kind", kindName]] as const)
+    for (const [field, given] of [
+      ["apiVersion", apiVersion],
+      ["kind", kindName],
+    ] as const)
       if (typeof given !== "string" || given === "") {
         broken = true;
         return reject("manifest-schema", line([...path, field]), "is required, and a string", "", field);
@@ -92,13 +98,25 @@ export const parseManifests = (text: string, file: string): Manifests => {
     if (kind === undefined) {
       if (String(apiVersion).startsWith(`${STUNNER_GROUP}/`)) {
         broken = true;
-        reject("manifest-kind", line([...path, "kind"]), `there is no ${String(kindName)} in ${String(apiVersion)}`, "", "kind");
+        reject(
+          "manifest-kind",
+          line([...path, "kind"]),
+          `there is no ${String(kindName)} in ${String(apiVersion)}`,
+          "",
+          "kind",
+        );
       } else ignored += 1;
       return;
     }
     if (!isRecord(metadata) || typeof metadata["name"] !== "string" || metadata["name"] === "") {
       broken = true;
-      return reject("manifest-schema", line([...path, "metadata", "name"]), "is required, and a string", kind.id, "metadata.name");
+      return reject(
+        "manifest-schema",
+        line([...path, "metadata", "name"]),
+        "is required, and a string",
+        kind.id,
+        "metadata.name",
+      );
     }
     const name = nameOfObject(kind.id, value as unknown as AnyObject);
     const key = keyOf(kind.id, name);

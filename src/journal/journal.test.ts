@@ -1,0 +1,171 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { aCall, slice } from "../../test/support/objects.ts";
+import { replay } from "../core/replay.ts";
+import { standaloneOptions } from "../runtime/options.ts";
+import { createLoop } from "../runtime/loop.ts";
+import { digest } from "./digest.ts";
+import type { Fact, JournalLine } from "./fact.ts";
+import { readJournal } from "./reader.ts";
+import { segmentsIn } from "./segment.ts";
+import { openJournal, type WriterOptions } from "./writer.ts";
+
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "turnpike-journal-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const note = (n: number): Fact => ({ type: "watch.lost", data: { reason: `number ${n}` } });
+const reasons = (lines: Iterable<JournalLine>): readonly string[] =>
+  [...lines].flatMap((line) => (line.type === "watch.lost" ? [line.data.reason] : []));
+const write = (count: number, options: WriterOptions = {}): void => {
+  const journal = openJournal(folder, options);
+  for (let n = 1; n <= count; n += 1) journal.append(note(n), "test", n === 1 ? null : n - 1);
+  journal.close();
+};
+
+describe("the journal", () => {
+  it("gives back what was put in, in one numbered envelope", () => {
+    write(3);
+    expect(
+      [...readJournal(folder)].map(({ v, seq, source, cause, type }) => ({ v, seq, source, cause, type })),
+    ).toEqual([
+      { v: 1, seq: 1, source: "test", cause: null, type: "watch.lost" },
+      { v: 1, seq: 2, source: "test", cause: 1, type: "watch.lost" },
+      { v: 1, seq: 3, source: "test", cause: 2, type: "watch.lost" },
+    ]);
+  });
+
+  it("numbers on after a restart", () => {
+    write(3);
+    write(2);
+    expect([...readJournal(folder)].map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("reads and goes on from a log cut off at any byte", () => {
+    write(3);
+    const [segment = ""] = segmentsIn(folder);
+    const whole = readFileSync(segment);
+    for (let bytes = 0; bytes <= whole.length; bytes += 1) {
+      writeFileSync(segment, whole.subarray(0, bytes));
+      const lines = whole.subarray(0, bytes).toString().split("\n").length - 1;
+      let torn = 0;
+      expect([...readJournal(folder, { onTorn: (_, count) => (torn = count) })]).toHaveLength(lines);
+      expect(torn).toBe(bytes - (whole.subarray(0, bytes).lastIndexOf(10) + 1));
+
+      const journal = openJournal(folder);
+      expect(journal.tornBytes).toBe(torn);
+      expect(journal.append(note(9), "test", null).seq).toBe(lines + 1);
+      journal.close();
+      expect([...readJournal(folder)].map(({ seq }) => seq)).toEqual(
+        Array.from({ length: lines + 1 }, (_, i) => i + 1),
+      );
+      for (const file of segmentsIn(folder)) rmSync(file);
+      writeFileSync(segment, whole);
+    }
+  });
+
+  it("names the line that is damaged in the middle of a log", () => {
+    write(3);
+    const [segment = ""] = segmentsIn(folder);
+    writeFileSync(segment, readFileSync(segment, "utf8").replace('"seq":2', '"seq":2 oops'));
+    expect(() => [...readJournal(folder)]).toThrow(/000000000001\.jsonl:2: not JSON/);
+  });
+
+  it("notices a line that is missing", () => {
+    write(3);
+    const [segment = ""] = segmentsIn(folder);
+    writeFileSync(segment, readFileSync(segment, "utf8").split("\n").toSpliced(1, 1).join("\n"));
+    expect(() => [...readJournal(folder)]).toThrow(/sequence number 3 where 2 was due/);
+  });
+
+  it("refuses a log of a newer release", () => {
+    write(1);
+    const [segment = ""] = segmentsIn(folder);
+    writeFileSync(segment, readFileSync(segment, "utf8").replace('"v":1', '"v":99'));
+    expect(() => [...readJournal(folder)]).toThrow(expect.objectContaining({ code: "journal-version" }));
+  });
+
+  it("lets only one process write, and takes over from one that is dead", () => {
+    const journal = openJournal(folder);
+    writeFileSync(join(folder, "lock"), String(process.ppid));
+    expect(() => openJournal(folder)).toThrow(expect.objectContaining({ code: "journal-busy" }));
+    journal.close();
+    writeFileSync(join(folder, "lock"), "999999999");
+    openJournal(folder).close();
+  });
+
+  it("is readable by its owner alone", () => {
+    write(1);
+    const [segment = ""] = segmentsIn(folder);
+    expect(statSync(segment).mode & 0o077).toBe(0);
+  });
+
+  it("reads one file of a log too", () => {
+    write(2);
+    const copy = join(folder, "copy");
+    copyFileSync(segmentsIn(folder)[0]!, copy);
+    expect(reasons(readJournal(copy))).toEqual(["number 1", "number 2"]);
+  });
+});
+
+describe("rotation", () => {
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => resolve()));
+  const fact = (data: Fact) => ({ fact: data, source: "test", cause: null });
+  const seen = (kind: "EndpointSlice", object: ReturnType<typeof slice>): Fact => ({
+    type: "object.seen",
+    data: { kind, object },
+  });
+
+  const live = async (options: WriterOptions, edits: number): Promise<void> => {
+    const journal = openJournal(folder, options);
+    const loop = createLoop(journal, standaloneOptions("127.0.0.1"));
+    loop.take([fact({ type: "operator.started", data: { options: loop.core.options, release: "test" } })]);
+    loop.take([...aCall(), { type: "objects.synced", data: { objects: 6 } } as const].map(fact));
+    await turn();
+    for (let n = 0; n < edits; n += 1) {
+      loop.take([fact(seen("EndpointSlice", slice("media-1", "media", [`10.0.0.${n % 200}`, "!10.1.0.1"])))]);
+      await turn();
+    }
+    journal.close();
+  };
+
+  it("replays identically from the first segment, snapshots compared on the way", async () => {
+    await live({ segmentBytes: 4000, keepSegments: 1000 }, 60);
+    expect(segmentsIn(folder).length).toBeGreaterThan(5);
+    const result = replay(readJournal(folder), digest);
+    expect(result.divergence).toBeUndefined();
+    expect(result.transitions).toBeGreaterThan(100);
+  });
+
+  it("drops segments past retention, and what is left replays from its snapshot", async () => {
+    await live({ segmentBytes: 4000, keepSegments: 2 }, 60);
+    expect(segmentsIn(folder)).toHaveLength(3);
+    const lines = [...readJournal(folder)];
+    expect(lines[0]?.type).toBe("snapshot");
+    const result = replay(lines, digest);
+    expect(result.divergence).toBeUndefined();
+    expect(result.transitions).toBeGreaterThan(2);
+    expect(result.core?.registry.state("endpoint", "ns/media#10.1.0.1")).toBe("terminating");
+  });
+
+  it("is identical whatever byte the log ends at", async () => {
+    await live({}, 3);
+    const [segment = ""] = segmentsIn(folder);
+    for (let bytes = statSync(segment).size; bytes >= 0; bytes -= 7) {
+      truncateSync(segment, bytes);
+      expect(replay(readJournal(folder), digest).divergence, `cut at byte ${bytes}`).toBeUndefined();
+    }
+  });
+
+  it("replays a log whose process was killed in the middle, and what came after", async () => {
+    await live({}, 3);
+    const [segment = ""] = segmentsIn(folder);
+    truncateSync(segment, Math.floor(statSync(segment).size * 0.7));
+    await live({}, 3);
+    const result = replay(readJournal(folder), digest);
+    expect(result.divergence).toBeUndefined();
+    expect(result.runs).toBe(2);
+  });
+});
