@@ -103,6 +103,21 @@ export default defineConfig({
   overrides: [
     ...boundaries,
     { files: ["**/*.config.ts"], rules: { "import/no-default-export": "off" } },
-    { files: ["**/*.test.ts", "test/**/*.ts"], rules: { "typescript/no-non-null-assertion": "off" } },
+    {
+      files: ["**/*.test.ts", "test/**/*.ts"],
+      rules: {
+        "typescript/no-non-null-assertion": "off",
+        "import/no-named-as-default-member": "off",
+        // given(…).when(…).then(…)
+        "unicorn/no-thenable": "off",
+        "promise/valid-params": "off",
+        "typescript/require-array-sort-compare": "off",
+        "vitest/no-conditional-expect": "off",
+        "vitest/expect-expect": [
+          "error",
+          { assertFunctionNames: ["expect", "fc.assert", "given", "given.**", "**.then", "after"] },
+        ],
+      },
+    },
   ],
 });

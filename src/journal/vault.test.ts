@@ -81,7 +81,7 @@ describe("the vault", () => {
     const redacted = vault.redact("Secret", secret(data)) as Secret;
     expect(redacted.certificate).toMatchObject({ parses: true, matchesKey: true });
     expect(Date.parse(redacted.certificate!.notAfter!)).toBeGreaterThan(Date.now());
-    const revealed = vault.reveal(configWith({}, redacted.data!["tls.crt"]!, redacted.data!["tls.key"]!));
+    const revealed = vault.reveal(configWith({}, redacted.data!["tls.crt"], redacted.data!["tls.key"]));
     expect(revealed.listeners?.[0]?.cert).toBe(data["tls.crt"]);
     expect(revealed.listeners?.[0]?.key).toBe(data["tls.key"]);
     expect((vault.redact("Secret", secret({ "tls.crt": base64("foo") })) as Secret).certificate).toEqual({

@@ -18,13 +18,13 @@ interface Claim {
 
 export interface Claims {
   /**
-   * Takes files as they now are; `undefined` for one that is gone. A file in `vanishing` is no longer there either, but
-   * may come back: its objects stay, and another file may take them over. Returns what has changed and the files that
-   * must be read again because an object that they also describe is free now.
+   * Takes files as they now are; `undefined` for one that is gone. Those in `doubted` are too, as far as one can tell
+   * yet: their objects stay, but another file may take them over. Returns what has changed and the files that must be
+   * read again because an object that they also describe is free now.
    */
   update(
     files: ReadonlyMap<string, Manifests | undefined>,
-    vanishing?: ReadonlySet<string>,
+    doubted?: ReadonlyMap<string, Manifests | undefined>,
   ): {
     readonly events: readonly WatchEvent[];
     readonly reread: ReadonlySet<string>;
@@ -50,7 +50,8 @@ const withMeta = ({ manifest: { name }, generation }: Claim, object: AnyObject):
   },
 });
 
-export const createClaims = (): Claims => {
+/** @param nameOf what to call a file in messages. */
+export const createClaims = (nameOf: (file: string) => string): Claims => {
   const claims = new Map<ObjectKey, Claim>();
   const keysOf = new Map<string, Set<ObjectKey>>();
   /** Files that describe an object which another file has. */
@@ -68,7 +69,15 @@ export const createClaims = (): Claims => {
   };
 
   return {
-    update(files, vanishing = new Set()) {
+    update(files, doubted = new Map()) {
+      const isLeaving = (key: ObjectKey, holder: string): boolean => {
+        const next = doubted.get(holder);
+        return (
+          doubted.has(holder) &&
+          (next === undefined || (!next.broken && !next.manifests.some((one) => one.key === key)))
+        );
+      };
+
       const events: WatchEvent[] = [];
       const released = new Set<ObjectKey>();
       const reread = new Set<string>();
@@ -94,12 +103,17 @@ export const createClaims = (): Claims => {
         const rejections = [...next.rejections];
         for (const manifest of next.manifests) {
           const holder = claims.get(manifest.key)?.file;
-          if (holder !== undefined && holder !== file && !released.has(manifest.key) && !vanishing.has(holder)) {
+          if (
+            holder !== undefined &&
+            holder !== file &&
+            !released.has(manifest.key) &&
+            !isLeaving(manifest.key, holder)
+          ) {
             rivals.set(manifest.key, (rivals.get(manifest.key) ?? new Set()).add(file));
-            const reason = `is also in ${holder}, which is used`;
+            const reason = `is also in ${nameOf(holder)}, which is used`;
             rejections.push({
               code: "manifest-duplicate",
-              file,
+              file: nameOf(file),
               line: manifest.line,
               object: manifest.key,
               field: "",

@@ -25,7 +25,6 @@ const MAX_FILE_BYTES = 32 << 20;
 export const watchDirectory = (root: string, options: DirectoryOptions = {}): Source =>
   new Observable((subscriber) => {
     const { settleMs = 4, doubtMs = 50, rescanMs = 10_000 } = options;
-    const claims = createClaims();
     const known = new Map<string, Signature>();
     /** Changed paths, and when they were first noticed (ms). */
     const noticed = new Map<string, number>();
@@ -43,6 +42,8 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
     };
 
     const nameOf = (path: string): string => relative(root, path) || path;
+
+    const claims = createClaims(nameOf);
 
     const unreadable = (path: string, reason: string): Manifests => ({
       manifests: [],
@@ -95,23 +96,27 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
       schedule(settleMs);
     };
 
-    /** The file as it is now, `undefined` if it is gone, or "later" while that cannot be told. */
-    const examine = (path: string, since: number): Manifests | undefined | "later" => {
+    /** The file as it is now, `undefined` if it is gone; `sure` once that can be told. */
+    const examine = (
+      path: string,
+      since: number,
+    ): { readonly manifests: Manifests | undefined; readonly sure: boolean } => {
       const before = signatureOf(path);
-      if (before === undefined) return Date.now() - since < doubtMs ? "later" : undefined;
+      if (before === undefined) return { manifests: undefined, sure: Date.now() - since >= doubtMs };
       const { manifests, whole } = read(path);
-      if (signatureOf(path) !== before) return "later";
+      if (signatureOf(path) !== before) return { manifests, sure: false };
       const doubtful = !whole || claims.shrinks(path, manifests) || manifests.rejections.length > 0;
       const quietMs = Date.now() - Math.max(since, statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
-      if (doubtful && quietMs < doubtMs) return "later";
+      if (doubtful && quietMs < doubtMs) return { manifests, sure: false };
       known.set(path, before);
-      return manifests;
+      return { manifests, sure: true };
     };
 
     const settle = (): void => {
       const paths = [...noticed];
       noticed.clear();
       const files = new Map<string, Manifests | undefined>();
+      const doubted = new Map<string, Manifests | undefined>();
       let looked = false;
       for (const [path, since] of paths) {
         if (
@@ -123,18 +128,16 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
           continue;
         }
         if (known.has(path) && signatureOf(path) === known.get(path)) continue;
-        const now = examine(path, since);
-        if (now === "later") {
+        const { manifests, sure } = examine(path, since);
+        if (sure) {
+          if (manifests === undefined) known.delete(path);
+          files.set(path, manifests);
+        } else {
           noticed.set(path, since);
-          continue;
+          doubted.set(path, manifests);
         }
-        if (now === undefined) known.delete(path);
-        files.set(path, now);
       }
-      const { events, reread } = claims.update(
-        files,
-        new Set([...noticed.keys()].filter((path) => signatureOf(path) === undefined)),
-      );
+      const { events, reread } = claims.update(files, doubted);
       emit(events);
       for (const path of reread) {
         known.delete(path);
