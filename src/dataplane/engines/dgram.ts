@@ -22,9 +22,11 @@ const open = async (address: string, port: number): Promise<Socket> => {
     ipv6Only: familyOf(address) === 6,
     lookup: literal as never,
   });
+  // With a look-up that answers at once, `listening` may come before `bind` returns.
+  const listening = once(socket, "listening");
   socket.bind({ address, port, exclusive: true });
   try {
-    await once(socket, "listening");
+    await listening;
   } catch (error) {
     socket.close();
     throw error;
