@@ -1,0 +1,240 @@
+/** An allocation: relayed transport addresses for one five-tuple, and what it may reach (RFC 8656 §5). */
+import { bytesOf, parseIp, type Family, type Ip, type TransportAddress } from "./address.ts";
+import type { Verdict } from "./admission.ts";
+import type { Channel } from "./channel.ts";
+import { Flow, type Drops, type PeerFlow, type RelayPort, type Traffic } from "./flows.ts";
+import { channelSeconds, permissionSeconds } from "./lifetimes.ts";
+import { maxChannels, maxPeers, maxPermissions } from "./limits.ts";
+import type { ListenerPath } from "./listeners/listener.ts";
+import type { Permission, PermissionIndex } from "./permission.ts";
+import type { Attribute } from "./stun/codec.ts";
+
+/** Who made the allocation. They stay good for it whatever the config says later: no call is lost to a config change. */
+export interface Owner {
+  readonly username: string;
+  readonly userId: string;
+  readonly realm: string;
+  readonly password: string;
+}
+
+/** What an allocation asks of the gateway that it belongs to. */
+export interface AllocationScope {
+  /** Of the listener. */
+  readonly name: string;
+  readonly routes: ReadonlySet<string>;
+  readonly gate: { readonly generation: number };
+  readonly traffic: Traffic;
+  readonly drops: Drops;
+  readonly permissions: PermissionIndex;
+  check(peer: Ip, port?: number): Verdict;
+  /** A packet was dropped because its peer is not admitted. */
+  refused(allocation: Allocation, peer: string, reason: string): void;
+}
+
+export type ChannelOutcome = "bound" | "full" | "conflict" | "family";
+
+export interface AllocationOptions {
+  readonly id: number;
+  readonly path: ListenerPath;
+  readonly owner: Owner;
+  readonly relays: readonly RelayPort[];
+  /** Of the Allocate request: the same one again gets the same answer. */
+  readonly transactionId: Buffer;
+  readonly response: readonly Attribute[];
+  /** Milliseconds since the epoch, here and below. */
+  readonly now: number;
+  readonly expiresAt: number;
+}
+
+export class Allocation {
+  readonly id: number;
+  readonly path: ListenerPath;
+  readonly owner: Owner;
+  relays: readonly RelayPort[];
+  readonly transactionId: Buffer;
+  readonly response: readonly Attribute[];
+  readonly openedAt: number;
+  expiresAt: number;
+  readonly flow: Flow;
+  readonly permissions = new Map<string, Permission>();
+  readonly channels = new Map<number, Channel>();
+  readonly scope: AllocationScope;
+  #peers = 0;
+  /** Nothing of this allocation expires before. */
+  #dueAt = 0;
+
+  constructor(scope: AllocationScope, options: AllocationOptions) {
+    this.scope = scope;
+    this.id = options.id;
+    this.path = options.path;
+    this.owner = options.owner;
+    this.relays = options.relays;
+    this.transactionId = options.transactionId;
+    this.response = options.response;
+    this.openedAt = options.now;
+    this.expiresAt = options.expiresAt;
+    this.flow = new Flow(
+      options.path,
+      scope.traffic,
+      scope.drops,
+      scope.gate,
+      (address, port) => this.#meet(address, port),
+      (peer) => this.#judge(peer),
+    );
+    for (const relay of options.relays) relay.attach(this.flow);
+    options.path.install(this.flow);
+  }
+
+  relayFor(family: Family): RelayPort | undefined {
+    return this.relays.find((relay) => relay.family === family);
+  }
+
+  /** Installs or refreshes a permission; false when there are too many. */
+  permit(peer: Ip, now: number): boolean {
+    const expiresAt = now + permissionSeconds * 1000;
+    const present = this.permissions.get(peer.text);
+    if (present !== undefined) {
+      present.expiresAt = expiresAt;
+      return true;
+    }
+    if (this.permissions.size >= maxPermissions) return false;
+    const permission: Permission = { allocation: this, peer, expiresAt, channels: new Map() };
+    this.permissions.set(peer.text, permission);
+    this.#dueAt = Math.min(this.#dueAt, expiresAt);
+    this.scope.permissions.add(permission);
+    // Channels outlive permissions (RFC 8656 §12); they are this permission's again.
+    for (const channel of this.channels.values())
+      if (channel.flow.address === peer.text) permission.channels.set(channel.number, channel);
+    this.flow.invalidate(peer.text);
+    return true;
+  }
+
+  /** Whether `permit` would succeed for all of `peers`. */
+  hasRoomFor(peers: readonly Ip[]): boolean {
+    const added = new Set(peers.map(({ text }) => text).filter((text) => !this.permissions.has(text)));
+    return this.permissions.size + added.size <= maxPermissions;
+  }
+
+  /** Binds or refreshes a channel and the permission of its peer, RFC 8656 §12.2. */
+  bind(number: number, peer: Ip, port: number, now: number): ChannelOutcome {
+    const present = this.channels.get(number);
+    if (present !== undefined && (present.flow.address !== peer.text || present.flow.port !== port)) return "conflict";
+    if (this.relayFor(peer.family) === undefined) return "family";
+    if (present === undefined && this.channels.size >= maxChannels) return "full";
+    if (!this.permit(peer, now)) return "full";
+    const expiresAt = now + channelSeconds * 1000;
+    if (present !== undefined) {
+      present.expiresAt = expiresAt;
+      return "bound";
+    }
+    const flow = this.flow.peer(peer.text, port);
+    if (flow === undefined) return "full";
+    if (flow.channel !== 0) return "conflict";
+    flow.channel = number;
+    const channel: Channel = { number, flow, expiresAt };
+    this.#dueAt = Math.min(this.#dueAt, expiresAt);
+    this.channels.set(number, channel);
+    this.permissions.get(peer.text)?.channels.set(number, channel);
+    this.flow.channels.set(number, flow);
+    return "bound";
+  }
+
+  unbind(channel: Channel): void {
+    channel.flow.channel = 0;
+    this.channels.delete(channel.number);
+    this.flow.channels.delete(channel.number);
+    this.permissions.get(channel.flow.address)?.channels.delete(channel.number);
+  }
+
+  forbid(permission: Permission): void {
+    this.permissions.delete(permission.peer.text);
+    this.scope.permissions.remove(permission);
+    this.flow.invalidate(permission.peer.text);
+  }
+
+  /** Removes permissions and channels whose time is over. */
+  expire(now: number): void {
+    if (now < this.#dueAt) return;
+    let dueAt = Infinity;
+    for (const permission of this.permissions.values())
+      if (permission.expiresAt <= now) this.forbid(permission);
+      else dueAt = Math.min(dueAt, permission.expiresAt);
+    for (const channel of this.channels.values())
+      if (channel.expiresAt <= now) this.unbind(channel);
+      else dueAt = Math.min(dueAt, channel.expiresAt);
+    this.#dueAt = dueAt;
+  }
+
+  /** Gives up one of two relayed addresses, RFC 8656 §8.2. */
+  closeFamily(family: Family): void {
+    for (const channel of this.channels.values()) if (channel.flow.relay.family === family) this.unbind(channel);
+    for (const permission of this.permissions.values()) if (permission.peer.family === family) this.forbid(permission);
+    this.relayFor(family)?.close();
+    this.relays = this.relays.filter((relay) => relay.family !== family);
+  }
+
+  /** Gives everything back. */
+  close(): void {
+    this.path.remove(this.flow);
+    for (const permission of this.permissions.values()) this.scope.permissions.remove(permission);
+    for (const relay of this.relays) relay.close();
+    this.permissions.clear();
+    this.channels.clear();
+    this.flow.channels.clear();
+    this.flow.peers.clear();
+  }
+
+  #meet(address: string, port: number): PeerFlow | undefined {
+    const ip = parseIp(address);
+    if (ip === undefined || port === 0) return undefined;
+    if (ip.text !== address) return this.flow.peer(ip.text, port);
+    const relay = this.relayFor(ip.family);
+    if (relay === undefined) return undefined;
+    // Without a permission there is nothing to remember: a stranger's packets must not push peers out.
+    if (!this.permissions.has(ip.text)) return undefined;
+    if (this.#peers >= maxPeers) this.#forgetPeers();
+    const peer: PeerFlow = {
+      address: ip.text,
+      port,
+      bytes: bytesOf(ip),
+      relay,
+      channel: 0,
+      open: false,
+      closedBecause: "no-permission",
+      generation: -1,
+    };
+    this.#judge(peer);
+    this.flow.add(peer);
+    this.#peers++;
+    return peer;
+  }
+
+  #judge(peer: PeerFlow): void {
+    peer.generation = this.scope.gate.generation;
+    peer.open = false;
+    const permission = this.permissions.get(peer.address);
+    if (permission === undefined) {
+      peer.closedBecause = "no-permission";
+      return;
+    }
+    const verdict = this.scope.check(permission.peer, peer.port);
+    peer.open = verdict.admitted;
+    if (verdict.admitted) return;
+    peer.closedBecause = "not-admitted";
+    this.scope.refused(this, peer.address, verdict.reason);
+  }
+
+  /** Forgets all peers but those that a channel stands for; what they were told is found again when they speak. */
+  #forgetPeers(): void {
+    this.flow.peers.clear();
+    this.#peers = 0;
+    for (const { flow } of this.channels.values()) {
+      this.flow.add(flow);
+      this.#peers++;
+    }
+  }
+}
+
+/** The peers of a request as addresses. */
+export const ipsOf = (peers: readonly TransportAddress[]): readonly Ip[] =>
+  peers.map(({ address }) => parseIp(address)).filter((ip) => ip !== undefined);

@@ -1,0 +1,50 @@
+/** The long-term credential mechanism, RFC 8489 §9.2.4. */
+import type { Owner } from "../allocation.ts";
+import type { Message } from "../stun/codec.ts";
+import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
+import type { Nonces } from "./nonce.ts";
+import type { AuthPolicy } from "./policy.ts";
+
+export type Authentication =
+  | { readonly ok: true; readonly who: Owner; readonly key: Buffer }
+  /** 401 and 438 go with a fresh NONCE and REALM. */
+  | { readonly ok: false; readonly code: 400 | 401 | 403 | 438; readonly reason: string };
+
+export interface Challenge {
+  readonly policy: AuthPolicy;
+  readonly nonces: Nonces;
+  /** The client's address. */
+  readonly client: string;
+  /** Who owns the allocation on this five-tuple, if there is one. */
+  readonly owner: Owner | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+const refuse = (code: 400 | 401 | 403 | 438, reason: string): Authentication => ({ ok: false, code, reason });
+
+/**
+ * Who sent `message`. The credentials in force count, and on an allocation also those that it was made with: rotated
+ * credentials, a new realm or an expired username must not end a call that is going on. They cannot make a new one.
+ */
+export const authenticate = (message: Message, challenge: Challenge): Authentication => {
+  const { policy, nonces, client, owner, now } = challenge;
+  const { integrityAt, username, realm, nonce } = message;
+  if (policy.type === "none" && owner === undefined) return refuse(403, "stun-only");
+  if (integrityAt === undefined) return refuse(401, "challenge");
+  if (username === undefined || realm === undefined || nonce === undefined) return refuse(400, "missing-credentials");
+  if (!nonces.isFresh(nonce, client, now)) return refuse(438, "stale-nonce");
+  if (realm !== policy.realm && realm !== owner?.realm) return refuse(401, "realm");
+  const attempt = (userId: string, password: string): Authentication | undefined => {
+    const key = longTermKey(username, realm, password);
+    return integrityIsValid(message.bytes, integrityAt, key)
+      ? { ok: true, who: { username, userId, realm, password }, key }
+      : undefined;
+  };
+  const current = policy.credential(username, now);
+  return (
+    (current && attempt(current.userId, current.password)) ??
+    (owner?.username === username ? attempt(owner.userId, owner.password) : undefined) ??
+    refuse(401, "credentials")
+  );
+};

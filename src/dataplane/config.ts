@@ -1,0 +1,181 @@
+/** A config document: whether it is sound, and what it changes about the one in force. */
+import { TurnpikeError } from "../errors.ts";
+import type { AuthConfig, DataplaneConfig, ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
+import type { Admission, Transition } from "./admission.ts";
+import { parseEndpoint } from "./endpoint.ts";
+
+/** What the relay keeps of a cluster. */
+export interface Cluster {
+  readonly name: string;
+  readonly type: "STATIC" | "STRICT_DNS";
+  readonly protocol: "UDP" | "TCP";
+  readonly endpoints: readonly string[];
+}
+
+/** A config with defaults filled in and names in canonical form. */
+export interface GatewayConfig {
+  readonly name: string;
+  /** Allocations a user may hold; 0 is unlimited. */
+  readonly userQuota: number;
+  readonly auth: AuthConfig;
+  readonly listeners: readonly ListenerConfig[];
+  readonly clusters: readonly Cluster[];
+}
+
+const refuse = (message: string): never => {
+  throw new TurnpikeError("config-invalid", message);
+};
+
+const oneOf = <T extends string>(what: string, value: unknown, allowed: readonly T[], fallback: T): T => {
+  if (value === undefined || value === "") return fallback;
+  const found = allowed.find((candidate) => candidate === String(value).toUpperCase());
+  return found ?? refuse(`unknown ${what}: "${String(value)}"`);
+};
+
+const authTypes: Readonly<Record<string, AuthConfig["type"]>> = {
+  static: "static",
+  plaintext: "static",
+  ephemeral: "ephemeral",
+  longterm: "ephemeral",
+  none: "none",
+};
+
+const parseAuth = (auth: DataplaneConfig["auth"] | undefined): AuthConfig => {
+  const name: string = auth?.type || "static";
+  const type = Object.hasOwn(authTypes, name) ? authTypes[name] : undefined;
+  if (type === undefined) return refuse(`unknown authentication type: "${name}"`);
+  const credentials = auth?.credentials ?? {};
+  const has = (key: string): boolean => typeof credentials[key] === "string";
+  if (type === "static" && !(has("username") && has("password"))) refuse("auth: empty username or password");
+  if (type === "ephemeral" && !has("secret")) refuse("auth: cannot handle ephemeral authentication without a secret");
+  const realm = auth?.realm || "stunner.l7mp.io";
+  // RFC 8489 §14.9: fewer than 128 characters.
+  if (Buffer.byteLength(realm) > 763) refuse("auth: the realm is longer than 763 bytes");
+  return { type, realm, credentials };
+};
+
+const protocols: readonly ListenerProtocol[] = ["TURN-UDP", "TURN-TCP", "TURN-TLS", "TURN-DTLS"];
+
+const parseListener = (listener: ListenerConfig): ListenerConfig => {
+  if (!listener.name) return refuse("listener: missing name");
+  // `UDP` is documented to mean `TURN-UDP`.
+  const written: unknown = listener.protocol;
+  const bare = typeof written === "string" && /^(udp|tcp|tls|dtls)$/i.test(written) ? `TURN-${written}` : written;
+  const protocol = oneOf(`listener protocol of ${listener.name}`, bare, protocols, "TURN-UDP");
+  const port = listener.port || 3478;
+  if (!Number.isInteger(port) || port < 1 || port > 65535) refuse(`listener ${listener.name}: invalid port: ${port}`);
+  const routes = [...new Set(listener.routes)].toSorted();
+  return { ...listener, protocol, port, address: listener.address || "0.0.0.0", routes };
+};
+
+const parseCluster = (cluster: NonNullable<DataplaneConfig["clusters"]>[number]): Cluster => {
+  if (!cluster.name) return refuse("cluster: missing name");
+  const type = oneOf(`type of cluster ${cluster.name}`, cluster.type, ["STATIC", "STRICT_DNS"], "STATIC");
+  const protocol = oneOf(`protocol of cluster ${cluster.name}`, cluster.protocol, ["UDP", "TCP"], "UDP");
+  const endpoints = [...new Set(cluster.endpoints)];
+  return { name: cluster.name, type, protocol, endpoints };
+};
+
+const unique = (what: string, names: readonly string[]): void => {
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (seen.has(name)) refuse(`${what} ${name} is there twice`);
+    seen.add(name);
+  }
+};
+
+/**
+ * Checks `config` and fills in defaults. `admitted` are the endpoints in force, which need no second look.
+ * @throws TurnpikeError `config-invalid`, saying what is wrong and where.
+ */
+export const parseConfig = (config: DataplaneConfig, admitted?: Admission): GatewayConfig => {
+  const version: unknown = config?.version;
+  if (version !== "v1") refuse(`unsupported API version: "${String(version)}"`);
+  if (config.listeners && !Array.isArray(config.listeners)) refuse("listeners is no list");
+  if (config.clusters && !Array.isArray(config.clusters)) refuse("clusters is no list");
+  const listeners = (config.listeners ?? []).map(parseListener);
+  const clusters = (config.clusters ?? []).map(parseCluster);
+  for (const { name, type, endpoints } of clusters) {
+    if (type !== "STATIC") continue;
+    const known = admitted?.endpoints(name);
+    for (const text of endpoints)
+      if (!known?.has(text) && parseEndpoint(String(text)) === undefined)
+        refuse(`cluster ${name}: "${String(text)}" is no endpoint: want IP or IP/LEN, with :<MIN-MAX> behind or not`);
+  }
+  unique(
+    "listener",
+    listeners.map(({ name }) => name),
+  );
+  unique(
+    "cluster",
+    clusters.map(({ name }) => name),
+  );
+  return {
+    name: config.admin?.name || "default-stunnerd",
+    userQuota: Math.max(0, config.admin?.user_quota ?? 0),
+    auth: parseAuth(config.auth),
+    listeners,
+    clusters,
+  };
+};
+
+/** Transitions that take `cluster` from what is admitted to `wanted`. */
+export const clusterTransitions = (
+  admission: Admission,
+  cluster: string,
+  wanted: readonly string[],
+  draining?: ReadonlySet<string>,
+): readonly Transition[] => {
+  const transitions: Transition[] = [];
+  const present = admission.endpoints(cluster);
+  const stays = new Set(wanted);
+  for (const endpoint of present.keys())
+    if (!stays.has(endpoint)) transitions.push({ change: "revoke", cluster, endpoint });
+  for (const endpoint of stays) {
+    const drains = draining?.has(endpoint) ?? false;
+    if (present.get(endpoint)?.draining !== drains)
+      transitions.push({ change: drains ? "drain" : "admit", cluster, endpoint });
+  }
+  return transitions;
+};
+
+export type ListenerStep = { readonly listener: ListenerConfig } & (
+  | { readonly step: "start" | "stop" | "restart" | "update" | "keep" }
+  | { readonly step: "fail"; readonly reason: string }
+);
+
+const sameSet = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
+  a.length === b.length && a.every((item, index) => item === b[index]);
+
+/** Only what RFC 8656 cannot carry across restarts a listener. */
+const stepFor = (next: ListenerConfig, before: ListenerConfig | undefined): ListenerStep => {
+  const unserved = next.protocol === "TURN-TLS" || next.protocol === "TURN-DTLS";
+  if (unserved)
+    return {
+      listener: next,
+      step: "fail",
+      reason: `${next.protocol} is not served by this release's standalone relay`,
+    };
+  if (before === undefined) return { listener: next, step: "start" };
+  if (before.protocol !== next.protocol || before.port !== next.port || before.address !== next.address)
+    return { listener: next, step: "restart" };
+  const same =
+    sameSet(before.routes, next.routes) &&
+    before.public_address === next.public_address &&
+    before.public_port === next.public_port;
+  return { listener: next, step: same ? "keep" : "update" };
+};
+
+/** What becomes of each listener, those that go away first. One that has `failed` (by name) is started again. */
+export const listenerSteps = (
+  before: readonly ListenerConfig[],
+  next: readonly ListenerConfig[],
+  failed: ReadonlyMap<string, string> = new Map(),
+): readonly ListenerStep[] => {
+  const stays = new Set(next.map(({ name }) => name));
+  const old = new Map(before.filter(({ name }) => !failed.has(name)).map((listener) => [listener.name, listener]));
+  return [
+    ...before.filter(({ name }) => !stays.has(name)).map((listener): ListenerStep => ({ listener, step: "stop" })),
+    ...next.map((listener) => stepFor(listener, old.get(listener.name))),
+  ];
+};

@@ -1,0 +1,69 @@
+/** What all gateways of one relay share: the engine, the allocations, counters, events and the clock that ends things. */
+import type { Logger } from "pino";
+import { Subject } from "rxjs";
+import type { Family } from "./address.ts";
+import type { Allocation } from "./allocation.ts";
+import { createNonces } from "./auth/nonce.ts";
+import { createDgramEngine } from "./engines/dgram.ts";
+import type { Engine } from "./engines/engine.ts";
+import { noDrops } from "./flows.ts";
+import { Refusals } from "./refusals.ts";
+import type { RelayEvent, RelayOptions } from "./relay.ts";
+import { Reservations } from "./reservations.ts";
+import type { Serving } from "./serving.ts";
+import { Tally } from "./tally.ts";
+
+/** An allocation and the listener that it is on, by five-tuple. */
+export interface Held {
+  readonly allocation: Allocation;
+  readonly serving: Serving;
+}
+
+export class Core {
+  readonly options: RelayOptions;
+  readonly log: Logger;
+  readonly events = new Subject<RelayEvent>();
+  readonly drops = noDrops();
+  readonly dropped = new Tally();
+  readonly refused = new Tally();
+  readonly nonces = createNonces();
+  readonly engine: Engine;
+  readonly reservations: Reservations;
+  readonly refusals: Refusals;
+  readonly allocations = new Map<string, Held>();
+  /** Five-tuples whose Allocate is being answered; the value says whether somebody still waits for the answer. */
+  readonly claims = new Map<string, { isWanted: boolean }>();
+  readonly #clock: NodeJS.Timeout;
+  #lastId = 0;
+
+  constructor(options: RelayOptions) {
+    this.options = options;
+    this.log = options.log;
+    this.engine = createDgramEngine({ drops: this.drops });
+    this.reservations = new Reservations(this.engine);
+    this.refusals = new Refusals((event) => this.events.next(event));
+    this.#clock = setInterval(() => this.expire(Date.now()), 1000).unref();
+  }
+
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
+  relayAddress(family: Family): string | undefined {
+    return family === 4 ? this.options.relayAddresses.ipv4 : this.options.relayAddresses.ipv6;
+  }
+
+  /** Ends what is over at `now`, milliseconds since the epoch. One timer does it for everything. */
+  expire(now: number): void {
+    for (const { allocation, serving } of this.allocations.values())
+      if (allocation.expiresAt <= now) serving.close(allocation, "expired");
+      else allocation.expire(now);
+    this.reservations.expire(now);
+  }
+
+  close(): void {
+    clearInterval(this.#clock);
+    this.reservations.expire(Infinity);
+    this.events.complete();
+  }
+}

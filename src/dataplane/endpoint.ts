@@ -1,0 +1,38 @@
+/** The endpoint grammar of a static cluster: `IP` or `IP/LEN`, either with `:<MIN-MAX>` behind; IPv6 without brackets. */
+import { parseIp, type Family } from "./address.ts";
+
+export interface Endpoint {
+  /** As it was written. */
+  readonly text: string;
+  readonly family: Family;
+  /** The prefix without its host bits: the address shifted right by them. */
+  readonly prefix: bigint;
+  /** Prefix length in bits. */
+  readonly length: number;
+  /** Both inclusive. */
+  readonly minPort: number;
+  readonly maxPort: number;
+}
+
+export const bitsOf = (family: Family): number => (family === 4 ? 32 : 128);
+
+const grammar = /^([0-9a-fA-F:.]+?)(?:\/(\d{1,3}))?(?::<(\d{1,5})-(\d{1,5})>)?$/;
+
+/** `undefined` when `text` is not an endpoint. Reversed port bounds are kept, and match nothing. */
+export const parseEndpoint = (text: string): Endpoint | undefined => {
+  const [, address = "", written, minPort = "1", maxPort = "65535"] = grammar.exec(text) ?? [];
+  const ip = parseIp(address);
+  if (ip === undefined) return undefined;
+  const bits = bitsOf(ip.family);
+  // An IPv4-mapped prefix is counted in the bits of the IPv4 address that it stands for.
+  const length = written === undefined ? bits : Number(written) - (ip.family === 4 && address.includes(":") ? 96 : 0);
+  if (length < 0 || length > bits) return undefined;
+  return {
+    text,
+    family: ip.family,
+    prefix: ip.value >> BigInt(bits - length),
+    length,
+    minPort: Number(minPort),
+    maxPort: Number(maxPort),
+  };
+};

@@ -1,0 +1,124 @@
+/** The portable engine: node:dgram sockets, one for each client port and one for each relayed transport address. */
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { familyOf, type TransportAddress } from "../address.ts";
+import { FlowTable, type Flow, type RelayPort, type Traffic } from "../flows.ts";
+import type { ClientPort, ClientPortOwner, Engine, EngineOptions } from "./engine.ts";
+import { channelDataIn, isSendIndication, peerDataOut, sendIndicationIn } from "./forward.ts";
+import { readXorAddress } from "../stun/attributes.ts";
+
+const bufferBytes = 4 << 20;
+
+/** Addresses are literals here: without this every send would wait a tick for a look-up that looks nothing up. */
+const literal = (
+  address: string,
+  _options: unknown,
+  callback: (error: null, address: string, family: number) => void,
+): void => callback(null, address, familyOf(address));
+
+const open = async (address: string, port: number): Promise<Socket> => {
+  const socket = createSocket({
+    type: familyOf(address) === 6 ? "udp6" : "udp4",
+    ipv6Only: familyOf(address) === 6,
+    lookup: literal as never,
+  });
+  // With a look-up that answers at once, `listening` may come before `bind` returns.
+  const listening = once(socket, "listening");
+  socket.bind({ address, port, exclusive: true });
+  try {
+    await listening;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+  return socket;
+};
+
+/** Best effort: the kernel's limit may be lower. */
+const enlarge = (socket: Socket): void => {
+  try {
+    socket.setRecvBufferSize(bufferBytes);
+    socket.setSendBufferSize(bufferBytes);
+  } catch {
+    // The default size serves too.
+  }
+};
+
+const closed = (socket: Socket): Promise<void> => new Promise((resolve) => socket.close(() => resolve()));
+
+/** The peer of a Send indication that has no entry yet. */
+const meet = (flow: Flow, bytes: Buffer, offset: number, length: number) => {
+  const { address, port } = readXorAddress(bytes, offset, length);
+  return flow.peer(address, port);
+};
+
+/** What a client sent: media goes across here, the rest to `message`. */
+export const fromClient = (flow: Flow, bytes: Buffer): boolean => {
+  const first = bytes[0] ?? 0xff;
+  if (first >= 0x40 && first < 0x80) channelDataIn(flow, bytes);
+  else if (isSendIndication(bytes))
+    sendIndicationIn(flow, bytes, (offset, length) => meet(flow, bytes, offset, length));
+  else return false;
+  return true;
+};
+
+const listen =
+  ({ drops }: EngineOptions) =>
+  async (at: TransportAddress, traffic: Traffic, owner: ClientPortOwner): Promise<ClientPort> => {
+    const socket = await open(at.address, at.port);
+    enlarge(socket);
+    const flows = new FlowTable();
+    socket.on("message", (bytes: Buffer, from: RemoteInfo) => {
+      const first = bytes[0] ?? 0xff;
+      if (first > 0x7f || (first > 3 && first < 0x40)) {
+        drops["not-stun"]++;
+        return;
+      }
+      if (first >= 0x40 || isSendIndication(bytes)) {
+        const flow = flows.find(from.address, from.port);
+        if (flow === undefined) drops["no-allocation"]++;
+        else fromClient(flow, bytes);
+        return;
+      }
+      traffic.packetsIn++;
+      traffic.bytesIn += bytes.length;
+      owner.message(bytes, from);
+    });
+    socket.on("error", (error) => owner.failed(error.message));
+    const { address, port } = socket.address();
+    let isOpen = true;
+    return {
+      at: { address, port },
+      flows,
+      send: (bytes, to, toPort) => {
+        if (isOpen) socket.send(bytes, 0, bytes.length, toPort, to);
+      },
+      close: () => {
+        isOpen = false;
+        return closed(socket);
+      },
+    };
+  };
+
+const relay = async (address: string, port: number): Promise<RelayPort> => {
+  const socket = await open(address, port);
+  let isOpen = true;
+  socket.on("error", () => undefined);
+  return {
+    family: familyOf(address),
+    address,
+    port: socket.address().port,
+    attach: (flow) =>
+      void socket.on("message", (data: Buffer, from: RemoteInfo) => peerDataOut(flow, data, from.address, from.port)),
+    send: (bytes, start, end, to, toPort) => {
+      if (isOpen) socket.send(bytes, start, end - start, toPort, to);
+    },
+    close: () => {
+      if (!isOpen) return;
+      isOpen = false;
+      socket.close();
+    },
+  };
+};
+
+export const createDgramEngine = (options: EngineOptions): Engine => ({ listen: listen(options), relay });

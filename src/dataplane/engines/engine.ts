@@ -1,0 +1,34 @@
+/**
+ * The seam between control and packets. An engine owns UDP sockets, forwards what the flow table covers, and hands
+ * everything else up.
+ */
+import type { TransportAddress } from "../address.ts";
+import type { Drops, FlowTable, RelayPort, Traffic } from "../flows.ts";
+
+/** Where a client socket hands up what is no media. */
+export interface ClientPortOwner {
+  /** STUN that is no Send indication. `bytes` are the callee's. */
+  message(bytes: Buffer, client: TransportAddress): void;
+  /** The socket is lost. */
+  failed(reason: string): void;
+}
+
+/** A UDP socket that clients send to. */
+export interface ClientPort {
+  readonly at: TransportAddress;
+  readonly flows: FlowTable;
+  /** `bytes` must not be touched afterwards. */
+  send(bytes: Buffer, address: string, port: number): void;
+  close(): Promise<void>;
+}
+
+export interface Engine {
+  /** Binds a client socket; rejects when it cannot. */
+  listen(at: TransportAddress, traffic: Traffic, owner: ClientPortOwner): Promise<ClientPort>;
+  /** Binds a relayed transport address; port 0 for any. Rejects when it cannot. */
+  relay(address: string, port: number): Promise<RelayPort>;
+}
+
+export interface EngineOptions {
+  readonly drops: Drops;
+}

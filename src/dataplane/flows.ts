@@ -1,0 +1,170 @@
+/**
+ * The flow table: what the packet path knows. Control code installs and removes flows; an engine reads them for each
+ * packet and counts on them. Nothing here parses STUN, and nothing on the packet's way allocates.
+ */
+import type { Family } from "./address.ts";
+
+/** Mutable counters. `in`: from clients; `out`: to clients. */
+export interface Traffic {
+  bytesIn: number;
+  bytesOut: number;
+  packetsIn: number;
+  packetsOut: number;
+}
+
+export const noTraffic = (): Traffic => ({ bytesIn: 0, bytesOut: 0, packetsIn: 0, packetsOut: 0 });
+
+/** Why the packet path dropped a packet. */
+export const dropReasons = [
+  "not-stun",
+  "no-allocation",
+  "no-channel",
+  "no-permission",
+  "not-admitted",
+  "channel-data-length",
+  "client-backlog",
+  "too-long",
+] as const;
+export type DropReason = (typeof dropReasons)[number];
+export type Drops = { [reason in DropReason]: number };
+export const noDrops = (): Drops => Object.fromEntries(dropReasons.map((reason) => [reason, 0])) as Drops;
+
+/** The way back to a client, one for each five-tuple. */
+export interface ClientPath {
+  readonly protocol: "udp" | "tcp";
+  readonly client: { readonly address: string; readonly port: number };
+  readonly server: { readonly address: string; readonly port: number };
+  /**
+   * Sends one message; `frame` must not be touched afterwards. `media` may be dropped when the client is slow; then this
+   * is false.
+   */
+  send(frame: Buffer, media: boolean): boolean;
+}
+
+/** A socket on a relayed transport address. */
+export interface RelayPort {
+  readonly family: Family;
+  readonly address: string;
+  readonly port: number;
+  /** Peers' packets go to `flow` from here on. */
+  attach(flow: Flow): void;
+  /** Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards. */
+  send(bytes: Buffer, start: number, end: number, address: string, port: number): void;
+  close(): void;
+}
+
+/** One peer (address and port) of one flow, and whether it may be reached. */
+export interface PeerFlow {
+  readonly address: string;
+  readonly port: number;
+  /** The address as it stands in an XOR-PEER-ADDRESS attribute's plain form, 4 or 16 bytes. */
+  readonly bytes: Buffer;
+  readonly relay: RelayPort;
+  /** The channel bound to this peer; 0 for none. */
+  channel: number;
+  /** Whether a permission stands and admission agrees, as of `generation`. */
+  open: boolean;
+  closedBecause: "no-permission" | "not-admitted";
+  generation: number;
+}
+
+/** What packets of one allocation need: peers by port and address, channels by number. */
+export class Flow {
+  readonly path: ClientPath;
+  readonly traffic = noTraffic();
+  readonly listener: Traffic;
+  readonly drops: Drops;
+  readonly gate: { readonly generation: number };
+  readonly channels = new Map<number, PeerFlow>();
+  /** By port, then by comparing addresses: no string is hashed for a packet. */
+  readonly peers = new Map<number, PeerFlow[]>();
+  readonly #recheck: (peer: PeerFlow) => void;
+  readonly #meet: (address: string, port: number) => PeerFlow | undefined;
+
+  /** `meet` makes the entry of a peer that was not seen before; `recheck` renews one made under another generation. */
+  constructor(
+    path: ClientPath,
+    listener: Traffic,
+    drops: Drops,
+    gate: { readonly generation: number },
+    meet: (address: string, port: number) => PeerFlow | undefined,
+    recheck: (peer: PeerFlow) => void,
+  ) {
+    this.path = path;
+    this.listener = listener;
+    this.drops = drops;
+    this.gate = gate;
+    this.#meet = meet;
+    this.#recheck = recheck;
+  }
+
+  /** The entry for a peer, and its verdict brought up to date. */
+  peer(address: string, port: number): PeerFlow | undefined {
+    const candidates = this.peers.get(port);
+    if (candidates !== undefined)
+      for (let index = 0; index < candidates.length; index++) {
+        const candidate = candidates[index];
+        if (candidate !== undefined && candidate.address === address) return this.fresh(candidate);
+      }
+    return this.#meet(address, port);
+  }
+
+  /** As `peer`, by the address bytes that start at `offset` of `bytes`, each XORed with `pad`. */
+  peerByBytes(bytes: Buffer, offset: number, length: number, port: number): PeerFlow | undefined {
+    const candidates = this.peers.get(port);
+    if (candidates === undefined) return undefined;
+    for (let index = 0; index < candidates.length; index++) {
+      const candidate = candidates[index];
+      if (candidate === undefined || candidate.bytes.length !== length) continue;
+      let at = 0;
+      while (at < length && ((bytes[offset + at] ?? 0) ^ (bytes[4 + at] ?? 0)) === candidate.bytes[at]) at++;
+      if (at === length) return this.fresh(candidate);
+    }
+    return undefined;
+  }
+
+  fresh(peer: PeerFlow): PeerFlow {
+    if (peer.generation !== this.gate.generation) this.#recheck(peer);
+    return peer;
+  }
+
+  add(peer: PeerFlow): void {
+    const candidates = this.peers.get(peer.port);
+    if (candidates === undefined) this.peers.set(peer.port, [peer]);
+    else candidates.push(peer);
+  }
+
+  /** Verdicts on peers at `address` are to be found again. */
+  invalidate(address: string): void {
+    for (const candidates of this.peers.values())
+      for (const candidate of candidates) if (candidate.address === address) candidate.generation = -1;
+  }
+}
+
+/** Flows of the clients of one socket, by client port and then by comparing addresses. */
+export class FlowTable {
+  readonly #flows = new Map<number, Flow[]>();
+
+  find(address: string, port: number): Flow | undefined {
+    const candidates = this.#flows.get(port);
+    if (candidates === undefined) return undefined;
+    for (let index = 0; index < candidates.length; index++) {
+      const candidate = candidates[index];
+      if (candidate !== undefined && candidate.path.client.address === address) return candidate;
+    }
+    return undefined;
+  }
+
+  install(flow: Flow): void {
+    const candidates = this.#flows.get(flow.path.client.port);
+    if (candidates === undefined) this.#flows.set(flow.path.client.port, [flow]);
+    else candidates.push(flow);
+  }
+
+  remove(flow: Flow): void {
+    const { port } = flow.path.client;
+    const rest = (this.#flows.get(port) ?? []).filter((candidate) => candidate !== flow);
+    if (rest.length === 0) this.#flows.delete(port);
+    else this.#flows.set(port, rest);
+  }
+}

@@ -1,0 +1,124 @@
+/** One gateway's policy: who may allocate, how much, and which peers may be reached. */
+import type { AdmissionChange } from "./relay.ts";
+import { Admission, EndpointIndex, type Transition } from "./admission.ts";
+import { parseIp } from "./address.ts";
+import { createAuthPolicy, type AuthPolicy } from "./auth/policy.ts";
+import type { GatewayConfig } from "./config.ts";
+import { parseEndpoint } from "./endpoint.ts";
+import { PermissionIndex, type Permission } from "./permission.ts";
+import type { AllocationScope } from "./allocation.ts";
+import type { Serving } from "./serving.ts";
+
+export class Gateway {
+  readonly name: string;
+  readonly admission: Admission;
+  readonly permissions = new PermissionIndex();
+  readonly servings = new Map<string, Serving>();
+  /** Allocations by user, those being made included. */
+  readonly usage = new Map<string, number>();
+  config: GatewayConfig;
+  auth: AuthPolicy;
+
+  constructor(config: GatewayConfig, own: readonly string[]) {
+    this.name = config.name;
+    this.config = config;
+    this.auth = createAuthPolicy(config.auth);
+    this.admission = new Admission(own.map((address) => parseIp(address)?.text ?? address));
+  }
+
+  /** Puts all of `config` in force but its listeners and endpoints. */
+  adopt(config: GatewayConfig): void {
+    this.config = config;
+    this.auth = createAuthPolicy(config.auth);
+  }
+
+  /**
+   * Puts `transitions` and the routes in `routes` (by listener) in force. What is no longer admitted is dropped before
+   * this returns.
+   */
+  admit(
+    transitions: readonly Transition[],
+    routes: ReadonlyMap<string, ReadonlySet<string>>,
+  ): readonly AdmissionChange[] {
+    const lost = new EndpointIndex();
+    for (const { change, cluster, endpoint: text } of transitions) {
+      const endpoint = change === "revoke" ? parseEndpoint(text) : undefined;
+      if (endpoint !== undefined) lost.add(cluster, endpoint);
+    }
+    let isNarrower = transitions.some(({ change }) => change === "revoke");
+    let isRerouted = false;
+    const before = new Map<AllocationScope, ReadonlySet<string>>();
+    for (const [name, next] of routes) {
+      const serving = this.servings.get(name);
+      if (serving === undefined) continue;
+      before.set(serving, serving.routes);
+      if ([...serving.routes].some((route) => !next.has(route))) isNarrower = isRerouted = true;
+      if ([...next].some((route) => !serving.routes.has(route))) isRerouted = true;
+      serving.routes = next;
+    }
+    this.admission.apply(transitions);
+    if (isRerouted) this.admission.touch();
+    const changes: Mutable[] = transitions.map((transition) =>
+      transition.change === "revoke" ? { ...transition, permissions: 0, channels: 0 } : { ...transition },
+    );
+    if (isNarrower) this.#dropUnadmitted(lost, before, changes);
+    return changes;
+  }
+
+  #dropUnadmitted(
+    lost: EndpointIndex,
+    before: ReadonlyMap<AllocationScope, ReadonlySet<string>>,
+    changes: Mutable[],
+  ): void {
+    const revoked = new Map(
+      changes
+        .filter(({ change }) => change === "revoke")
+        .map((change) => [`${change.cluster} ${change.endpoint}`, change]),
+    );
+    for (const permissions of this.permissions.peers())
+      for (const permission of permissions) {
+        const { allocation, peer } = permission;
+        const { scope } = allocation;
+        const gone = !scope.check(peer).admitted;
+        const unbound = [...permission.channels.values()].filter(
+          ({ flow }) => gone || !scope.check(peer, flow.port).admitted,
+        );
+        if (!gone && unbound.length === 0) continue;
+        for (const channel of unbound) allocation.unbind(channel);
+        if (gone) {
+          allocation.forbid(permission);
+          this.admission.remember(peer.text);
+        }
+        const change = this.#blame(permission, lost, before, revoked, changes);
+        if (change === undefined) continue;
+        change.permissions = (change.permissions ?? 0) + (gone ? 1 : 0);
+        change.channels = (change.channels ?? 0) + unbound.length;
+      }
+  }
+
+  /** The change that a drop is counted on: the endpoint that had admitted the peer, revoked or no longer routed. */
+  #blame(
+    { peer, allocation }: Permission,
+    lost: EndpointIndex,
+    before: ReadonlyMap<AllocationScope, ReadonlySet<string>>,
+    revoked: Map<string, Mutable>,
+    changes: Mutable[],
+  ): Mutable | undefined {
+    const { scope } = allocation;
+    const routes = before.get(scope) ?? scope.routes;
+    const entry = lost.containing(peer).find(({ cluster }) => routes.has(cluster));
+    if (entry !== undefined) return revoked.get(`${entry.cluster} ${entry.endpoint.text}`);
+    const verdict = this.admission.check(scope.name, routes, peer);
+    if (!verdict.admitted) return undefined;
+    const { cluster, endpoint } = verdict;
+    const key = `${cluster} ${endpoint}`;
+    const present = revoked.get(key);
+    if (present !== undefined) return present;
+    const change: Mutable = { change: "revoke", cluster, endpoint };
+    revoked.set(key, change);
+    changes.push(change);
+    return change;
+  }
+}
+
+type Mutable = { -readonly [K in keyof AdmissionChange]: AdmissionChange[K] };

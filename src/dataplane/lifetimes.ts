@@ -1,0 +1,12 @@
+/** How long things live, in seconds (RFC 8656 §3.2, §9, §12). */
+export const defaultAllocationSeconds = 600;
+export const maxAllocationSeconds = 3600;
+export const permissionSeconds = 300;
+export const channelSeconds = 600;
+
+/**
+ * The lifetime that an Allocate gets (RFC 8656 §7.2): what was asked for up to the maximum. A client that asks for less
+ * than the default gets less: it is told so, and holds a port no longer than it wants to.
+ */
+export const grantedSeconds = (requested: number | undefined): number =>
+  requested === undefined || requested === 0 ? defaultAllocationSeconds : Math.min(maxAllocationSeconds, requested);

@@ -1,0 +1,47 @@
+/** Bounds on what one client, one listener or one gateway may make the relay hold. */
+
+/** Allocations over all gateways; more are refused with 508. */
+export const maxAllocations = 50_000;
+/** Permissions of one allocation; more are refused with 508. */
+export const maxPermissions = 128;
+/** Channels of one allocation; more are refused with 508. */
+export const maxChannels = 128;
+/** Peers (address and port) of one allocation whose admission is remembered. */
+export const maxPeers = 512;
+/** Stream connections without an allocation on one listener; the oldest is closed for a new one. */
+export const maxIdleConnections = 4096;
+/** Milliseconds that a stream connection may go without an allocation, or a frame may stay incomplete. */
+export const idleConnectionMilliseconds = 30_000;
+/** Bytes that may wait for a slow stream client before its media is dropped. */
+export const maxBacklogBytes = 1 << 20;
+/** Bytes of the longest frame of a stream client without an allocation. */
+export const maxIdleFrameBytes = 4096;
+/** Milliseconds that the port behind EVEN-PORT is held, RFC 8656 §7.2. */
+export const reservationMilliseconds = 30_000;
+/** Ports held for reservations in all. */
+export const maxReservations = 256;
+/** Bytes of an unauthenticated answer over UDP for each byte of the request. */
+export const amplification = 3;
+
+/** Tokens that refill with time; the state is two numbers. */
+export class TokenBucket {
+  readonly #burst: number;
+  readonly #perSecond: number;
+  #tokens: number;
+  #at = 0;
+
+  constructor(perSecond: number, burst: number) {
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#tokens = burst;
+  }
+
+  /** Whether there was a token at `now` (milliseconds). */
+  take(now: number): boolean {
+    this.#tokens = Math.min(this.#burst, this.#tokens + (Math.max(0, now - this.#at) / 1000) * this.#perSecond);
+    this.#at = now;
+    if (this.#tokens < 1) return false;
+    this.#tokens--;
+    return true;
+  }
+}

@@ -1,0 +1,30 @@
+/** How clients are reached: what a listener of any transport gives to control, and gets from it. */
+import type { ClientPath, Flow } from "../flows.ts";
+
+/** A five-tuple that a listener can put a flow on. */
+export interface ListenerPath extends ClientPath {
+  install(flow: Flow): void;
+  remove(flow: Flow): void;
+}
+
+export interface ListenerOwner {
+  /** One STUN message, not a Send indication. `bytes` are the callee's. */
+  message(bytes: Buffer, path: ListenerPath): void;
+  /** A stream client is gone. */
+  gone(path: ListenerPath): void;
+  /** Something was dropped before it became a message. */
+  dropped(reason: string): void;
+  /** A socket is lost. */
+  failed(reason: string): void;
+}
+
+export interface OpenListener {
+  /** `ADDRESS:PORT` of each socket. */
+  readonly at: readonly string[];
+  connections(): number;
+  close(): Promise<void>;
+}
+
+/** `PROTOCOL CLIENT SERVER`, the five-tuple as a key. */
+export const fiveTuple = ({ protocol, client, server }: ClientPath): string =>
+  `${protocol} ${client.address} ${client.port} ${server.address} ${server.port}`;

@@ -1,0 +1,59 @@
+/** TURN over UDP: a client port of the engine for each bind address. */
+import { formatAddress, type TransportAddress } from "../address.ts";
+import type { ClientPort, Engine } from "../engines/engine.ts";
+import type { Flow, Traffic } from "../flows.ts";
+import type { ListenerOwner, ListenerPath, OpenListener } from "./listener.ts";
+
+class UdpPath implements ListenerPath {
+  readonly protocol = "udp";
+  readonly client: TransportAddress;
+  readonly server: TransportAddress;
+  readonly #port: ClientPort;
+
+  constructor(port: ClientPort, { address, port: clientPort }: TransportAddress) {
+    this.#port = port;
+    this.client = { address, port: clientPort };
+    this.server = port.at;
+  }
+
+  send(frame: Buffer): boolean {
+    this.#port.send(frame, this.client.address, this.client.port);
+    return true;
+  }
+
+  install(flow: Flow): void {
+    this.#port.flows.install(flow);
+  }
+
+  remove(flow: Flow): void {
+    this.#port.flows.remove(flow);
+  }
+}
+
+/** Binds `port` on each address; when one fails the others are closed and the promise rejects. */
+export const listenUdp = async (
+  engine: Engine,
+  addresses: readonly string[],
+  port: number,
+  traffic: Traffic,
+  owner: ListenerOwner,
+): Promise<OpenListener> => {
+  const ports: ClientPort[] = [];
+  try {
+    for (const address of addresses) {
+      const opened: ClientPort = await engine.listen({ address, port }, traffic, {
+        message: (bytes, client) => owner.message(bytes, new UdpPath(opened, client)),
+        failed: owner.failed,
+      });
+      ports.push(opened);
+    }
+  } catch (error) {
+    await Promise.all(ports.map((opened) => opened.close()));
+    throw error;
+  }
+  return {
+    at: ports.map(({ at }) => formatAddress(at.address, at.port)),
+    connections: () => 0,
+    close: async () => void (await Promise.all(ports.map((opened) => opened.close()))),
+  };
+};

@@ -1,0 +1,35 @@
+/** A permission: one IP address that one allocation may exchange packets with (RFC 8656 §9). */
+import type { Ip } from "./address.ts";
+import type { Allocation } from "./allocation.ts";
+import type { Channel } from "./channel.ts";
+
+export interface Permission {
+  readonly allocation: Allocation;
+  readonly peer: Ip;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+  /** Channels to this address, by number. They carry nothing once the permission is gone. */
+  readonly channels: Map<number, Channel>;
+}
+
+/** The permissions of a gateway by peer address: what a revocation looks through, instead of every allocation. */
+export class PermissionIndex {
+  readonly #byPeer = new Map<string, Set<Permission>>();
+
+  add(permission: Permission): void {
+    const present = this.#byPeer.get(permission.peer.text);
+    if (present === undefined) this.#byPeer.set(permission.peer.text, new Set([permission]));
+    else present.add(permission);
+  }
+
+  remove(permission: Permission): void {
+    const present = this.#byPeer.get(permission.peer.text);
+    present?.delete(permission);
+    if (present?.size === 0) this.#byPeer.delete(permission.peer.text);
+  }
+
+  /** Peer addresses that have a permission, each with all of them. */
+  peers(): Iterable<ReadonlySet<Permission>> {
+    return this.#byPeer.values();
+  }
+}

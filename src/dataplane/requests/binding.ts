@@ -1,0 +1,13 @@
+/** Binding, RFC 8489 §12: anyone may ask where they come from. */
+import { attribute } from "../stun/attributes.ts";
+import { encode, type Message } from "../stun/codec.ts";
+import type { ClientPath } from "../flows.ts";
+
+export const binding = (message: Message, { client }: ClientPath): Buffer =>
+  encode({
+    method: message.method,
+    class: "success",
+    transactionId: message.transactionId,
+    attributes: [{ type: attribute.xorMappedAddress, address: client }],
+    fingerprint: true,
+  });

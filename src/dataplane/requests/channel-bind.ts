@@ -1,0 +1,32 @@
+/** ChannelBind, RFC 8656 §12.2. */
+import { ipsOf } from "../allocation.ts";
+import { isChannelNumber } from "../channel.ts";
+import { failure, success, type AllocationExchange, type Answer } from "./exchange.ts";
+
+export const channelBind = ({ message, allocation, serving, now }: AllocationExchange): Answer => {
+  const { channelNumber, peers } = message;
+  const [peer] = ipsOf(peers);
+  const port = peers[0]?.port ?? 0;
+  if (channelNumber === undefined || peer === undefined) return failure(400, "no-channel-or-peer");
+  if (!isChannelNumber(channelNumber)) return failure(400, "channel-number");
+  if (port === 0) return failure(400, "peer-port");
+  if (allocation.relayFor(peer.family) === undefined) return failure(443, "peer-family");
+  const verdict = serving.check(peer, port);
+  if (!verdict.admitted) {
+    serving.refused(allocation, peer.text, verdict.reason);
+    return failure(403, "peer");
+  }
+  const outcome = allocation.bind(channelNumber, peer, port, now);
+  switch (outcome) {
+    case "bound":
+      return success();
+    case "conflict":
+      return failure(400, "channel-conflict");
+    case "family":
+      return failure(443, "peer-family");
+    case "full":
+      return failure(508, "channels");
+    default:
+      return outcome satisfies never;
+  }
+};

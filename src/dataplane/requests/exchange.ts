@@ -1,0 +1,35 @@
+/** One request and its answer, as the request files see them. */
+import type { Allocation, Owner } from "../allocation.ts";
+import type { Serving } from "../serving.ts";
+import type { Attribute, Message } from "../stun/codec.ts";
+import type { ListenerPath } from "../listeners/listener.ts";
+
+/** An authenticated request. */
+export interface Exchange {
+  readonly message: Message;
+  readonly path: ListenerPath;
+  readonly serving: Serving;
+  readonly who: Owner;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** A request that needs an allocation, and its own. */
+export interface AllocationExchange extends Exchange {
+  readonly allocation: Allocation;
+}
+
+export type Answer =
+  | { readonly kind: "success"; readonly attributes: readonly Attribute[] }
+  | {
+      readonly kind: "error";
+      readonly code: number;
+      /** For counters and logs; it does not go to the client. */
+      readonly reason: string;
+      readonly attributes?: readonly Attribute[];
+    }
+  | { readonly kind: "silence" };
+
+export const success = (...attributes: readonly Attribute[]): Answer => ({ kind: "success", attributes });
+export const failure = (code: number, reason: string): Answer => ({ kind: "error", code, reason });
+export const silence: Answer = { kind: "silence" };

@@ -1,0 +1,334 @@
+/** A listener in service: it turns messages into answers, and holds the allocations made through it. */
+import { formatAddress, type Ip } from "./address.ts";
+import type { Verdict } from "./admission.ts";
+import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
+import { authenticate } from "./auth/authenticate.ts";
+import type { Core, Held } from "./core.ts";
+import { noTraffic } from "./flows.ts";
+import type { Gateway } from "./gateway.ts";
+import { amplification, maxAllocations, TokenBucket } from "./limits.ts";
+import { fiveTuple, type ListenerOwner, type ListenerPath, type OpenListener } from "./listeners/listener.ts";
+import { listenTcp } from "./listeners/tcp.ts";
+import { listenUdp } from "./listeners/udp.ts";
+import type { ListenerState } from "./relay.ts";
+import type { ListenerConfig } from "../resources/dataplane-config.ts";
+import { allocate } from "./requests/allocate.ts";
+import { binding } from "./requests/binding.ts";
+import { channelBind } from "./requests/channel-bind.ts";
+import { createPermission } from "./requests/create-permission.ts";
+import { failure, type Answer, type Exchange } from "./requests/exchange.ts";
+import { refresh } from "./requests/refresh.ts";
+import { attribute } from "./stun/attributes.ts";
+import { decode, encode, method, type Attribute, type Message } from "./stun/codec.ts";
+
+/** Answers a second that may be longer than anti-amplification allows. */
+const longAnswersPerSecond = 50;
+
+export class Serving implements AllocationScope, ListenerOwner {
+  readonly core: Core;
+  readonly gateway: Gateway;
+  readonly name: string;
+  readonly traffic = noTraffic();
+  config: ListenerConfig;
+  routes: ReadonlySet<string>;
+  failure: string | undefined;
+  #open: OpenListener | undefined;
+  #isClosed = false;
+  readonly #longAnswers = new TokenBucket(longAnswersPerSecond, longAnswersPerSecond);
+
+  constructor(core: Core, gateway: Gateway, config: ListenerConfig) {
+    this.core = core;
+    this.gateway = gateway;
+    this.name = config.name;
+    this.config = config;
+    this.routes = new Set(config.routes);
+  }
+
+  get gate(): { readonly generation: number } {
+    return this.gateway.admission;
+  }
+
+  get drops() {
+    return this.core.drops;
+  }
+
+  get permissions() {
+    return this.gateway.permissions;
+  }
+
+  get at(): readonly string[] {
+    return this.#open?.at ?? [];
+  }
+
+  /** Takes over what changed without a restart. */
+  adopt(config: ListenerConfig): void {
+    this.config = config;
+    this.routes = new Set(config.routes);
+    this.gateway.admission.touch();
+  }
+
+  /** Binds the sockets; rejects when one cannot be bound. */
+  async start(): Promise<void> {
+    const { bindAddresses } = this.core.options;
+    const { protocol, port } = this.config;
+    this.#open =
+      protocol === "TURN-TCP"
+        ? await listenTcp(bindAddresses, port, this.traffic, this)
+        : await listenUdp(this.core.engine, bindAddresses, port, this.traffic, this);
+  }
+
+  /** Closes the sockets and the allocations made through them; resolves to the number of those. */
+  async stop(reason: string): Promise<number> {
+    this.#isClosed = true;
+    let closed = 0;
+    for (const { allocation, serving } of this.core.allocations.values())
+      if (serving === this) {
+        this.close(allocation, reason);
+        closed++;
+      }
+    await this.#open?.close();
+    return closed;
+  }
+
+  state(): ListenerState {
+    return {
+      gateway: this.gateway.name,
+      name: this.name,
+      protocol: this.config.protocol,
+      state: this.failure === undefined ? "serving" : "failed",
+      at: this.at,
+      ...(this.failure !== undefined && { reason: this.failure }),
+      routes: [...this.routes],
+      connections: this.#open?.connections() ?? 0,
+      ...this.traffic,
+    };
+  }
+
+  check(peer: Ip, port?: number): Verdict {
+    return this.gateway.admission.check(this.name, this.routes, peer, port);
+  }
+
+  refused = (allocation: Allocation, peer: string, reason: string): void => {
+    const { address, port } = allocation.path.client;
+    this.core.refusals.add(
+      {
+        gateway: this.gateway.name,
+        listener: this.name,
+        client: formatAddress(address, port),
+        user: allocation.owner.userId,
+        peer,
+        reason,
+      },
+      Date.now(),
+    );
+  };
+
+  message = (bytes: Buffer, path: ListenerPath): void => {
+    const decoded = decode(bytes);
+    switch (decoded.kind) {
+      case "drop":
+        this.core.dropped.add(decoded.reason);
+        return;
+      case "reject": {
+        const { method: asked, transactionId, reason } = decoded;
+        this.#count(400, reason);
+        const attributes = [{ type: attribute.errorCode, code: 400 }];
+        this.#reply(path, bytes, encode({ method: asked, class: "error", transactionId, attributes }));
+        return;
+      }
+      case "message":
+        this.#receive(decoded.message, path);
+        return;
+      default:
+        decoded satisfies never;
+    }
+  };
+
+  gone = (path: ListenerPath): void => {
+    const key = fiveTuple(path);
+    const claim = this.core.claims.get(key);
+    if (claim !== undefined) claim.isWanted = false;
+    const held = this.core.allocations.get(key);
+    if (held !== undefined) this.close(held.allocation, "client closed the connection");
+  };
+
+  dropped = (reason: string): void => this.core.dropped.add(reason);
+
+  failed = (reason: string): void => {
+    this.failure = reason;
+    this.core.log.error({ listener: this.name, reason }, "a listener failed");
+    this.core.events.next({ event: "listener.failed", gateway: this.gateway.name, listener: this.name, reason });
+  };
+
+  /** Takes a place for an allocation that is being made; the answer says why there is none. */
+  claim(path: ListenerPath, { userId }: Owner): Answer | undefined {
+    const { allocations, claims } = this.core;
+    const { usage, config } = this.gateway;
+    if (allocations.size + claims.size >= maxAllocations) return failure(508, "allocations");
+    const used = usage.get(userId) ?? 0;
+    if (config.userQuota > 0 && used >= config.userQuota) return failure(486, "quota");
+    usage.set(userId, used + 1);
+    claims.set(fiveTuple(path), { isWanted: true });
+    return undefined;
+  }
+
+  /** Gives the place back; false when nobody waits for the allocation any more. */
+  unclaim(path: ListenerPath, { userId }: Owner): boolean {
+    const key = fiveTuple(path);
+    const isWanted = this.core.claims.get(key)?.isWanted ?? false;
+    this.core.claims.delete(key);
+    this.#release(userId);
+    return isWanted && !this.#isClosed;
+  }
+
+  open(options: Omit<AllocationOptions, "id">): void {
+    const { usage } = this.gateway;
+    const { userId } = options.owner;
+    const allocation = new Allocation(this, { ...options, id: this.core.nextId() });
+    usage.set(userId, (usage.get(userId) ?? 0) + 1);
+    this.core.allocations.set(fiveTuple(options.path), { allocation, serving: this });
+    this.core.events.next({ event: "allocation.opened", ...this.#describe(allocation) });
+  }
+
+  close(allocation: Allocation, reason: string): void {
+    const key = fiveTuple(allocation.path);
+    if (this.core.allocations.get(key)?.allocation !== allocation) return;
+    const described = this.#describe(allocation);
+    this.core.allocations.delete(key);
+    allocation.close();
+    this.#release(allocation.owner.userId);
+    this.core.events.next({ event: "allocation.closed", ...described, reason, ...allocation.flow.traffic });
+  }
+
+  #release(userId: string): void {
+    const { usage } = this.gateway;
+    const used = (usage.get(userId) ?? 1) - 1;
+    if (used > 0) usage.set(userId, used);
+    else usage.delete(userId);
+  }
+
+  #describe({ id, owner, path, relays }: Allocation) {
+    return {
+      gateway: this.gateway.name,
+      listener: this.name,
+      id,
+      user: owner.userId,
+      client: formatAddress(path.client.address, path.client.port),
+      relayed: relays.map(({ address, port }) => formatAddress(address, port)).join(", "),
+    };
+  }
+
+  #receive(message: Message, path: ListenerPath): void {
+    if (message.class !== "request") return;
+    if (message.method === method.binding) {
+      if (message.unknown.length > 0) this.#respond(message, path, unknownAttributes(message));
+      else this.#reply(path, message.bytes, binding(message, path));
+      return;
+    }
+    if (!handled.has(message.method)) {
+      this.core.dropped.add("method");
+      return;
+    }
+    const held = this.core.allocations.get(fiveTuple(path));
+    const now = Date.now();
+    const { auth } = this.gateway;
+    const { nonces } = this.core;
+    const client = path.client.address;
+    const owner = held?.allocation.owner;
+    const outcome = authenticate(message, { policy: auth, nonces, client, owner, now });
+    if (outcome.ok) {
+      this.#authenticated({ message, path, serving: this, who: outcome.who, now }, outcome.key, held);
+      return;
+    }
+    const { code, reason } = outcome;
+    const attributes = [
+      { type: attribute.nonce, value: nonces.issue(client, now) },
+      { type: attribute.realm, value: owner?.realm ?? auth.realm },
+    ];
+    this.#respond(message, path, {
+      kind: "error",
+      code,
+      reason,
+      ...((code === 401 || code === 438) && { attributes }),
+    });
+  }
+
+  #authenticated(exchange: Exchange, key: Buffer, held: Held | undefined): void {
+    const { message, path, who } = exchange;
+    const answer = (outcome: Answer): void => this.#respond(message, path, outcome, key);
+    if (message.unknown.length > 0) answer(unknownAttributes(message));
+    else if (message.method === method.allocate) {
+      if (held === undefined) this.#allocate(exchange, answer);
+      else if (held.allocation.transactionId.equals(message.transactionId))
+        answer({ kind: "success", attributes: held.allocation.response });
+      else answer(failure(437, "allocation-exists"));
+    } else if (held === undefined) answer(failure(437, "no-allocation"));
+    else if (held.allocation.owner.userId !== who.userId) answer(failure(441, "other-user"));
+    else {
+      const inAllocation = { ...exchange, allocation: held.allocation };
+      if (message.method === method.refresh) answer(refresh(inAllocation));
+      else if (message.method === method.createPermission) answer(createPermission(inAllocation));
+      else answer(channelBind(inAllocation));
+    }
+  }
+
+  #allocate(exchange: Exchange, answer: (outcome: Answer) => void): void {
+    // A retransmission of an Allocate that is being answered: the answer is on its way.
+    if (this.core.claims.has(fiveTuple(exchange.path))) return;
+    allocate(exchange).then(answer, (error: unknown) => {
+      this.core.log.error({ error, listener: this.name }, "an Allocate failed");
+      answer(failure(500, "internal"));
+    });
+  }
+
+  #count(code: number, reason: string): void {
+    this.core.refused.add(`${code} ${reason}`);
+  }
+
+  /** Answers `message`; with a key, the answer carries MESSAGE-INTEGRITY. */
+  #respond(message: Message, path: ListenerPath, answer: Answer, key?: Buffer): void {
+    if (answer.kind === "silence") return;
+    if (answer.kind === "error") this.#count(answer.code, answer.reason);
+    const attributes: readonly Attribute[] =
+      answer.kind === "success"
+        ? answer.attributes
+        : [{ type: attribute.errorCode, code: answer.code }, ...(answer.attributes ?? [])];
+    const bytes = encode({
+      method: message.method,
+      class: answer.kind,
+      transactionId: message.transactionId,
+      attributes,
+      key,
+      fingerprint: message.hasFingerprint,
+    });
+    if (key === undefined) this.#reply(path, message.bytes, bytes);
+    else this.#send(path, bytes);
+  }
+
+  /** Sends an answer to somebody who proved nothing: over UDP the source address may be a victim's. */
+  #reply(path: ListenerPath, request: Buffer, bytes: Buffer): void {
+    const isLong = path.protocol === "udp" && bytes.length > amplification * request.length;
+    if (isLong && !this.#longAnswers.take(Date.now())) this.core.dropped.add("amplification");
+    else this.#send(path, bytes);
+  }
+
+  #send(path: ListenerPath, bytes: Buffer): void {
+    this.traffic.packetsOut++;
+    this.traffic.bytesOut += bytes.length;
+    path.send(bytes, false);
+  }
+}
+
+const handled: ReadonlySet<number> = new Set([
+  method.allocate,
+  method.refresh,
+  method.createPermission,
+  method.channelBind,
+]);
+
+const unknownAttributes = ({ unknown }: Message): Answer => ({
+  kind: "error",
+  code: 420,
+  reason: "unknown-attributes",
+  attributes: [{ type: attribute.unknownAttributes, value: unknown }],
+});

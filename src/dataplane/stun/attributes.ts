@@ -1,0 +1,142 @@
+/** STUN and TURN attribute types, and the values that the `stun` package cannot read or write. */
+import { bytesOf, parseIp, textOfBytes, type TransportAddress } from "../address.ts";
+
+/** RFC 8489 §18.3, RFC 8656 §18. */
+export const attribute = {
+  mappedAddress: 0x0001,
+  username: 0x0006,
+  messageIntegrity: 0x0008,
+  errorCode: 0x0009,
+  unknownAttributes: 0x000a,
+  channelNumber: 0x000c,
+  lifetime: 0x000d,
+  xorPeerAddress: 0x0012,
+  data: 0x0013,
+  realm: 0x0014,
+  nonce: 0x0015,
+  xorRelayedAddress: 0x0016,
+  requestedAddressFamily: 0x0017,
+  evenPort: 0x0018,
+  requestedTransport: 0x0019,
+  dontFragment: 0x001a,
+  messageIntegritySha256: 0x001c,
+  passwordAlgorithm: 0x001d,
+  userhash: 0x001e,
+  xorMappedAddress: 0x0020,
+  reservationToken: 0x0022,
+  priority: 0x0024,
+  useCandidate: 0x0025,
+  additionalAddressFamily: 0x8000,
+  addressErrorCode: 0x8001,
+  fingerprint: 0x8028,
+} as const;
+
+export const magicCookie = 0x2112a442;
+/** Values of REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY. */
+export const addressFamily = { ipv4: 0x01, ipv6: 0x02 } as const;
+
+const understood: ReadonlySet<number> = new Set(
+  Object.values(attribute).filter((type) => type < 0x8000 && type !== attribute.dontFragment),
+);
+
+/** Comprehension-required and not understood: answered with 420. DONT-FRAGMENT is among them, RFC 8656 §7.2. */
+export const isUnknown = (type: number): boolean => type < 0x8000 && !understood.has(type);
+
+/**
+ * The lengths that a value may have. The package reads fixed-size values without looking at their length, so nothing
+ * outside these bounds may reach it.
+ */
+const lengths: ReadonlyMap<number, (length: number) => boolean> = new Map([
+  ...[
+    attribute.mappedAddress,
+    attribute.xorPeerAddress,
+    attribute.xorRelayedAddress,
+    attribute.xorMappedAddress,
+    0x8020,
+    0x8023,
+    0x802b,
+    0x802c,
+  ].map((type): [number, (length: number) => boolean] => [type, (length) => length === 8 || length === 20]),
+  ...[
+    attribute.channelNumber,
+    attribute.lifetime,
+    attribute.requestedAddressFamily,
+    attribute.additionalAddressFamily,
+    attribute.requestedTransport,
+    attribute.priority,
+    attribute.fingerprint,
+    0x0003,
+    0xff00,
+    0xc001,
+    0xc057,
+  ].map((type): [number, (length: number) => boolean] => [type, (length) => length === 4]),
+  [attribute.errorCode, (length) => length >= 4 && length <= 4 + 763],
+  [attribute.addressErrorCode, (length) => length >= 4 && length <= 4 + 763],
+  [attribute.unknownAttributes, (length) => length % 2 === 0],
+  [attribute.username, (length) => length > 0 && length <= 513],
+  [attribute.realm, (length) => length > 0 && length <= 763],
+  [attribute.nonce, (length) => length > 0 && length <= 763],
+  [attribute.messageIntegrity, (length) => length === 20],
+  [attribute.evenPort, (length) => length === 1],
+  [attribute.reservationToken, (length) => length === 8],
+  [0x0027, (length) => length === 2 || length === 4],
+]);
+
+export const lengthIsValid = (type: number, length: number): boolean => lengths.get(type)?.(length) ?? true;
+
+/** An address attribute names its family; the length must agree with it, or the package reads past the value. */
+export const addressIsValid = (bytes: Buffer, offset: number, length: number): boolean =>
+  bytes[offset + 1] === (length === 8 ? addressFamily.ipv4 : addressFamily.ipv6);
+
+export const isAddress = (type: number): boolean =>
+  type === attribute.mappedAddress ||
+  type === attribute.xorPeerAddress ||
+  type === attribute.xorRelayedAddress ||
+  type === attribute.xorMappedAddress ||
+  type === 0x8023 ||
+  type === 0x802b ||
+  type === 0x802c;
+
+/** The value of an XOR address attribute (RFC 8489 §14.2) that starts at `offset`. */
+export const readXorAddress = (bytes: Buffer, offset: number, length: number): TransportAddress => {
+  const port = bytes.readUInt16BE(offset + 2) ^ (magicCookie >>> 16);
+  const size = length === 8 ? 4 : 16;
+  const plain = Buffer.allocUnsafe(size);
+  // The pad is the magic cookie and the transaction id, which is what bytes 4 to 20 of the message hold.
+  for (let at = 0; at < size; at++) plain[at] = (bytes[offset + 4 + at] ?? 0) ^ (bytes[4 + at] ?? 0);
+  return { address: textOfBytes(plain, 0, size), port };
+};
+
+/** RFC 8489 §14.2; `undefined` when `address` is not an IP literal. */
+export const xorAddressValue = (at: TransportAddress, transactionId: Buffer): Buffer | undefined => {
+  const ip = parseIp(at.address);
+  if (ip === undefined) return undefined;
+  const bytes = bytesOf(ip);
+  const value = Buffer.alloc(4 + bytes.length);
+  value[1] = ip.family === 4 ? addressFamily.ipv4 : addressFamily.ipv6;
+  value.writeUInt16BE(at.port ^ (magicCookie >>> 16), 2);
+  const pad = Buffer.allocUnsafe(16);
+  pad.writeUInt32BE(magicCookie, 0);
+  transactionId.copy(pad, 4);
+  for (let index = 0; index < bytes.length; index++) value[4 + index] = (bytes[index] ?? 0) ^ (pad[index] ?? 0);
+  return value;
+};
+
+/** RFC 8489 §14.8: the class is the hundreds digit. The package multiplies where it should add, so this is ours. */
+export const readErrorCode = (value: Buffer): { readonly code: number; readonly reason: string } => ({
+  code: ((value[2] ?? 0) & 7) * 100 + (value[3] ?? 0),
+  reason: value.toString("utf8", 4),
+});
+
+/** RFC 8656 §18.12: family, then class and number as in ERROR-CODE, no reason phrase. */
+export const addressErrorCodeValue = (family: number, code: number): Buffer =>
+  Buffer.from([family, 0, Math.floor(code / 100), code % 100]);
+
+/** One attribute on the wire, padded to four bytes. */
+export const attributeBytes = (type: number, value: Buffer): Buffer => {
+  const bytes = Buffer.alloc(4 + ((value.length + 3) & ~3));
+  bytes.writeUInt16BE(type, 0);
+  bytes.writeUInt16BE(value.length, 2);
+  value.copy(bytes, 4);
+  return bytes;
+};

@@ -1,0 +1,18 @@
+/** Credentials for a gateway that authenticates with a shared secret. */
+import { ephemeralPassword } from "../dataplane/auth/ephemeral.ts";
+
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** Good for `ttlSeconds` from `now` (milliseconds since the epoch) on. */
+export const ephemeralCredentials = (
+  secret: string,
+  userId: string,
+  ttlSeconds: number,
+  now: number = Date.now(),
+): Credentials => {
+  const username = `${Math.floor(now / 1000) + ttlSeconds}:${userId}`;
+  return { username, password: ephemeralPassword(secret, username) };
+};

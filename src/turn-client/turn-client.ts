@@ -1,0 +1,318 @@
+/**
+ * A TURN client over UDP or TCP, enough to probe a relay and to test one.
+ *
+ * @example
+ * const client = await TurnClient.connect({ host: "192.0.2.1", port: 3478, username: "user-1", password: "pass-1" });
+ * const { relayed } = await client.allocate();
+ * await client.channelBind(0x4000, { address: "10.0.0.7", port: 9000 });
+ * client.sendChannel(0x4000, Buffer.from("ping"));
+ * const { data } = await client.receive();
+ */
+import { randomBytes } from "node:crypto";
+import type { TransportAddress } from "../dataplane/address.ts";
+import { addressFamily, attribute } from "../dataplane/stun/attributes.ts";
+import { decode, encode, method, type Attribute, type Message } from "../dataplane/stun/codec.ts";
+import { integrityIsValid, longTermKey } from "../dataplane/stun/integrity.ts";
+import { openTcp, openUdp, type Transport } from "./transport.ts";
+
+export interface TurnClientOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly transport?: "udp" | "tcp";
+  readonly username?: string;
+  readonly password?: string;
+  /** Milliseconds until a request without an answer fails; 5000 by default. */
+  readonly timeoutMilliseconds?: number;
+  /** Milliseconds to the first retransmission over UDP, doubling from there; 500 by default (RFC 8489 §6.2.1). */
+  readonly retransmitMilliseconds?: number;
+}
+
+export interface AllocateOptions {
+  /** Seconds. */
+  readonly lifetime?: number;
+  readonly family?: "ipv4" | "ipv6";
+  /** Asks for an IPv6 address beside the IPv4 one. */
+  readonly dual?: boolean;
+  /** Asks for an even port; `reserve` for the next one too. */
+  readonly evenPort?: "single" | "reserve";
+  readonly reservationToken?: Buffer;
+}
+
+export interface Allocated {
+  readonly relayed: readonly TransportAddress[];
+  readonly mapped: TransportAddress | undefined;
+  /** Seconds. */
+  readonly lifetime: number;
+  readonly addressError?: { readonly family: number; readonly code: number };
+  readonly reservationToken?: Buffer;
+}
+
+export interface Received {
+  readonly data: Buffer;
+  readonly via: "channel" | "indication";
+  readonly channel?: number;
+  readonly peer?: TransportAddress;
+}
+
+/** The server refused a request. */
+export class TurnResponseError extends Error {
+  readonly code: number;
+  readonly response: Message;
+
+  constructor(code: number, what: string, response: Message) {
+    super(`${what} was refused with ${code}`);
+    this.name = "TurnResponseError";
+    this.code = code;
+    this.response = response;
+  }
+}
+
+interface Waiting {
+  readonly resolve: (message: Message) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class TurnClient {
+  readonly #options: TurnClientOptions;
+  readonly #requests = new Map<string, Waiting>();
+  readonly #receivers: { readonly resolve: (received: Received) => void; readonly reject: (error: Error) => void }[] =
+    [];
+  readonly #received: Received[] = [];
+  readonly #channels = new Map<number, TransportAddress>();
+  #transport: Transport | undefined;
+  #closed: string | undefined;
+  #realm: string | undefined;
+  #nonce: string | undefined;
+
+  private constructor(options: TurnClientOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the transport; nothing is asked of the server yet. */
+  static async connect(options: TurnClientOptions): Promise<TurnClient> {
+    const client = new TurnClient(options);
+    const open = options.transport === "tcp" ? openTcp : openUdp;
+    client.#transport = await open(options.host, options.port, {
+      message: (bytes) => client.#receive(bytes),
+      closed: (reason) => client.#end(reason),
+    });
+    return client;
+  }
+
+  get local(): TransportAddress {
+    return this.#transport?.local ?? { address: "", port: 0 };
+  }
+
+  get isClosed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** The address that the server sees. */
+  async binding(): Promise<TransportAddress | undefined> {
+    return (await this.#transact(method.binding, [], false)).mapped;
+  }
+
+  /** @throws TurnResponseError with the server's error code, here and below. */
+  async allocate(options: AllocateOptions = {}): Promise<Allocated> {
+    const { lifetime, family, dual, evenPort, reservationToken } = options;
+    const response = await this.request(method.allocate, [
+      { type: attribute.requestedTransport, value: 17 * 0x1000000 },
+      ...(lifetime === undefined ? [] : [{ type: attribute.lifetime, value: lifetime }]),
+      ...(family === undefined
+        ? []
+        : [{ type: attribute.requestedAddressFamily, raw: Buffer.from([addressFamily[family], 0, 0, 0]) }]),
+      ...(dual === true
+        ? [{ type: attribute.additionalAddressFamily, raw: Buffer.from([addressFamily.ipv6, 0, 0, 0]) }]
+        : []),
+      ...(evenPort === undefined
+        ? []
+        : [{ type: attribute.evenPort, value: Buffer.from([evenPort === "reserve" ? 0x80 : 0]) }]),
+      ...(reservationToken === undefined ? [] : [{ type: attribute.reservationToken, value: reservationToken }]),
+    ]);
+    return {
+      relayed: response.relayed,
+      mapped: response.mapped,
+      lifetime: response.lifetime ?? 0,
+      ...(response.addressError && { addressError: response.addressError }),
+      ...(response.reservationToken && { reservationToken: response.reservationToken }),
+    };
+  }
+
+  /** Resolves to the granted lifetime in seconds; 0 gives the allocation back. */
+  async refresh(seconds?: number): Promise<number> {
+    const attributes = seconds === undefined ? [] : [{ type: attribute.lifetime, value: seconds }];
+    return (await this.request(method.refresh, attributes)).lifetime ?? 0;
+  }
+
+  async createPermission(...addresses: readonly string[]): Promise<void> {
+    const peers = addresses.map((address) => ({ type: attribute.xorPeerAddress, address: { address, port: 1 } }));
+    await this.request(method.createPermission, peers);
+  }
+
+  async channelBind(channel: number, peer: TransportAddress): Promise<void> {
+    await this.request(method.channelBind, [
+      { type: attribute.channelNumber, value: channel * 0x10000 },
+      { type: attribute.xorPeerAddress, address: peer },
+    ]);
+    this.#channels.set(channel, peer);
+  }
+
+  /** Sends by indication. Nobody says whether it arrived. */
+  send(peer: TransportAddress, data: Buffer): void {
+    const attributes = [
+      { type: attribute.xorPeerAddress, address: peer },
+      { type: attribute.data, value: data },
+    ];
+    this.sendRaw(encode({ method: method.send, class: "indication", transactionId: randomBytes(12), attributes }));
+  }
+
+  sendChannel(channel: number, data: Buffer): void {
+    const header = Buffer.alloc(4);
+    header.writeUInt16BE(channel, 0);
+    header.writeUInt16BE(data.length, 2);
+    this.sendRaw(Buffer.concat([header, data]));
+  }
+
+  sendRaw(bytes: Buffer): void {
+    this.#transport?.send(bytes);
+  }
+
+  /** The next packet from a peer; packets that came before are kept. Rejects after `timeoutMilliseconds`. */
+  receive(timeoutMilliseconds = this.#options.timeoutMilliseconds ?? 5000): Promise<Received> {
+    const ready = this.#received.shift();
+    if (ready !== undefined) return Promise.resolve(ready);
+    if (this.#closed !== undefined) return Promise.reject(new Error(this.#closed));
+    return new Promise((resolve, reject) => {
+      const receiver = {
+        resolve: (received: Received) => {
+          clearTimeout(timer);
+          resolve(received);
+        },
+        reject: (error: Error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      };
+      const timer = setTimeout(() => {
+        this.#receivers.splice(this.#receivers.indexOf(receiver), 1);
+        reject(new Error(`no packet within ${timeoutMilliseconds} ms`));
+      }, timeoutMilliseconds);
+      this.#receivers.push(receiver);
+    });
+  }
+
+  close(): void {
+    this.#transport?.close();
+    this.#end("the client is closed");
+  }
+
+  /** An authenticated request; follows a challenge (401) and a stale nonce (438) once each. */
+  async request(requested: number, attributes: readonly Attribute[]): Promise<Message> {
+    for (const retryable of [[401, 438], [438], []]) {
+      try {
+        return await this.#transact(requested, attributes, true);
+      } catch (error) {
+        if (!(error instanceof TurnResponseError) || !retryable.includes(error.code)) throw error;
+        const { nonce, realm } = error.response;
+        // A challenge that answers credentials refuses them.
+        if (error.code === 401 && this.#nonce !== undefined) throw error;
+        this.#nonce = nonce;
+        this.#realm = realm ?? this.#realm;
+      }
+    }
+    throw new Error("unreachable");
+  }
+
+  /** The key that requests are signed with, once the server has named its realm. */
+  get #key(): Buffer | undefined {
+    const { username, password } = this.#options;
+    if (this.#realm === undefined || username === undefined || password === undefined) return undefined;
+    return longTermKey(username, this.#realm, password);
+  }
+
+  async #transact(requested: number, attributes: readonly Attribute[], signed: boolean): Promise<Message> {
+    if (this.#closed !== undefined) throw new Error(this.#closed);
+    const transactionId = randomBytes(12);
+    const key = signed ? this.#key : undefined;
+    const credentials: readonly Attribute[] =
+      key === undefined
+        ? []
+        : [
+            { type: attribute.username, value: this.#options.username ?? "" },
+            { type: attribute.realm, value: this.#realm ?? "" },
+            { type: attribute.nonce, value: this.#nonce ?? "" },
+          ];
+    const bytes = encode({
+      method: requested,
+      class: "request",
+      transactionId,
+      attributes: [...attributes, ...credentials],
+      key,
+    });
+    const response = await this.#exchange(bytes, transactionId.toString("hex"));
+    if (response.class === "success") {
+      const { integrityAt } = response;
+      if (key !== undefined && (integrityAt === undefined || !integrityIsValid(response.bytes, integrityAt, key)))
+        throw new Error("the answer is not signed by the server");
+      return response;
+    }
+    throw new TurnResponseError(response.error?.code ?? 0, nameOf(requested), response);
+  }
+
+  #exchange(bytes: Buffer, id: string): Promise<Message> {
+    const { timeoutMilliseconds = 5000, retransmitMilliseconds = 500 } = this.#options;
+    return new Promise<Message>((resolve, reject) => {
+      let resend: NodeJS.Timeout | undefined;
+      const timer = setTimeout(() => settle(() => reject(new Error("no answer"))), timeoutMilliseconds);
+      const settle = (done: () => void): void => {
+        clearTimeout(timer);
+        clearTimeout(resend);
+        this.#requests.delete(id);
+        done();
+      };
+      const transmit = (wait: number): void => {
+        this.#transport?.send(bytes);
+        if (this.#transport?.isReliable === false) resend = setTimeout(() => transmit(wait * 2), wait);
+      };
+      this.#requests.set(id, {
+        resolve: (message) => settle(() => resolve(message)),
+        reject: (error) => settle(() => reject(error)),
+      });
+      transmit(retransmitMilliseconds);
+    });
+  }
+
+  #receive(bytes: Buffer): void {
+    const first = bytes[0] ?? 0xff;
+    if (first >= 0x40 && first < 0x80 && bytes.length >= 4) {
+      const channel = bytes.readUInt16BE(0);
+      const peer = this.#channels.get(channel);
+      const data = bytes.subarray(4, 4 + bytes.readUInt16BE(2));
+      this.#deliver({ data, via: "channel", channel, ...(peer && { peer }) });
+      return;
+    }
+    const decoded = decode(bytes);
+    if (decoded.kind !== "message") return;
+    const { message } = decoded;
+    if (message.method === method.data && message.class === "indication") {
+      const [peer] = message.peers;
+      if (message.data !== undefined) this.#deliver({ data: message.data, via: "indication", ...(peer && { peer }) });
+    } else if (message.class === "success" || message.class === "error")
+      this.#requests.get(message.transactionId.toString("hex"))?.resolve(message);
+  }
+
+  #deliver(received: Received): void {
+    const receiver = this.#receivers.shift();
+    if (receiver === undefined) this.#received.push(received);
+    else receiver.resolve(received);
+  }
+
+  #end(reason: string): void {
+    this.#closed ??= reason;
+    for (const waiting of this.#requests.values()) waiting.reject(new Error(reason));
+    for (const receiver of this.#receivers.splice(0)) receiver.reject(new Error(reason));
+  }
+}
+
+const nameOf = (requested: number): string =>
+  Object.entries(method).find(([, value]) => value === requested)?.[0] ?? `method ${requested}`;
