@@ -36,7 +36,13 @@ export interface ProgramState {
     readonly state: string;
     readonly status: unknown;
   }[];
-  readonly endpoints: readonly { readonly name: string; readonly address: string; readonly state: string }[];
+  readonly endpoints: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly state: string;
+    /** Of its Service, where they are numbers. */
+    readonly ports: readonly number[];
+  }[];
   readonly clusters: readonly {
     readonly gateway: string;
     readonly name: string;
@@ -89,6 +95,11 @@ const gatewayStates = (core: Core, relay: RelayState): readonly GatewayState[] =
     ];
   });
 
+const portsOf = (core: Core, service: Name): readonly number[] =>
+  (core.view.get("Service", service)?.spec?.ports ?? []).flatMap(({ port, targetPort = port }) =>
+    typeof targetPort === "number" ? [targetPort] : [],
+  );
+
 export const programState = (sources: StateSources): ProgramState => {
   const { core, journal, release, startedAt } = sources;
   const { allocations, ...relay } = sources.relay.state();
@@ -105,7 +116,8 @@ export const programState = (sources: StateSources): ProgramState => {
     }),
     endpoints: [...core.registry.entities("endpoint")].map(([entity, state]) => {
       const hash = entity.indexOf("#");
-      return { name: entity.slice(0, hash), address: entity.slice(hash + 1), state };
+      const name = entity.slice(0, hash);
+      return { name, address: entity.slice(hash + 1), state, ports: portsOf(core, name as Name) };
     }),
     clusters: [...core.registry.entities("gateway").keys()].flatMap((gateway) =>
       (core.rendered(gateway as Name)?.config?.clusters ?? []).map(({ name, type, endpoints }) => ({

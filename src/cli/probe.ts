@@ -1,0 +1,166 @@
+/** `turnpike probe turn:HOST:PORT`: is there a way through this relay to a backend, and how long does it take? */
+import { isIPv6 } from "node:net";
+import { performance } from "node:perf_hooks";
+import { Command, InvalidArgumentError } from "commander";
+import type { TransportAddress } from "../dataplane/address.ts";
+import { TurnpikeError } from "../errors.ts";
+import { ephemeralCredentials } from "../turn-client/credentials.ts";
+import { TurnClient, TurnResponseError } from "../turn-client/turn-client.ts";
+import { DEFAULT_ADMIN, fetchState } from "./status.ts";
+
+interface ProbeOptions {
+  readonly user: string;
+  readonly password: string;
+  readonly secret?: string;
+  readonly peer?: TransportAddress;
+  readonly count: number;
+  readonly size: number;
+  readonly timeout: number;
+  readonly admin: string;
+}
+
+interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly transport: "udp" | "tcp";
+}
+
+const CHANNEL = 0x4000;
+
+/** `turn:HOST[:PORT][?transport=udp|tcp]`, RFC 7065. */
+export const parseTurnUri = (text: string): Target => {
+  const match = /^turn:(?:\/\/)?(\[[^\]]+\]|[^:?]+)(?::(\d+))?(?:\?transport=(udp|tcp))?$/.exec(text);
+  if (match === null) throw new InvalidArgumentError("expected turn:HOST[:PORT][?transport=udp|tcp]");
+  const [, host = "", port = "3478", transport = "udp"] = match;
+  return { host: host.replace(/^\[|\]$/g, ""), port: Number(port), transport: transport === "tcp" ? "tcp" : "udp" };
+};
+
+const parsePeer = (text: string): TransportAddress => {
+  const match = /^\[?(.+?)\]?:(\d+)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError("expected ADDRESS:PORT");
+  return { address: match[1] ?? "", port: Number(match[2]) };
+};
+
+const parseCount = (text: string): number => {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("expected a number from 1 to 99999");
+  return Number(text);
+};
+
+const show = ({ address, port }: TransportAddress): string =>
+  isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
+
+/** A backend that the running gateway admits. */
+const findPeer = async (admin: string): Promise<TransportAddress> => {
+  const { endpoints } = await fetchState(admin);
+  const found = endpoints.find(
+    ({ state, ports, address }) => state === "active" && ports.length > 0 && !address.includes("/"),
+  );
+  if (found === undefined)
+    throw new TurnpikeError(
+      "probe-failed",
+      `the gateway at ${admin} admits no backend with a known port; --peer ADDRESS:PORT names one`,
+    );
+  return { address: found.address, port: found.ports[0] ?? 0 };
+};
+
+const hints: Readonly<Record<number, string>> = {
+  401: "the user name or password is not the gateway's (--user, --password, --secret)",
+  403: "no route of this listener names that peer; 'turnpike status' shows what may be reached",
+  437: "there is an allocation from this address already",
+  486: "the user's quota is used up",
+  508: "the relay is at its limits",
+};
+
+const step = async <T>(what: string, work: Promise<T>): Promise<T> => {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof TurnpikeError) throw error;
+    const hint = error instanceof TurnResponseError ? hints[error.code] : undefined;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new TurnpikeError("probe-failed", `${what}: ${reason}${hint === undefined ? "" : `; ${hint}`}`);
+  }
+};
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+
+const probe = async (target: Target, options: ProbeOptions): Promise<boolean> => {
+  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  const peer = options.peer ?? (await findPeer(options.admin));
+  const credentials =
+    options.secret === undefined
+      ? { username: options.user, password: options.password }
+      : ephemeralCredentials(options.secret, options.user, 3600);
+  const client = await step(
+    `connect to ${target.host}:${target.port} over ${target.transport}`,
+    TurnClient.connect({ ...target, ...credentials, timeoutMilliseconds: options.timeout }),
+  );
+  try {
+    const family = isIPv6(peer.address) ? "ipv6" : "ipv4";
+    const { relayed, mapped, lifetime } = await step("allocate", client.allocate({ family }));
+    say(
+      `  client   ${show(client.local)} over ${target.transport}${mapped === undefined ? "" : `, seen as ${show(mapped)}`}`,
+    );
+    say(`  gateway  ${show({ address: target.host, port: target.port })}, user ${credentials.username}`);
+    say(`  relay    ${relayed.map(show).join(", ")}, for ${lifetime} s`);
+    await step(`reach ${show(peer)}`, client.channelBind(CHANNEL, peer));
+    say(`  backend  ${show(peer)}`);
+
+    const roundTripsMs: number[] = [];
+    for (let n = 0; n < options.count; n += 1) {
+      const payload = Buffer.alloc(options.size, n & 255);
+      payload.writeUInt32BE(n, 0);
+      const before = performance.now();
+      client.sendChannel(CHANNEL, payload);
+      // An answer that came too late for the packet before is not this one's.
+      for (;;) {
+        const left = options.timeout - (performance.now() - before);
+        const answer = left <= 0 ? undefined : await client.receive(left).catch(() => undefined);
+        if (answer === undefined) break;
+        if (!answer.data.equals(payload)) continue;
+        roundTripsMs.push(performance.now() - before);
+        break;
+      }
+      if (roundTripsMs.length === 0) break;
+    }
+    await client.refresh(0).catch(() => undefined);
+    if (roundTripsMs.length === 0) {
+      say(
+        `nothing came back from ${show(peer)} within ${options.timeout} ms; the relay admits it, so look at the backend`,
+      );
+      return false;
+    }
+    const lost = options.count - roundTripsMs.length;
+    const figures = [Math.min(...roundTripsMs), median(roundTripsMs), Math.max(...roundTripsMs)].map((ms) =>
+      ms.toFixed(2),
+    );
+    say(
+      `${roundTripsMs.length} of ${options.count} echoed, ${lost} lost; round trip min/median/max ${figures.join("/")} ms`,
+    );
+    return lost === 0;
+  } finally {
+    client.close();
+  }
+};
+
+export const probeCommand = (): Command =>
+  new Command("probe")
+    .description("allocate at a TURN server, echo through to a backend, and print the path and the round-trip times")
+    .argument("<uri>", "turn:HOST[:PORT][?transport=udp|tcp]", parseTurnUri)
+    .option("--user <name>", "user name; with --secret the user-id", process.env["TURNPIKE_USER"] ?? "user-1")
+    .option("--password <text>", "password (also TURNPIKE_PASSWORD)", process.env["TURNPIKE_PASSWORD"] ?? "pass-1")
+    .option("--secret <text>", "shared secret: mint time-limited credentials for --user")
+    .option("--peer <address:port>", "backend to reach (default: one that the gateway at --admin admits)", parsePeer)
+    .option("--count <n>", "packets to echo", parseCount, 10)
+    .option(
+      "--size <bytes>",
+      "payload of each, at least 4",
+      (text: string) => Math.min(Math.max(parseCount(text), 4), 1400),
+      160,
+    )
+    .option("--timeout <ms>", "how long to wait for each answer", parseCount, 2000)
+    .option("--admin <host:port>", "admin API to ask for a backend", DEFAULT_ADMIN)
+    .action(async (target: Target, options: ProbeOptions) => {
+      if (!(await probe(target, options))) process.exitCode = 1;
+    });
