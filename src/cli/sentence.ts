@@ -24,6 +24,8 @@ export const sentence = (line: JournalLine): string => {
       const { file, line: at, object, field, reason } = line.data;
       return `${file}:${at}: ${[object, field, reason].filter((part) => part !== "").join(": ")}`;
     }
+    case "object.corrected":
+      return `${line.data.file}: ${[line.data.object, line.data.field].filter((part) => part !== "").join(": ") || "the file"} is right again`;
     case "objects.synced":
       return `${plural(line.data.objects, "object")} listed`;
     case "watch.lost":

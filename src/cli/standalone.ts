@@ -40,6 +40,7 @@ const parseFsync = (text: string): string => {
 /** Facts that a person at the terminal wants to see as they happen. */
 const TOLD: ReadonlySet<FactLine["type"]> = new Set([
   "object.rejected",
+  "object.corrected",
   "watch.lost",
   "watch.restored",
   "effect.failed",

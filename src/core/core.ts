@@ -204,6 +204,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       }
       case "journal.recovered":
       case "object.rejected":
+      case "object.corrected":
       case "watch.lost":
       case "watch.restored":
       case "effect.failed":

@@ -23,6 +23,8 @@ export type Fact =
   | { readonly type: "object.seen"; readonly data: { readonly kind: KindId; readonly object: AnyObject } }
   | { readonly type: "object.gone"; readonly data: { readonly kind: KindId; readonly name: Name } }
   | { readonly type: "object.rejected"; readonly data: Rejection }
+  /** What a rejection said no longer holds. */
+  | { readonly type: "object.corrected"; readonly data: Rejection }
   | { readonly type: "objects.synced"; readonly data: { readonly objects: number } }
   | { readonly type: "watch.lost"; readonly data: { readonly reason: string } }
   | { readonly type: "watch.restored"; readonly data: Record<string, never> }

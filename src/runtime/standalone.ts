@@ -56,6 +56,8 @@ const factOf = (event: WatchEvent, vault: Vault): Fact => {
       return { type: "object.gone", data: { kind: event.kind, name: event.name } };
     case "rejected":
       return { type: "object.rejected", data: event.rejection };
+    case "corrected":
+      return { type: "object.corrected", data: event.rejection };
     case "synced":
       return { type: "objects.synced", data: { objects: event.objects } };
     case "lost":
@@ -69,25 +71,15 @@ const factOf = (event: WatchEvent, vault: Vault): Fact => {
 
 const factOfRelay = ({ event, ...data }: RelayEvent): Fact => ({ type: event, data }) as Fact;
 
-/** The rejections that still hold: those of a file are forgotten once one of its objects is read again. */
+/** The rejections that still hold. */
 const createRejections = () => {
-  const byObject = new Map<string, Rejection>();
+  const standing = new Map<string, Rejection>();
   return {
-    note(fact: Fact): void {
-      if (fact.type === "object.rejected")
-        byObject.set(`${fact.data.file}#${fact.data.object}#${fact.data.field}`, fact.data);
-      else if (fact.type === "object.seen" || fact.type === "object.gone") {
-        const name = fact.type === "object.gone" ? fact.data.name : undefined;
-        const { kind } = fact.data;
-        const object =
-          fact.type === "object.seen"
-            ? `${kind}/${fact.data.object.metadata.namespace ? `${fact.data.object.metadata.namespace}/` : ""}${fact.data.object.metadata.name}`
-            : `${kind}/${name}`;
-        for (const [key, rejection] of byObject)
-          if (rejection.object === object || rejection.object === "") byObject.delete(key);
-      }
+    note({ type, data }: Fact): void {
+      if (type === "object.rejected") standing.set(JSON.stringify(data), data);
+      else if (type === "object.corrected") standing.delete(JSON.stringify(data));
     },
-    all: (): readonly Rejection[] => [...byObject.values()],
+    all: (): readonly Rejection[] => [...standing.values()],
   };
 };
 

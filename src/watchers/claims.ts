@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import type { ObjectKey } from "../resources/keys.ts";
 import type { AnyObject } from "../resources/kinds.ts";
+import type { Rejection } from "../journal/fact.ts";
 import type { Manifest, Manifests } from "./manifests.ts";
 import type { WatchEvent } from "./source.ts";
 
@@ -56,7 +57,23 @@ export const createClaims = (nameOf: (file: string) => string): Claims => {
   const keysOf = new Map<string, Set<ObjectKey>>();
   /** Files that describe an object which another file has. */
   const rivals = new Map<ObjectKey, Set<string>>();
-  const told = new Map<string, ReadonlySet<string>>();
+  const told = new Map<string, ReadonlyMap<string, Rejection>>();
+
+  /** What is newly wrong with a file, and what no longer is; what holds as before is not said again. */
+  const retell = (file: string, rejections: readonly Rejection[]): readonly WatchEvent[] => {
+    const before = told.get(file) ?? new Map<string, Rejection>();
+    const now = new Map(rejections.map((rejection) => [JSON.stringify(rejection), rejection]));
+    if (now.size > 0) told.set(file, now);
+    else told.delete(file);
+    return [
+      ...[...before].flatMap(([key, rejection]): WatchEvent[] =>
+        now.has(key) ? [] : [{ event: "corrected", rejection }],
+      ),
+      ...[...now].flatMap(([key, rejection]): WatchEvent[] =>
+        before.has(key) ? [] : [{ event: "rejected", rejection }],
+      ),
+    ];
+  };
 
   const claim = (file: string, { key, kind, name, object }: Manifest): WatchEvent | undefined => {
     const before = claims.get(key);
@@ -93,7 +110,7 @@ export const createClaims = (nameOf: (file: string) => string): Claims => {
         }
         if (next === undefined) {
           keysOf.delete(file);
-          told.delete(file);
+          events.push(...retell(file, []));
         } else keysOf.set(file, held);
         for (const [key, rivalFiles] of rivals) if (!described.has(key)) rivalFiles.delete(file);
       }
@@ -128,13 +145,7 @@ export const createClaims = (nameOf: (file: string) => string): Claims => {
           const event = claim(file, manifest);
           if (event !== undefined) events.push(event);
         }
-        // What was said of this file before and still holds is not said again.
-        const before = told.get(file) ?? new Set<string>();
-        const now = new Set(rejections.map((rejection) => JSON.stringify(rejection)));
-        for (const rejection of rejections)
-          if (!before.has(JSON.stringify(rejection))) events.push({ event: "rejected", rejection });
-        if (now.size > 0) told.set(file, now);
-        else told.delete(file);
+        events.push(...retell(file, rejections));
       }
 
       for (const key of released) {

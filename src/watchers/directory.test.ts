@@ -39,7 +39,8 @@ const word = (event: WatchEvent): string => {
     case "gone":
       return `gone ${keyOf(event.kind, event.name)}`;
     case "rejected":
-      return `rejected ${event.rejection.file}:${event.rejection.line} ${event.rejection.object} ${event.rejection.field}`.trim();
+    case "corrected":
+      return `${event.event} ${event.rejection.file}:${event.rejection.line} ${event.rejection.object} ${event.rejection.field}`.trim();
     default:
       return event.event;
   }
@@ -191,6 +192,7 @@ describe("a bad document", () => {
     await after(
       () => put("a.yaml", gateway("gw", [{ name: "udp", port: 5000, protocol: "TURN-UDP" }]), service("s")),
       "seen Gateway/ns/gw",
+      "corrected a.yaml:11 Gateway/ns/gw spec.listeners[0].port",
     );
   });
 
@@ -209,7 +211,7 @@ describe("a bad document", () => {
     put("a.yaml", service("a"), service("b"));
     follow();
     await after(() => put("a.yaml", ":\n  - ]["), "rejected a.yaml:2");
-    await after(() => put("a.yaml", service("a")), "gone Service/ns/b");
+    await after(() => put("a.yaml", service("a")), "corrected a.yaml:2", "gone Service/ns/b");
   });
 
   it("is told once, however often the file is written", async () => {
@@ -279,7 +281,7 @@ describe("an object in two files", () => {
       expect.stringMatching(/^rejected b\.yaml:1 Service\/ns\/s/),
       "synced",
     ]);
-    await after(() => rmSync(join(root, "a.yaml")), "seen Service/ns/s");
+    await after(() => rmSync(join(root, "a.yaml")), "seen Service/ns/s", "corrected b.yaml:1 Service/ns/s");
     await after(() => rmSync(join(root, "b.yaml")), "gone Service/ns/s");
   });
 });

@@ -8,6 +8,8 @@ export type WatchEvent =
   | { readonly event: "seen"; readonly kind: KindId; readonly object: AnyObject }
   | { readonly event: "gone"; readonly kind: KindId; readonly name: Name }
   | { readonly event: "rejected"; readonly rejection: Rejection }
+  /** What was rejected is so no longer. */
+  | { readonly event: "corrected"; readonly rejection: Rejection }
   /** Everything that was there at the start has been told. */
   | { readonly event: "synced"; readonly objects: number }
   | { readonly event: "lost"; readonly reason: string }

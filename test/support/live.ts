@@ -1,0 +1,234 @@
+/** A standalone gateway in this process: manifests in a folder of its own, free ports, and a log that must replay. */
+import { createSocket, type Socket } from "node:dgram";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { expect, vi } from "vitest";
+import { stringify } from "yaml";
+import { replay } from "../../src/core/replay.ts";
+import { digest } from "../../src/journal/digest.ts";
+import type { FactLine, JournalLine } from "../../src/journal/fact.ts";
+import { readJournal } from "../../src/journal/reader.ts";
+import { startStandalone, type Standalone } from "../../src/runtime/standalone.ts";
+
+export interface Backend {
+  readonly address: string;
+  readonly terminating?: boolean;
+}
+
+export interface World {
+  readonly auth?: Readonly<Record<string, unknown>>;
+  readonly realm?: string;
+  readonly backends?: readonly Backend[];
+  /** A second Service with a route of its own; none where absent. */
+  readonly otherBackends?: readonly Backend[];
+  readonly protocols?: readonly string[];
+  /** Both routes attached to the gateway; a name left out is detached. */
+  readonly attached?: readonly ("echo" | "other")[];
+  readonly port?: number;
+  /** Objects beside these. */
+  readonly more?: readonly unknown[];
+}
+
+const sliceOf = (service: string, backends: readonly Backend[]) => ({
+  apiVersion: "discovery.k8s.io/v1",
+  kind: "EndpointSlice",
+  metadata: { name: `${service}-1`, namespace: "default", labels: { "kubernetes.io/service-name": service } },
+  addressType: backends.some(({ address }) => address.includes(":")) ? "IPv6" : "IPv4",
+  endpoints: backends.map(({ address, terminating = false }) => ({
+    addresses: [address],
+    conditions: { ready: !terminating, serving: true, terminating },
+  })),
+});
+
+const routeOf = (name: string, attached: boolean) => ({
+  apiVersion: "stunner.l7mp.io/v1",
+  kind: "UDPRoute",
+  metadata: { name, namespace: "default" },
+  spec: { parentRefs: [{ name: attached ? "gateway" : "another" }], rules: [{ backendRefs: [{ name }] }] },
+});
+
+const serviceOf = (name: string) => ({
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: { name, namespace: "default" },
+  spec: { ports: [{ port: 9001, protocol: "UDP" }] },
+});
+
+export const manifestsOf = ({
+  auth = { authType: "static", userName: "user-1", password: "pass-1" },
+  realm = "stunner.l7mp.io",
+  backends = [{ address: "127.0.0.1" }],
+  otherBackends,
+  protocols = ["TURN-UDP", "TURN-TCP"],
+  attached = ["echo", "other"],
+  port = 3478,
+  more = [],
+}: World): string =>
+  [
+    {
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "GatewayClass",
+      metadata: { name: "media" },
+      spec: {
+        controllerName: "stunner.l7mp.io/gateway-operator",
+        parametersRef: { group: "stunner.l7mp.io", kind: "GatewayConfig", name: "config", namespace: "default" },
+      },
+    },
+    {
+      apiVersion: "stunner.l7mp.io/v1",
+      kind: "GatewayConfig",
+      metadata: { name: "config", namespace: "default" },
+      spec: { realm, ...auth },
+    },
+    {
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "Gateway",
+      metadata: { name: "gateway", namespace: "default" },
+      spec: {
+        gatewayClassName: "media",
+        listeners: protocols.map((protocol) => ({ name: protocol.toLowerCase(), port, protocol })),
+      },
+    },
+    routeOf("echo", attached.includes("echo")),
+    serviceOf("echo"),
+    sliceOf("echo", backends),
+    ...(otherBackends === undefined
+      ? []
+      : [routeOf("other", attached.includes("other")), serviceOf("other"), sliceOf("other", otherBackends)]),
+    ...more,
+  ]
+    .map((object) => stringify(object))
+    .join("---\n");
+
+const bindUdp = (host: string, port: number): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+    socket.once("error", reject);
+    socket.bind(port, host, () => resolve(socket));
+  });
+
+const closed = (closing: { close(done: () => void): unknown }): Promise<void> =>
+  new Promise((resolve) => void closing.close(() => resolve()));
+
+const bindTcp = (host: string, port: number): Promise<Server> =>
+  new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(port, host, () => resolve(server));
+  });
+
+/** A port that is free for UDP and TCP on each of `hosts`. */
+export const freePort = async (...hosts: readonly string[]): Promise<number> => {
+  for (;;) {
+    const first = await bindUdp(hosts[0] ?? "127.0.0.1", 0);
+    const { port } = first.address();
+    const others = [...hosts.slice(1).map((host) => bindUdp(host, port)), ...hosts.map((host) => bindTcp(host, port))];
+    const tried = await Promise.allSettled<{ close(done: () => void): unknown }>(others);
+    const bound = tried.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    await Promise.all([first, ...bound].map(closed));
+    if (bound.length === others.length) return port;
+  }
+};
+
+export interface EchoBackend {
+  readonly address: string;
+  readonly port: number;
+  /** Packets that arrived. */
+  readonly received: number;
+  close(): Promise<void>;
+}
+
+export const startEchoBackend = async (address = "127.0.0.1"): Promise<EchoBackend> => {
+  const socket = await bindUdp(address, 0);
+  socket.setRecvBufferSize(1 << 20);
+  let received = 0;
+  socket.on("message", (message, from) => {
+    received += 1;
+    socket.send(message, from.port, from.address);
+  });
+  return {
+    address,
+    port: socket.address().port,
+    get received() {
+      return received;
+    },
+    close: () => new Promise((resolve) => socket.close(() => resolve())),
+  };
+};
+
+export interface Live {
+  readonly standalone: Standalone;
+  readonly port: number;
+  readonly facts: readonly FactLine[];
+  readonly journal: string;
+  /** Rewrites the manifests and waits until the change is in force. */
+  edit(world: World): Promise<void>;
+  /** Rewrites the manifests; tells nothing of when it takes effect. */
+  write(world: World): void;
+  lines(): readonly JournalLine[];
+  waitFor(check: () => void): Promise<void>;
+  /** Stops the gateway; its log must replay identically, whole and cut off at many places. */
+  stop(): Promise<void>;
+}
+
+export const startLive = async (world: World = {}, addresses: readonly string[] = ["127.0.0.1"]): Promise<Live> => {
+  const root = mkdtempSync(join(tmpdir(), "turnpike-live-"));
+  const [manifests, journal] = [join(root, "manifests.yaml"), join(root, "journal")];
+  const waitFor = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 5 });
+
+  // Another process may take the port between the look and the bind.
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort(...addresses);
+    writeFileSync(manifests, manifestsOf({ ...world, port }));
+    const standalone = await startStandalone({
+      directory: root,
+      addresses,
+      journal,
+      admin: { host: "127.0.0.1", port: 0 },
+      log: pino({ level: "silent" }),
+    });
+    const facts: FactLine[] = [];
+    standalone.loop.onFact((fact) => facts.push(fact));
+    await standalone.started;
+    if (
+      standalone
+        .state()
+        .gateways.flatMap(({ listeners }) => listeners)
+        .some(({ state }) => state === "failed") &&
+      attempt < 5
+    ) {
+      await standalone.stop("port taken");
+      continue;
+    }
+
+    const write = (next: World): void => {
+      writeFileSync(manifests, manifestsOf({ ...next, port: next.port ?? port }));
+    };
+    return {
+      standalone,
+      port,
+      facts,
+      journal,
+      write,
+      waitFor,
+      async edit(next) {
+        const before = facts.length;
+        write(next);
+        await waitFor(() => expect(facts.slice(before).some(({ type }) => type === "gateway.published")).toBe(true));
+      },
+      lines: () => [...readJournal(journal)],
+      async stop() {
+        const left = await standalone.stop("test");
+        expect(left).toEqual([]);
+        const lines = [...readJournal(journal)];
+        expect(replay(lines, digest).divergence).toBeUndefined();
+        for (let cut = 1; cut < 20; cut += 1)
+          expect(replay(lines.slice(0, Math.floor((lines.length * cut) / 20)), digest).divergence).toBeUndefined();
+        rmSync(root, { recursive: true });
+      },
+    };
+  }
+};

@@ -1,0 +1,83 @@
+/** A client that streams numbered packets through the relay to an echo backend and keeps count of what returns. */
+import { performance } from "node:perf_hooks";
+import { expect, vi } from "vitest";
+import { TurnClient, type TurnClientOptions } from "../../src/turn-client/turn-client.ts";
+import type { EchoBackend } from "./live.ts";
+
+export interface Stream {
+  readonly client: TurnClient;
+  readonly sent: number;
+  readonly received: ReadonlySet<number>;
+  /** Time of the last packet that returned, by `performance.now()`. */
+  readonly lastAt: number;
+  /** Numbers sent and not returned; waits for those still under way. */
+  lost(): Promise<readonly number[]>;
+  /** Waits until this many more packets have returned. */
+  flows(packets: number): Promise<void>;
+  stop(): void;
+}
+
+export type StreamOptions = TurnClientOptions & { readonly packetsPerSecond?: number };
+
+const CHANNEL = 0x4001;
+
+export const startStream = async (
+  options: StreamOptions,
+  backend: Pick<EchoBackend, "address" | "port">,
+): Promise<Stream> => {
+  const client = await TurnClient.connect(options);
+  await client.allocate({ family: backend.address.includes(":") ? "ipv6" : "ipv4" });
+  await client.channelBind(CHANNEL, backend);
+  const received = new Set<number>();
+  let sent = 0;
+  let lastAt = 0;
+  let stopped = false;
+
+  const timer = setInterval(
+    () => {
+      const payload = Buffer.alloc(160);
+      payload.writeUInt32BE(sent, 0);
+      sent += 1;
+      client.sendChannel(CHANNEL, payload);
+    },
+    1000 / (options.packetsPerSecond ?? 50),
+  );
+
+  void (async () => {
+    while (!stopped) {
+      const packet = await client.receive(60_000).catch(() => undefined);
+      if (packet === undefined) return;
+      received.add(packet.data.readUInt32BE(0));
+      lastAt = performance.now();
+    }
+  })();
+
+  const missing = (): readonly number[] => Array.from({ length: sent }, (_, n) => n).filter((n) => !received.has(n));
+
+  const stream: Stream = {
+    client,
+    received,
+    get sent() {
+      return sent;
+    },
+    get lastAt() {
+      return lastAt;
+    },
+    async lost() {
+      clearInterval(timer);
+      // Loopback returns a packet in under a millisecond; what is not here after this will not come.
+      await vi.waitFor(() => expect(missing()).toEqual([]), { timeout: 1000, interval: 10 }).catch(() => undefined);
+      return missing();
+    },
+    flows: (packets) => {
+      const goal = received.size + packets;
+      return vi.waitFor(() => expect(received.size).toBeGreaterThanOrEqual(goal), { timeout: 10_000, interval: 5 });
+    },
+    stop() {
+      stopped = true;
+      clearInterval(timer);
+      client.close();
+    },
+  };
+  return stream;
+};
