@@ -1,0 +1,62 @@
+/**
+ * Runs in the browser. A caller that may use relay candidates only calls a peer that has none: their packets can meet
+ * at the relay alone. Resolves to what came through, and by which candidates.
+ */
+// oxlint-disable-next-line no-unused-vars -- called by the test
+async function call(urls) {
+  const caller = new RTCPeerConnection({
+    iceServers: [{ urls, username: "user-1", credential: "pass-1" }],
+    iceTransportPolicy: "relay",
+  });
+  const peer = new RTCPeerConnection();
+  caller.onicecandidate = ({ candidate }) => candidate && peer.addIceCandidate(candidate);
+  peer.onicecandidate = ({ candidate }) => candidate && caller.addIceCandidate(candidate);
+
+  const microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
+  for (const track of microphone.getTracks()) caller.addTrack(track, microphone);
+  const speaker = new Audio();
+  peer.ontrack = ({ streams }) => {
+    speaker.srcObject = streams[0];
+    void speaker.play();
+  };
+  peer.ondatachannel = ({ channel }) => {
+    channel.onmessage = ({ data }) => channel.send(`echo ${data}`);
+  };
+  const echoed = [];
+  const channel = caller.createDataChannel("test");
+  channel.onopen = () => {
+    for (const word of ["one", "two", "three"]) channel.send(word);
+  };
+  channel.onmessage = ({ data }) => echoed.push(String(data));
+
+  await caller.setLocalDescription(await caller.createOffer());
+  await peer.setRemoteDescription(caller.localDescription);
+  await peer.setLocalDescription(await peer.createAnswer());
+  await caller.setRemoteDescription(peer.localDescription);
+
+  const result = { state: "", echoed, audioPackets: 0, audioEnergy: 0 };
+  for (let tries = 0; tries < 150; tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    result.state = caller.iceConnectionState;
+    for (const report of (await peer.getStats()).values())
+      if (report.type === "inbound-rtp" && report.kind === "audio") {
+        result.audioPackets = report.packetsReceived;
+        result.audioEnergy = report.totalAudioEnergy ?? 0;
+      }
+    const through = echoed.length === 3 && result.audioPackets >= 100 && result.audioEnergy > 0;
+    if (through || result.state === "failed") break;
+  }
+  const stats = await caller.getStats();
+  for (const pair of stats.values())
+    if (pair.type === "candidate-pair" && pair.nominated && pair.state === "succeeded") {
+      const local = stats.get(pair.localCandidateId);
+      result.localCandidate = local.candidateType;
+      result.localAddress = `${local.address}:${local.port}`;
+      result.relayProtocol = local.relayProtocol;
+      result.remoteCandidate = stats.get(pair.remoteCandidateId).candidateType;
+    }
+  caller.close();
+  peer.close();
+  for (const track of microphone.getTracks()) track.stop();
+  return result;
+}

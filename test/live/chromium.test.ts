@@ -1,0 +1,97 @@
+/** Headless Chromium, relay candidates only: a data channel and an audio track reach a WebRTC peer that a route names. */
+import { createServer, type Server } from "node:http";
+import { fileURLToPath } from "node:url";
+import type { AddressInfo } from "node:net";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startLive, type Live } from "../support/live.ts";
+
+const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+let live: Live;
+let denied: Live;
+let site: Server;
+let browser: Browser;
+let page: Page;
+
+beforeAll(async () => {
+  [live, denied] = await Promise.all([
+    startLive({ backends: [{ address: "127.0.0.1" }] }),
+    startLive({ backends: [{ address: "127.0.0.77" }] }),
+  ]);
+  site = createServer((_, response) =>
+    response.setHeader("content-type", "text/html").end("<!doctype html><title>call</title>"),
+  );
+  await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
+  browser = await chromium.launch({
+    executablePath,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--allow-loopback-in-peer-connection",
+      "--disable-features=WebRtcHideLocalIpsWithMdns",
+      "--use-fake-device-for-media-stream",
+      "--use-fake-ui-for-media-stream",
+      "--autoplay-policy=no-user-gesture-required",
+    ],
+  });
+  page = await browser.newPage();
+  await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`);
+  await page.addScriptTag({ path: fileURLToPath(new URL("call.page.js", import.meta.url)) });
+});
+afterAll(async () => {
+  await browser?.close();
+  site?.close();
+  await Promise.all([live?.stop(), denied?.stop()]);
+});
+
+interface Call {
+  readonly state: string;
+  readonly echoed: readonly string[];
+  readonly audioPackets: number;
+  readonly audioEnergy: number;
+  readonly localCandidate: string;
+  readonly localAddress: string;
+  readonly relayProtocol: string;
+  readonly remoteCandidate: string;
+}
+
+const call = (urls: string): Promise<Call> => page.evaluate(`call(${JSON.stringify(urls)})`);
+
+describe("Chromium", () => {
+  it.each(["udp", "tcp"])("holds a call through the relay over %s: data channel and audio", async (transport) => {
+    const result = await call(`turn:127.0.0.1:${live.port}?transport=${transport}`);
+    expect(result.echoed).toEqual(["echo one", "echo two", "echo three"]);
+    expect(result.audioPackets).toBeGreaterThanOrEqual(100);
+    expect(result.audioEnergy).toBeGreaterThan(0);
+    expect(result).toMatchObject({ localCandidate: "relay", relayProtocol: transport });
+    // What Chromium calls its relayed address is an allocation of ours.
+    await live.waitFor(() =>
+      expect(live.facts).toContainEqual(
+        expect.objectContaining({
+          type: "allocation.closed",
+          data: expect.objectContaining({
+            relayed: result.localAddress,
+            listener: `default/gateway/turn-${transport}`,
+          }),
+        }),
+      ),
+    );
+  });
+
+  it("gets no call to a peer that no route names", async () => {
+    const result = await call(`turn:127.0.0.1:${denied.port}?transport=udp`);
+    expect(result.echoed).toEqual([]);
+    expect(result.audioPackets).toBe(0);
+    await denied.waitFor(() =>
+      expect(denied.facts).toContainEqual(
+        expect.objectContaining({ type: "peer.refused", data: expect.objectContaining({ user: "user-1" }) }),
+      ),
+    );
+  });
+});
