@@ -8,6 +8,7 @@ import type { KubernetesObject } from "../../src/resources/core.ts";
 import { keyOf, nameOf, nameOfObject, splitKey, type Name, type ObjectKey } from "../../src/resources/keys.ts";
 import { kindOf, kinds, type AnyObject, type KindId } from "../../src/resources/kinds.ts";
 import { validate } from "../../src/resources/schema.ts";
+import { mergePatched } from "../render/merge-patch.ts";
 import { kindIdOf } from "../render/view.ts";
 import { defaultedDeploymentSpec, defaultedServiceSpec } from "./api-defaults.ts";
 
@@ -41,16 +42,6 @@ type Json = Record<string, unknown>;
 type Stored = AnyObject & { readonly spec?: unknown; readonly status?: unknown };
 
 const MAX_ROUNDS = 20;
-
-const mergePatched = (value: unknown, patch: unknown): unknown => {
-  if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch;
-  const merged: Json = typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
-  for (const [key, one] of Object.entries(patch)) {
-    if (one === null) delete merged[key];
-    else merged[key] = mergePatched(merged[key], one);
-  }
-  return merged;
-};
 
 /** The scenarios' native name first: `UDPRoute` is STUNner's. */
 const kindNamed = (name: string): KindId => {
