@@ -51,11 +51,10 @@ describe("a load balancer's address", () => {
     expect(published(withIngress({ ip: "1.2.3.4" }))).toEqual(["1.2.3.4:1", "1.2.3.4:2"]));
 
   it("is the entry that names the port (SV-9)", () =>
-    expect(
-      published(
-        withIngress({ ip: "1.2.3.4", ports: [udp] }, { ip: "5.6.7.8", ports: [udp, tcp] }),
-      ),
-    ).toEqual(["1.2.3.4:1", "5.6.7.8:2"]));
+    expect(published(withIngress({ ip: "1.2.3.4", ports: [udp] }, { ip: "5.6.7.8", ports: [udp, tcp] }))).toEqual([
+      "1.2.3.4:1",
+      "5.6.7.8:2",
+    ]));
 
   it("may be IPv6", () => expect(published(withIngress({ ip: "2001:db8::1" }))[0]).toBe("2001:db8::1:1"));
 
