@@ -109,6 +109,16 @@ const fieldOf = (pointer: string): string =>
 
 const child = (field: string, name: unknown): string => (field === "" ? String(name) : `${field}.${String(name)}`);
 
+const formatReasons: Readonly<Record<string, string>> = {
+  ip: "must be an IP address",
+  ipv4: "must be an IPv4 address",
+  ipv6: "must be an IPv6 address",
+  "cluster-ip": "must be an IP address, None or empty",
+  "date-time": "must be a date and time as in RFC 3339",
+  int32: "must be a 32-bit integer",
+  int64: "must be a 64-bit integer",
+};
+
 const problemOf = (error: ErrorObject): Problem => {
   const field = fieldOf(error.instancePath);
   switch (error.keyword) {
@@ -120,6 +130,8 @@ const problemOf = (error: ErrorObject): Problem => {
       const allowed: readonly unknown[] = error.params["allowedValues"];
       return { field, reason: `must be one of ${allowed.filter((one) => one !== null).join(", ")}` };
     }
+    case "format":
+      return { field, reason: formatReasons[String(error.params["format"])] ?? "is not valid" };
     default:
       return { field, reason: error.message ?? "is not valid" };
   }
