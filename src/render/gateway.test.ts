@@ -6,15 +6,18 @@ import {
   owned,
   patched,
   plus,
+  podIPs,
   render,
   see,
   service,
+  slice,
   udpRoute,
   withGatewayAnnotations,
   without,
   type Objects,
 } from "../../test/render/fixture.ts";
-import { renderFinalizingGateway, renderFinalizingGatewayClass } from "./render.ts";
+import type { Name } from "../resources/keys.ts";
+import { renderFinalizingGateway, renderFinalizingGatewayClass, renderGateway } from "./render.ts";
 
 const emitted = (objects: Objects): readonly string[] => render(objects).objects.map(({ kind }) => kind);
 const removed = (objects: Objects): readonly string[] => render(objects).removals.map(({ kind }) => kind);
@@ -67,6 +70,35 @@ describe("a managed Gateway", () => {
     const names = ["a", "m", "udproute-ok", "z"].map((name) => `testnamespace/${name}`);
     expect(config?.clusters?.map(({ name }) => name)).toEqual(names);
     expect(config?.listeners?.[0]?.routes).toEqual(names);
+  });
+
+  it("of another class is rendered by that class, with the same route (PM-9)", () => {
+    const second = { apiVersion: "gateway.networking.k8s.io/v1", metadata: { name: "gateway-2", namespace: "dummy" } };
+    const objects = plus(
+      patched(owned(), "UDPRoute", {
+        spec: {
+          parentRefs: [{ name: "gateway-1" }, { name: "gateway-2", namespace: "dummy" }],
+          rules: [{ backendRefs: [{ name: "testservice-ok", port: 10, endPort: 100 }, { name: "dummy-service" }] }],
+        },
+      }),
+      slice("dummy", "dummy-service", ["4.4.4.4"]),
+      ...patched(fixture, "GatewayClass", { metadata: { name: "second" } }).filter(
+        ({ kind }) => kind === "GatewayClass",
+      ),
+      {
+        ...second,
+        kind: "Gateway",
+        spec: {
+          gatewayClassName: "second",
+          listeners: [{ name: "udp", port: 3, protocol: "UDP", allowedRoutes: { namespaces: { from: "All" } } }],
+        },
+      },
+    );
+    const endpoints = [...podIPs.map((address) => `${address}:<10-100>`), "4.4.4.4"];
+    const other = renderGateway(see(objects), optionsWith(), "dummy/gateway-2" as Name);
+    expect(render(objects).config?.clusters?.[0]?.endpoints).toEqual(endpoints);
+    expect(other?.config?.clusters?.[0]?.endpoints).toEqual(endpoints);
+    expect(other?.status.conditions[1]?.reason).toBe("AddressNotAssigned");
   });
 
   it("is rendered alike whatever the order it is told in", () => {

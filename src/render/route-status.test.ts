@@ -188,7 +188,7 @@ describe("a route's status", () => {
   it("keeps the entries of other controllers and drops our own of before", () => {
     const foreign = { parentRef: { name: "mesh" }, controllerName: "example.org/mesh", conditions: [] };
     const old = { parentRef: { name: "old" }, controllerName: "stunner.l7mp.io/gateway-operator", conditions: [] };
-    const objects = patched(fixture, "UDPRoute", { status: { parents: [foreign, old] } });
+    const objects = patched(fixture, "UDPRoute", { status: { parents: [null, "odd", {}, foreign, old] } });
     const parents = rendered(objects).status?.parents ?? [];
     expect(parents.map(({ parentRef }) => parentRef.name)).toEqual(["gateway-1", "mesh"]);
     expect(parents[1]).toBe(foreign);

@@ -8,6 +8,7 @@ interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: unknown;
+  readonly [field: string]: unknown;
 }
 
 const check = (manifest: Manifest): ReturnType<typeof validate> => {
@@ -33,31 +34,32 @@ const config = (spec: unknown, version = "v1"): Manifest => ({
   apiVersion: `stunner.l7mp.io/${version}`,
   kind: "GatewayConfig",
   metadata,
-  ...{ spec },
+  spec,
 });
 const route = (spec: unknown): Manifest => ({
   apiVersion: "stunner.l7mp.io/v1",
   kind: "UDPRoute",
   metadata,
-  ...{ spec },
+  spec,
 });
 const gateway = (...listeners: readonly unknown[]): Manifest => ({
   apiVersion: "gateway.networking.k8s.io/v1",
   kind: "Gateway",
   metadata,
-  ...{ spec: { gatewayClassName: "c", listeners } },
+  spec: { gatewayClassName: "c", listeners },
 });
 const gatewayApiRoute = (spec: unknown, version = "v1"): Manifest => ({
   apiVersion: `gateway.networking.k8s.io/${version}`,
   kind: "UDPRoute",
   metadata,
-  ...{ spec },
+  spec,
 });
 const slice = (addressType: string, endpoints: unknown): Manifest => ({
   apiVersion: "discovery.k8s.io/v1",
   kind: "EndpointSlice",
   metadata,
-  ...{ addressType, endpoints },
+  addressType,
+  endpoints,
 });
 
 describe("defaults", () => {
@@ -100,12 +102,12 @@ describe("custom resources", () => {
     expect(problemsOf(route({ rules: [{ backendRefs: [{ name: "s", weight: 1 }] }] }))).toEqual([
       "spec.rules[0].backendRefs[0].weight unknown field",
     ]);
-    expect(problemsOf({ ...config({}), ...{ data: {} } })).toEqual(["data unknown field"]);
+    expect(problemsOf({ ...config({}), data: {} })).toEqual(["data unknown field"]);
   });
 
   it("may have any metadata and status", () => {
     const odd = { name: "x", managedFields: [], creationTimestamp: null, labels: null };
-    expect(problemsOf({ ...route({ rules: [{}] }), metadata: odd, ...{ status: { anything: 1 } } })).toEqual([]);
+    expect(problemsOf({ ...route({ rules: [{}] }), metadata: odd, status: { anything: 1 } })).toEqual([]);
   });
 
   it.each([
@@ -218,7 +220,7 @@ describe("Kubernetes' own kinds", () => {
   it("let unknown fields through and take null as nothing", () => {
     const manifest = {
       ...slice("IPv4", [{ addresses: ["10.0.0.1"], conditions: { ready: null }, zone: "a" }]),
-      ...{ ports: null },
+      ports: null,
     };
     expect(objectOf(manifest)).toBe(manifest);
     expect(problemsOf(slice("IPv4", null))).toEqual([]);
@@ -235,7 +237,7 @@ describe("Kubernetes' own kinds", () => {
 
   it("have ports within bounds and known types", () => {
     const spec = { type: "Odd", clusterIP: "x", ports: [{ port: 0 }] };
-    expect(problemsOf({ apiVersion: "v1", kind: "Service", metadata, ...{ spec } })).toEqual([
+    expect(problemsOf({ apiVersion: "v1", kind: "Service", metadata, spec })).toEqual([
       "spec.type must be one of ClusterIP, NodePort, LoadBalancer, ExternalName",
       "spec.clusterIP must be an IP address, None or empty",
       "spec.ports[0].port must be >= 1",

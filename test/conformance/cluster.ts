@@ -27,9 +27,9 @@ export interface Rendering {
 
 /** What stands behind the API server: rendering alone, or a whole operator. */
 export interface Renderer {
-  changed(changes: readonly Change[]): Rendering;
+  changed(changes: readonly Change[]): Rendering | Promise<Rendering>;
   /** Asked to stop, with the exit sequence switched on. */
-  stopping(): Rendering;
+  stopping(): Rendering | Promise<Rendering>;
 }
 
 export interface Target {
@@ -79,15 +79,18 @@ export class Cluster {
   }
 
   /** Lets the renderer act on what has changed until it wants nothing that is not there already. */
-  settle(renderer: Renderer): void {
+  async settle(renderer: Renderer): Promise<void> {
     for (let round = 0; this.#changes.length > 0; round++) {
       if (round === MAX_ROUNDS) throw new Error("rendering does not settle");
-      this.#write(renderer.changed(this.#changes.splice(0)));
+      this.#write(await renderer.changed(this.#changes.splice(0)));
     }
   }
 
-  stop(renderer: Renderer): void {
-    this.#write(renderer.stopping());
+  /** Ends the renderer: nobody acts on what changes from here on, and no config is served. */
+  async stop(renderer: Renderer): Promise<void> {
+    await this.settle(renderer);
+    this.#write(await renderer.stopping());
+    this.configs = {};
   }
 
   #write(rendering: Rendering): void {
