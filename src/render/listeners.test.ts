@@ -4,6 +4,7 @@ import {
   UDP,
   configOf,
   fixture,
+  gateway1,
   listenerOf,
   owned,
   patched,
@@ -15,7 +16,6 @@ import {
   type Objects,
 } from "../../test/render/fixture.ts";
 import { renderListener } from "./listeners.ts";
-import { gateway1 } from "../../test/render/fixture.ts";
 
 const tls = (...names: readonly string[]): unknown => ({
   mode: "Terminate",
@@ -120,6 +120,11 @@ describe("a listener with TLS", () => {
   ])("finds certificate and key in %j (LI-15)", (data) =>
     expect(listenerOf(plus(withTls(tls("other")), secret("other", data)), TCP)).toMatchObject({ cert: "c", key: "k" }),
   );
+
+  it("may name the core group as v1, as authRef may", () => {
+    const reference = { certificateRefs: [{ group: "v1", name: "testsecret-ok" }] };
+    expect(listenerOf(withTls(reference), TCP)).toMatchObject({ cert: "testcert" });
+  });
 
   it("takes the first usable reference (LI-16)", () => {
     const objects = plus(withTls(tls("absent", "keyless", "testsecret-ok")), secret("keyless", { "tls.crt": "c" }));

@@ -89,6 +89,15 @@ describe("defaults", () => {
   it("stand in for null", () =>
     expect(objectOf(config({ realm: null }))).toMatchObject({ spec: { realm: "stunner.l7mp.io" } }));
 
+  it("count in what depends on them", () => {
+    const manifest = gateway({ name: "a", port: 1, protocol: "UDP" });
+    const spec = { ...(manifest["spec"] as object), addresses: [{ value: "192.0.2.1" }] };
+    expect(objectOf({ ...manifest, spec })).toMatchObject({ spec: { addresses: [{ type: "IPAddress" }] } });
+  });
+
+  it("are not needed where null is as good as absent", () =>
+    expect(objectOf(route({ parentRefs: null, rules: [{ backendRefs: null }] }))).toEqual(route({ rules: [{}] })));
+
   it("leave the object that was given as it is", () => {
     const given = config({});
     objectOf(given);

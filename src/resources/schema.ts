@@ -8,7 +8,7 @@ import type { Gateway, GatewayApiUDPRoute } from "./gateway-api.ts";
 import { STUNNER_GROUP } from "./names.ts";
 import { coreSchemas } from "./schemas/core.ts";
 import { gatewayRouteRules, gatewayRules } from "./schemas/rules.ts";
-import { dropDefaultedNulls, isSchema, prune, validatorSchema, type Schema } from "./schemas/structural.ts";
+import { dropNulls, isSchema, prune, validatorSchema, type Schema } from "./schemas/structural.ts";
 
 export interface Problem {
   /** As Kubernetes writes it: `spec.listeners[0].port`. */
@@ -157,8 +157,9 @@ export const validate = (kind: Kind, object: unknown): Validated => {
     return { problems: [{ field: version === undefined ? "apiVersion" : "kind", reason: `is not of ${kind.id}` }] };
 
   const checker = checkerOf(kind, version);
-  const copy = checker.hasDefaults ? dropDefaultedNulls(checker.schema, structuredClone(object)) : object;
-  if (!checker.validate(copy))
+  const copy = checker.hasDefaults ? dropNulls(checker.schema, structuredClone(object)) : object;
+  // Ajv looks at `oneOf` before it fills defaults in, so what fails is looked at once more, with its defaults.
+  if (!checker.validate(copy) && !checker.validate(copy))
     // An `if` only repeats what its branch has said.
     return {
       problems: (checker.validate.errors ?? [])
