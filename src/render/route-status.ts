@@ -64,13 +64,16 @@ const echo = (parent: ParentReference): ParentReference => ({
   ...(parent.sectionName === undefined ? {} : { sectionName: parent.sectionName }),
 });
 
+const isParentStatus = (entry: unknown): entry is RouteParentStatus =>
+  typeof entry === "object" && entry !== null && "controllerName" in entry && "parentRef" in entry;
+
 /** Entries that other controllers wrote: the list is written as a whole, so they are written back as they are. */
 const othersParents = (options: RenderOptions, route: Route): readonly RouteParentStatus[] => {
   const status = route.object.status;
   if (typeof status !== "object" || status === null || !("parents" in status) || !Array.isArray(status.parents))
     return [];
-  const entries: readonly RouteParentStatus[] = status.parents;
-  return entries.filter((entry) => entry.controllerName !== options.controllerName);
+  const entries: readonly unknown[] = status.parents;
+  return entries.filter(isParentStatus).filter((entry) => entry.controllerName !== options.controllerName);
 };
 
 const explain = (judged: readonly Judged[], masked: boolean, problem: BackendProblem | undefined): string => {

@@ -8,7 +8,7 @@ import type { Gateway, GatewayApiUDPRoute } from "./gateway-api.ts";
 import { STUNNER_GROUP } from "./names.ts";
 import { coreSchemas } from "./schemas/core.ts";
 import { gatewayRouteRules, gatewayRules } from "./schemas/rules.ts";
-import { dropDefaultedNulls, isSchema, prune, validatorSchema, type Schema } from "./schemas/structural.ts";
+import { dropNulls, isSchema, prune, validatorSchema, type Schema } from "./schemas/structural.ts";
 
 export interface Problem {
   /** As Kubernetes writes it: `spec.listeners[0].port`. */
@@ -109,6 +109,16 @@ const fieldOf = (pointer: string): string =>
 
 const child = (field: string, name: unknown): string => (field === "" ? String(name) : `${field}.${String(name)}`);
 
+const formatReasons: Readonly<Record<string, string>> = {
+  ip: "must be an IP address",
+  ipv4: "must be an IPv4 address",
+  ipv6: "must be an IPv6 address",
+  "cluster-ip": "must be an IP address, None or empty",
+  "date-time": "must be a date and time as in RFC 3339",
+  int32: "must be a 32-bit integer",
+  int64: "must be a 64-bit integer",
+};
+
 const problemOf = (error: ErrorObject): Problem => {
   const field = fieldOf(error.instancePath);
   switch (error.keyword) {
@@ -120,6 +130,8 @@ const problemOf = (error: ErrorObject): Problem => {
       const allowed: readonly unknown[] = error.params["allowedValues"];
       return { field, reason: `must be one of ${allowed.filter((one) => one !== null).join(", ")}` };
     }
+    case "format":
+      return { field, reason: formatReasons[String(error.params["format"])] ?? "is not valid" };
     default:
       return { field, reason: error.message ?? "is not valid" };
   }
@@ -145,8 +157,9 @@ export const validate = (kind: Kind, object: unknown): Validated => {
     return { problems: [{ field: version === undefined ? "apiVersion" : "kind", reason: `is not of ${kind.id}` }] };
 
   const checker = checkerOf(kind, version);
-  const copy = checker.hasDefaults ? dropDefaultedNulls(checker.schema, structuredClone(object)) : object;
-  if (!checker.validate(copy))
+  const copy = checker.hasDefaults ? dropNulls(checker.schema, structuredClone(object)) : object;
+  // Ajv looks at `oneOf` before it fills defaults in, so what fails is looked at once more, with its defaults.
+  if (!checker.validate(copy) && !checker.validate(copy))
     // An `if` only repeats what its branch has said.
     return {
       problems: (checker.validate.errors ?? [])

@@ -8,6 +8,7 @@ import type { KubernetesObject } from "../../src/resources/core.ts";
 import { keyOf, nameOf, nameOfObject, splitKey, type Name, type ObjectKey } from "../../src/resources/keys.ts";
 import { kindOf, kinds, type AnyObject, type KindId } from "../../src/resources/kinds.ts";
 import { validate } from "../../src/resources/schema.ts";
+import { mergePatched } from "../render/merge-patch.ts";
 import { kindIdOf } from "../render/view.ts";
 import { defaultedDeploymentSpec, defaultedServiceSpec } from "./api-defaults.ts";
 
@@ -26,9 +27,9 @@ export interface Rendering {
 
 /** What stands behind the API server: rendering alone, or a whole operator. */
 export interface Renderer {
-  changed(changes: readonly Change[]): Rendering;
+  changed(changes: readonly Change[]): Rendering | Promise<Rendering>;
   /** Asked to stop, with the exit sequence switched on. */
-  stopping(): Rendering;
+  stopping(): Rendering | Promise<Rendering>;
 }
 
 export interface Target {
@@ -41,16 +42,6 @@ type Json = Record<string, unknown>;
 type Stored = AnyObject & { readonly spec?: unknown; readonly status?: unknown };
 
 const MAX_ROUNDS = 20;
-
-const mergePatched = (value: unknown, patch: unknown): unknown => {
-  if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch;
-  const merged: Json = typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
-  for (const [key, one] of Object.entries(patch)) {
-    if (one === null) delete merged[key];
-    else merged[key] = mergePatched(merged[key], one);
-  }
-  return merged;
-};
 
 /** The scenarios' native name first: `UDPRoute` is STUNner's. */
 const kindNamed = (name: string): KindId => {
@@ -88,15 +79,18 @@ export class Cluster {
   }
 
   /** Lets the renderer act on what has changed until it wants nothing that is not there already. */
-  settle(renderer: Renderer): void {
+  async settle(renderer: Renderer): Promise<void> {
     for (let round = 0; this.#changes.length > 0; round++) {
       if (round === MAX_ROUNDS) throw new Error("rendering does not settle");
-      this.#write(renderer.changed(this.#changes.splice(0)));
+      this.#write(await renderer.changed(this.#changes.splice(0)));
     }
   }
 
-  stop(renderer: Renderer): void {
-    this.#write(renderer.stopping());
+  /** Ends the renderer: nobody acts on what changes from here on, and no config is served. */
+  async stop(renderer: Renderer): Promise<void> {
+    await this.settle(renderer);
+    this.#write(await renderer.stopping());
+    this.configs = {};
   }
 
   #write(rendering: Rendering): void {

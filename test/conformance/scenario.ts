@@ -42,20 +42,15 @@ export const optionsOf = ({ operatorArgs }: Scenario): RenderOptions => ({
 });
 
 /** Carries out a stage's operations and lets everything come to rest. */
-export const play = (cluster: Cluster, renderer: Renderer, operations: readonly Operation[]): void => {
+export const play = async (cluster: Cluster, renderer: Renderer, operations: readonly Operation[]): Promise<void> => {
   for (const operation of operations) {
     if ("apply" in operation) cluster.apply(operation.apply);
     else if ("delete" in operation) cluster.delete(operation.delete);
     else if ("mergePatch" in operation) cluster.mergePatch(operation.mergePatch, operation.mergePatch.patch);
     else if ("status" in operation) cluster.mergePatch(operation.status, operation.status.patch);
-    else {
-      cluster.settle(renderer);
-      cluster.stop(renderer);
-      cluster.configs = {};
-      return;
-    }
+    else return cluster.stop(renderer);
   }
-  cluster.settle(renderer);
+  await cluster.settle(renderer);
 };
 
 type Json = Readonly<Record<string, unknown>>;

@@ -16,6 +16,8 @@ const repeated = <T>(items: readonly T[], key: (item: T) => string): readonly nu
   });
 };
 
+const HOST_NAME = /^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
 export const gatewayRules = (gateway: Gateway): readonly Problem[] => {
   const { listeners, addresses = [] } = gateway.spec;
   const at = (index: number, field: string): string => `spec.listeners[${index}]${field}`;
@@ -46,6 +48,11 @@ export const gatewayRules = (gateway: Gateway): readonly Problem[] => {
     ...requested
       .filter((index) => addresses[index]?.value !== undefined)
       .map((index) => ({ field: `spec.addresses[${index}]`, reason: "value must be unique" })),
+    ...addresses.flatMap(({ type, value }, index) =>
+      type === "Hostname" && value !== undefined && !HOST_NAME.test(value)
+        ? [{ field: `spec.addresses[${index}].value`, reason: "must be a host name" }]
+        : [],
+    ),
   ];
 };
 

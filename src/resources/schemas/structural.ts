@@ -70,11 +70,11 @@ export const prune = (schema: Schema, value: unknown): unknown => {
   );
 };
 
-/** `value` without the nulls that stand where the schema has a default: an API server fills the default in. */
-export const dropDefaultedNulls = (schema: Schema, value: unknown): unknown => {
+/** `value` without the nulls that stand where the schema does not allow them: to an API server they are absent. */
+export const dropNulls = (schema: Schema, value: unknown): unknown => {
   if (Array.isArray(value)) {
     const { items } = schema;
-    return isSchema(items) ? value.map((one) => dropDefaultedNulls(items, one)) : value;
+    return isSchema(items) ? value.map((one) => dropNulls(items, one)) : value;
   }
   const { properties } = schema;
   if (!isSchema(value) || !isSchema(properties)) return value;
@@ -82,8 +82,8 @@ export const dropDefaultedNulls = (schema: Schema, value: unknown): unknown => {
     Object.entries(value).flatMap(([key, one]) => {
       const known = properties[key];
       if (!isSchema(known)) return [[key, one]];
-      if (one === null && "default" in known && known["nullable"] !== true) return [];
-      return [[key, dropDefaultedNulls(known, one)]];
+      if (one === null && known["nullable"] !== true) return [];
+      return [[key, dropNulls(known, one)]];
     }),
   );
 };

@@ -1,0 +1,103 @@
+import { describe, expect, it } from "vitest";
+import { configOf, fixture, patched, plus, render, secret, type Objects } from "../../test/render/fixture.ts";
+
+const inline = (spec: unknown): Objects => patched(fixture, "GatewayConfig", { spec });
+
+const authSecret = (data: unknown, objects = fixture): Objects =>
+  patched(objects, "Secret", { data }, "testauthsecret-ok");
+
+const external = (authRef: unknown, objects = fixture): Objects =>
+  patched(objects, "GatewayConfig", {
+    spec: { userName: null, password: null, authRef: { name: "testauthsecret-ok", ...(authRef as object) } },
+  });
+
+const staticAuth = (username: string, password: string): unknown => ({
+  type: "static",
+  realm: "testrealm",
+  credentials: { username, password },
+});
+
+const ephemeralAuth = (value: string): unknown => ({
+  type: "ephemeral",
+  realm: "testrealm",
+  credentials: { secret: value },
+});
+
+describe("inline credentials", () => {
+  it("are static with user name and password (AUTH-1, AUTH-6)", () => {
+    expect(configOf().auth).toEqual(staticAuth("testuser", "testpass"));
+    expect(configOf(inline({ authType: "plaintext" })).auth).toEqual(staticAuth("testuser", "testpass"));
+    expect(configOf(inline({ authType: null })).auth).toEqual(staticAuth("testuser", "testpass"));
+  });
+
+  it.each(["ephemeral", "timewindowed", "longterm"])(
+    "are ephemeral with a shared secret, as %s (AUTH-2, 8, 9)",
+    (type) => {
+      const objects = inline({ realm: "dummy", authType: type, sharedSecret: "dummy" });
+      expect(configOf(objects).auth).toEqual({ type: "ephemeral", realm: "dummy", credentials: { secret: "dummy" } });
+    },
+  );
+
+  it.each([
+    ["an unknown type (AUTH-3)", { authType: "dummy" }],
+    ["no user name (AUTH-4)", { userName: null }],
+    ["no password (AUTH-5)", { password: null }],
+    ["an empty password", { password: "" }],
+    ["no shared secret (AUTH-7)", { authType: "longterm" }],
+    ["an empty shared secret", { authType: "longterm", sharedSecret: "" }],
+    ["a type of none without STUN mode", { authType: "none" }],
+  ])("invalidate the Gateway with %s", (_, spec) => {
+    const { config, invalid } = render(inline(spec));
+    expect(config).toBeUndefined();
+    expect(invalid).toContain("testnamespace/gatewayconfig-ok");
+  });
+});
+
+describe("credentials in a Secret", () => {
+  it("are found by namespace and name (AUTH-10)", () =>
+    expect(configOf(external({ namespace: "testnamespace" })).auth).toEqual(
+      staticAuth("ext-testuser", "ext-testpass"),
+    ));
+
+  it("are looked for beside the GatewayConfig (AUTH-15)", () =>
+    expect(configOf(external({})).auth).toEqual(staticAuth("ext-testuser", "ext-testpass")));
+
+  it("are ephemeral if the Secret says so (AUTH-11)", () => {
+    expect(configOf(external({}, authSecret({ type: "ephemeral" }))).auth).toEqual(ephemeralAuth("ext-secret"));
+    const renamed = authSecret({ type: "ephemeral", secret: null, sharedSecret: "other" });
+    expect(configOf(external({}, renamed)).auth).toEqual(ephemeralAuth("other"));
+  });
+
+  it("may name the core group as v1", () =>
+    expect(configOf(external({ group: "v1" })).auth).toEqual(staticAuth("ext-testuser", "ext-testpass")));
+
+  it.each([
+    ["group (AUTH-12)", { group: "dummy-group" }, "dummy-group"],
+    ["kind (AUTH-13)", { kind: "dummy-kind" }, "dummy-kind"],
+    ["name (AUTH-14)", { name: "dummy-secret" }, "dummy-secret"],
+  ])("invalidate the Gateway by a wrong %s", (_, authRef, named) =>
+    expect(render(external(authRef)).invalid).toContain(named),
+  );
+
+  it("win over complete inline ones (AUTH-16)", () => {
+    const objects = inline({
+      authType: "ephemeral",
+      sharedSecret: "testsecret",
+      authRef: { name: "testauthsecret-ok" },
+    });
+    expect(configOf(objects).auth).toEqual(staticAuth("ext-testuser", "ext-testpass"));
+  });
+
+  it("are never completed by inline ones (AUTH-17)", () => {
+    const half = plus(inline({ authRef: { name: "half" } }), secret("half", { username: "only" }, "Opaque"));
+    expect(render(half).invalid).toContain("Secret testnamespace/half");
+  });
+
+  it("cannot switch authentication off (DX-12)", () =>
+    expect(render(external({}, authSecret({ type: "none" }))).invalid).toContain("stunMode"));
+
+  it("can where the GatewayConfig asks for STUN mode", () => {
+    const objects = patched(external({}, authSecret({ type: "none" })), "GatewayConfig", { spec: { stunMode: true } });
+    expect(configOf(objects).auth).toEqual({ type: "none", realm: "testrealm", credentials: {} });
+  });
+});

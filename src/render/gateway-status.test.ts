@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import {
+  TCP,
+  UDP,
+  fixture,
+  owned,
+  patched,
+  plus,
+  render,
+  service,
+  withListeners,
+  type Objects,
+} from "../../test/render/fixture.ts";
+import type { Condition } from "../resources/core.ts";
+
+const brief = (conditions: readonly Condition[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(conditions.map(({ type, status, reason }) => [type, `${status}/${reason}`]));
+
+const ofGateway = (objects: Objects): unknown => brief(render(objects).status.conditions);
+const ofListeners = (objects: Objects): readonly unknown[] =>
+  render(objects).status.listeners.map(({ conditions }) => brief(conditions));
+
+const fine = { Accepted: "True/Accepted", Conflicted: "False/NoConflicts", ResolvedRefs: "True/ResolvedRefs" };
+
+describe("a Gateway's status", () => {
+  it("is programmed once every listener has an address", () => {
+    expect(ofGateway(fixture)).toEqual({ Accepted: "True/Accepted", Programmed: "False/AddressNotAssigned" });
+    expect(render().status.addresses).toEqual([]);
+    expect(ofGateway(owned())).toEqual({ Accepted: "True/Accepted", Programmed: "True/Programmed" });
+    expect(render(owned()).status.addresses).toEqual([{ type: "IPAddress", value: "1.2.3.4" }]);
+  });
+
+  it("is invalid with the cause, and says nothing of its listeners (GW-3)", () => {
+    const objects = patched(owned(), "GatewayConfig", { spec: { password: null } });
+    const { status, invalid } = render(objects);
+    expect(ofGateway(objects)).toEqual({ Accepted: "False/Pending", Programmed: "False/Invalid" });
+    expect(status.conditions.every(({ message }) => message.includes(invalid ?? "?"))).toBe(true);
+    expect(status.addresses).toEqual([]);
+    expect(ofListeners(objects)[0]).toEqual({ ...fine, Accepted: "Unknown/Pending" });
+  });
+
+  it("speaks of the generation it has seen (GW-4)", () => {
+    const { status } = render(patched(fixture, "Gateway", { metadata: { generation: 3 } }));
+    const all = [...status.conditions, ...status.listeners.flatMap(({ conditions }) => conditions)];
+    expect(all.map(({ observedGeneration }) => observedGeneration)).toEqual(Array(8).fill(3));
+    expect(render().status.conditions[0]?.observedGeneration).toBe(0);
+  });
+
+  it("has three conditions for every listener (GW-5)", () => expect(ofListeners(fixture)).toEqual([fine, fine]));
+
+  it("tells a certificate that cannot be used (GW-6)", () => {
+    const tls = { mode: "Terminate", certificateRefs: [{ name: "absent" }] };
+    const objects = withListeners(
+      [
+        { name: UDP, port: 1, protocol: "TURN-UDP" },
+        { name: TCP, port: 2, protocol: "TURN-TLS", tls },
+      ],
+      owned(),
+    );
+    expect(ofListeners(objects)).toEqual([fine, { ...fine, ResolvedRefs: "False/InvalidCertificateRef" }]);
+    expect(ofGateway(objects)).toEqual({ Accepted: "True/Accepted", Programmed: "False/Invalid" });
+  });
+
+  it("tells a protocol that is not supported (GW-7)", () => {
+    const listeners = [
+      { name: UDP, port: 1, protocol: "TURN-UDP" },
+      { name: "dummy", port: 5, protocol: "dummy" },
+      { name: TCP, port: 2, protocol: "TURN-TCP" },
+    ];
+    const objects = withListeners(listeners, owned());
+    expect(ofListeners(objects)).toEqual([fine, { ...fine, Accepted: "False/UnsupportedProtocol" }, fine]);
+    expect(ofGateway(objects)).toEqual({ Accepted: "True/Accepted", Programmed: "False/AddressNotAssigned" });
+  });
+
+  it("tells of somebody else's object in the way", () => {
+    const objects = plus(owned(), service("gateway-1", "1.1.1.1"));
+    const { status } = render(objects);
+    expect(status.conditions[1]).toMatchObject({
+      status: "False",
+      message: "a Service named testnamespace/gateway-1 exists and is not managed by Turnpike",
+    });
+  });
+
+  it("supports the routes of both groups", () =>
+    expect(render().status.listeners[0]?.supportedKinds).toEqual([
+      { group: "gateway.networking.k8s.io", kind: "UDPRoute" },
+      { group: "stunner.l7mp.io", kind: "UDPRoute" },
+    ]));
+});

@@ -1,0 +1,216 @@
+import { describe, expect, it } from "vitest";
+import {
+  TCP,
+  UDP,
+  configOf,
+  fixture,
+  gateway1,
+  listenerOf,
+  owned,
+  patched,
+  plus,
+  render,
+  secret,
+  withGatewayAnnotations,
+  withListeners,
+  type Objects,
+} from "../../test/render/fixture.ts";
+import { renderListener } from "./listeners.ts";
+
+const tls = (...names: readonly string[]): unknown => ({
+  mode: "Terminate",
+  certificateRefs: names.map((name) => ({ name })),
+});
+
+const withTls = (value: unknown, objects = fixture, protocol = "TURN-TLS"): Objects =>
+  withListeners([{ name: TCP, port: 2, protocol, ...(value ? { tls: value as object } : {}) }], objects);
+
+const outcomes = (objects: Objects): unknown =>
+  Object.fromEntries(render(objects).listeners.map(({ name, outcome }) => [name, outcome]));
+
+describe("a listener", () => {
+  it.each([
+    ["TURN-UDP", "1.2.3.4", 1234],
+    ["TURN-TCP", "5.6.7.8", 4321],
+  ] as const)("over %s publishes its address (LI-1, LI-4, LI-5)", (protocol, value, port) =>
+    expect(
+      renderListener(gateway1, {
+        listener: { name: UDP, port: 1, protocol },
+        routes: [],
+        outcome: "accepted",
+        protocol,
+        boundPort: 1,
+        address: { type: "IPAddress", value, port },
+        certificate: undefined,
+      }),
+    ).toEqual({
+      name: `testnamespace/gateway-1/${UDP}`,
+      protocol,
+      public_address: value,
+      public_port: port,
+      address: "$STUNNER_ADDR",
+      port: 1,
+    }),
+  );
+
+  it("of an unknown protocol is left out (LI-2, LI-3)", () => {
+    const objects = withListeners([
+      { name: UDP, port: 1, protocol: "dummy" },
+      { name: TCP, port: 2, protocol: "TURN-TCP" },
+    ]);
+    expect(configOf(objects).listeners?.map(({ name }) => name)).toEqual([`testnamespace/gateway-1/${TCP}`]);
+    expect(render(objects).listeners[0]).toEqual({
+      name: UDP,
+      outcome: "unsupported",
+      why: "protocol dummy is not supported",
+    });
+  });
+
+  it.each([
+    ["UDP", "TURN-UDP"],
+    ["udp", "TURN-UDP"],
+    ["tcp", "TURN-TCP"],
+    ["turn-udp", "TURN-UDP"],
+    ["Turn-Tcp", "TURN-TCP"],
+  ])("may say %s for %s", (protocol, expected) =>
+    expect(configOf(withListeners([{ name: UDP, port: 1, protocol }])).listeners?.[0]?.protocol).toBe(expected),
+  );
+
+  it("may say tls or dtls, which need a certificate all the same", () => {
+    const lower = withTls(tls("testsecret-ok"), fixture, "dtls");
+    expect(listenerOf(lower, TCP)).toMatchObject({ protocol: "TURN-DTLS", cert: "testcert" });
+    expect(outcomes(withTls(undefined, fixture, "tls"))).toEqual({ [TCP]: "unresolved" });
+  });
+
+  it("ignores host names and route kinds (DX-16)", () => {
+    const objects = withListeners([
+      {
+        name: UDP,
+        port: 1,
+        protocol: "UDP",
+        hostname: "example.org",
+        allowedRoutes: { kinds: [{ kind: "TCPRoute" }] },
+      },
+    ]);
+    expect(listenerOf(objects, UDP)?.routes).toEqual(["testnamespace/udproute-ok"]);
+  });
+});
+
+describe("a listener with TLS", () => {
+  it("serves the certificate of its Secret, others none (LI-6, LI-10)", () => {
+    const objects = withListeners([
+      { name: UDP, port: 1, protocol: "TURN-UDP" },
+      { name: "tls", port: 2, protocol: "TURN-TLS", tls: tls("testsecret-ok") as object },
+      { name: "dtls", port: 3, protocol: "TURN-DTLS", tls: tls("testsecret-ok") as object },
+    ]);
+    expect(listenerOf(objects, "tls")).toMatchObject({ cert: "testcert", key: "testkey" });
+    expect(listenerOf(objects, "dtls")).toMatchObject({ cert: "testcert", key: "testkey" });
+    expect(listenerOf(objects, UDP)).not.toHaveProperty("cert");
+  });
+
+  it.each(["Opaque", ""])("takes a Secret of type %j (LI-7, LI-8, LI-9)", (type) => {
+    const objects = patched(withTls(tls("testsecret-ok")), "Secret", { type }, "testsecret-ok");
+    expect(listenerOf(objects, TCP)).toMatchObject({ cert: "testcert", key: "testkey" });
+  });
+
+  it.each([
+    [{ cert: "c", key: "k" }],
+    [{ crt: "c", key: "k" }],
+    [{ "tls.crt": "c", crt: "other", cert: "other", "tls.key": "k", key: "other" }],
+  ])("finds certificate and key in %j (LI-15)", (data) =>
+    expect(listenerOf(plus(withTls(tls("other")), secret("other", data)), TCP)).toMatchObject({ cert: "c", key: "k" }),
+  );
+
+  it("may name the core group as v1, as authRef may", () => {
+    const reference = { certificateRefs: [{ group: "v1", name: "testsecret-ok" }] };
+    expect(listenerOf(withTls(reference), TCP)).toMatchObject({ cert: "testcert" });
+  });
+
+  it("takes the first usable reference (LI-16)", () => {
+    const objects = plus(withTls(tls("absent", "keyless", "testsecret-ok")), secret("keyless", { "tls.crt": "c" }));
+    expect(listenerOf(objects, TCP)).toMatchObject({ cert: "testcert", key: "testkey" });
+  });
+
+  it.each([
+    ["its Secret is absent (LI-11)", tls("absent")],
+    ["the key is missing (LI-13)", tls("keyless")],
+    ["the certificate is missing (LI-14)", tls("certless")],
+    ["the certificate is empty", tls("empty")],
+    ["TLS is passed through (LI-12, fixed)", { mode: "Passthrough" }],
+    ["nothing is referred to", { mode: "Terminate" }],
+    ["there is no tls block (DX-13, fixed)", undefined],
+    ["the reference is not to a Secret", { certificateRefs: [{ kind: "ConfigMap", name: "testsecret-ok" }] }],
+    ["the reference is of another group", { certificateRefs: [{ group: "example.org", name: "testsecret-ok" }] }],
+  ])("is left out where %s, and the rest serves", (_, value) => {
+    const objects = plus(
+      withListeners([
+        { name: UDP, port: 1, protocol: "TURN-UDP" },
+        { name: TCP, port: 2, protocol: "TURN-TLS", ...(value ? { tls: value } : {}) },
+      ]),
+      secret("keyless", { "tls.crt": "c" }),
+      secret("certless", { "tls.key": "k" }),
+      secret("empty", { "tls.crt": "", "tls.key": "k" }),
+    );
+    expect(outcomes(objects)).toEqual({ [UDP]: "accepted", [TCP]: "unresolved" });
+    expect(configOf(objects).listeners?.map(({ name }) => name)).toEqual([`testnamespace/gateway-1/${UDP}`]);
+  });
+});
+
+describe("listeners of one Gateway", () => {
+  const listeners = [
+    { name: "udp", port: 1, protocol: "UDP" },
+    { name: "udp-ok", port: 2, protocol: "UDP" },
+    { name: "udp-conflicted", port: 1, protocol: "turn-udp" },
+    { name: "dtls-conflicted", port: 1, protocol: "DTLS" },
+    { name: "tcp", port: 11, protocol: "TCP" },
+    { name: "tcp-ok", port: 12, protocol: "TCP" },
+    { name: "tcp-conflicted", port: 11, protocol: "TURN-TCP" },
+    { name: "tls-conflicted", port: 11, protocol: "TLS" },
+  ];
+
+  it("have a transport's port to themselves: the first one has it (PM-7)", () => {
+    const objects = withListeners(listeners, owned());
+    const { config, status } = render(objects);
+    expect(config?.listeners?.map(({ port, public_port }) => [port, public_port])).toEqual([
+      [1, 1],
+      [2, undefined],
+      [11, undefined],
+      [12, undefined],
+    ]);
+    expect(status.conditions[1]).toMatchObject({ status: "False", reason: "AddressNotAssigned" });
+    expect(outcomes(objects)).toEqual({
+      udp: "accepted",
+      "udp-ok": "accepted",
+      "udp-conflicted": "conflicted",
+      "dtls-conflicted": "conflicted",
+      tcp: "accepted",
+      "tcp-ok": "accepted",
+      "tcp-conflicted": "conflicted",
+      "tls-conflicted": "conflicted",
+    });
+    expect(status.listeners[3]?.conditions.map(({ status: value, reason }) => `${value}/${reason}`)).toEqual([
+      "False/PortUnavailable",
+      "True/ProtocolConflict",
+      "True/ResolvedRefs",
+    ]);
+  });
+
+  it("may share a number over UDP and TCP", () =>
+    expect(
+      outcomes(
+        withListeners([
+          { name: "udp", port: 1, protocol: "UDP" },
+          { name: "tcp", port: 1, protocol: "TCP" },
+        ]),
+      ),
+    ).toEqual({ udp: "accepted", tcp: "accepted" }));
+
+  it("listen on their target ports and publish their own (PM-11, SV-64)", () => {
+    const targetPorts = JSON.stringify({ [UDP]: 11, dummy: 12, [TCP]: 13 });
+    const objects = withGatewayAnnotations({ "stunner.l7mp.io/targetport": targetPorts }, owned());
+    expect(configOf(objects).listeners?.map(({ port, public_port }) => [port, public_port])).toEqual([
+      [11, 1],
+      [13, 2],
+    ]);
+  });
+});

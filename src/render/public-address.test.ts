@@ -1,0 +1,164 @@
+import { describe, expect, it } from "vitest";
+import {
+  configOf,
+  fixture,
+  optionsWith,
+  owned,
+  patched,
+  plus,
+  render,
+  withGatewayAnnotations,
+  withListeners,
+  without,
+  type Objects,
+  TCP,
+  UDP,
+} from "../../test/render/fixture.ts";
+
+const published = (objects: Objects, options = optionsWith()): readonly string[] =>
+  (configOf(objects, options).listeners ?? []).map(
+    ({ public_address, public_port }) => `${public_address ?? "-"}:${public_port ?? "-"}`,
+  );
+
+const none = ["-:-", "-:-"];
+const withIngress = (...ingress: readonly unknown[]): Objects =>
+  patched(owned(), "Service", { status: { loadBalancer: { ingress } } });
+const udp = { port: 1, protocol: "UDP" };
+const tcp = { port: 2, protocol: "TCP" };
+
+const withNodePorts = (objects: Objects): Objects =>
+  patched(objects, "Service", {
+    spec: {
+      type: "NodePort",
+      ports: [
+        { name: "udp-ok", protocol: "UDP", port: 1, nodePort: 30001 },
+        { name: "tcp-ok", protocol: "TCP", port: 2, nodePort: 30002 },
+      ],
+    },
+    status: null,
+  });
+
+describe("a load balancer's address", () => {
+  it("is taken port by port (SV-1)", () => expect(published(owned())).toEqual(["1.2.3.4:1", "1.2.3.4:2"]));
+
+  it("may be a host name (SV-2)", () => {
+    const objects = withIngress({ hostname: "dummy-hostname", ports: [udp, tcp] });
+    expect(published(objects)).toEqual(["dummy-hostname:1", "dummy-hostname:2"]);
+    expect(render(objects).status.addresses).toEqual([{ type: "Hostname", value: "dummy-hostname" }]);
+  });
+
+  it("stands for all ports if it names none (SV-3)", () =>
+    expect(published(withIngress({ ip: "1.2.3.4" }))).toEqual(["1.2.3.4:1", "1.2.3.4:2"]));
+
+  it("is the entry that names the port (SV-9)", () =>
+    expect(published(withIngress({ ip: "1.2.3.4", ports: [udp] }, { ip: "5.6.7.8", ports: [udp, tcp] }))).toEqual([
+      "1.2.3.4:1",
+      "5.6.7.8:2",
+    ]));
+
+  it("may be IPv6", () => expect(published(withIngress({ ip: "2001:db8::1" }))[0]).toBe("2001:db8::1:1"));
+
+  it("does not need a Node (DX-29)", () =>
+    expect(published(without(owned(), "Node"))).toEqual(["1.2.3.4:1", "1.2.3.4:2"]));
+});
+
+describe("the Service of a Gateway", () => {
+  it.each([
+    [
+      "has no annotation (SV-4)",
+      { annotations: { "stunner.l7mp.io/related-gateway-name": null, dummy: "testnamespace/gateway-1" } },
+    ],
+    [
+      "names another Gateway (SV-5)",
+      { annotations: { "stunner.l7mp.io/related-gateway-name": "testnamespace/dummy" } },
+    ],
+    [
+      "is owned by an earlier Gateway of the name",
+      { ownerReferences: [{ kind: "Gateway", name: "gateway-1", uid: "old" }] },
+    ],
+  ])("gives no address if it %s", (_, metadata) =>
+    expect(published(patched(owned(), "Service", { metadata }))).toEqual(none),
+  );
+
+  it("gives no address if nothing owns it, not even that of a Node (SV-6)", () =>
+    expect(published(withNodePorts(fixture))).toEqual(none));
+
+  it("is asked listener by listener (SV-7)", () => {
+    const listeners = [
+      { name: "dummy", port: 1, protocol: "dummy" },
+      { name: TCP, port: 2, protocol: "TURN-TCP" },
+    ];
+    expect(published(withListeners(listeners, owned()))).toEqual(["1.2.3.4:2"]);
+  });
+
+  it("is asked by port number (SV-8)", () => {
+    const ports = [
+      { name: UDP, protocol: "UDP", port: 12 },
+      { name: TCP, protocol: "TCP", port: 2 },
+    ];
+    expect(published(patched(owned(), "Service", { spec: { ports } }))).toEqual(["-:-", "1.2.3.4:2"]);
+  });
+
+  it("is the load balancer if there are several", () => {
+    const second = patched(withNodePorts(owned()), "Service", { metadata: { name: "a-service" } });
+    const objects = plus(
+      owned(),
+      second.find(({ kind }) => kind === "Service"),
+    );
+    expect(published(objects)).toEqual(["1.2.3.4:1", "1.2.3.4:2"]);
+  });
+
+  it("gives the address that the Gateway asks for (SV-11)", () => {
+    const objects = patched(owned(), "Gateway", { spec: { addresses: [{ value: "1.1.1.1" }, { value: "1.2.3.4" }] } });
+    expect(published(objects)).toEqual(["1.1.1.1:1", "1.1.1.1:2"]);
+    expect(render(objects).status.addresses).toEqual([{ type: "IPAddress", value: "1.1.1.1" }]);
+    expect(published(patched(objects, "Service", { metadata: { ownerReferences: null } }))).toEqual(none);
+  });
+
+  it("gives none as a mere cluster IP", () =>
+    expect(published(patched(owned(), "Service", { spec: { type: "ClusterIP" }, status: null }))).toEqual(none));
+});
+
+describe("a Node's address", () => {
+  const nodeless = without(withNodePorts(owned()), "Node");
+  const node = (name: string, ...addresses: readonly unknown[]): unknown => ({
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name },
+    status: { addresses },
+  });
+  const internal = { type: "InternalIP", address: "10.0.0.1" };
+
+  it("comes with the node port (SV-10, NODE-1)", () =>
+    expect(published(withNodePorts(owned()))).toEqual(["1.2.3.4:30001", "1.2.3.4:30002"]));
+
+  it("is that of the first Node with an external one (NODE-2)", () => {
+    const objects = plus(nodeless, node("a", internal), node("b", { type: "ExternalIP", address: "1.2.3.4" }));
+    expect(published(objects)[0]).toBe("1.2.3.4:30001");
+  });
+
+  it("may be its external name", () =>
+    expect(published(plus(nodeless, node("a", { type: "ExternalDNS", address: "node.example.org" })))[0]).toBe(
+      "node.example.org:30001",
+    ));
+
+  it("is never an internal one (NODE-3)", () => expect(published(plus(nodeless, node("a", internal)))).toEqual(none));
+});
+
+describe("without a cluster", () => {
+  const standalone = optionsWith({ mode: "standalone", relayToClusterIP: false, publicAddress: "192.0.2.1" });
+
+  it("every listener has the public address and the port it listens on", () => {
+    const objects = withGatewayAnnotations({ "stunner.l7mp.io/targetport": JSON.stringify({ [TCP]: 22 }) });
+    expect(published(objects, standalone)).toEqual(["192.0.2.1:1", "192.0.2.1:22"]);
+    const { status, objects: emitted, removals } = render(objects, standalone);
+    expect(status.conditions[1]?.status).toBe("True");
+    expect(status.addresses).toEqual([{ type: "IPAddress", value: "192.0.2.1" }]);
+    expect([emitted, removals]).toEqual([[], []]);
+  });
+
+  it("a public address may be a name", () =>
+    expect(render(fixture, { ...standalone, publicAddress: "turn.example.org" }).status.addresses).toEqual([
+      { type: "Hostname", value: "turn.example.org" },
+    ]));
+});

@@ -1,0 +1,242 @@
+import { describe, expect, it } from "vitest";
+import {
+  TCP,
+  UDP,
+  fixture,
+  patched,
+  render,
+  withConfigAnnotations,
+  withGatewayAnnotations,
+  withListeners,
+  type Objects,
+} from "../../test/render/fixture.ts";
+import type { Service } from "../resources/core.ts";
+
+const serviceOf = (objects: Objects): Service | undefined =>
+  render(objects).objects.find((object): object is Service => object.kind === "Service");
+
+const portsOf = (objects: Objects): readonly string[] =>
+  (serviceOf(objects)?.spec?.ports ?? []).map(({ name, protocol, port }) => `${name} ${protocol}/${port}`);
+
+const specOf = (objects: Objects): NonNullable<Service["spec"]> => serviceOf(objects)?.spec ?? {};
+
+const one = withListeners([{ name: UDP, port: 1, protocol: "TURN-UDP" }]);
+const mixed = "stunner.l7mp.io/enable-mixed-protocol-lb";
+const type = "stunner.l7mp.io/service-type";
+const policy = "stunner.l7mp.io/external-traffic-policy";
+const udpOnly = [`${UDP} UDP/1`];
+const both = [`${UDP} UDP/1`, `${TCP} TCP/2`];
+
+describe("the Service of a Gateway", () => {
+  it("exposes its listener (SV-20)", () =>
+    expect(serviceOf(one)).toEqual({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: {
+        name: "gateway-1",
+        namespace: "testnamespace",
+        labels: {
+          "stunner.l7mp.io/owned-by": "stunner",
+          "stunner.l7mp.io/related-gateway-name": "gateway-1",
+          "stunner.l7mp.io/related-gateway-namespace": "testnamespace",
+        },
+        annotations: { "stunner.l7mp.io/related-gateway-name": "testnamespace/gateway-1" },
+        ownerReferences: [
+          { apiVersion: "gateway.networking.k8s.io/v1", kind: "Gateway", name: "gateway-1", uid: "gateway-uid" },
+        ],
+      },
+      spec: {
+        type: "LoadBalancer",
+        selector: {
+          app: "stunner",
+          "stunner.l7mp.io/related-gateway-name": "gateway-1",
+          "stunner.l7mp.io/related-gateway-namespace": "testnamespace",
+        },
+        ports: [{ name: UDP, protocol: "UDP", port: 1, targetPort: 1 }],
+        externalTrafficPolicy: "Cluster",
+        sessionAffinity: "ClientIP",
+      },
+    }));
+
+  it("is none without a listener that could be exposed (SV-21)", () =>
+    expect(serviceOf(withListeners([{ name: UDP, port: 1, protocol: "dummy" }]))).toBeUndefined());
+
+  it("exposes all listeners of one transport (SV-22)", () => {
+    const listeners = [
+      { name: "a", port: 1, protocol: "TURN-UDP" },
+      { name: "b", port: 2, protocol: "DTLS", tls: { certificateRefs: [{ name: "testsecret-ok" }] } },
+    ];
+    expect(portsOf(withListeners(listeners))).toEqual(["a UDP/1", "b UDP/2"]);
+  });
+
+  it("is of the transport of the first supported listener (SV-23)", () => {
+    const listeners = [
+      { name: UDP, port: 1, protocol: "dummy" },
+      { name: TCP, port: 2, protocol: "TURN-TCP" },
+    ];
+    expect(portsOf(withListeners(listeners))).toEqual([`${TCP} TCP/2`]);
+  });
+
+  it.each([
+    ["of both where the Gateway says so (SV-24)", withGatewayAnnotations({ [mixed]: "true" }), both],
+    ["of one for any other value (SV-25)", withGatewayAnnotations({ [mixed]: "dummy" }), udpOnly],
+    ["of both where the GatewayConfig says so (SV-26)", withConfigAnnotations({ [mixed]: "TRUE" }), both],
+    [
+      "of one where the Gateway overrides it (SV-27)",
+      withGatewayAnnotations({ [mixed]: "false" }, withConfigAnnotations({ [mixed]: "true" })),
+      udpOnly,
+    ],
+  ])("is %s", (_, objects, ports) => expect(portsOf(objects)).toEqual(ports));
+
+  it("leaves conflicting listeners out", () => {
+    const listeners = [
+      { name: "a", port: 1, protocol: "UDP" },
+      { name: "b", port: 1, protocol: "DTLS" },
+    ];
+    expect(portsOf(withListeners(listeners))).toEqual(["a UDP/1"]);
+  });
+
+  it("targets the new port when a listener's port changes (DX-3, fixed)", () =>
+    expect(specOf(withListeners([{ name: UDP, port: 3479, protocol: "UDP" }])).ports?.[0]).toMatchObject({
+      port: 3479,
+      targetPort: 3479,
+    }));
+
+  it("asks for the load balancer IP that the Gateway does (SV-11)", () => {
+    const asking = (address: unknown): Objects => patched(fixture, "Gateway", { spec: { addresses: [address] } });
+    expect(specOf(asking({ value: "1.1.1.1" })).loadBalancerIP).toBe("1.1.1.1");
+    expect(specOf(asking({ type: "Hostname", value: "a.b" }))).not.toHaveProperty("loadBalancerIP");
+  });
+});
+
+describe("its annotations", () => {
+  it("are those of the GatewayConfig (SV-30)", () =>
+    expect(serviceOf(withConfigAnnotations({ test: "a", dummy: "b" }))?.metadata.annotations).toEqual({
+      test: "a",
+      dummy: "b",
+      "stunner.l7mp.io/related-gateway-name": "testnamespace/gateway-1",
+    }));
+
+  it("are overridden by the Gateway's (SV-36)", () => {
+    const config = withConfigAnnotations({ test: "a", dummy: "b" });
+    const objects = withGatewayAnnotations({ dummy: "something-else", extra: "c" }, config);
+    expect(serviceOf(objects)?.metadata.annotations).toEqual({
+      test: "a",
+      dummy: "something-else",
+      extra: "c",
+      "stunner.l7mp.io/related-gateway-name": "testnamespace/gateway-1",
+    });
+  });
+
+  it("leave out kubectl's copy of the manifest", () => {
+    const objects = withGatewayAnnotations({ "kubectl.kubernetes.io/last-applied-configuration": "{}" });
+    expect(Object.keys(serviceOf(objects)?.metadata.annotations ?? {})).toHaveLength(1);
+  });
+});
+
+describe("a health check port", () => {
+  const aws = (port: string, protocol: string): Readonly<Record<string, string>> => ({
+    "service.beta.kubernetes.io/aws-load-balancer-healthcheck-port": port,
+    "service.beta.kubernetes.io/aws-load-balancer-healthcheck-protocol": protocol,
+  });
+  const digitalOcean = {
+    "service.beta.kubernetes.io/do-loadbalancer-healthcheck-port": "8080",
+    "service.beta.kubernetes.io/do-loadbalancer-healthcheck-protocol": "tcp",
+  };
+  const health = "gateway-health-check TCP/8080";
+
+  it.each([
+    ["AWS (SV-31)", withConfigAnnotations(aws("8080", "HTTP")), [...udpOnly, health]],
+    ["DigitalOcean (SV-33)", withConfigAnnotations(digitalOcean), [...udpOnly, health]],
+    [
+      "a protocol that the Gateway corrects (SV-37)",
+      withGatewayAnnotations(aws("8080", "HTTP"), withConfigAnnotations(aws("8080", "UDP"))),
+      [...udpOnly, health],
+    ],
+    [
+      "nobody if it is switched off (SV-32)",
+      withConfigAnnotations({ ...aws("8080", "HTTP"), "stunner.l7mp.io/disable-health-check-expose": "true" }),
+      udpOnly,
+    ],
+    ["nobody if the port is no number (SV-34)", withConfigAnnotations(aws("eighty", "HTTP")), udpOnly],
+    ["nobody if the port is no port", withConfigAnnotations(aws("70000", "HTTP")), udpOnly],
+    ["nobody over UDP (SV-35)", withConfigAnnotations(aws("8080", "UDP")), udpOnly],
+    ["nobody over HTTPS (DX-28)", withConfigAnnotations(aws("8080", "HTTPS")), udpOnly],
+  ])("is exposed for %s", (_, objects, ports) => expect(portsOf(objects)).toEqual(ports));
+
+  it("is not exposed twice", () => {
+    const listeners = withListeners([{ name: TCP, port: 8080, protocol: "TCP" }]);
+    expect(portsOf(withGatewayAnnotations(aws("8080", "TCP"), listeners))).toEqual([`${TCP} TCP/8080`]);
+  });
+
+  it.each(["ClusterIP", "NodePort"])("is for load balancers, not %s (SV-41, SV-42)", (value) =>
+    expect(portsOf(withConfigAnnotations({ ...aws("8080", "HTTP"), [type]: value }))).toEqual(udpOnly),
+  );
+});
+
+describe("its type", () => {
+  it.each([
+    ["LoadBalancer by default (SV-40)", fixture, "LoadBalancer"],
+    ["the GatewayConfig's (SV-41)", withConfigAnnotations({ [type]: "ClusterIP" }), "ClusterIP"],
+    ["the GatewayConfig's (SV-42)", withConfigAnnotations({ [type]: "NodePort" }), "NodePort"],
+    ["the Gateway's (SV-43)", withGatewayAnnotations({ [type]: "ClusterIP" }), "ClusterIP"],
+    [
+      "the Gateway's before the GatewayConfig's (SV-44)",
+      withGatewayAnnotations({ [type]: "NodePort" }, withConfigAnnotations({ [type]: "ClusterIP" })),
+      "NodePort",
+    ],
+    ["the Gateway's (SV-45)", withGatewayAnnotations({ [type]: "NodePort" }), "NodePort"],
+    ["LoadBalancer for a wrong case (DX-27)", withGatewayAnnotations({ [type]: "nodeport" }), "LoadBalancer"],
+    ["LoadBalancer for None", withGatewayAnnotations({ [type]: "None" }), "LoadBalancer"],
+  ])("is %s", (_, objects, expected) => expect(specOf(objects).type).toBe(expected));
+});
+
+describe("its traffic", () => {
+  it("sticks to a pod unless that is switched off (SV-46)", () =>
+    expect(specOf(withConfigAnnotations({ "stunner.l7mp.io/disable-session-affinity": "true" })).sessionAffinity).toBe(
+      "None",
+    ));
+
+  it.each([
+    ["local by the GatewayConfig (SV-50)", withConfigAnnotations({ [policy]: "local" }), "Local"],
+    [
+      "local by the Gateway (SV-51)",
+      withGatewayAnnotations({ [policy]: "Local" }, withConfigAnnotations({ [policy]: "dummy" })),
+      "Local",
+    ],
+    ["unset for a cluster IP (SV-52)", withGatewayAnnotations({ [policy]: "local", [type]: "ClusterIP" }), undefined],
+    [
+      "the cluster's by the Gateway (SV-53)",
+      withGatewayAnnotations({ [policy]: "dummy" }, withConfigAnnotations({ [policy]: "local" })),
+      "Cluster",
+    ],
+  ])("is %s", (_, objects, expected) => expect(specOf(objects).externalTrafficPolicy).toBe(expected));
+});
+
+describe("its node and target ports", () => {
+  const listeners = withListeners([
+    { name: "random", port: 1, protocol: "UDP" },
+    { name: "force-1", port: 2, protocol: "UDP" },
+    { name: "force-2", port: 3, protocol: "UDP" },
+  ]);
+  const map = '{"force-1":101,"force-2":102,"force-3":103}';
+  const ports = (objects: Objects, field: "nodePort" | "targetPort"): readonly unknown[] =>
+    (specOf(objects).ports ?? []).map((port) => port[field]);
+
+  it("are the annotated ones (SV-61, SV-63)", () => {
+    const nodePort = withConfigAnnotations({ "stunner.l7mp.io/nodeport": map }, listeners);
+    expect(ports(nodePort, "nodePort")).toEqual([undefined, 101, 102]);
+    const targetPort = withConfigAnnotations({ "stunner.l7mp.io/targetport": map }, listeners);
+    expect(ports(targetPort, "targetPort")).toEqual([1, 101, 102]);
+  });
+
+  it("are the Gateway's where the GatewayConfig's make no sense (SV-62)", () => {
+    const broken = withConfigAnnotations({ "stunner.l7mp.io/nodeport": "[" }, listeners);
+    expect(ports(broken, "nodePort")).toEqual([undefined, undefined, undefined]);
+    expect(ports(withGatewayAnnotations({ "stunner.l7mp.io/nodeport": map }, broken), "nodePort")).toEqual([
+      undefined,
+      101,
+      102,
+    ]);
+  });
+});
