@@ -115,23 +115,28 @@ describe("admission", () => {
     });
     const value = (text: string): number => text.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
     fc.assert(
-      fc.property(fc.array(change, { maxLength: 30 }), address, fc.integer({ min: 1, max: 10 }), (changes, peer, port) => {
-        const made = new Admission([]);
-        const model = new Set<string>();
-        for (const { change: kind, cluster, endpoint: text } of changes)
-          if (kind === "revoke") model.delete(`${cluster} ${text}`);
-          else model.add(`${cluster} ${text}`);
-        for (const one of changes) made.apply([one]);
-        const matches = [...model].some((entry) => {
-          const [cluster, text = ""] = entry.split(" ");
-          const [, base = "", length = "32", low = "1", high = "65535"] =
-            /^([\d.]+)(?:\/(\d+))?(?::<(\d+)-(\d+)>)?$/.exec(text) ?? [];
-          const size = 2 ** (32 - Number(length));
-          const inside = Math.floor(value(base) / size) === Math.floor(value(peer) / size);
-          return cluster === "a" && inside && port >= Number(low) && port <= Number(high);
-        });
-        expect(ask(made, peer, port, ["a"]) === true).toBe(matches);
-      }),
+      fc.property(
+        fc.array(change, { maxLength: 30 }),
+        address,
+        fc.integer({ min: 1, max: 10 }),
+        (changes, peer, port) => {
+          const made = new Admission([]);
+          const model = new Set<string>();
+          for (const { change: kind, cluster, endpoint: text } of changes)
+            if (kind === "revoke") model.delete(`${cluster} ${text}`);
+            else model.add(`${cluster} ${text}`);
+          for (const one of changes) made.apply([one]);
+          const matches = [...model].some((entry) => {
+            const [cluster, text = ""] = entry.split(" ");
+            const [, base = "", length = "32", low = "1", high = "65535"] =
+              /^([\d.]+)(?:\/(\d+))?(?::<(\d+)-(\d+)>)?$/.exec(text) ?? [];
+            const size = 2 ** (32 - Number(length));
+            const inside = Math.floor(value(base) / size) === Math.floor(value(peer) / size);
+            return cluster === "a" && inside && port >= Number(low) && port <= Number(high);
+          });
+          expect(ask(made, peer, port, ["a"]) === true).toBe(matches);
+        },
+      ),
     );
   });
 
