@@ -10,7 +10,8 @@ import { TurnClient, type TurnClientOptions } from "../turn-client/turn-client.t
 import { createRelay } from "./create-relay.ts";
 import type { Relay, RelayEvent } from "./relay.ts";
 import { attribute } from "./stun/attributes.ts";
-import { encode, method } from "./stun/codec.ts";
+import { decode, encode, method } from "./stun/codec.ts";
+import { longTermKey } from "./stun/integrity.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -224,21 +225,35 @@ describe("a request", () => {
   });
 
   it("is answered the same when it is retransmitted", async () => {
-    const { relay, client: make, port } = await world();
-    const client = await make();
-    const { relayed } = await client.allocate();
-    expect(relayed).toHaveLength(1);
-    // A datagram sent twice: the same transaction.
+    const { relay, port, events } = await world();
     const socket = createSocket("udp4");
     cleanups.push(() => socket.close());
     const answers: Buffer[] = [];
     socket.on("message", (bytes) => answers.push(bytes));
-    const request = encode({ method: method.binding, class: "request", transactionId: Buffer.alloc(12, 1) });
-    socket.send(request, port, "127.0.0.1");
-    socket.send(request, port, "127.0.0.1");
-    await expect.poll(() => answers.length).toBe(2);
-    expect(answers[0]).toEqual(answers[1]);
+    const allocate = { method: method.allocate, class: "request", transactionId: Buffer.alloc(12, 1) } as const;
+    const transport = { type: attribute.requestedTransport, value: 17 * 0x1000000 };
+    socket.send(encode({ ...allocate, attributes: [transport] }), port, "127.0.0.1");
+    await expect.poll(() => answers.length).toBe(1);
+    const challenge = decode(answers[0]!);
+    const nonce = (challenge.kind === "message" && challenge.message.nonce) || "";
+    const { realm } = auth;
+    const credentials = [
+      { type: attribute.username, value: "u" },
+      { type: attribute.realm, value: realm },
+      { type: attribute.nonce, value: nonce },
+    ];
+    const key = longTermKey("u", realm, "p");
+    const signed = encode({ ...allocate, attributes: [transport, ...credentials], key });
+    // The second comes while the first is being answered, the third afterwards.
+    socket.send(signed, port, "127.0.0.1");
+    socket.send(signed, port, "127.0.0.1");
+    await expect.poll(() => answers.length).toBeGreaterThanOrEqual(2);
+    const before = answers.length;
+    socket.send(signed, port, "127.0.0.1");
+    await expect.poll(() => answers.length).toBeGreaterThan(before);
+    expect(new Set(answers.slice(1).map((bytes) => bytes.toString("hex"))).size).toBe(1);
     expect(relay.state().allocations).toHaveLength(1);
+    expect(events.filter(({ event }) => event === "allocation.opened")).toHaveLength(1);
   });
 
   it("counts against the user's quota", async () => {
@@ -437,6 +452,18 @@ describe("a config", () => {
     expect(again.listeners).toContainEqual(expect.objectContaining({ listener: "ns/gw/busy", change: "started" }));
   });
 
+  it("admits what a name resolves to, unless only a manifest may name it", async () => {
+    const here = await world();
+    const client = await open(here);
+    const names: ClusterConfig = { name: "ns/r", type: "STRICT_DNS", protocol: "UDP", endpoints: ["localhost"] };
+    await here.relay.apply(here.config({ clusters: [names] }));
+    expect(await code(client.createPermission("127.0.0.1"))).toBe(403);
+    const mixed = [names, { ...cluster("127.0.0.1"), name: "ns/s" }];
+    const listeners = [listener(here.port, "TURN-UDP", { routes: ["ns/r", "ns/s"] })];
+    await here.relay.apply(here.config({ clusters: mixed, listeners }));
+    expect(await code(client.createPermission("127.0.0.1"))).toBe("success");
+  });
+
   it("does not touch another gateway, and takes its allocations along when it goes", async () => {
     const here = await world();
     const other = await freePort();
@@ -523,8 +550,8 @@ describe("garbage", () => {
     let received = 0;
     socket.on("message", () => received++);
     const request = encode({ method: method.refresh, class: "request", transactionId: Buffer.alloc(12, 1) });
-    for (let count = 0; count < 300; count++) socket.send(request, here.port, "127.0.0.1");
-    await expect.poll(() => (here.relay.state().dropped["amplification"] ?? 0) + received).toBe(300);
-    expect(received).toBeLessThan(150);
+    for (let count = 0; count < 900; count++) socket.send(request, here.port, "127.0.0.1");
+    await expect.poll(() => (here.relay.state().dropped["amplification"] ?? 0) + received).toBe(900);
+    expect(received).toBeLessThan(600);
   });
 });
