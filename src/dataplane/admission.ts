@@ -2,7 +2,7 @@
  * Which peers may be reached, and why not. Default deny. The only input is endpoint transitions; a listener asks with
  * the clusters that it routes.
  */
-import { type Family, type Ip } from "./address.ts";
+import { parseIp, type Family, type Ip } from "./address.ts";
 import { bitsOf, parseEndpoint, type Endpoint } from "./endpoint.ts";
 import { specialBlock } from "./special.ts";
 
@@ -98,6 +98,12 @@ export class Admission {
   /** To be called when the routes of a listener changed. */
   touch(): void {
     this.generation++;
+  }
+
+  /** Whether `address` is an IP address that needs no naming to be admitted. */
+  isOrdinary(address: string): boolean {
+    const ip = parseIp(address);
+    return ip !== undefined && !this.#own.has(ip.text) && specialBlock(ip) === undefined;
   }
 
   clusters(): Iterable<string> {

@@ -4,8 +4,7 @@ import { Subject } from "rxjs";
 import type { Family } from "./address.ts";
 import type { Allocation } from "./allocation.ts";
 import { createNonces } from "./auth/nonce.ts";
-import { createDgramEngine } from "./engines/dgram.ts";
-import type { Engine } from "./engines/engine.ts";
+import type { Engine, EngineOptions } from "./engines/engine.ts";
 import { noDrops } from "./flows.ts";
 import { Refusals } from "./refusals.ts";
 import type { RelayEvent, RelayOptions } from "./relay.ts";
@@ -36,10 +35,10 @@ export class Core {
   readonly #clock: NodeJS.Timeout;
   #lastId = 0;
 
-  constructor(options: RelayOptions) {
+  constructor(options: RelayOptions, makeEngine: (options: EngineOptions) => Engine) {
     this.options = options;
     this.log = options.log;
-    this.engine = createDgramEngine({ drops: this.drops });
+    this.engine = makeEngine({ drops: this.drops });
     this.reservations = new Reservations(this.engine);
     this.refusals = new Refusals((event) => this.events.next(event));
     this.#clock = setInterval(() => this.expire(Date.now()), 1000).unref();

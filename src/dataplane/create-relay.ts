@@ -3,6 +3,8 @@ import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { formatAddress } from "./address.ts";
 import { clusterTransitions, listenerSteps, parseConfig, type GatewayConfig, type ListenerStep } from "./config.ts";
 import { Core, type Held } from "./core.ts";
+import { createDgramEngine } from "./engines/dgram.ts";
+import type { Engine, EngineOptions } from "./engines/engine.ts";
 import { Gateway } from "./gateway.ts";
 import type {
   AdmissionChange,
@@ -30,8 +32,8 @@ class EmbeddedRelay implements Relay {
   /** Listeners open and close one apply after the other: a port may move between them. */
   #listenerWork: Promise<unknown> = Promise.resolve();
 
-  constructor(options: RelayOptions) {
-    this.#core = new Core(options);
+  constructor(options: RelayOptions, makeEngine: (options: EngineOptions) => Engine) {
+    this.#core = new Core(options, makeEngine);
   }
 
   get events() {
@@ -107,7 +109,10 @@ class EmbeddedRelay implements Relay {
     const transitions = [
       ...gone.flatMap((name) => clusterTransitions(gateway.admission, name, [])),
       ...clusters.filter(which).flatMap((cluster) => {
-        const wanted = isDns(cluster) ? resolver.addresses(cluster.endpoints) : cluster.endpoints;
+        const wanted = isDns(cluster)
+          ? // Only a manifest can name a special address. What a name resolves to is up to whoever owns the name.
+            resolver.addresses(cluster.endpoints).filter((address) => gateway.admission.isOrdinary(address))
+          : cluster.endpoints;
         return clusterTransitions(gateway.admission, cluster.name, wanted, draining?.get(cluster.name));
       }),
     ];
@@ -199,4 +204,7 @@ const allocationState = ({ allocation, serving }: Held): AllocationState => {
 };
 
 /** A relay with no gateways: `apply` gives it some. */
-export const createRelay = (options: RelayOptions): Relay => new EmbeddedRelay(options);
+export const createRelay = (
+  options: RelayOptions,
+  makeEngine: (options: EngineOptions) => Engine = createDgramEngine,
+): Relay => new EmbeddedRelay(options, makeEngine);

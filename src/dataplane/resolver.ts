@@ -1,5 +1,5 @@
 /** STRICT_DNS clusters: names to addresses, now and every 30 seconds. A failed look-up keeps the last answer. */
-import { resolve4, resolve6 } from "node:dns/promises";
+import { lookup } from "node:dns/promises";
 import type { Logger } from "pino";
 
 const intervalMilliseconds = 30_000;
@@ -44,16 +44,15 @@ export class Resolver {
   }
 
   async #resolve(name: string): Promise<void> {
-    const [v4, v6] = await Promise.allSettled([resolve4(name), resolve6(name)]);
-    if (!this.#answers.has(name)) return;
-    if (v4.status === "rejected" && v6.status === "rejected") {
-      this.#log.warn(
-        { name, error: v4.reason as unknown },
-        "a cluster's name does not resolve; its last addresses stay",
-      );
+    let found: readonly string[];
+    try {
+      // By the system's resolver: search domains and the hosts file count.
+      found = (await lookup(name, { all: true })).map(({ address }) => address).toSorted();
+    } catch (error) {
+      this.#log.warn({ name, error }, "a cluster's name does not resolve; its last addresses stay");
       return;
     }
-    const found = [v4, v6].flatMap((answer) => (answer.status === "fulfilled" ? answer.value : [])).toSorted();
+    if (!this.#answers.has(name)) return;
     if (found.join() === this.#answers.get(name)?.join()) return;
     this.#answers.set(name, found);
     this.#changed();

@@ -22,7 +22,7 @@ import { attribute } from "./stun/attributes.ts";
 import { decode, encode, method, type Attribute, type Message } from "./stun/codec.ts";
 
 /** Answers a second that may be longer than anti-amplification allows. */
-const longAnswersPerSecond = 50;
+const longAnswersPerSecond = 200;
 
 export class Serving implements AllocationScope, ListenerOwner {
   readonly core: Core;

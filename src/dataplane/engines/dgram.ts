@@ -2,10 +2,9 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { familyOf, type TransportAddress } from "../address.ts";
-import { FlowTable, type Flow, type RelayPort, type Traffic } from "../flows.ts";
+import { FlowTable, type RelayPort, type Traffic } from "../flows.ts";
 import type { ClientPort, ClientPortOwner, Engine, EngineOptions } from "./engine.ts";
-import { channelDataIn, isSendIndication, peerDataOut, sendIndicationIn } from "./forward.ts";
-import { readXorAddress } from "../stun/attributes.ts";
+import { fromClient, isSendIndication, peerDataOut } from "./forward.ts";
 
 const bufferBytes = 4 << 20;
 
@@ -45,22 +44,6 @@ const enlarge = (socket: Socket): void => {
 };
 
 const closed = (socket: Socket): Promise<void> => new Promise((resolve) => socket.close(() => resolve()));
-
-/** The peer of a Send indication that has no entry yet. */
-const meet = (flow: Flow, bytes: Buffer, offset: number, length: number) => {
-  const { address, port } = readXorAddress(bytes, offset, length);
-  return flow.peer(address, port);
-};
-
-/** What a client sent: media goes across here, the rest to `message`. */
-export const fromClient = (flow: Flow, bytes: Buffer): boolean => {
-  const first = bytes[0] ?? 0xff;
-  if (first >= 0x40 && first < 0x80) channelDataIn(flow, bytes);
-  else if (isSendIndication(bytes))
-    sendIndicationIn(flow, bytes, (offset, length) => meet(flow, bytes, offset, length));
-  else return false;
-  return true;
-};
 
 const listen =
   ({ drops }: EngineOptions) =>

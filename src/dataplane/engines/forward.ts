@@ -3,7 +3,8 @@
  * Data indications (§11).
  */
 import { randomFillSync } from "node:crypto";
-import { attribute, magicCookie } from "../stun/attributes.ts";
+import { attribute, magicCookie, readXorAddress } from "../stun/attributes.ts";
+import { messageLength } from "../stun/codec.ts";
 import type { Flow, PeerFlow } from "../flows.ts";
 
 /** What fits a Data indication beside its other attributes: a STUN length has 16 bits. */
@@ -29,7 +30,7 @@ const toPeer = (flow: Flow, peer: PeerFlow, bytes: Buffer, start: number, end: n
 };
 
 /** A ChannelData message from the client. */
-export const channelDataIn = (flow: Flow, bytes: Buffer): void => {
+const channelDataIn = (flow: Flow, bytes: Buffer): void => {
   const length = bytes.length < 4 ? 0xffff : bytes.readUInt16BE(2);
   // Padding behind the data is allowed over UDP too, RFC 8656 §12.5.
   if (4 + length > bytes.length) {
@@ -41,12 +42,18 @@ export const channelDataIn = (flow: Flow, bytes: Buffer): void => {
   else toPeer(flow, peer, bytes, 4, 4 + length);
 };
 
+/** The peer of a Send indication that has no entry yet. */
+const strangerOf = (flow: Flow, bytes: Buffer, offset: number, length: number): PeerFlow | undefined => {
+  const { address, port } = readXorAddress(bytes, offset, length);
+  return flow.peer(address, port);
+};
+
 /** A Send indication from the client; what is malformed is dropped in silence, RFC 8656 §11.2. */
-export const sendIndicationIn = (
-  flow: Flow,
-  bytes: Buffer,
-  slowly: (offset: number, length: number, port: number) => PeerFlow | undefined,
-): void => {
+const sendIndicationIn = (flow: Flow, bytes: Buffer): void => {
+  if (bytes.length < 20 || messageLength(bytes) !== bytes.length) {
+    flow.drops["not-stun"]++;
+    return;
+  }
   let addressAt = 0;
   let addressLength = 0;
   let dataAt = 0;
@@ -69,9 +76,19 @@ export const sendIndicationIn = (
   if (bytes[addressAt + 1] !== family) return;
   const port = bytes.readUInt16BE(addressAt + 2) ^ (magicCookie >>> 16);
   const peer =
-    flow.peerByBytes(bytes, addressAt + 4, addressLength - 4, port) ?? slowly(addressAt, addressLength, port);
+    flow.peerByBytes(bytes, addressAt + 4, addressLength - 4, port) ??
+    strangerOf(flow, bytes, addressAt, addressLength);
   if (peer === undefined) flow.drops["no-permission"]++;
   else toPeer(flow, peer, bytes, dataAt, dataAt + dataLength);
+};
+
+/** Takes media that a client sent across; false when `bytes` are something else. */
+export const fromClient = (flow: Flow, bytes: Buffer): boolean => {
+  const first = bytes[0] ?? 0xff;
+  if (first >= 0x40 && first < 0x80) channelDataIn(flow, bytes);
+  else if (isSendIndication(bytes)) sendIndicationIn(flow, bytes);
+  else return false;
+  return true;
 };
 
 const randomPool = Buffer.alloc(12 * 256);

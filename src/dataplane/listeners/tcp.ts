@@ -2,7 +2,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
 import { formatAddress, parseIp, type TransportAddress } from "../address.ts";
-import { fromClient } from "../engines/dgram.ts";
+import { fromClient } from "../engines/forward.ts";
 import type { Flow, Traffic } from "../flows.ts";
 import { idleConnectionMilliseconds, maxBacklogBytes, maxIdleConnections, maxIdleFrameBytes } from "../limits.ts";
 import { Framer } from "./framing.ts";

@@ -31,6 +31,9 @@ export const attribute = {
   fingerprint: 0x8028,
 } as const;
 
+/** ADDITIONAL-ADDRESS-FAMILY before RFC 8656 had its number; clients are still about that send it. */
+export const draftAdditionalAddressFamily = 0x8032;
+
 export const magicCookie = 0x2112a442;
 /** Values of REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY. */
 export const addressFamily = { ipv4: 0x01, ipv6: 0x02 } as const;
@@ -62,6 +65,7 @@ const lengths: ReadonlyMap<number, (length: number) => boolean> = new Map([
     attribute.lifetime,
     attribute.requestedAddressFamily,
     attribute.additionalAddressFamily,
+    draftAdditionalAddressFamily,
     attribute.requestedTransport,
     attribute.priority,
     attribute.fingerprint,

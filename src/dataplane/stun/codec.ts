@@ -9,6 +9,7 @@ import {
   addressIsValid,
   attribute,
   attributeBytes,
+  draftAdditionalAddressFamily,
   isAddress,
   isUnknown,
   lengthIsValid,
@@ -200,6 +201,7 @@ const raw = (into: Mutable, type: number, value: Buffer): void => {
       into.requestedFamily ??= value[0] ?? 0;
       break;
     case attribute.additionalAddressFamily:
+    case draftAdditionalAddressFamily:
       into.additionalFamily ??= value[0] ?? 0;
       break;
     case attribute.addressErrorCode:

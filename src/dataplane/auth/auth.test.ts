@@ -1,0 +1,60 @@
+import { expect, describe, it } from "vitest";
+import { ephemeralPassword, expiryOf, userIdOf } from "./ephemeral.ts";
+import { createNonces } from "./nonce.ts";
+import { createAuthPolicy } from "./policy.ts";
+
+describe("ephemeral credentials", () => {
+  it("makes the password of the known vector", () => {
+    expect(ephemeralPassword("foobar", "1599491771")).toBe("Tpz/nKkyvX/vMSLKvL4sbtBt8Vs=");
+  });
+
+  it.each([
+    ["1599491771", 1599491771],
+    ["1599491771:alice", 1599491771],
+    ["alice:1599491771", 1599491771],
+    ["alice:1599491771:junk", 1599491771],
+    ["+5", 5],
+    ["alice", undefined],
+    ["0:alice", undefined],
+    ["", undefined],
+  ])("finds the expiry in %j", (username, expiry) => {
+    expect(expiryOf(username)).toBe(expiry);
+  });
+
+  it.each([
+    ["1599491771:alice", "alice"],
+    ["1599491771:", ""],
+    ["alice:1599491771", "alice:1599491771"],
+    ["1599491771", "1599491771"],
+    ["1:alice:x", "1:alice:x"],
+  ])("takes the user out of %j", (username, user) => {
+    expect(userIdOf(username)).toBe(user);
+  });
+
+  it("refuses a username whose time is over, and not one whose time is now", () => {
+    const policy = createAuthPolicy({ type: "ephemeral", realm: "r", credentials: { secret: "s" } });
+    expect(policy.credential("100:a", 100_999)?.userId).toBe("a");
+    expect(policy.credential("100:a", 101_000)).toBeUndefined();
+  });
+});
+
+describe("nonces", () => {
+  const nonces = createNonces();
+  const now = Date.UTC(2026, 0, 1);
+
+  it("has 16 characters and is good for an hour, for the client it was made for", () => {
+    const nonce = nonces.issue("192.0.2.1", now);
+    expect(nonce).toMatch(/^[\w-]{16}$/);
+    expect(nonces.isFresh(nonce, "192.0.2.1", now)).toBe(true);
+    expect(nonces.isFresh(nonce, "192.0.2.1", now + 60 * 60_000)).toBe(true);
+    expect(nonces.isFresh(nonce, "192.0.2.1", now + 61 * 60_000)).toBe(false);
+    expect(nonces.isFresh(nonce, "192.0.2.1", now - 60_000)).toBe(false);
+    expect(nonces.isFresh(nonce, "192.0.2.2", now)).toBe(false);
+  });
+
+  it("refuses what it did not make", () => {
+    expect(nonces.isFresh("", "192.0.2.1", now)).toBe(false);
+    expect(nonces.isFresh("AAAAAAAAAAAAAAAA", "192.0.2.1", now)).toBe(false);
+    expect(nonces.isFresh(createNonces().issue("192.0.2.1", now), "192.0.2.1", now)).toBe(false);
+  });
+});

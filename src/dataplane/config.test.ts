@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
+import { Admission } from "./admission.ts";
+import { clusterTransitions, listenerSteps, parseConfig } from "./config.ts";
+
+const config = (changes: object = {}): DataplaneConfig =>
+  ({
+    version: "v1",
+    admin: { name: "ns/gw" },
+    auth: { type: "static", realm: "r", credentials: { username: "u", password: "p" } },
+    ...changes,
+  }) as DataplaneConfig;
+
+describe("parsing a config", () => {
+  it("fills in defaults and brings names into canonical form", () => {
+    const parsed = parseConfig(
+      config({
+        auth: { type: "longterm", credentials: { secret: "s" } },
+        listeners: [
+          { name: "l", protocol: "turn-tcp", routes: ["b", "a", "a"] },
+          { name: "m", protocol: "udp" },
+        ],
+        clusters: [{ name: "c", type: "strict_dns", endpoints: ["name.example"] }, { name: "d" }],
+      }),
+    );
+    expect(parsed).toMatchObject({
+      name: "ns/gw",
+      userQuota: 0,
+      auth: { type: "ephemeral", realm: "stunner.l7mp.io" },
+      listeners: [
+        { name: "l", protocol: "TURN-TCP", port: 3478, address: "0.0.0.0", routes: ["a", "b"] },
+        { name: "m", protocol: "TURN-UDP" },
+      ],
+      clusters: [
+        { name: "c", type: "STRICT_DNS", protocol: "UDP" },
+        { name: "d", type: "STATIC", endpoints: [] },
+      ],
+    });
+  });
+
+  it.each([
+    [{ version: "v2" }, 'unsupported API version: "v2"'],
+    [{ auth: { type: "oauth" } }, 'unknown authentication type: "oauth"'],
+    [{ auth: { type: "constructor" } }, 'unknown authentication type: "constructor"'],
+    [{ auth: { type: "static", credentials: { username: "u" } } }, "empty username or password"],
+    [{ auth: { type: "ephemeral", credentials: {} } }, "secret"],
+    [{ listeners: [{ protocol: "TURN-UDP" }] }, "listener: missing name"],
+    [{ listeners: [{ name: "l", protocol: "SCTP" }] }, 'unknown listener protocol of l: "SCTP"'],
+    [{ listeners: [{ name: "l", port: 70_000 }] }, "listener l: invalid port: 70000"],
+    [{ listeners: [{ name: "l" }, { name: "l" }] }, "listener l is there twice"],
+    [{ clusters: [{ endpoints: [] }] }, "cluster: missing name"],
+    [{ clusters: [{ name: "c", endpoints: ["1.2.3.4:99"] }] }, 'cluster c: "1.2.3.4:99" is no endpoint'],
+    [{ clusters: [{ name: "c" }, { name: "c" }] }, "cluster c is there twice"],
+    [{ clusters: {} }, "clusters is no list"],
+  ])("refuses %j", (changes, message) => {
+    expect(() => parseConfig(config(changes))).toThrow(
+      expect.objectContaining({ code: "config-invalid", message: expect.stringContaining(message) }),
+    );
+  });
+});
+
+describe("the difference to the config in force", () => {
+  const listener = (name: string, changes: Partial<ListenerConfig> = {}): ListenerConfig => ({
+    name,
+    protocol: "TURN-UDP",
+    address: "0.0.0.0",
+    port: 3478,
+    routes: ["a"],
+    ...changes,
+  });
+
+  it.each([
+    [{}, "keep"],
+    [{ routes: ["b"] }, "update"],
+    [{ public_port: 1 }, "update"],
+    [{ public_address: "192.0.2.1" }, "update"],
+    [{ port: 3479 }, "restart"],
+    [{ protocol: "TURN-TCP" as const }, "restart"],
+    [{ address: "192.0.2.1" }, "restart"],
+    [{ protocol: "TURN-TLS" as const }, "fail"],
+  ])("for a listener with %j is %s", (changes, step) => {
+    expect(listenerSteps([listener("l")], [listener("l", changes)])).toMatchObject([{ step }]);
+  });
+
+  it("starts what is new or has failed, and stops what is gone, first", () => {
+    const steps = listenerSteps(
+      [listener("b"), listener("c")],
+      [listener("a"), listener("b")],
+      new Map([["b", "why"]]),
+    );
+    expect(steps.map(({ step, listener: { name } }) => `${step} ${name}`)).toEqual(["stop c", "start a", "start b"]);
+  });
+
+  it("for endpoints is a transition each", () => {
+    const admission = new Admission([]);
+    const move = (wanted: readonly string[], draining: readonly string[] = []): readonly string[] => {
+      const transitions = clusterTransitions(admission, "c", wanted, new Set(draining));
+      admission.apply(transitions);
+      return transitions.map(({ change, endpoint }) => `${change} ${endpoint}`);
+    };
+    expect(move(["10.0.0.1", "10.0.0.2"])).toEqual(["admit 10.0.0.1", "admit 10.0.0.2"]);
+    expect(move(["10.0.0.1", "10.0.0.2"], ["10.0.0.1"])).toEqual(["drain 10.0.0.1"]);
+    expect(move(["10.0.0.1", "10.0.0.2"], ["10.0.0.1"])).toEqual([]);
+    expect(move(["10.0.0.2", "10.0.0.3"], ["10.0.0.3"])).toEqual(["revoke 10.0.0.1", "drain 10.0.0.3"]);
+    expect(move(["10.0.0.2", "10.0.0.3"])).toEqual(["admit 10.0.0.3"]);
+  });
+});

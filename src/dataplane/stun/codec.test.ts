@@ -1,0 +1,197 @@
+import { randomBytes } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { addressFamily, attribute, attributeBytes } from "./attributes.ts";
+import { decode, encode, method, type Message } from "./codec.ts";
+import { fingerprintIsValid, integrityIsValid, longTermKey } from "./integrity.ts";
+
+const hex = (text: string): Buffer => Buffer.from(text.replace(/\s/g, ""), "hex");
+
+const messageOf = (bytes: Buffer): Message => {
+  const decoded = decode(bytes);
+  if (decoded.kind !== "message") throw new Error(decoded.reason);
+  return decoded.message;
+};
+
+/** RFC 5769 §2.1 to §2.4. */
+const vectors = {
+  request: hex(`000100582112a442b7e7a701bc34d686fa87dfae 802200105354554e207465737420636c69656e74
+    002400046e0001ff 80290008932ff9b151263b36 000600096576746a3a68367659202020
+    000800149aeaa70cbfd8cb56781ef2b5b2d3f249c1b571a2 80280004e57a3bcf`),
+  ipv4: hex(`0101003c2112a442b7e7a701bc34d686fa87dfae 8022000b7465737420766563746f7220 002000080001a147e112a643
+    000800142b91f599fd9e90c38c7489f92af9ba53f06be7d7 80280004c07d4c96`),
+  ipv6: hex(`010100482112a442b7e7a701bc34d686fa87dfae 8022000b7465737420766563746f7220
+    002000140002a1470113a9faa5d3f179bc25f4b5bed2b9d9 00080014a382954e4be67bf11784c97c8292c275bfe3ed41 80280004c8fb0b4c`),
+  longTerm: hex(`000100602112a44278ad3433c6ad72c029da412e 00060012e3839ee38388e383aae38383e382afe382b90000
+    0015001c662f2f3439396b39353464364f4c33346f4c394653547679363473410014000b6578616d706c652e6f726700
+    00080014f67024656dd64a3e02b8e0712e85c9a28ca89666`),
+};
+
+describe("the test vectors of RFC 5769", () => {
+  it("reads the sample request, and its integrity and fingerprint hold", () => {
+    const message = messageOf(vectors.request);
+    expect(message).toMatchObject({ method: method.binding, class: "request", username: "evtj:h6vY" });
+    const key = Buffer.from("VOkJxbRl1RmTxUk/WvJxBt");
+    expect(integrityIsValid(message.bytes, message.integrityAt!, key)).toBe(true);
+    expect(message.hasFingerprint).toBe(true);
+    expect(fingerprintIsValid(message.bytes, message.bytes.length - 8)).toBe(true);
+  });
+
+  it("reads the IPv4 response", () => {
+    const message = messageOf(vectors.ipv4);
+    expect(message).toMatchObject({ class: "success", mapped: { address: "192.0.2.1", port: 32853 } });
+    expect(integrityIsValid(message.bytes, message.integrityAt!, Buffer.from("VOkJxbRl1RmTxUk/WvJxBt"))).toBe(true);
+  });
+
+  it("reads the IPv6 response", () => {
+    const message = messageOf(vectors.ipv6);
+    expect(message.mapped).toEqual({ address: "2001:db8:1234:5678:11:2233:4455:6677", port: 32853 });
+    expect(integrityIsValid(message.bytes, message.integrityAt!, Buffer.from("VOkJxbRl1RmTxUk/WvJxBt"))).toBe(true);
+  });
+
+  it("reads the request with long-term authentication", () => {
+    const message = messageOf(vectors.longTerm);
+    expect(message).toMatchObject({
+      username: "マトリックス",
+      nonce: "f//499k954d6OL34oL9FSTvy64sA",
+      realm: "example.org",
+    });
+    const key = longTermKey("マトリックス", "example.org", "TheMatrIX");
+    expect(integrityIsValid(message.bytes, message.integrityAt!, key)).toBe(true);
+  });
+});
+
+describe("decoding", () => {
+  const transactionId = Buffer.from("0123456789ab");
+
+  it("gives back what was encoded", () => {
+    const bytes = encode({
+      method: method.allocate,
+      class: "request",
+      transactionId,
+      attributes: [
+        { type: attribute.requestedTransport, value: 17 * 0x1000000 },
+        { type: attribute.lifetime, value: 777 },
+        { type: attribute.additionalAddressFamily, raw: Buffer.from([addressFamily.ipv6, 0, 0, 0]) },
+        { type: attribute.evenPort, value: Buffer.from([0x80]) },
+      ],
+      key: Buffer.from("key"),
+      fingerprint: true,
+    });
+    expect(messageOf(bytes)).toMatchObject({
+      method: method.allocate,
+      requestedTransport: 17,
+      lifetime: 777,
+      additionalFamily: 2,
+      evenPort: true,
+      hasFingerprint: true,
+      unknown: [],
+    });
+  });
+
+  it("reads several peers and an error code", () => {
+    const peers = [
+      { address: "10.0.0.1", port: 1 },
+      { address: "2001:db8::1", port: 65535 },
+    ];
+    const attributes = [
+      ...peers.map((address) => ({ type: attribute.xorPeerAddress, address })),
+      { type: attribute.errorCode, code: 438 },
+    ];
+    const bytes = encode({ method: method.createPermission, class: "error", transactionId, attributes });
+    const message = messageOf(bytes);
+    expect(message.peers).toEqual(peers);
+    expect(message.error).toEqual({ code: 438, reason: "" });
+  });
+
+  it("ignores attributes behind MESSAGE-INTEGRITY", () => {
+    const signed = encode({ method: method.refresh, class: "request", transactionId, key: Buffer.from("key") });
+    const bytes = Buffer.concat([signed, attributeBytes(attribute.lifetime, Buffer.alloc(4))]);
+    bytes.writeUInt16BE(bytes.length - 20, 2);
+    const message = messageOf(bytes);
+    expect(message.lifetime).toBeUndefined();
+    expect(integrityIsValid(message.bytes, message.integrityAt!, Buffer.from("key"))).toBe(true);
+  });
+
+  it("checks integrity over the bytes received, padding that is not zero included", () => {
+    const bytes = encode({
+      method: method.refresh,
+      class: "request",
+      transactionId,
+      attributes: [{ type: attribute.username, value: "abcde" }],
+    });
+    bytes[bytes.length - 1] = 0xff;
+    const signed = encode({ method: method.refresh, class: "request", transactionId, key: Buffer.from("key") });
+    expect(messageOf(bytes).username).toBe("abcde");
+    signed[signed.length - 1]! ^= 1;
+    expect(integrityIsValid(signed, 20, Buffer.from("key"))).toBe(false);
+  });
+
+  it("names attributes that it must understand and does not", () => {
+    const attributes = [0x07ad, 0x7fff, 0x8fff].map((type) => ({ type, raw: Buffer.alloc(4) }));
+    const bytes = encode({ method: method.binding, class: "request", transactionId, attributes });
+    expect(messageOf(bytes).unknown).toEqual([0x07ad, 0x7fff]);
+  });
+
+  it("drops a wrong fingerprint", () => {
+    const bytes = encode({ method: method.binding, class: "request", transactionId, fingerprint: true });
+    bytes[bytes.length - 1]! ^= 1;
+    expect(decode(bytes)).toEqual({ kind: "drop", reason: "stun-fingerprint" });
+  });
+
+  it("rejects a request whose attribute has an impossible length", () => {
+    const attributes = [{ type: attribute.lifetime, raw: Buffer.alloc(2) }];
+    const bytes = encode({ method: method.refresh, class: "request", transactionId, attributes });
+    expect(decode(bytes)).toMatchObject({ kind: "reject", reason: "attribute-length", method: method.refresh });
+  });
+
+  it("never throws, whatever bytes come", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        decode(Buffer.from(bytes));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("never throws on attributes of any type and length", () => {
+    const one = fc.tuple(
+      fc.oneof(fc.integer({ min: 0, max: 0x30 }), fc.integer({ min: 0x8000, max: 0x8060 }), fc.nat(0xffff)),
+      fc.uint8Array({ maxLength: 40 }),
+      fc.nat(3),
+    );
+    fc.assert(
+      fc.property(fc.nat(0x3fff), fc.array(one, { maxLength: 8 }), (type, attributes) => {
+        const body = attributes.map(([kind, value, wrong]) => {
+          const bytes = attributeBytes(kind, Buffer.from(value));
+          if (wrong === 0) bytes.writeUInt16BE((value.length + 3) & 0xffff, 2);
+          return bytes;
+        });
+        const header = Buffer.alloc(20);
+        header.writeUInt16BE(type, 0);
+        header.writeUInt32BE(0x2112a442, 4);
+        const bytes = Buffer.concat([header, ...body]);
+        bytes.writeUInt16BE(bytes.length - 20, 2);
+        decode(bytes);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("never throws on a mutated message", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.values(vectors)), fc.nat(), fc.nat(255), (vector, at, value) => {
+        const bytes = Buffer.from(vector);
+        bytes[at % bytes.length] = value;
+        decode(bytes);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("bounds the number of attributes", () => {
+    const attributes = Array.from({ length: 100 }, () => ({ type: 0x8fff, raw: Buffer.alloc(0) }));
+    const bytes = encode({ method: method.binding, class: "request", transactionId: randomBytes(12), attributes });
+    expect(decode(bytes)).toEqual({ kind: "drop", reason: "stun-attribute-count" });
+  });
+});
