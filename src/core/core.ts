@@ -15,7 +15,14 @@ import { dependantsOf } from "../machines/dependencies.ts";
 import { createObjects, namesOfKind } from "../machines/objects.ts";
 import { referencesOf } from "../machines/references.ts";
 import { createRegistry, type Registry, type RegistrySnapshot, type Transition } from "../machines/registry.ts";
-import { renderGateway, renderGatewayClass, renderRoute, type RenderedGateway } from "../render/render.ts";
+import {
+  renderFinalizingGateway,
+  renderFinalizingGatewayClass,
+  renderGateway,
+  renderGatewayClass,
+  renderRoute,
+  type RenderedGateway,
+} from "../render/render.ts";
 import { createOutputs } from "./outputs.ts";
 import { moveListeners } from "./listeners.ts";
 
@@ -154,6 +161,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
 
   const finalize = (seq: number): readonly Transition[] => {
     for (const gateway of registry.entities("gateway").keys()) dirtyGateways.set(gateway as Name, seq);
+    for (const className of objects.names("GatewayClass")) dirtyClasses.set(className, seq);
     return registry.send("operator", "operator", "drained");
   };
 
@@ -221,15 +229,16 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
 
   const foldGateway = (name: Name, cause: number, time: number): Fold => {
     const derived: Derivation[] = [];
-    const next = finalizing() ? undefined : renderGateway(view, options, name);
+    const ending = finalizing();
+    const next = (ending ? renderFinalizingGateway : renderGateway)(view, options, name);
     const before = rendered.get(name);
 
-    derived.push(...moveListeners(registry, name, before, next));
-    if (next === undefined) {
-      rendered.delete(name);
+    derived.push(...moveListeners(registry, name, before, ending ? undefined : next));
+    if (next === undefined) rendered.delete(name);
+    else rendered.set(name, next);
+    if (next === undefined || ending) {
       if (registry.state("gateway", name) !== undefined) derived.push(...registry.send("gateway", name, "deleted"));
     } else {
-      rendered.set(name, next);
       derived.push(
         ...(next.config === undefined
           ? registry.send("gateway", name, "invalidated", next.invalid)
@@ -244,7 +253,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
 
     const published = before?.config !== undefined || next?.config !== undefined;
     // A Gateway without a config that ends has nothing to tear down, yet its machine waits for word of it.
-    const ended = next === undefined && registry.state("gateway", name) === "terminating";
+    const ended = (next === undefined || ending) && registry.state("gateway", name) === "terminating";
     const changes: GatewayChange[] =
       (published && (configChanged || drainingChanged)) || ended
         ? [{ gateway: name, cause, config: next?.config, draining: next?.draining ?? {} }]
@@ -271,7 +280,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
             : next.resolved
               ? "attached"
               : "attached unresolved";
-      derived.push(...registry.send("route", key, event, next.why));
+      derived.push(...registry.send("route", key, event, next.why === event ? undefined : next.why));
       if (next.status !== undefined) outputs.put({ id: `status ${key}`, value: next.status }, time, derived);
     }
     return derived.map((derivation) => ({ cause, derivation }));
@@ -279,7 +288,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
 
   const foldClass = (name: string, cause: number, time: number): readonly Derived[] => {
     const derived: Derivation[] = [];
-    const status = renderGatewayClass(view, options, name)?.status;
+    const status = (finalizing() ? renderFinalizingGatewayClass : renderGatewayClass)(view, options, name)?.status;
     outputs.put({ id: `status GatewayClass/${name}`, value: status }, time, derived);
     return derived.map((derivation) => ({ cause, derivation }));
   };

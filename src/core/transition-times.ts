@@ -14,7 +14,8 @@ const isObject = (value: unknown): value is Json =>
 const stampConditions = (before: readonly Timed[], next: readonly Timed[], time: string): readonly Timed[] =>
   next.map((condition) => {
     const same = before.find(({ type, status }) => type === condition.type && status === condition.status);
-    return { ...condition, lastTransitionTime: same?.lastTransitionTime ?? time };
+    // A condition that another controller wrote comes with its own time.
+    return { ...condition, lastTransitionTime: condition.lastTransitionTime ?? same?.lastTransitionTime ?? time };
   });
 
 const stamp = (before: unknown, next: unknown, time: string): unknown => {

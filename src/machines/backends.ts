@@ -31,13 +31,16 @@ interface Listed {
 
 const listedInSlices = (slices: readonly KindMap["EndpointSlice"][]): Listed => {
   const addresses = new Map<string, boolean>();
-  for (const slice of slices)
+  for (const slice of slices) {
+    // A host name is no address that could be admitted.
+    if (slice.addressType === "FQDN") continue;
     for (const endpoint of slice.endpoints ?? [])
       for (const address of endpoint.addresses) {
         // Terminating only if every entry says so: one slice may be behind another.
         const terminating = endpoint.conditions?.terminating === true;
         addresses.set(address, terminating && (addresses.get(address) ?? true));
       }
+  }
   return { found: addresses.size > 0, addresses };
 };
 

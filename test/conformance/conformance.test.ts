@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { deviations, isStale } from "./deviations.ts";
+import { coreRenderer } from "./core-renderer.ts";
 import { pureRenderer } from "./pure-renderer.ts";
 import { scenarios } from "./scenario.ts";
 import { describeScenarios } from "./suite.ts";
 
 describeScenarios("rendering alone", pureRenderer);
+describeScenarios("the event core", coreRenderer);
 
 it("knows every recorded scenario", () => expect(scenarios).toHaveLength(63));
 
