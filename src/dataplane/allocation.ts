@@ -7,7 +7,7 @@ import { channelSeconds, permissionSeconds } from "./lifetimes.ts";
 import { maxChannels, maxPeers, maxPermissions } from "./limits.ts";
 import type { ListenerPath } from "./listeners/listener.ts";
 import type { Permission, PermissionIndex } from "./permission.ts";
-import type { Attribute } from "./stun/codec.ts";
+import type { Attribute } from "./stun/message.ts";
 
 /** Who made the allocation. They stay good for it whatever the config says later: no call is lost to a config change. */
 export interface Owner {

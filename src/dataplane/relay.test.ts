@@ -10,7 +10,8 @@ import { TurnClient, type TurnClientOptions } from "../turn-client/turn-client.t
 import { createRelay } from "./create-relay.ts";
 import type { Relay, RelayEvent } from "./relay.ts";
 import { attribute } from "./stun/attributes.ts";
-import { decode, encode, method } from "./stun/codec.ts";
+import { decode, encode } from "./stun/codec.ts";
+import { method } from "./stun/message.ts";
 import { longTermKey } from "./stun/integrity.ts";
 
 const cleanups: (() => unknown)[] = [];

@@ -1,9 +1,8 @@
-/** A listener in service: it turns messages into answers, and holds the allocations made through it. */
+/** A listener in service: its sockets, its routes, and the allocations made through it. */
 import { formatAddress, type Ip } from "./address.ts";
 import type { Verdict } from "./admission.ts";
 import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
-import { authenticate } from "./auth/authenticate.ts";
-import type { Core, Held } from "./core.ts";
+import type { Core } from "./core.ts";
 import { noTraffic } from "./flows.ts";
 import type { Gateway } from "./gateway.ts";
 import { amplification, maxAllocations, TokenBucket } from "./limits.ts";
@@ -12,14 +11,8 @@ import { listenTcp } from "./listeners/tcp.ts";
 import { listenUdp } from "./listeners/udp.ts";
 import type { ListenerState } from "./relay.ts";
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
-import { allocate } from "./requests/allocate.ts";
-import { binding } from "./requests/binding.ts";
-import { channelBind } from "./requests/channel-bind.ts";
-import { createPermission } from "./requests/create-permission.ts";
-import { failure, type Answer, type Exchange } from "./requests/exchange.ts";
-import { refresh } from "./requests/refresh.ts";
-import { attribute } from "./stun/attributes.ts";
-import { decode, encode, method, type Attribute, type Message } from "./stun/codec.ts";
+import { receive } from "./requests/dispatch.ts";
+import { failure, type Answer } from "./requests/exchange.ts";
 
 /** Answers a second that may be longer than anti-amplification allows. */
 const longAnswersPerSecond = 200;
@@ -123,26 +116,7 @@ export class Serving implements AllocationScope, ListenerOwner {
     );
   };
 
-  message = (bytes: Buffer, path: ListenerPath): void => {
-    const decoded = decode(bytes);
-    switch (decoded.kind) {
-      case "drop":
-        this.core.dropped.add(decoded.reason);
-        return;
-      case "reject": {
-        const { method: asked, transactionId, reason } = decoded;
-        this.#count(400, reason);
-        const attributes = [{ type: attribute.errorCode, code: 400 }];
-        this.#reply(path, bytes, encode({ method: asked, class: "error", transactionId, attributes }));
-        return;
-      }
-      case "message":
-        this.#receive(decoded.message, path);
-        return;
-      default:
-        decoded satisfies never;
-    }
-  };
+  message = (bytes: Buffer, path: ListenerPath): void => receive(this, bytes, path);
 
   gone = (path: ListenerPath): void => {
     const key = fiveTuple(path);
@@ -218,117 +192,17 @@ export class Serving implements AllocationScope, ListenerOwner {
     };
   }
 
-  #receive(message: Message, path: ListenerPath): void {
-    if (message.class !== "request") return;
-    if (message.method === method.binding) {
-      if (message.unknown.length > 0) this.#respond(message, path, unknownAttributes(message));
-      else this.#reply(path, message.bytes, binding(message, path));
-      return;
-    }
-    if (!handled.has(message.method)) {
-      this.core.dropped.add("method");
-      return;
-    }
-    const held = this.core.allocations.get(fiveTuple(path));
-    const now = Date.now();
-    const { auth } = this.gateway;
-    const { nonces } = this.core;
-    const client = path.client.address;
-    const owner = held?.allocation.owner;
-    const outcome = authenticate(message, { policy: auth, nonces, client, owner, now });
-    if (outcome.ok) {
-      this.#authenticated({ message, path, serving: this, who: outcome.who, now }, outcome.key, held);
-      return;
-    }
-    const { code, reason } = outcome;
-    const attributes = [
-      { type: attribute.nonce, value: nonces.issue(client, now) },
-      { type: attribute.realm, value: owner?.realm ?? auth.realm },
-    ];
-    this.#respond(message, path, {
-      kind: "error",
-      code,
-      reason,
-      ...((code === 401 || code === 438) && { attributes }),
-    });
-  }
-
-  #authenticated(exchange: Exchange, key: Buffer, held: Held | undefined): void {
-    const { message, path, who } = exchange;
-    const answer = (outcome: Answer): void => this.#respond(message, path, outcome, key);
-    if (message.unknown.length > 0) answer(unknownAttributes(message));
-    else if (message.method === method.allocate) {
-      if (held === undefined) this.#allocate(exchange, answer);
-      else if (held.allocation.transactionId.equals(message.transactionId))
-        answer({ kind: "success", attributes: held.allocation.response });
-      else answer(failure(437, "allocation-exists"));
-    } else if (held === undefined) answer(failure(437, "no-allocation"));
-    else if (held.allocation.owner.userId !== who.userId) answer(failure(441, "other-user"));
-    else {
-      const inAllocation = { ...exchange, allocation: held.allocation };
-      if (message.method === method.refresh) answer(refresh(inAllocation));
-      else if (message.method === method.createPermission) answer(createPermission(inAllocation));
-      else answer(channelBind(inAllocation));
-    }
-  }
-
-  #allocate(exchange: Exchange, answer: (outcome: Answer) => void): void {
-    // A retransmission of an Allocate that is being answered: the answer is on its way.
-    if (this.core.claims.has(fiveTuple(exchange.path))) return;
-    allocate(exchange).then(answer, (error: unknown) => {
-      this.core.log.error({ error, listener: this.name }, "an Allocate failed");
-      answer(failure(500, "internal"));
-    });
-  }
-
-  #count(code: number, reason: string): void {
-    this.core.refused.add(`${code} ${reason}`);
-  }
-
-  /** Answers `message`; with a key, the answer carries MESSAGE-INTEGRITY. */
-  #respond(message: Message, path: ListenerPath, answer: Answer, key?: Buffer): void {
-    if (answer.kind === "silence") return;
-    if (answer.kind === "error") this.#count(answer.code, answer.reason);
-    const attributes: readonly Attribute[] =
-      answer.kind === "success"
-        ? answer.attributes
-        : [{ type: attribute.errorCode, code: answer.code }, ...(answer.attributes ?? [])];
-    const bytes = encode({
-      method: message.method,
-      class: answer.kind,
-      transactionId: message.transactionId,
-      attributes,
-      key,
-      fingerprint: message.hasFingerprint,
-    });
-    if (key === undefined) this.#reply(path, message.bytes, bytes);
-    else this.#send(path, bytes);
-  }
-
   /** Sends an answer to somebody who proved nothing: over UDP the source address may be a victim's. */
-  #reply(path: ListenerPath, request: Buffer, bytes: Buffer): void {
+  reply(path: ListenerPath, request: Buffer, bytes: Buffer): void {
     const isLong = path.protocol === "udp" && bytes.length > amplification * request.length;
     if (isLong && !this.#longAnswers.take(Date.now())) this.core.dropped.add("amplification");
-    else this.#send(path, bytes);
+    else this.send(path, bytes);
   }
 
-  #send(path: ListenerPath, bytes: Buffer): void {
+  /** Sends an answer to somebody who proved who they are. */
+  send(path: ListenerPath, bytes: Buffer): void {
     this.traffic.packetsOut++;
     this.traffic.bytesOut += bytes.length;
     path.send(bytes, false);
   }
 }
-
-const handled: ReadonlySet<number> = new Set([
-  method.allocate,
-  method.refresh,
-  method.createPermission,
-  method.channelBind,
-]);
-
-const unknownAttributes = ({ unknown }: Message): Answer => ({
-  kind: "error",
-  code: 420,
-  reason: "unknown-attributes",
-  attributes: [{ type: attribute.unknownAttributes, value: unknown }],
-});

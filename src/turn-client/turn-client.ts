@@ -11,7 +11,8 @@
 import { randomBytes } from "node:crypto";
 import type { TransportAddress } from "../dataplane/address.ts";
 import { addressFamily, attribute } from "../dataplane/stun/attributes.ts";
-import { decode, encode, method, type Attribute, type Message } from "../dataplane/stun/codec.ts";
+import { decode, encode } from "../dataplane/stun/codec.ts";
+import { method, type Attribute, type Message } from "../dataplane/stun/message.ts";
 import { integrityIsValid, longTermKey } from "../dataplane/stun/integrity.ts";
 import { openTcp, openUdp, type Transport } from "./transport.ts";
 

@@ -1,6 +1,6 @@
 /** The long-term credential mechanism, RFC 8489 §9.2.4. */
 import type { Owner } from "../allocation.ts";
-import type { Message } from "../stun/codec.ts";
+import type { Message } from "../stun/message.ts";
 import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
 import type { Nonces } from "./nonce.ts";
 import type { AuthPolicy } from "./policy.ts";

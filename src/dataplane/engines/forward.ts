@@ -4,7 +4,7 @@
  */
 import { randomFillSync } from "node:crypto";
 import { attribute, magicCookie, readXorAddress } from "../stun/attributes.ts";
-import { messageLength } from "../stun/codec.ts";
+import { messageLength } from "../stun/message.ts";
 import type { Flow, PeerFlow } from "../flows.ts";
 
 /** What fits a Data indication beside its other attributes: a STUN length has 16 bits. */

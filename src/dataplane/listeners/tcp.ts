@@ -77,6 +77,7 @@ export const listenTcp = async (
   const idle = new Set<TcpPath>();
 
   const drop = (path: TcpPath, reason: string): void => {
+    if (path.socket.destroyed) return;
     owner.dropped(reason);
     path.socket.destroy();
   };

@@ -3,7 +3,7 @@ import type { Family } from "../address.ts";
 import type { RelayPort } from "../flows.ts";
 import { grantedSeconds } from "../lifetimes.ts";
 import { addressErrorCodeValue, addressFamily, attribute } from "../stun/attributes.ts";
-import type { Attribute, Message } from "../stun/codec.ts";
+import type { Attribute, Message } from "../stun/message.ts";
 import type { Serving } from "../serving.ts";
 import { failure, silence, success, type Answer, type Exchange } from "./exchange.ts";
 

@@ -1,7 +1,7 @@
 /** One request and its answer, as the request files see them. */
 import type { Allocation, Owner } from "../allocation.ts";
 import type { Serving } from "../serving.ts";
-import type { Attribute, Message } from "../stun/codec.ts";
+import type { Attribute, Message } from "../stun/message.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
 
 /** An authenticated request. */

@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { addressFamily, attribute, attributeBytes } from "./attributes.ts";
-import { decode, encode, method, type Message } from "./codec.ts";
+import { decode, encode } from "./codec.ts";
+import { method, type Message } from "./message.ts";
 import { fingerprintIsValid, integrityIsValid, longTermKey } from "./integrity.ts";
 
 const hex = (text: string): Buffer => Buffer.from(text.replace(/\s/g, ""), "hex");

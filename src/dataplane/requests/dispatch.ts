@@ -1,0 +1,127 @@
+/** From a STUN message to its answer: reading, authenticating, and the request file that knows the rest. */
+import { authenticate } from "../auth/authenticate.ts";
+import type { Held } from "../core.ts";
+import { fiveTuple, type ListenerPath } from "../listeners/listener.ts";
+import type { Serving } from "../serving.ts";
+import { attribute } from "../stun/attributes.ts";
+import { decode, encode } from "../stun/codec.ts";
+import { method, type Attribute, type Message } from "../stun/message.ts";
+import { allocate } from "./allocate.ts";
+import { binding } from "./binding.ts";
+import { channelBind } from "./channel-bind.ts";
+import { createPermission } from "./create-permission.ts";
+import { failure, type AllocationExchange, type Answer, type Exchange } from "./exchange.ts";
+import { refresh } from "./refresh.ts";
+
+const inAllocation: ReadonlyMap<number, (exchange: AllocationExchange) => Answer> = new Map([
+  [method.refresh, refresh],
+  [method.createPermission, createPermission],
+  [method.channelBind, channelBind],
+]);
+
+const unknownAttributes = ({ unknown }: Message): Answer => ({
+  kind: "error",
+  code: 420,
+  reason: "unknown-attributes",
+  attributes: [{ type: attribute.unknownAttributes, value: unknown }],
+});
+
+/** Answers `message`; with a key, the answer carries MESSAGE-INTEGRITY. */
+const respond = (serving: Serving, message: Message, path: ListenerPath, answer: Answer, key?: Buffer): void => {
+  if (answer.kind === "silence") return;
+  if (answer.kind === "error") serving.core.refused.add(`${answer.code} ${answer.reason}`);
+  const attributes: readonly Attribute[] =
+    answer.kind === "success"
+      ? answer.attributes
+      : [{ type: attribute.errorCode, code: answer.code }, ...(answer.attributes ?? [])];
+  const bytes = encode({
+    method: message.method,
+    class: answer.kind,
+    transactionId: message.transactionId,
+    attributes,
+    key,
+    fingerprint: message.hasFingerprint,
+  });
+  if (key === undefined) serving.reply(path, message.bytes, bytes);
+  else serving.send(path, bytes);
+};
+
+const answerAllocate = (exchange: Exchange, held: Held | undefined, answer: (outcome: Answer) => void): void => {
+  const { message, path, serving } = exchange;
+  if (held !== undefined) {
+    const { transactionId, response } = held.allocation;
+    if (transactionId.equals(message.transactionId)) answer({ kind: "success", attributes: response });
+    else answer(failure(437, "allocation-exists"));
+    return;
+  }
+  // A retransmission of an Allocate that is being answered: the answer is on its way.
+  if (serving.core.claims.has(fiveTuple(path))) return;
+  allocate(exchange).then(answer, (error: unknown) => {
+    serving.core.log.error({ error, listener: serving.name }, "an Allocate failed");
+    answer(failure(500, "internal"));
+  });
+};
+
+const answerAuthenticated = (exchange: Exchange, held: Held | undefined, key: Buffer): void => {
+  const { message, path, serving, who } = exchange;
+  const answer = (outcome: Answer): void => respond(serving, message, path, outcome, key);
+  const handle = inAllocation.get(message.method);
+  if (message.unknown.length > 0) answer(unknownAttributes(message));
+  else if (handle === undefined) answerAllocate(exchange, held, answer);
+  else if (held === undefined) answer(failure(437, "no-allocation"));
+  else if (held.allocation.owner.userId !== who.userId) answer(failure(441, "other-user"));
+  else answer(handle({ ...exchange, allocation: held.allocation }));
+};
+
+const receiveMessage = (serving: Serving, message: Message, path: ListenerPath): void => {
+  // Indications and answers are never answered, RFC 8489 §6.3.
+  if (message.class !== "request") return;
+  if (message.method === method.binding) {
+    if (message.unknown.length > 0) respond(serving, message, path, unknownAttributes(message));
+    else serving.reply(path, message.bytes, binding(message, path));
+    return;
+  }
+  if (message.method !== method.allocate && !inAllocation.has(message.method)) {
+    serving.core.dropped.add("method");
+    return;
+  }
+  const { core, gateway } = serving;
+  const held = core.allocations.get(fiveTuple(path));
+  const owner = held?.allocation.owner;
+  const now = Date.now();
+  const client = path.client.address;
+  const outcome = authenticate(message, { policy: gateway.auth, nonces: core.nonces, client, owner, now });
+  if (outcome.ok) {
+    answerAuthenticated({ message, path, serving, who: outcome.who, now }, held, outcome.key);
+    return;
+  }
+  const { code, reason } = outcome;
+  const challenge: readonly Attribute[] = [
+    { type: attribute.nonce, value: core.nonces.issue(client, now) },
+    { type: attribute.realm, value: owner?.realm ?? gateway.auth.realm },
+  ];
+  const attributes = code === 401 || code === 438 ? challenge : [];
+  respond(serving, message, path, { kind: "error", code, reason, attributes });
+};
+
+/** Takes one message of a client, whatever it is. */
+export const receive = (serving: Serving, bytes: Buffer, path: ListenerPath): void => {
+  const decoded = decode(bytes);
+  switch (decoded.kind) {
+    case "drop":
+      serving.core.dropped.add(decoded.reason);
+      return;
+    case "reject": {
+      const { method: asked, transactionId, reason } = decoded;
+      serving.core.refused.add(`400 ${reason}`);
+      const attributes = [{ type: attribute.errorCode, code: 400 }];
+      serving.reply(path, bytes, encode({ method: asked, class: "error", transactionId, attributes }));
+      return;
+    }
+    case "message":
+      receiveMessage(serving, decoded.message, path);
+      return;
+    default:
+      decoded satisfies never;
+  }
+};

@@ -1,0 +1,80 @@
+/** STUN messages as values: methods, classes, and what a message may say. */
+import type { TransportAddress } from "../address.ts";
+import { magicCookie } from "./attributes.ts";
+
+/** RFC 8489 §18.2, RFC 8656 §17. */
+export const method = {
+  binding: 0x001,
+  allocate: 0x003,
+  refresh: 0x004,
+  send: 0x006,
+  data: 0x007,
+  createPermission: 0x008,
+  channelBind: 0x009,
+} as const;
+
+export type MessageClass = "request" | "indication" | "success" | "error";
+export const classes: readonly MessageClass[] = ["request", "indication", "success", "error"];
+
+/** A STUN message. Attributes behind MESSAGE-INTEGRITY are not in it (RFC 8489 §14.5). */
+export interface Message {
+  readonly bytes: Buffer;
+  readonly method: number;
+  readonly class: MessageClass;
+  readonly transactionId: Buffer;
+  /** Where MESSAGE-INTEGRITY starts. */
+  readonly integrityAt?: number;
+  readonly hasFingerprint: boolean;
+  /** Comprehension-required attributes that are not understood, RFC 8489 §6.3.1. */
+  readonly unknown: readonly number[];
+  readonly username?: string;
+  readonly realm?: string;
+  readonly nonce?: string;
+  /** Seconds. */
+  readonly lifetime?: number;
+  readonly peers: readonly TransportAddress[];
+  readonly relayed: readonly TransportAddress[];
+  readonly mapped?: TransportAddress;
+  readonly data?: Buffer;
+  readonly error?: { readonly code: number; readonly reason: string };
+  readonly channelNumber?: number;
+  /** IP protocol number. */
+  readonly requestedTransport?: number;
+  readonly requestedFamily?: number;
+  readonly additionalFamily?: number;
+  readonly addressError?: { readonly family: number; readonly code: number };
+  /** The R bit of EVEN-PORT. */
+  readonly evenPort?: boolean;
+  readonly reservationToken?: Buffer;
+}
+
+/** What is not a message. `reject` is a request whose header is sound and whose attributes are not: it may be answered with 400. */
+export type Undecodable =
+  | { readonly kind: "drop"; readonly reason: string }
+  | { readonly kind: "reject"; readonly reason: string; readonly method: number; readonly transactionId: Buffer };
+
+export type Decoded = { readonly kind: "message"; readonly message: Message } | Undecodable;
+
+/** An attribute to write: what the package knows by value, the rest as bytes. */
+export type Attribute =
+  | { readonly type: number; readonly value: string | number | Buffer | readonly number[] }
+  | { readonly type: number; readonly address: TransportAddress }
+  | { readonly type: number; readonly code: number }
+  | { readonly type: number; readonly raw: Buffer };
+
+export interface Outgoing {
+  readonly method: number;
+  readonly class: MessageClass;
+  readonly transactionId: Buffer;
+  readonly attributes?: readonly Attribute[];
+  /** Adds MESSAGE-INTEGRITY. */
+  readonly key?: Buffer | undefined;
+  readonly fingerprint?: boolean;
+}
+
+/** The length of the message that starts `bytes`, from its header; `undefined` when it is no STUN header. Needs 20 bytes. */
+export const messageLength = (bytes: Buffer, offset = 0): number | undefined => {
+  if ((bytes[offset] ?? 0xff) > 3 || bytes.readUInt32BE(offset + 4) !== magicCookie) return undefined;
+  const length = bytes.readUInt16BE(offset + 2);
+  return length % 4 === 0 ? 20 + length : undefined;
+};
