@@ -102,6 +102,8 @@ export default defineConfig({
   },
   overrides: [
     ...boundaries,
+    // Runs in a browser page, as a plain script.
+    { files: ["test/live/*.page.js"], rules: { "unicorn/prefer-add-event-listener": "off" } },
     { files: ["**/*.config.ts"], rules: { "import/no-default-export": "off" } },
     {
       files: ["**/*.test.ts", "test/**/*.ts"],
@@ -113,9 +115,12 @@ export default defineConfig({
         "promise/valid-params": "off",
         "typescript/require-array-sort-compare": "off",
         "vitest/no-conditional-expect": "off",
+        "vitest/no-standalone-expect": "off",
+        "vitest/valid-title": "off",
+        "vitest/valid-expect": ["error", { maxArgs: 2 }],
         "vitest/expect-expect": [
           "error",
-          { assertFunctionNames: ["expect", "fc.assert", "given", "given.**", "**.then", "after"] },
+          { assertFunctionNames: ["expect", "fc.assert", "given", "given.**", "**.then", "after", "noneLost"] },
         ],
       },
     },

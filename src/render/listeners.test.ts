@@ -23,7 +23,7 @@ const tls = (...names: readonly string[]): unknown => ({
 });
 
 const withTls = (value: unknown, objects = fixture, protocol = "TURN-TLS"): Objects =>
-  withListeners([{ name: TCP, port: 2, protocol, ...(value ? { tls: value as object } : {}) }], objects);
+  withListeners([{ name: TCP, port: 2, protocol, ...(value ? { tls: value } : {}) }], objects);
 
 const outcomes = (objects: Objects): unknown =>
   Object.fromEntries(render(objects).listeners.map(({ name, outcome }) => [name, outcome]));

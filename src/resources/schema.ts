@@ -128,7 +128,13 @@ const problemOf = (error: ErrorObject): Problem => {
       return { field: child(field, error.params["additionalProperty"]), reason: "unknown field" };
     case "enum": {
       const allowed: readonly unknown[] = error.params["allowedValues"];
-      return { field, reason: `must be one of ${allowed.filter((one) => one !== null).join(", ")}` };
+      return {
+        field,
+        reason: `must be one of ${allowed
+          .filter((one) => one !== null)
+          .map(String)
+          .join(", ")}`,
+      };
     }
     case "format":
       return { field, reason: formatReasons[String(error.params["format"])] ?? "is not valid" };

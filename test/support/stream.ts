@@ -31,8 +31,6 @@ export const startStream = async (
   const received = new Set<number>();
   let sent = 0;
   let lastAt = 0;
-  let stopped = false;
-
   const timer = setInterval(
     () => {
       const payload = Buffer.alloc(160);
@@ -44,7 +42,8 @@ export const startStream = async (
   );
 
   void (async () => {
-    while (!stopped) {
+    for (;;) {
+      // Rejects once the client is closed.
       const packet = await client.receive(60_000).catch(() => undefined);
       if (packet === undefined) return;
       received.add(packet.data.readUInt32BE(0));
@@ -74,7 +73,6 @@ export const startStream = async (
       return vi.waitFor(() => expect(received.size).toBeGreaterThanOrEqual(goal), { timeout: 10_000, interval: 5 });
     },
     stop() {
-      stopped = true;
       clearInterval(timer);
       client.close();
     },
