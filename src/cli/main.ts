@@ -40,6 +40,10 @@ try {
   else if (error instanceof TurnpikeError) {
     process.stderr.write(`turnpike: ${error.message} (${error.code})\n`);
     process.exitCode = error.code === "usage" ? 2 : 1;
+  } else if (error instanceof Error && "syscall" in error) {
+    // What the system refused needs no stack: the message names the file or address.
+    process.stderr.write(`turnpike: ${error.message}\n`);
+    process.exitCode = 1;
   } else {
     process.stderr.write(`turnpike: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     process.exitCode = 1;

@@ -124,7 +124,6 @@ const probe = async (target: Target, options: ProbeOptions): Promise<boolean> =>
       }
       if (roundTripsMs.length === 0) break;
     }
-    await client.refresh(0).catch(() => undefined);
     if (roundTripsMs.length === 0) {
       say(
         `nothing came back from ${show(peer)} within ${options.timeout} ms; the relay admits it, so look at the backend`,
@@ -140,6 +139,8 @@ const probe = async (target: Target, options: ProbeOptions): Promise<boolean> =>
     );
     return lost === 0;
   } finally {
+    // Gives the allocation back, where there is one.
+    await client.refresh(0).catch(() => undefined);
     client.close();
   }
 };

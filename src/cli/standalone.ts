@@ -1,4 +1,5 @@
 /** `turnpike standalone DIR`: a gateway from a directory of manifests, on this machine. */
+import { statSync } from "node:fs";
 import { isIP } from "node:net";
 import { Command, InvalidArgumentError } from "commander";
 import { pino } from "pino";
@@ -160,6 +161,8 @@ const announce = (standalone: Standalone, options: StandaloneCommandOptions): st
 };
 
 const run = async (directory: string, options: StandaloneCommandOptions): Promise<void> => {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new TurnpikeError("usage", `${directory} is not a directory`);
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   const log = pino({ name: "turnpike", level: options.logLevel }, pino.destination({ fd: 2, sync: true }));
   const standalone = await startStandalone({

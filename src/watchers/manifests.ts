@@ -1,5 +1,5 @@
 /** Reads a file of manifests: YAML or JSON, any number of documents, Lists unpacked, each object checked by its schema. */
-import { isAlias, isCollection, isNode, LineCounter, parseAllDocuments, type Document } from "yaml";
+import { isAlias, isCollection, isMap, isNode, isScalar, LineCounter, parseAllDocuments, type Document } from "yaml";
 import type { Rejection } from "../journal/fact.ts";
 import { keyOf, nameOfObject, type Name, type ObjectKey } from "../resources/keys.ts";
 import { findKind, type AnyObject, type Kind, type KindId } from "../resources/kinds.ts";
@@ -52,11 +52,14 @@ const lineOf = (document: Document, path: Path, lines: LineCounter): number => {
   for (const step of [undefined, ...path]) {
     if (step !== undefined) {
       if (!isCollection(node)) break;
+      // A field stands where its name stands, which may be lines above its value.
+      const named = isMap(node) ? node.items.find(({ key }) => isScalar(key) && key.value === step)?.key : undefined;
+      if (isScalar(named) && named.range) offset = named.range[0];
       node = node.get(step, true);
     }
     if (isAlias(node)) node = node.resolve(document);
     if (!isNode(node) || !node.range) break;
-    offset = node.range[0];
+    if (step === undefined || typeof step === "number") offset = node.range[0];
   }
   return lines.linePos(offset).line;
 };
