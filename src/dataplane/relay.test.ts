@@ -326,6 +326,34 @@ describe("a config", () => {
     await expect.poll(() => here.relay.state().dropped["no-channel"]).toBe(1);
     expect(await code(one.channelBind(0x4000, gone))).toBe(403);
     expect(await roundTrip(two, 0x4000, "still here")).toBe("still here");
+
+    const last = here.relay.apply(here.config({ clusters: [] }));
+    expect(here.relay.state().allocations.flatMap(({ permissions }) => permissions)).toEqual([]);
+    expect((await last).admission).toMatchObject([{ change: "revoke", permissions: 2, channels: 1 }]);
+    const refused = here.event("peer.refused");
+    expect(await code(two.createPermission("127.0.0.1"))).toBe(403);
+    expect(await refused).toMatchObject({ reason: "endpoint was revoked" });
+  });
+
+  it("is in force as the last one given, however fast they come", async () => {
+    const here = await world();
+    const listeners = [{ ...listener(here.port, "TURN-UDP"), name: "ns/gw/new" }];
+    const none = [{ ...listeners[0]!, routes: [] }];
+    const reports = await Promise.all([
+      here.relay.apply(here.config({ listeners })),
+      here.relay.apply(here.config({ listeners: none })),
+      here.relay.apply(here.config({ listeners: [] })),
+      here.relay.apply(here.config({ listeners: none })),
+    ]);
+    expect(reports.map((report) => report.listeners.map(({ change }) => change))).toEqual([
+      ["stopped", "stopped", "started"],
+      ["updated"],
+      ["stopped"],
+      ["started"],
+    ]);
+    const client = await here.client();
+    await client.allocate();
+    expect(await code(client.createPermission("127.0.0.1"))).toBe(403);
   });
 
   it("cuts off the peers of a route that a listener no longer has", async () => {

@@ -53,7 +53,8 @@ const listen =
     const flows = new FlowTable();
     socket.on("message", (bytes: Buffer, from: RemoteInfo) => {
       const first = bytes[0] ?? 0xff;
-      if (first > 0x7f || (first > 3 && first < 0x40)) {
+      // Nothing can be sent to port 0, which a forged source may have.
+      if (first > 0x7f || (first > 3 && first < 0x40) || from.port === 0) {
         drops["not-stun"]++;
         return;
       }
