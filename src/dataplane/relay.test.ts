@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
@@ -5,14 +6,14 @@ import pino from "pino";
 import { firstValueFrom, filter, timeout } from "rxjs";
 import { afterEach, describe, expect, it } from "vitest";
 import type { AuthConfig, ClusterConfig, DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
-import { ephemeralCredentials } from "../turn-client/credentials.ts";
+import { ephemeralCredentials, type Credentials } from "../turn-client/credentials.ts";
 import { TurnClient, type TurnClientOptions } from "../turn-client/turn-client.ts";
 import { createRelay } from "./create-relay.ts";
 import type { Relay, RelayEvent } from "./relay.ts";
 import { attribute } from "./stun/attributes.ts";
 import { decode, encode } from "./stun/codec.ts";
 import { method } from "./stun/message.ts";
-import { longTermKey } from "./stun/integrity.ts";
+import { integrityIsValid, longTermKey } from "./stun/integrity.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -255,6 +256,48 @@ describe("a request", () => {
     expect(new Set(answers.slice(1).map((bytes) => bytes.toString("hex"))).size).toBe(1);
     expect(relay.state().allocations).toHaveLength(1);
     expect(events.filter(({ event }) => event === "allocation.opened")).toHaveLength(1);
+  });
+
+  it("is refused with 441 when it comes from another user than the allocation", async () => {
+    const here = await world();
+    const secret = "not-a-secret";
+    await here.relay.apply(here.config({ auth: { type: "ephemeral", realm: "r", credentials: { secret } } }));
+    const socket = createSocket("udp4");
+    cleanups.push(() => socket.close());
+    let nonce = "";
+    const ask = async (asked: number, { username, password }: Credentials): Promise<number> => {
+      const attributes = [
+        { type: attribute.requestedTransport, value: 17 * 0x1000000 },
+        { type: attribute.username, value: username },
+        { type: attribute.realm, value: "r" },
+        { type: attribute.nonce, value: nonce },
+      ];
+      const key = nonce === "" ? undefined : longTermKey(username, "r", password);
+      const given = key === undefined ? attributes.slice(0, 1) : attributes;
+      const request = { method: asked, class: "request", transactionId: randomBytes(12) } as const;
+      socket.send(encode({ ...request, attributes: given, key }), here.port, "127.0.0.1");
+      const [bytes] = (await once(socket, "message")) as [Buffer];
+      const decoded = decode(bytes);
+      if (decoded.kind !== "message") throw new Error(decoded.reason);
+      const { message } = decoded;
+      nonce = message.nonce ?? nonce;
+      // An answer to somebody who is known is signed, refusals too.
+      if (key !== undefined && ![401, 438].includes(message.error?.code ?? 0))
+        expect(integrityIsValid(message.bytes, message.integrityAt!, key)).toBe(true);
+      return message.error?.code ?? 0;
+    };
+    const [alice, renewed, bob] = [60, 120, 60].map((ttl, at) =>
+      ephemeralCredentials(secret, at === 2 ? "bob" : "alice", ttl),
+    ) as [Credentials, Credentials, Credentials];
+    expect(await ask(method.allocate, alice)).toBe(401);
+    expect(await ask(method.allocate, alice)).toBe(0);
+    expect(await ask(method.refresh, bob)).toBe(441);
+    expect(await ask(method.refresh, renewed)).toBe(0);
+    expect(await ask(method.refresh, { ...alice, password: "wrong" })).toBe(401);
+    nonce = "AAAAAAAAAAAAAAAA";
+    expect(await ask(method.refresh, alice)).toBe(438);
+    expect(nonce).not.toBe("AAAAAAAAAAAAAAAA");
+    expect(await ask(method.refresh, alice)).toBe(0);
   });
 
   it("counts against the user's quota", async () => {
