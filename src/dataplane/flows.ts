@@ -23,6 +23,7 @@ export const dropReasons = [
   "not-admitted",
   "channel-data-length",
   "client-backlog",
+  "socket-backlog",
   "too-long",
 ] as const;
 export type DropReason = (typeof dropReasons)[number];

@@ -33,6 +33,14 @@ export class Gateway {
   }
 
   /**
+   * What the config in force routes for a listener, which may be newer than the one that the listener is being started
+   * for.
+   */
+  routesOf(listener: string): ReadonlySet<string> {
+    return new Set(this.config.listeners.find(({ name }) => name === listener)?.routes);
+  }
+
+  /**
    * Puts `transitions` and the routes in `routes` (by listener) in force. What is no longer admitted is dropped before
    * this returns.
    */

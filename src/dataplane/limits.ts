@@ -12,7 +12,7 @@ export const maxPeers = 512;
 export const maxIdleConnections = 4096;
 /** Milliseconds that a stream connection may go without an allocation, or a frame may stay incomplete. */
 export const idleConnectionMilliseconds = 30_000;
-/** Bytes that may wait for a slow stream client before its media is dropped. */
+/** Bytes that may wait in the program for a slow stream client, or for a socket, before media is dropped. */
 export const maxBacklogBytes = 1 << 20;
 /** Bytes of the longest frame of a stream client without an allocation. */
 export const maxIdleFrameBytes = 4096;

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
@@ -5,14 +6,14 @@ import pino from "pino";
 import { firstValueFrom, filter, timeout } from "rxjs";
 import { afterEach, describe, expect, it } from "vitest";
 import type { AuthConfig, ClusterConfig, DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
-import { ephemeralCredentials } from "../turn-client/credentials.ts";
+import { ephemeralCredentials, type Credentials } from "../turn-client/credentials.ts";
 import { TurnClient, type TurnClientOptions } from "../turn-client/turn-client.ts";
 import { createRelay } from "./create-relay.ts";
 import type { Relay, RelayEvent } from "./relay.ts";
 import { attribute } from "./stun/attributes.ts";
 import { decode, encode } from "./stun/codec.ts";
 import { method } from "./stun/message.ts";
-import { longTermKey } from "./stun/integrity.ts";
+import { integrityIsValid, longTermKey } from "./stun/integrity.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -257,6 +258,48 @@ describe("a request", () => {
     expect(events.filter(({ event }) => event === "allocation.opened")).toHaveLength(1);
   });
 
+  it("is refused with 441 when it comes from another user than the allocation", async () => {
+    const here = await world();
+    const secret = "not-a-secret";
+    await here.relay.apply(here.config({ auth: { type: "ephemeral", realm: "r", credentials: { secret } } }));
+    const socket = createSocket("udp4");
+    cleanups.push(() => socket.close());
+    let nonce = "";
+    const ask = async (asked: number, { username, password }: Credentials): Promise<number> => {
+      const attributes = [
+        { type: attribute.requestedTransport, value: 17 * 0x1000000 },
+        { type: attribute.username, value: username },
+        { type: attribute.realm, value: "r" },
+        { type: attribute.nonce, value: nonce },
+      ];
+      const key = nonce === "" ? undefined : longTermKey(username, "r", password);
+      const given = key === undefined ? attributes.slice(0, 1) : attributes;
+      const request = { method: asked, class: "request", transactionId: randomBytes(12) } as const;
+      socket.send(encode({ ...request, attributes: given, key }), here.port, "127.0.0.1");
+      const [bytes] = (await once(socket, "message")) as [Buffer];
+      const decoded = decode(bytes);
+      if (decoded.kind !== "message") throw new Error(decoded.reason);
+      const { message } = decoded;
+      nonce = message.nonce ?? nonce;
+      // An answer to somebody who is known is signed, refusals too.
+      if (key !== undefined && ![401, 438].includes(message.error?.code ?? 0))
+        expect(integrityIsValid(message.bytes, message.integrityAt!, key)).toBe(true);
+      return message.error?.code ?? 0;
+    };
+    const [alice, renewed, bob] = [60, 120, 60].map((ttl, at) =>
+      ephemeralCredentials(secret, at === 2 ? "bob" : "alice", ttl),
+    ) as [Credentials, Credentials, Credentials];
+    expect(await ask(method.allocate, alice)).toBe(401);
+    expect(await ask(method.allocate, alice)).toBe(0);
+    expect(await ask(method.refresh, bob)).toBe(441);
+    expect(await ask(method.refresh, renewed)).toBe(0);
+    expect(await ask(method.refresh, { ...alice, password: "wrong" })).toBe(401);
+    nonce = "AAAAAAAAAAAAAAAA";
+    expect(await ask(method.refresh, alice)).toBe(438);
+    expect(nonce).not.toBe("AAAAAAAAAAAAAAAA");
+    expect(await ask(method.refresh, alice)).toBe(0);
+  });
+
   it("counts against the user's quota", async () => {
     const { relay, config, client: make } = await world();
     await relay.apply(config({ quota: 1 }));
@@ -326,6 +369,34 @@ describe("a config", () => {
     await expect.poll(() => here.relay.state().dropped["no-channel"]).toBe(1);
     expect(await code(one.channelBind(0x4000, gone))).toBe(403);
     expect(await roundTrip(two, 0x4000, "still here")).toBe("still here");
+
+    const last = here.relay.apply(here.config({ clusters: [] }));
+    expect(here.relay.state().allocations.flatMap(({ permissions }) => permissions)).toEqual([]);
+    expect((await last).admission).toMatchObject([{ change: "revoke", permissions: 2, channels: 1 }]);
+    const refused = here.event("peer.refused");
+    expect(await code(two.createPermission("127.0.0.1"))).toBe(403);
+    expect(await refused).toMatchObject({ reason: "endpoint was revoked" });
+  });
+
+  it("is in force as the last one given, however fast they come", async () => {
+    const here = await world();
+    const listeners = [{ ...listener(here.port, "TURN-UDP"), name: "ns/gw/new" }];
+    const none = [{ ...listeners[0]!, routes: [] }];
+    const reports = await Promise.all([
+      here.relay.apply(here.config({ listeners })),
+      here.relay.apply(here.config({ listeners: none })),
+      here.relay.apply(here.config({ listeners: [] })),
+      here.relay.apply(here.config({ listeners: none })),
+    ]);
+    expect(reports.map((report) => report.listeners.map(({ change }) => change))).toEqual([
+      ["stopped", "stopped", "started"],
+      ["updated"],
+      ["stopped"],
+      ["started"],
+    ]);
+    const client = await here.client();
+    await client.allocate();
+    expect(await code(client.createPermission("127.0.0.1"))).toBe(403);
   });
 
   it("cuts off the peers of a route that a listener no longer has", async () => {

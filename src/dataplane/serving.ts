@@ -34,7 +34,7 @@ export class Serving implements AllocationScope, ListenerOwner {
     this.gateway = gateway;
     this.name = config.name;
     this.config = config;
-    this.routes = new Set(config.routes);
+    this.routes = gateway.routesOf(config.name);
   }
 
   get gate(): { readonly generation: number } {
@@ -56,7 +56,7 @@ export class Serving implements AllocationScope, ListenerOwner {
   /** Takes over what changed without a restart. */
   adopt(config: ListenerConfig): void {
     this.config = config;
-    this.routes = new Set(config.routes);
+    this.routes = this.gateway.routesOf(config.name);
     this.gateway.admission.touch();
   }
 
@@ -116,7 +116,15 @@ export class Serving implements AllocationScope, ListenerOwner {
     );
   };
 
-  message = (bytes: Buffer, path: ListenerPath): void => receive(this, bytes, path);
+  message = (bytes: Buffer, path: ListenerPath): void => {
+    try {
+      receive(this, bytes, path);
+    } catch (error) {
+      // Not to be reached; but whatever one client sends, the others are served on.
+      this.core.dropped.add("internal");
+      this.core.log.error({ error, listener: this.name }, "a message could not be handled");
+    }
+  };
 
   gone = (path: ListenerPath): void => {
     const key = fiveTuple(path);

@@ -3,6 +3,7 @@ import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { familyOf, type TransportAddress } from "../address.ts";
 import { FlowTable, type RelayPort, type Traffic } from "../flows.ts";
+import { maxBacklogBytes } from "../limits.ts";
 import type { ClientPort, ClientPortOwner, Engine, EngineOptions } from "./engine.ts";
 import { fromClient, isSendIndication, peerDataOut } from "./forward.ts";
 
@@ -53,7 +54,8 @@ const listen =
     const flows = new FlowTable();
     socket.on("message", (bytes: Buffer, from: RemoteInfo) => {
       const first = bytes[0] ?? 0xff;
-      if (first > 0x7f || (first > 3 && first < 0x40)) {
+      // Nothing can be sent to port 0, which a forged source may have.
+      if (first > 0x7f || (first > 3 && first < 0x40) || from.port === 0) {
         drops["not-stun"]++;
         return;
       }
@@ -74,7 +76,9 @@ const listen =
       at: { address, port },
       flows,
       send: (bytes, to, toPort) => {
-        if (isOpen) socket.send(bytes, 0, bytes.length, toPort, to);
+        if (!isOpen) return;
+        if (socket.getSendQueueSize() > maxBacklogBytes) drops["socket-backlog"]++;
+        else socket.send(bytes, 0, bytes.length, toPort, to);
       },
       close: () => {
         isOpen = false;
@@ -83,25 +87,32 @@ const listen =
     };
   };
 
-const relay = async (address: string, port: number): Promise<RelayPort> => {
-  const socket = await open(address, port);
-  let isOpen = true;
-  socket.on("error", () => undefined);
-  return {
-    family: familyOf(address),
-    address,
-    port: socket.address().port,
-    attach: (flow) =>
-      void socket.on("message", (data: Buffer, from: RemoteInfo) => peerDataOut(flow, data, from.address, from.port)),
-    send: (bytes, start, end, to, toPort) => {
-      if (isOpen) socket.send(bytes, start, end - start, toPort, to);
-    },
-    close: () => {
-      if (!isOpen) return;
-      isOpen = false;
-      socket.close();
-    },
+const relay =
+  ({ drops }: EngineOptions) =>
+  async (address: string, port: number): Promise<RelayPort> => {
+    const socket = await open(address, port);
+    let isOpen = true;
+    socket.on("error", () => undefined);
+    return {
+      family: familyOf(address),
+      address,
+      port: socket.address().port,
+      attach: (flow) =>
+        void socket.on("message", (data: Buffer, from: RemoteInfo) => peerDataOut(flow, data, from.address, from.port)),
+      send: (bytes, start, end, to, toPort) => {
+        if (!isOpen) return;
+        if (socket.getSendQueueSize() > maxBacklogBytes) drops["socket-backlog"]++;
+        else socket.send(bytes, start, end - start, toPort, to);
+      },
+      close: () => {
+        if (!isOpen) return;
+        isOpen = false;
+        socket.close();
+      },
+    };
   };
-};
 
-export const createDgramEngine = (options: EngineOptions): Engine => ({ listen: listen(options), relay });
+export const createDgramEngine = (options: EngineOptions): Engine => ({
+  listen: listen(options),
+  relay: relay(options),
+});

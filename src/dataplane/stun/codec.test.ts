@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { parseIp, textOfBytes } from "../address.ts";
 import { addressFamily, attribute, attributeBytes } from "./attributes.ts";
 import { decode, encode } from "./codec.ts";
 import { method, type Message } from "./message.ts";
@@ -103,6 +104,25 @@ describe("decoding", () => {
     const message = messageOf(bytes);
     expect(message.peers).toEqual(peers);
     expect(message.error).toEqual({ code: 438, reason: "" });
+  });
+
+  it("writes a link-local address without its zone", () => {
+    const attributes = [{ type: attribute.xorMappedAddress, address: { address: "fe80::1%eth0", port: 7 } }];
+    const bytes = encode({ method: method.binding, class: "success", transactionId, attributes });
+    expect(messageOf(bytes).mapped).toEqual({ address: "fe80::1", port: 7 });
+  });
+
+  it("gives back any address", () => {
+    const v4 = fc.ipV4();
+    const v6 = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => textOfBytes(Buffer.from(bytes), 0, 16));
+    fc.assert(
+      fc.property(fc.oneof(v4, v6), fc.integer({ min: 1, max: 65535 }), (address, port) => {
+        const attributes = [1, 2].map(() => ({ type: attribute.xorPeerAddress, address: { address, port } }));
+        const bytes = encode({ method: method.send, class: "indication", transactionId, attributes });
+        const expected = { address: parseIp(address)?.text, port };
+        expect(messageOf(bytes).peers).toEqual([expected, expected]);
+      }),
+    );
   });
 
   it("ignores attributes behind MESSAGE-INTEGRITY", () => {

@@ -219,15 +219,16 @@ export const encode = (out: Outgoing): Buffer => {
   const written = new Set<number>();
   for (const item of out.attributes ?? []) {
     if ("raw" in item) behind.push(attributeBytes(item.type, item.raw));
-    else if ("address" in item && written.has(item.type)) {
-      const value = xorAddressValue(item.address, out.transactionId);
-      if (value !== undefined) behind.push(attributeBytes(item.type, value));
-    } else {
-      written.add(item.type);
-      if ("address" in item) message.addAttribute(item.type, item.address.address, item.address.port);
-      else if ("code" in item) message.addAttribute(item.type, item.code);
-      else message.addAttribute(item.type, item.value);
-    }
+    else if ("address" in item) {
+      // A link-local address may come with a zone, which means nothing to the other side and breaks the package.
+      const address = parseIp(item.address.address)?.text ?? "";
+      const value = xorAddressValue({ address, port: item.address.port }, out.transactionId);
+      if (value === undefined) continue;
+      if (written.has(item.type)) behind.push(attributeBytes(item.type, value));
+      else message.addAttribute(item.type, address, item.address.port);
+    } else if ("code" in item) message.addAttribute(item.type, item.code);
+    else message.addAttribute(item.type, item.value);
+    written.add(item.type);
   }
   let bytes = message.toBuffer();
   if (behind.length > 0) {
