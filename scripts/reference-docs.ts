@@ -20,9 +20,9 @@ ${machinesMarkdown()}`,
 Every error has a code. It stands in messages, in the log (\`object.rejected\`) and in \`/api/v1/state\`.
 
 ${table(
-    ["code", "what it means", "what to do"],
-    Object.entries(errors).map(([code, { what, todo }]) => [`\`${code}\``, what, todo]),
-  )}
+  ["code", "what it means", "what to do"],
+  Object.entries(errors).map(([code, { what, todo }]) => [`\`${code}\``, what, todo]),
+)}
 `,
 
   "metrics.md": `# Metrics
@@ -31,9 +31,9 @@ ${table(
 with \`stunner_\` are those that STUNner's dashboards know.
 
 ${table(
-    ["name", "labels", "meaning"],
-    metrics.map(({ name, labels, help }) => [`\`${name}\``, labels.map((label) => `\`${label}\``).join(", "), help]),
-  )}
+  ["name", "labels", "meaning"],
+  metrics.map(({ name, labels, help }) => [`\`${name}\``, labels.map((label) => `\`${label}\``).join(", "), help]),
+)}
 `,
 };
 

@@ -6,17 +6,30 @@ import { referencePages } from "../scripts/reference-docs.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
-const pages = ["README.md", "CHANGELOG.md", ...readdirSync(join(root, "docs"), { recursive: true }).map((name) => join("docs", String(name)))].filter((path) => path.endsWith(".md"));
+const pages = [
+  "README.md",
+  "CHANGELOG.md",
+  ...readdirSync(join(root, "docs"), { recursive: true }).map((name) => join("docs", String(name))),
+].filter((path) => path.endsWith(".md"));
 
 describe("the documentation", () => {
-  it.each(Object.entries(referencePages))("has docs/reference/%s as the code says (npm run docs writes it)", (name, text) => {
-    expect(read(`docs/reference/${name}`)).toBe(text);
-  });
+  it.each(Object.entries(referencePages))(
+    "has docs/reference/%s as the code says (npm run docs writes it)",
+    (name, text) => {
+      expect(read(`docs/reference/${name}`)).toBe(text);
+    },
+  );
 
   it("describes every event of the log, and no other", () => {
     const facts = read("src/journal/fact.ts");
-    const types = new Set([...facts.matchAll(/"([a-z]+(?:\.[a-z]+)?)"(?=;| \||\s*;)/g)].map(([, type]) => type!).filter((type) => type.includes(".") || ["transition", "fold", "rendered", "snapshot"].includes(type)));
-    const documented = new Set([...read("docs/reference/events.md").matchAll(/^\| `([a-z.]+)`/gm)].map(([, type]) => type!));
+    const types = new Set(
+      [...facts.matchAll(/"([a-z]+(?:\.[a-z]+)?)"(?=;| \||\s*;)/g)]
+        .map(([, type]) => type!)
+        .filter((type) => type.includes(".") || ["transition", "fold", "rendered", "snapshot"].includes(type)),
+    );
+    const documented = new Set(
+      [...read("docs/reference/events.md").matchAll(/^\| `([a-z.]+)`/gm)].map(([, type]) => type!),
+    );
     expect(types.size).toBeGreaterThan(20);
     expect([...documented].toSorted()).toEqual([...types].toSorted());
   });

@@ -3,13 +3,12 @@ import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-con
 import { Admission } from "./admission.ts";
 import { clusterTransitions, listenerSteps, parseConfig } from "./config.ts";
 
-const config = (changes: object = {}): DataplaneConfig =>
-  ({
-    version: "v1",
-    admin: { name: "ns/gw" },
-    auth: { type: "static", realm: "r", credentials: { username: "u", password: "p" } },
-    ...changes,
-  }) as DataplaneConfig;
+const config = (changes: object = {}): DataplaneConfig => ({
+  version: "v1",
+  admin: { name: "ns/gw" },
+  auth: { type: "static", realm: "r", credentials: { username: "u", password: "p" } },
+  ...changes,
+});
 
 describe("parsing a config", () => {
   it("fills in defaults and brings names into canonical form", () => {

@@ -28,8 +28,8 @@ const refuse = (message: string): never => {
 
 const oneOf = <T extends string>(what: string, value: unknown, allowed: readonly T[], fallback: T): T => {
   if (value === undefined || value === "") return fallback;
-  const found = allowed.find((candidate) => candidate === String(value).toUpperCase());
-  return found ?? refuse(`unknown ${what}: "${String(value)}"`);
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return allowed.find((candidate) => candidate === text.toUpperCase()) ?? refuse(`unknown ${what}: "${text}"`);
 };
 
 const authTypes: Readonly<Record<string, AuthConfig["type"]>> = {
@@ -98,9 +98,14 @@ export const parseConfig = (config: DataplaneConfig, admitted?: Admission): Gate
   for (const { name, type, endpoints } of clusters) {
     if (type !== "STATIC") continue;
     const known = admitted?.endpoints(name);
-    for (const text of endpoints)
-      if (!known?.has(text) && parseEndpoint(String(text)) === undefined)
-        refuse(`cluster ${name}: "${String(text)}" is no endpoint: want IP or IP/LEN, with :<MIN-MAX> behind or not`);
+    for (const endpoint of endpoints) {
+      if (known?.has(endpoint) === true) continue;
+      const given: unknown = endpoint;
+      if (typeof given !== "string" || parseEndpoint(given) === undefined)
+        refuse(
+          `cluster ${name}: ${JSON.stringify(given)} is no endpoint: want IP or IP/LEN, with :<MIN-MAX> behind or not`,
+        );
+    }
   }
   unique(
     "listener",

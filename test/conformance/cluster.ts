@@ -65,7 +65,7 @@ export class Cluster {
     const kind = kindIdOf(manifest);
     const { status, ...wanted }: Stored = manifest;
     const key = keyOf(kind, nameOfObject(kind, manifest));
-    this.#store(key, wanted as Stored);
+    this.#store(key, wanted);
     if (status !== undefined) this.#patch(key, { status });
   }
 
@@ -95,12 +95,12 @@ export class Cluster {
 
   #write(rendering: Rendering): void {
     this.configs = rendering.configs;
-    for (const object of rendering.objects) this.#applyAsOperator(object as AnyObject);
+    for (const object of rendering.objects) this.#applyAsOperator(object);
     for (const { kind, name } of rendering.removals)
       if (kinds.some(({ id }) => id === kind)) this.#remove(keyOf(kind as KindId, name));
     for (const { kind, name, status } of rendering.statuses) {
       const stored = this.#objects.get(keyOf(kind, name));
-      if (stored !== undefined) this.#put(keyOf(kind, name), { ...stored, status } as Stored);
+      if (stored !== undefined) this.#put(keyOf(kind, name), { ...stored, status });
     }
   }
 
@@ -117,7 +117,7 @@ export class Cluster {
         labels: { ...metadata?.labels, ...wanted.metadata.labels },
         annotations: { ...metadata?.annotations, ...wanted.metadata.annotations },
       },
-    } as Stored);
+    });
   }
 
   #store(key: ObjectKey, wanted: Stored): void {
@@ -131,15 +131,14 @@ export class Cluster {
       ...defaulted,
       ...(status === undefined ? {} : { status }),
       metadata: { ...defaulted.metadata, uid: stored?.metadata.uid ?? `uid-${++this.#uids}`, generation },
-    } as Stored);
+    });
   }
 
   #defaulted(kind: KindId, wanted: Stored, stored: Stored | undefined): Stored {
     const spec = (wanted.spec ?? {}) as Json;
     const storedSpec = (stored?.spec ?? {}) as Json;
-    if (kind === "Service")
-      return { ...wanted, spec: defaultedServiceSpec(spec, storedSpec, this.#nodePorts()) } as Stored;
-    if (kind === "Deployment") return { ...wanted, spec: defaultedDeploymentSpec(spec, storedSpec) } as Stored;
+    if (kind === "Service") return { ...wanted, spec: defaultedServiceSpec(spec, storedSpec, this.#nodePorts()) };
+    if (kind === "Deployment") return { ...wanted, spec: defaultedDeploymentSpec(spec, storedSpec) };
     const validated = validate(kindOf(kind), wanted);
     if ("problems" in validated) throw new Error(`${kind}: ${JSON.stringify(validated.problems)}`);
     return validated.object;
@@ -156,9 +155,9 @@ export class Cluster {
     const stored = this.#objects.get(key);
     if (stored === undefined) throw new Error(`${key} not found`);
     const { status, ...rest } = mergePatched(stored, patch) as Stored;
-    this.#store(key, rest as Stored);
+    this.#store(key, rest);
     const kept = this.#objects.get(key);
-    if (status !== undefined && kept !== undefined) this.#put(key, { ...kept, status } as Stored);
+    if (status !== undefined && kept !== undefined) this.#put(key, { ...kept, status });
   }
 
   #put(key: ObjectKey, object: Stored): void {

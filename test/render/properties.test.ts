@@ -88,7 +88,7 @@ describe("rendering", () => {
         expect(new Set(slots).size).toBe(slots.length);
         expect(outcomes.filter(({ outcome }) => outcome === "accepted")).toHaveLength(slots.length);
         for (const object of emitted.filter(({ kind }) => kind === "Service")) {
-          expect(isAccepted(object as AnyObject)).toBe(true);
+          expect(isAccepted(object)).toBe(true);
           const { ports = [] } =
             (object as { readonly spec?: { readonly ports?: readonly Record<string, unknown>[] } }).spec ?? {};
           const numbers = ports.map((port) => `${String(port["protocol"])} ${String(port["port"])}`);

@@ -20,7 +20,7 @@ const open = async (address: string, port: number): Promise<Socket> => {
   const socket = createSocket({
     type: familyOf(address) === 6 ? "udp6" : "udp4",
     ipv6Only: familyOf(address) === 6,
-    lookup: literal as never,
+    lookup: literal,
   });
   // With a look-up that answers at once, `listening` may come before `bind` returns.
   const listening = once(socket, "listening");
