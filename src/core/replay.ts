@@ -3,7 +3,8 @@
  * anywhere: what the core concludes beyond the last line has nothing to be compared with.
  */
 import { isDerivation, type Derivation, type FactLine, type JournalLine } from "../journal/fact.ts";
-import { createCore, type Core, type CoreSnapshot, type Derived, type Digest } from "./core.ts";
+import { createCore, type Core, type CoreSnapshot, type Digest } from "./core.ts";
+import type { Derived } from "./fold.ts";
 
 export interface Divergence {
   /** Sequence number of the line that differs. */

@@ -2,7 +2,7 @@
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { formatAddress } from "./address.ts";
 import { clusterTransitions, listenerSteps, parseConfig, type GatewayConfig, type ListenerStep } from "./config.ts";
-import { Core, type Held } from "./core.ts";
+import { Core, type Held } from "./shared.ts";
 import { createDgramEngine } from "./engines/dgram.ts";
 import type { Engine, EngineOptions } from "./engines/engine.ts";
 import { Gateway } from "./gateway.ts";

@@ -2,7 +2,7 @@
 import { formatAddress, type Ip } from "./address.ts";
 import type { Verdict } from "./admission.ts";
 import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
-import type { Core } from "./core.ts";
+import type { Shared } from "./shared.ts";
 import { noTraffic } from "./flows.ts";
 import type { Gateway } from "./gateway.ts";
 import { amplification, maxAllocations, TokenBucket } from "./limits.ts";
@@ -18,7 +18,7 @@ import { failure, type Answer } from "./requests/exchange.ts";
 const longAnswersPerSecond = 200;
 
 export class Serving implements AllocationScope, ListenerOwner {
-  readonly core: Core;
+  readonly shared: Shared;
   readonly gateway: Gateway;
   readonly name: string;
   readonly traffic = noTraffic();
@@ -29,8 +29,8 @@ export class Serving implements AllocationScope, ListenerOwner {
   #isClosed = false;
   readonly #longAnswers = new TokenBucket(longAnswersPerSecond, longAnswersPerSecond);
 
-  constructor(core: Core, gateway: Gateway, config: ListenerConfig) {
-    this.core = core;
+  constructor(shared: Shared, gateway: Gateway, config: ListenerConfig) {
+    this.shared = shared;
     this.gateway = gateway;
     this.name = config.name;
     this.config = config;
@@ -42,7 +42,7 @@ export class Serving implements AllocationScope, ListenerOwner {
   }
 
   get drops() {
-    return this.core.drops;
+    return this.shared.drops;
   }
 
   get permissions() {
@@ -62,19 +62,19 @@ export class Serving implements AllocationScope, ListenerOwner {
 
   /** Binds the sockets; rejects when one cannot be bound. */
   async start(): Promise<void> {
-    const { bindAddresses } = this.core.options;
+    const { bindAddresses } = this.shared.options;
     const { protocol, port } = this.config;
     this.#open =
       protocol === "TURN-TCP"
         ? await listenTcp(bindAddresses, port, this.traffic, this)
-        : await listenUdp(this.core.engine, bindAddresses, port, this.traffic, this);
+        : await listenUdp(this.shared.engine, bindAddresses, port, this.traffic, this);
   }
 
   /** Closes the sockets and the allocations made through them; resolves to the number of those. */
   async stop(reason: string): Promise<number> {
     this.#isClosed = true;
     let closed = 0;
-    for (const { allocation, serving } of this.core.allocations.values())
+    for (const { allocation, serving } of this.shared.allocations.values())
       if (serving === this) {
         this.close(allocation, reason);
         closed++;
@@ -103,7 +103,7 @@ export class Serving implements AllocationScope, ListenerOwner {
 
   refused = (allocation: Allocation, peer: string, reason: string): void => {
     const { address, port } = allocation.path.client;
-    this.core.refusals.add(
+    this.shared.refusals.add(
       {
         gateway: this.gateway.name,
         listener: this.name,
@@ -121,30 +121,30 @@ export class Serving implements AllocationScope, ListenerOwner {
       receive(this, bytes, path);
     } catch (error) {
       // Not to be reached; but whatever one client sends, the others are served on.
-      this.core.dropped.add("internal");
-      this.core.log.error({ error, listener: this.name }, "a message could not be handled");
+      this.shared.dropped.add("internal");
+      this.shared.log.error({ error, listener: this.name }, "a message could not be handled");
     }
   };
 
   gone = (path: ListenerPath): void => {
     const key = fiveTuple(path);
-    const claim = this.core.claims.get(key);
+    const claim = this.shared.claims.get(key);
     if (claim !== undefined) claim.isWanted = false;
-    const held = this.core.allocations.get(key);
+    const held = this.shared.allocations.get(key);
     if (held !== undefined) this.close(held.allocation, "client closed the connection");
   };
 
-  dropped = (reason: string): void => this.core.dropped.add(reason);
+  dropped = (reason: string): void => this.shared.dropped.add(reason);
 
   failed = (reason: string): void => {
     this.failure = reason;
-    this.core.log.error({ listener: this.name, reason }, "a listener failed");
-    this.core.events.next({ event: "listener.failed", gateway: this.gateway.name, listener: this.name, reason });
+    this.shared.log.error({ listener: this.name, reason }, "a listener failed");
+    this.shared.events.next({ event: "listener.failed", gateway: this.gateway.name, listener: this.name, reason });
   };
 
   /** Takes a place for an allocation that is being made; the answer says why there is none. */
   claim(path: ListenerPath, { userId }: Owner): Answer | undefined {
-    const { allocations, claims } = this.core;
+    const { allocations, claims } = this.shared;
     const { usage, config } = this.gateway;
     if (allocations.size + claims.size >= maxAllocations) return failure(508, "allocations");
     const used = usage.get(userId) ?? 0;
@@ -157,8 +157,8 @@ export class Serving implements AllocationScope, ListenerOwner {
   /** Gives the place back; false when nobody waits for the allocation any more. */
   unclaim(path: ListenerPath, { userId }: Owner): boolean {
     const key = fiveTuple(path);
-    const isWanted = this.core.claims.get(key)?.isWanted ?? false;
-    this.core.claims.delete(key);
+    const isWanted = this.shared.claims.get(key)?.isWanted ?? false;
+    this.shared.claims.delete(key);
     this.#release(userId);
     return isWanted && !this.#isClosed;
   }
@@ -166,20 +166,20 @@ export class Serving implements AllocationScope, ListenerOwner {
   open(options: Omit<AllocationOptions, "id">): void {
     const { usage } = this.gateway;
     const { userId } = options.owner;
-    const allocation = new Allocation(this, { ...options, id: this.core.nextId() });
+    const allocation = new Allocation(this, { ...options, id: this.shared.nextId() });
     usage.set(userId, (usage.get(userId) ?? 0) + 1);
-    this.core.allocations.set(fiveTuple(options.path), { allocation, serving: this });
-    this.core.events.next({ event: "allocation.opened", ...this.#describe(allocation) });
+    this.shared.allocations.set(fiveTuple(options.path), { allocation, serving: this });
+    this.shared.events.next({ event: "allocation.opened", ...this.#describe(allocation) });
   }
 
   close(allocation: Allocation, reason: string): void {
     const key = fiveTuple(allocation.path);
-    if (this.core.allocations.get(key)?.allocation !== allocation) return;
+    if (this.shared.allocations.get(key)?.allocation !== allocation) return;
     const described = this.#describe(allocation);
-    this.core.allocations.delete(key);
+    this.shared.allocations.delete(key);
     allocation.close();
     this.#release(allocation.owner.userId);
-    this.core.events.next({ event: "allocation.closed", ...described, reason, ...allocation.flow.traffic });
+    this.shared.events.next({ event: "allocation.closed", ...described, reason, ...allocation.flow.traffic });
   }
 
   #release(userId: string): void {
@@ -203,7 +203,7 @@ export class Serving implements AllocationScope, ListenerOwner {
   /** Sends an answer to somebody who proved nothing: over UDP the source address may be a victim's. */
   reply(path: ListenerPath, request: Buffer, bytes: Buffer): void {
     const isLong = path.protocol === "udp" && bytes.length > amplification * request.length;
-    if (isLong && !this.#longAnswers.take(Date.now())) this.core.dropped.add("amplification");
+    if (isLong && !this.#longAnswers.take(Date.now())) this.shared.dropped.add("amplification");
     else this.send(path, bytes);
   }
 

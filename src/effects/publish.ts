@@ -2,7 +2,7 @@
  * Makes the relay do what the core says: a config for each gateway, or its removal. What came of it returns as facts.
  * Gateways do not wait for each other.
  */
-import type { GatewayChange } from "../core/core.ts";
+import type { GatewayChange } from "../core/fold.ts";
 import type { ApplyReport, Relay } from "../dataplane/relay.ts";
 import type { Happening } from "../journal/fact.ts";
 import type { Vault } from "../journal/vault.ts";

@@ -2,7 +2,8 @@
  * The loop that turns the core. A fact is written down, then applied; what was touched is folded as soon as the facts
  * that arrived together are in; what follows is written down, and only then acted on.
  */
-import { createCore, type Core, type GatewayChange } from "../core/core.ts";
+import { createCore, type Core } from "../core/core.ts";
+import type { GatewayChange } from "../core/fold.ts";
 import { digest } from "../journal/digest.ts";
 import type { FactLine, Happening } from "../journal/fact.ts";
 import type { JournalWriter } from "../journal/writer.ts";

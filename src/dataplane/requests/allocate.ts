@@ -41,7 +41,7 @@ const closePorts = ({ relays, reserved }: Ports): void => {
 /** Binds what was asked for; an error when nothing could be. */
 const openPorts = async (message: Message, serving: Serving, wanted: readonly Family[]): Promise<Ports | Answer> => {
   const { evenPort, reservationToken } = message;
-  const { reservations, engine } = serving.core;
+  const { reservations, engine } = serving.shared;
   if (reservationToken !== undefined) {
     const held = reservations.take(reservationToken);
     return held === undefined ? failure(508, "reservation-token") : { relays: [held], missing: [] };
@@ -50,7 +50,7 @@ const openPorts = async (message: Message, serving: Serving, wanted: readonly Fa
   const missing: { family: Family; code: number }[] = [];
   let reserved: RelayPort | undefined;
   for (const family of wanted) {
-    const address = serving.core.relayAddress(family);
+    const address = serving.shared.relayAddress(family);
     if (address === undefined) {
       missing.push({ family, code: 440 });
       continue;
@@ -61,7 +61,7 @@ const openPorts = async (message: Message, serving: Serving, wanted: readonly Fa
       else if (evenPort !== undefined) throw new Error("no even port");
       relays.push(even?.port ?? (await engine.relay(address, 0)));
     } catch (error) {
-      serving.core.log.warn({ error, address }, "a relayed transport address could not be made");
+      serving.shared.log.warn({ error, address }, "a relayed transport address could not be made");
       missing.push({ family, code: 508 });
     }
   }
@@ -84,7 +84,7 @@ export const allocate = async ({ message, path, serving, who, now }: Exchange): 
     return silence;
   }
   const seconds = grantedSeconds(message.lifetime);
-  const token = ports.reserved && serving.core.reservations.hold(ports.reserved, now);
+  const token = ports.reserved && serving.shared.reservations.hold(ports.reserved, now);
   if (ports.reserved !== undefined && token === undefined) {
     closePorts(ports);
     return failure(508, "reservations");

@@ -1,6 +1,6 @@
 /** From a STUN message to its answer: reading, authenticating, and the request file that knows the rest. */
 import { authenticate } from "../auth/authenticate.ts";
-import type { Held } from "../core.ts";
+import type { Held } from "../shared.ts";
 import { fiveTuple, type ListenerPath } from "../listeners/listener.ts";
 import type { Serving } from "../serving.ts";
 import { attribute } from "../stun/attributes.ts";
@@ -29,7 +29,7 @@ const unknownAttributes = ({ unknown }: Message): Answer => ({
 /** Answers `message`; with a key, the answer carries MESSAGE-INTEGRITY. */
 const respond = (serving: Serving, message: Message, path: ListenerPath, answer: Answer, key?: Buffer): void => {
   if (answer.kind === "silence") return;
-  if (answer.kind === "error") serving.core.refused.add(`${answer.code} ${answer.reason}`);
+  if (answer.kind === "error") serving.shared.refused.add(`${answer.code} ${answer.reason}`);
   const attributes: readonly Attribute[] =
     answer.kind === "success"
       ? answer.attributes
@@ -55,9 +55,9 @@ const answerAllocate = (exchange: Exchange, held: Held | undefined, answer: (out
     return;
   }
   // A retransmission of an Allocate that is being answered: the answer is on its way.
-  if (serving.core.claims.has(fiveTuple(path))) return;
+  if (serving.shared.claims.has(fiveTuple(path))) return;
   allocate(exchange).then(answer, (error: unknown) => {
-    serving.core.log.error({ error, listener: serving.name }, "an Allocate failed");
+    serving.shared.log.error({ error, listener: serving.name }, "an Allocate failed");
     answer(failure(500, "internal"));
   });
 };
@@ -82,22 +82,22 @@ const receiveMessage = (serving: Serving, message: Message, path: ListenerPath):
     return;
   }
   if (message.method !== method.allocate && !inAllocation.has(message.method)) {
-    serving.core.dropped.add("method");
+    serving.shared.dropped.add("method");
     return;
   }
-  const { core, gateway } = serving;
-  const held = core.allocations.get(fiveTuple(path));
+  const { shared, gateway } = serving;
+  const held = shared.allocations.get(fiveTuple(path));
   const owner = held?.allocation.owner;
   const now = Date.now();
   const client = path.client.address;
-  const outcome = authenticate(message, { policy: gateway.auth, nonces: core.nonces, client, owner, now });
+  const outcome = authenticate(message, { policy: gateway.auth, nonces: shared.nonces, client, owner, now });
   if (outcome.ok) {
     answerAuthenticated({ message, path, serving, who: outcome.who, now }, held, outcome.key);
     return;
   }
   const { code, reason } = outcome;
   const challenge: readonly Attribute[] = [
-    { type: attribute.nonce, value: core.nonces.issue(client, now) },
+    { type: attribute.nonce, value: shared.nonces.issue(client, now) },
     { type: attribute.realm, value: owner?.realm ?? gateway.auth.realm },
   ];
   const attributes = code === 401 || code === 438 ? challenge : [];
@@ -109,11 +109,11 @@ export const receive = (serving: Serving, bytes: Buffer, path: ListenerPath): vo
   const decoded = decode(bytes);
   switch (decoded.kind) {
     case "drop":
-      serving.core.dropped.add(decoded.reason);
+      serving.shared.dropped.add(decoded.reason);
       return;
     case "reject": {
       const { method: asked, transactionId, reason } = decoded;
-      serving.core.refused.add(`400 ${reason}`);
+      serving.shared.refused.add(`400 ${reason}`);
       const attributes = [{ type: attribute.errorCode, code: 400 }];
       serving.reply(path, bytes, encode({ method: asked, class: "error", transactionId, attributes }));
       return;

@@ -18,7 +18,7 @@ export interface Held {
   readonly serving: Serving;
 }
 
-export class Core {
+export class Shared {
   readonly options: RelayOptions;
   readonly log: Logger;
   readonly events = new Subject<RelayEvent>();

@@ -1,0 +1,172 @@
+/**
+ * Folding: what the facts have touched is rendered, the machines are told, and what changed is set down as derivations
+ * and as changes that effects must bring about.
+ */
+import type { Derivation } from "../journal/fact.ts";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import { splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
+import type { ObjectsView, RenderOptions, RouteKind } from "../resources/view.ts";
+import type { Registry } from "../machines/registry.ts";
+import {
+  renderFinalizingGateway,
+  renderFinalizingGatewayClass,
+  renderGateway,
+  renderGatewayClass,
+  renderRoute,
+  type RenderedGateway,
+} from "../render/render.ts";
+import { moveListeners } from "./listeners.ts";
+import type { Outputs } from "./outputs.ts";
+import { routeOf } from "./view.ts";
+
+/** A derivation and the fact that it follows from. */
+export interface Derived {
+  readonly cause: number;
+  readonly derivation: Derivation;
+}
+
+/** What effects must bring about after a fold. */
+export interface GatewayChange {
+  readonly gateway: Name;
+  readonly cause: number;
+  /** `undefined`: the dataplane is to be torn down. */
+  readonly config: DataplaneConfig | undefined;
+  /** Terminating endpoints of the config, by cluster. */
+  readonly draining: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface Fold {
+  readonly derived: readonly Derived[];
+  readonly changes: readonly GatewayChange[];
+}
+
+/** What must be rendered again, each with the latest fact that asked for it. */
+export interface Touched {
+  readonly gateways: Map<Name, number>;
+  readonly routes: Map<ObjectKey, number>;
+  readonly classes: Map<string, number>;
+}
+
+export interface Folding {
+  /** Renders what was touched, and forgets that it was. @param time of the fold, in ms since 1970. */
+  fold(touched: Touched, time: number): Fold;
+  rendered(gateway: Name): RenderedGateway | undefined;
+}
+
+/** Terminating endpoints, where there are any. */
+const drainingOf = (gateway: RenderedGateway | undefined): RenderedGateway["draining"] | undefined =>
+  gateway === undefined || Object.keys(gateway.draining).length === 0 ? undefined : gateway.draining;
+
+/** Objects to apply and to remove, by `KIND NAME`. */
+const objectsOf = (gateway: RenderedGateway | undefined): Readonly<Record<string, unknown>> | undefined => {
+  if (gateway === undefined) return undefined;
+  const entries = [
+    ...gateway.objects.map((object) => [object.kind, object] as const),
+    ...gateway.removals.map(({ kind, name }) => [`no ${kind} ${name}`, true] as const),
+  ];
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+};
+
+/** Past draining every gateway is torn down, whatever the manifests say. */
+const isFinalizing = (registry: Registry): boolean => {
+  const state = registry.state("operator", "operator");
+  return state === undefined || state === "finalizing";
+};
+
+export const createFolding = (
+  view: ObjectsView,
+  options: RenderOptions,
+  registry: Registry,
+  outputs: Outputs,
+): Folding => {
+  const rendered = new Map<Name, RenderedGateway>();
+
+  const foldGateway = (name: Name, cause: number, time: number): Fold => {
+    const derived: Derivation[] = [];
+    const ending = isFinalizing(registry);
+    const next = (ending ? renderFinalizingGateway : renderGateway)(view, options, name);
+    const before = rendered.get(name);
+
+    derived.push(...moveListeners(registry, name, before, ending ? undefined : next));
+    if (next === undefined) rendered.delete(name);
+    else rendered.set(name, next);
+    if (next === undefined || ending) {
+      if (registry.state("gateway", name) !== undefined) derived.push(...registry.send("gateway", name, "deleted"));
+    } else {
+      derived.push(
+        ...(next.config === undefined
+          ? registry.send("gateway", name, "invalidated", next.invalid)
+          : registry.send("gateway", name, "rendered")),
+      );
+    }
+
+    const configChanged = outputs.put({ id: `config ${name}`, value: next?.config }, time, derived);
+    const drainingChanged = outputs.put({ id: `draining ${name}`, value: drainingOf(next) }, time, derived);
+    outputs.put({ id: `status Gateway/${name}`, value: next?.status }, time, derived);
+    outputs.put({ id: `objects ${name}`, value: objectsOf(next) }, time, derived);
+
+    const published = before?.config !== undefined || next?.config !== undefined;
+    // A Gateway without a config that ends has nothing to tear down, yet its machine waits for word of it.
+    const ended = (next === undefined || ending) && registry.state("gateway", name) === "terminating";
+    const changes: GatewayChange[] =
+      (published && (configChanged || drainingChanged)) || ended
+        ? [{ gateway: name, cause, config: next?.config, draining: next?.draining ?? {} }]
+        : [];
+    return { derived: derived.map((derivation) => ({ cause, derivation })), changes };
+  };
+
+  const foldRoute = (key: ObjectKey, cause: number, time: number): readonly Derived[] => {
+    const derived: Derivation[] = [];
+    const { kind, name } = splitKey(key);
+    const route = routeOf(kind as RouteKind, name, view);
+    if (route === undefined) {
+      if (registry.state("route", key) !== undefined) derived.push(...registry.send("route", key, "deleted"));
+      outputs.put({ id: `status ${key}`, value: undefined }, time, derived);
+    } else {
+      const next = renderRoute(view, options, route);
+      // Another controller's route is none of ours until a Gateway of ours is its parent.
+      if (next.outcome === "uncontrolled" && registry.state("route", key) === undefined) return [];
+      const event =
+        next.outcome === "masked"
+          ? "masked"
+          : next.outcome !== "attached"
+            ? "detached"
+            : next.resolved
+              ? "attached"
+              : "attached unresolved";
+      derived.push(...registry.send("route", key, event, next.why === event ? undefined : next.why));
+      if (next.status !== undefined) outputs.put({ id: `status ${key}`, value: next.status }, time, derived);
+    }
+    return derived.map((derivation) => ({ cause, derivation }));
+  };
+
+  const foldClass = (name: string, cause: number, time: number): readonly Derived[] => {
+    const derived: Derivation[] = [];
+    const status = (isFinalizing(registry) ? renderFinalizingGatewayClass : renderGatewayClass)(
+      view,
+      options,
+      name,
+    )?.status;
+    outputs.put({ id: `status GatewayClass/${name}`, value: status }, time, derived);
+    return derived.map((derivation) => ({ cause, derivation }));
+  };
+
+  return {
+    rendered: (gateway) => rendered.get(gateway),
+    fold({ gateways, routes, classes }, time) {
+      const derived: Derived[] = [];
+      const changes: GatewayChange[] = [];
+      for (const [name, cause] of classes) derived.push(...foldClass(name, cause, time));
+      for (const [name, cause] of gateways) {
+        const folded = foldGateway(name, cause, time);
+        derived.push(...folded.derived);
+        changes.push(...folded.changes);
+      }
+      for (const [key, cause] of routes) derived.push(...foldRoute(key, cause, time));
+      classes.clear();
+      gateways.clear();
+      routes.clear();
+      return { derived, changes };
+    },
+  };
+};

@@ -1,0 +1,33 @@
+/** The objects and endpoint machines as rendering may look at them. */
+import type { Name } from "../resources/keys.ts";
+import type { ObjectsView, Route, RouteKind } from "../resources/view.ts";
+import type { Backends } from "../machines/backends.ts";
+import { namesOfKind, type Objects } from "../machines/objects.ts";
+
+export const routeOf = (kind: RouteKind, name: Name, view: ObjectsView): Route | undefined => {
+  const object = view.get(kind, name);
+  return object === undefined ? undefined : { kind, name, object };
+};
+
+export const createView = (objects: Objects, backends: Backends): ObjectsView => {
+  const view: ObjectsView = {
+    get: objects.get,
+    list: objects.list,
+    gatewaysOfClass: (className) =>
+      namesOfKind(objects.referrers(`class:${className}`), "Gateway").flatMap(
+        (name) => objects.get("Gateway", name) ?? [],
+      ),
+    routesOfGateway: (gateway) =>
+      // "UDPRoute" before "GatewayUDPRoute": native routes first.
+      (["UDPRoute", "GatewayUDPRoute"] as const).flatMap((kind) =>
+        namesOfKind(objects.referrers(`gateway:${gateway}`), kind).flatMap((name) => routeOf(kind, name, view) ?? []),
+      ),
+    servicesOfGateway: (gateway) =>
+      namesOfKind(objects.referrers(`owner:${gateway}`), "Service").flatMap(
+        (name) => objects.get("Service", name) ?? [],
+      ),
+    endpointsOfService: backends.endpointsOfService,
+  };
+
+  return view;
+};
