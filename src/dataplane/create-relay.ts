@@ -2,7 +2,7 @@
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { formatAddress } from "./address.ts";
 import { clusterTransitions, listenerSteps, parseConfig, type GatewayConfig, type ListenerStep } from "./config.ts";
-import { Core, type Held } from "./shared.ts";
+import { Shared, type Held } from "./shared.ts";
 import { createDgramEngine } from "./engines/dgram.ts";
 import type { Engine, EngineOptions } from "./engines/engine.ts";
 import { Gateway } from "./gateway.ts";
@@ -27,17 +27,17 @@ interface Tenant {
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 class EmbeddedRelay implements Relay {
-  readonly #core: Core;
+  readonly #shared: Shared;
   readonly #tenants = new Map<string, Tenant>();
   /** Listeners open and close one apply after the other: a port may move between them. */
   #listenerWork: Promise<unknown> = Promise.resolve();
 
   constructor(options: RelayOptions, makeEngine: (options: EngineOptions) => Engine) {
-    this.#core = new Core(options, makeEngine);
+    this.#shared = new Shared(options, makeEngine);
   }
 
   get events() {
-    return this.#core.events.asObservable();
+    return this.#shared.events.asObservable();
   }
 
   // oxlint-disable-next-line require-await -- what throws must reject
@@ -63,7 +63,7 @@ class EmbeddedRelay implements Relay {
   }
 
   state(): RelayState {
-    const { allocations, refused, drops, dropped } = this.#core;
+    const { allocations, refused, drops, dropped } = this.#shared;
     const used = Object.entries(drops).filter(([, count]) => count > 0);
     return {
       listeners: [...this.#tenants.values()].flatMap(({ gateway }) =>
@@ -77,19 +77,19 @@ class EmbeddedRelay implements Relay {
 
   async close(): Promise<void> {
     await Promise.all([...this.#tenants.keys()].map((name) => this.remove(name)));
-    this.#core.close();
+    this.#shared.close();
   }
 
   #tenant(config: GatewayConfig): Tenant {
     const present = this.#tenants.get(config.name);
     if (present !== undefined) return present;
-    const { bindAddresses, relayAddresses } = this.#core.options;
+    const { bindAddresses, relayAddresses } = this.#shared.options;
     const own = [...bindAddresses, relayAddresses.ipv4, relayAddresses.ipv6].filter((address) => address !== undefined);
     const gateway = new Gateway({ ...config, listeners: [] }, own);
     const resolver = new Resolver(() => {
       for (const change of this.#admit(gateway, resolver, {}, isDns))
-        this.#core.log.info({ gateway: gateway.name, ...change }, "a name resolves to other addresses");
-    }, this.#core.log);
+        this.#shared.log.info({ gateway: gateway.name, ...change }, "a name resolves to other addresses");
+    }, this.#shared.log);
     const tenant = { gateway, resolver };
     this.#tenants.set(config.name, tenant);
     return tenant;
@@ -151,7 +151,7 @@ class EmbeddedRelay implements Relay {
 
   async #start(gateway: Gateway, step: ListenerStep, failedBefore: string | undefined): Promise<ListenerChange> {
     const { listener } = step;
-    const serving = new Serving(this.#core, gateway, listener);
+    const serving = new Serving(this.#shared, gateway, listener);
     gateway.servings.set(listener.name, serving);
     try {
       if (step.step === "fail") throw new Error(step.reason);
