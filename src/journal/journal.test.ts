@@ -151,9 +151,9 @@ describe("rotation", () => {
   });
 
   it("is identical whatever byte the log ends at", async () => {
-    await live({}, 3);
+    await live({}, 1);
     const [segment = ""] = segmentsIn(folder);
-    for (let bytes = statSync(segment).size; bytes >= 0; bytes -= 7) {
+    for (let bytes = statSync(segment).size; bytes >= 0; bytes -= 1) {
       truncateSync(segment, bytes);
       expect(replay(readJournal(folder), digest).divergence, `cut at byte ${bytes}`).toBeUndefined();
     }

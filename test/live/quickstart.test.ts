@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { freePort } from "../support/live.ts";
+import { keepLog } from "../support/logs.ts";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -54,6 +55,7 @@ beforeAll(async () => {
 });
 afterAll(() => {
   gateway.kill("SIGKILL");
+  keepLog(journal);
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -98,6 +98,34 @@ it("turnutils_uclient with a wrong password is refused with 401", async () => {
   expect(output).not.toMatch(/tot_recv_msgs=[1-9]/);
 });
 
+it("turnutils_uclient reaches an IPv6 backend through an IPv6 listener", async () => {
+  const [backend, dual] = await Promise.all([
+    startEchoBackend("::1"),
+    startLive({ backends: [{ address: "::1" }] }, ["127.0.0.1", "::1"]),
+  ]);
+  const args = [
+    "-c",
+    "-x",
+    "-e",
+    "::1",
+    "-r",
+    String(backend.port),
+    "-n",
+    "20",
+    "-m",
+    "2",
+    "-l",
+    "160",
+    "-z",
+    "5",
+    ...staticCredentials,
+  ];
+  const { stdout } = await run("turnutils_uclient", [...args, "-p", String(dual.port), "::1"], { timeout: 60_000 });
+  expect(stdout).toContain("tot_send_msgs=40, tot_recv_msgs=40");
+  await dual.stop();
+  await backend.close();
+});
+
 it("a refusal is in the log with its reason", async () => {
   await uclient(fixed.port, "10.99.0.1", staticCredentials, "-m", "1");
   await fixed.waitFor(() =>

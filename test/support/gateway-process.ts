@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import type { ProgramState } from "../../src/admin/state.ts";
 import { startStandalone } from "../../src/runtime/standalone.ts";
+import { keepLog } from "./logs.ts";
 import { freePort, manifestsOf, type World } from "./live.ts";
 
 export interface Memory {
@@ -60,7 +61,10 @@ export const startGatewayProcess = async (world: World = {}): Promise<GatewayPro
       const { left } = await ask<{ left: readonly string[] }>(child, "stop");
       return left;
     },
-    clean: () => rmSync(root, { recursive: true }),
+    clean: () => {
+      keepLog(join(root, "journal"));
+      rmSync(root, { recursive: true });
+    },
   };
 };
 

@@ -5,6 +5,7 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
+import { keepLog } from "./logs.ts";
 import { expect, vi } from "vitest";
 import { stringify } from "yaml";
 import { replay } from "../../src/core/replay.ts";
@@ -227,6 +228,7 @@ export const startLive = async (world: World = {}, addresses: readonly string[] 
         expect(replay(lines, digest).divergence).toBeUndefined();
         for (let cut = 1; cut < 20; cut += 1)
           expect(replay(lines.slice(0, Math.floor((lines.length * cut) / 20)), digest).divergence).toBeUndefined();
+        keepLog(journal);
         rmSync(root, { recursive: true });
       },
     };
