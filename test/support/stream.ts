@@ -65,7 +65,7 @@ export const startStream = async (
     async lost() {
       clearInterval(timer);
       // Loopback returns a packet in under a millisecond; what is not here after this will not come.
-      await vi.waitFor(() => expect(missing()).toEqual([]), { timeout: 1000, interval: 10 }).catch(() => undefined);
+      await vi.waitFor(() => expect(missing()).toEqual([]), { timeout: 3000, interval: 10 }).catch(() => undefined);
       return missing();
     },
     flows: (packets) => {
