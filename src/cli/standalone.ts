@@ -1,6 +1,7 @@
 /** `turnpike standalone DIR`: a gateway from a directory of manifests, on this machine. */
 import { statSync } from "node:fs";
 import { isIP } from "node:net";
+import { performance } from "node:perf_hooks";
 import { Command, InvalidArgumentError } from "commander";
 import { pino } from "pino";
 import { TurnpikeError } from "../errors.ts";
@@ -57,6 +58,8 @@ const TOLD: ReadonlySet<FactLine["type"]> = new Set([
 ]);
 
 const MAX_LISTED = 10;
+/** Signals closer together than this, in ms, are one. */
+const SECOND_SIGNAL_MS = 500;
 
 const list = (lines: readonly string[]): string =>
   [...lines.slice(0, MAX_LISTED), ...(lines.length > MAX_LISTED ? [`… and ${lines.length - MAX_LISTED} more`] : [])]
@@ -186,13 +189,15 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
       say(sentence(fact));
   });
 
-  let stopping = false;
+  let stoppingSince: number | undefined;
   const stop = (signal: NodeJS.Signals): void => {
-    if (stopping) {
+    if (stoppingSince !== undefined) {
+      // `npm start` passes Ctrl-C on to a process that the terminal has told already.
+      if (performance.now() - stoppingSince < SECOND_SIGNAL_MS) return;
       say("stopped at once, as asked twice");
       process.exit(1);
     }
-    stopping = true;
+    stoppingSince = performance.now();
     say(`\n${signal}: tearing down`);
     echoes.close();
     void standalone.stop(signal).then((left) => {

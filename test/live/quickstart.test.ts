@@ -118,6 +118,8 @@ describe("turnpike standalone examples/quickstart", () => {
 
   it("on Ctrl-C tears down gateway by gateway, says so, and leaves a log that replays", async () => {
     const exited = new Promise<number | null>((resolve) => gateway.once("exit", resolve));
+    // Twice, as `npm start` does it.
+    gateway.kill("SIGINT");
     gateway.kill("SIGINT");
     expect(await exited).toBe(0);
     expect(output).toMatch(
