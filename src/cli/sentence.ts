@@ -16,6 +16,14 @@ export const sentence = (line: JournalLine): string => {
       return "nothing is in flight any more";
     case "operator.finalized":
       return `${plural(line.data.removed.length, "gateway")} removed${line.data.left.length > 0 ? `, left behind: ${line.data.left.join(", ")}` : ""}`;
+    case "lease.acquired":
+      return `leading as ${line.data.holder}`;
+    case "lease.lost":
+      return `no longer leading: ${line.data.reason}`;
+    case "object.written":
+      return line.data.outcome === "foreign"
+        ? `${line.data.object} is not ours and was left alone`
+        : `${line.data.object} ${line.data.outcome}`;
     case "object.seen":
       return `seen ${keyOf(line.data.kind, nameOfObject(line.data.kind, line.data.object))}`;
     case "object.gone":

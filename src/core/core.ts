@@ -113,6 +113,10 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
           ...registry.send("operator", "operator", "synced"),
           ...(options.mode === "standalone" ? registry.send("operator", "operator", "elected") : []),
         ];
+      case "lease.acquired":
+        return registry.send("operator", "operator", "elected");
+      case "lease.lost":
+        return registry.send("operator", "operator", "deposed");
       case "operator.stopping":
         return registry.send("operator", "operator", "stopping");
       case "operator.drained":
@@ -142,6 +146,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       case "watch.lost":
       case "watch.restored":
       case "effect.failed":
+      case "object.written":
       case "gateway.published":
       case "endpoint.revoked":
       case "allocation.opened":

@@ -102,7 +102,8 @@ export const createFolding = (
 
     const configChanged = outputs.put({ id: `config ${name}`, value: next?.config }, time, derived);
     const drainingChanged = outputs.put({ id: `draining ${name}`, value: drainingOf(next) }, time, derived);
-    outputs.put({ id: `status Gateway/${name}`, value: next?.status }, time, derived);
+    const stored = view.get("Gateway", name)?.status;
+    outputs.put({ id: `status Gateway/${name}`, value: next?.status, stored }, time, derived);
     outputs.put({ id: `objects ${name}`, value: objectsOf(next) }, time, derived);
 
     const published = before?.config !== undefined || next?.config !== undefined;
@@ -135,7 +136,8 @@ export const createFolding = (
               ? "attached"
               : "attached unresolved";
       derived.push(...registry.send("route", key, event, next.why === event ? undefined : next.why));
-      if (next.status !== undefined) outputs.put({ id: `status ${key}`, value: next.status }, time, derived);
+      if (next.status !== undefined)
+        outputs.put({ id: `status ${key}`, value: next.status, stored: route.object.status }, time, derived);
     }
     return derived.map((derivation) => ({ cause, derivation }));
   };
@@ -147,7 +149,8 @@ export const createFolding = (
       options,
       name,
     )?.status;
-    outputs.put({ id: `status GatewayClass/${name}`, value: status }, time, derived);
+    const stored = view.get("GatewayClass", name as Name)?.status;
+    outputs.put({ id: `status GatewayClass/${name}`, value: status, stored }, time, derived);
     return derived.map((derivation) => ({ cause, derivation }));
   };
 

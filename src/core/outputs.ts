@@ -3,8 +3,13 @@ import type { Derivation } from "../journal/fact.ts";
 import { stampTransitionTimes } from "./transition-times.ts";
 
 export interface Outputs {
-  /** Stores `value` (or, with `undefined`, removes it) under `id`; appends a derivation and returns true if it changed. */
-  put(output: { readonly id: string; readonly value: unknown }, time: number, derived: Derivation[]): boolean;
+  /** `stored`: a status as the API server has it, perhaps from an earlier run, whose times stay where conditions do.
+   * Stores `value` (or, with `undefined`, removes it) under `id`; appends a derivation and returns true if it changed. */
+  put(
+    output: { readonly id: string; readonly value: unknown; readonly stored?: unknown },
+    time: number,
+    derived: Derivation[],
+  ): boolean;
   /** The value, its conditions with the time of their last transition. */
   get(id: string): unknown;
   readonly values: ReadonlyMap<string, unknown>;
@@ -44,7 +49,7 @@ export const createOutputs = (digest: (text: string) => string): Outputs => {
   const values = new Map<string, unknown>();
 
   return {
-    put({ id, value }, time, derived) {
+    put({ id, value, stored }, time, derived) {
       const before = parts.get(id);
       if (value === undefined) {
         if (before === undefined) return false;
@@ -56,7 +61,7 @@ export const createOutputs = (digest: (text: string) => string): Outputs => {
       const now = partsOf(value, digest);
       if (before !== undefined && sameParts(before, now)) return false;
       parts.set(id, now);
-      values.set(id, id.startsWith("status ") ? stampTransitionTimes(values.get(id), value, time) : value);
+      values.set(id, id.startsWith("status ") ? stampTransitionTimes(values.get(id) ?? stored, value, time) : value);
       derived.push({ type: "rendered", data: { output: id, parts: now } });
       return true;
     },

@@ -20,6 +20,9 @@ export type Fact =
       readonly type: "operator.finalized";
       readonly data: { readonly removed: readonly string[]; readonly left: readonly string[] };
     }
+  /** This process may write: it holds the lease, or needs none. */
+  | { readonly type: "lease.acquired"; readonly data: { readonly holder: string } }
+  | { readonly type: "lease.lost"; readonly data: { readonly reason: string } }
   | { readonly type: "object.seen"; readonly data: { readonly kind: KindId; readonly object: AnyObject } }
   | { readonly type: "object.gone"; readonly data: { readonly kind: KindId; readonly name: Name } }
   | { readonly type: "object.rejected"; readonly data: Rejection }
@@ -28,6 +31,11 @@ export type Fact =
   | { readonly type: "objects.synced"; readonly data: { readonly objects: number } }
   | { readonly type: "watch.lost"; readonly data: { readonly reason: string } }
   | { readonly type: "watch.restored"; readonly data: Record<string, never> }
+  /** An object was brought into being, changed or removed; or left alone because it is not ours (`foreign`). */
+  | {
+      readonly type: "object.written";
+      readonly data: { readonly object: string; readonly outcome: "created" | "updated" | "removed" | "foreign" };
+    }
   | {
       readonly type: "effect.failed";
       readonly data: { readonly effect: string; readonly target: string; readonly reason: string };

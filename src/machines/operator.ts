@@ -23,7 +23,8 @@ export const operatorMachine = setup({ types: { events: {} as OperatorEvent } })
     syncing: { on: { synced: "standby", stopping: "draining" } },
     standby: { on: { elected: "leading", stopping: "draining" } },
     leading: { on: { deposed: "standby", stopping: "draining" } },
-    draining: { on: { drained: "finalizing" } },
+    // Without a finalizer it leaves everything as it is.
+    draining: { on: { drained: "finalizing", finalized: "stopped" } },
     finalizing: { on: { finalized: "stopped" } },
     stopped: { type: "final" },
   },

@@ -3,7 +3,7 @@
  * that arrived together are in; what follows is written down, and only then acted on.
  */
 import { createCore, type Core } from "../core/core.ts";
-import type { GatewayChange } from "../core/fold.ts";
+import type { Fold } from "../core/fold.ts";
 import { digest } from "../journal/digest.ts";
 import type { FactLine, Happening } from "../journal/fact.ts";
 import type { JournalWriter } from "../journal/writer.ts";
@@ -13,15 +13,15 @@ export interface Loop {
   /** Takes facts that belong together. They are folded with all others of this turn of the event loop. */
   take(happenings: readonly Happening[]): readonly FactLine[];
   readonly core: Core;
-  /** Called with what effects must bring about. */
-  onChanges(listener: (changes: readonly GatewayChange[]) => void): void;
+  /** Called with what was concluded and what effects must bring about. */
+  onFold(listener: (fold: Fold) => void): void;
   /** Called with each fact, after it was applied. */
   onFact(listener: (fact: FactLine) => void): void;
 }
 
 export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop => {
   const core = createCore(options, digest);
-  const changeListeners: ((changes: readonly GatewayChange[]) => void)[] = [];
+  const foldListeners: ((fold: Fold) => void)[] = [];
   const factListeners: ((fact: FactLine) => void)[] = [];
   let scheduled = false;
 
@@ -30,11 +30,11 @@ export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop
     if (core.dirty) {
       const time = Date.now();
       journal.derive({ type: "fold", data: { through: journal.lastSeq } }, journal.lastSeq, time);
-      const { derived, changes } = core.fold(time);
-      for (const { cause, derivation } of derived) journal.derive(derivation, cause, time);
+      const folded = core.fold(time);
+      for (const { cause, derivation } of folded.derived) journal.derive(derivation, cause, time);
       // What is acted on must be on record first.
       journal.flush();
-      for (const listener of changeListeners) listener(changes);
+      for (const listener of foldListeners) listener(folded);
     }
     journal.flush();
     if (journal.full && !core.dirty) journal.rotate(core.export());
@@ -56,7 +56,7 @@ export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop
       }
       return lines;
     },
-    onChanges: (listener) => void changeListeners.push(listener),
+    onFold: (listener) => void foldListeners.push(listener),
     onFact: (listener) => void factListeners.push(listener),
   };
 };

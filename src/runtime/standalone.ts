@@ -103,7 +103,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
   const publisher = createPublisher({ relay, vault, address, report });
   const rejections = createRejections();
   loop.onFact((fact) => rejections.note(fact));
-  loop.onChanges(publisher.publish);
+  loop.onFold(({ changes }) => publisher.publish(changes));
 
   const state = (): ProgramState =>
     programState({

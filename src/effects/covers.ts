@@ -1,0 +1,43 @@
+/** Whether what is there already holds all that should be: everything wished for, whatever else there may be. */
+
+type Json = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Fields by which Kubernetes tells the items of a list apart. */
+const ITEM_KEYS = ["name", "containerPort", "uid", "port"] as const;
+
+const sameItem = (wanted: Json, present: unknown): boolean => {
+  if (!isObject(present)) return false;
+  const key = ITEM_KEYS.find((name) => wanted[name] !== undefined);
+  return key !== undefined && wanted[key] === present[key];
+};
+
+/**
+ * @param present what the API server has, defaults included.
+ * @param exact names of lists that must hold nothing else.
+ */
+export const covers = (
+  present: unknown,
+  wanted: unknown,
+  exact: ReadonlySet<string> = new Set(),
+  field = "",
+): boolean => {
+  if (wanted === undefined) return true;
+  if (Array.isArray(wanted)) {
+    if (!Array.isArray(present)) return wanted.length === 0 && present === undefined;
+    if (exact.has(field) && present.length !== wanted.length) return false;
+    if (!wanted.every(isObject))
+      return present.length === wanted.length && wanted.every((item, index) => covers(present[index], item, exact));
+    return wanted.every((item: unknown) => {
+      const match: unknown = present.find((other) => sameItem(item as Json, other));
+      return match !== undefined && covers(match, item, exact);
+    });
+  }
+  if (isObject(wanted))
+    return isObject(present)
+      ? Object.entries(wanted).every(([key, value]) => covers(present[key], value, exact, key))
+      : Object.keys(wanted).length === 0 && present === undefined;
+  return wanted === present;
+};

@@ -1,0 +1,135 @@
+/**
+ * Brings the objects that the core wants into being, by server-side apply under one field manager, and removes those it no
+ * longer wants. What is not ours is neither taken over nor removed. Nothing is written that is there already.
+ */
+import { ApiError, type Api } from "../kubernetes/api.ts";
+import { objectPath } from "../kubernetes/paths.ts";
+import type { KubernetesObject, ObjectMeta } from "../resources/core.ts";
+import type { Name } from "../resources/keys.ts";
+import type { Kind } from "../resources/kinds.ts";
+import { OWNED_BY_LABEL, OWNED_BY_VALUE } from "../resources/names.ts";
+import { covers } from "./covers.ts";
+
+export const FIELD_MANAGER = "turnpike";
+
+export type Applied = "created" | "updated" | "unchanged" | "removed" | "absent" | "foreign";
+
+interface ManagedFields {
+  readonly manager?: string;
+  readonly operation?: string;
+  readonly subresource?: string;
+  readonly fieldsV1?: { readonly "f:metadata"?: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
+}
+
+type Stored = KubernetesObject & {
+  readonly metadata: ObjectMeta & { readonly managedFields?: readonly ManagedFields[] };
+};
+
+const APPLY = "application/apply-patch+yaml";
+/** A list of ports is wanted as it is; a list of containers may have sidecars that others injected. */
+const EXACT = new Set(["ports"]);
+
+export const isOurs = ({ metadata }: KubernetesObject): boolean => metadata.labels?.[OWNED_BY_LABEL] === OWNED_BY_VALUE;
+
+const find = async (api: Api, path: string): Promise<Stored | undefined> => {
+  try {
+    return await api.json<Stored>({ path });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+};
+
+/** Keys of a metadata map that we have applied before. */
+const ownKeys = (object: Stored, map: "labels" | "annotations"): readonly string[] =>
+  (object.metadata.managedFields ?? [])
+    .filter(({ manager, subresource }) => manager === FIELD_MANAGER && subresource === undefined)
+    .flatMap(({ fieldsV1 }) => Object.keys(fieldsV1?.["f:metadata"]?.[`f:${map}`] ?? {}))
+    .filter((key) => key.startsWith("f:"))
+    .map((key) => key.slice(2));
+
+/** A label or annotation that was once copied from a Gateway stays (operator-behaviour, quirk 8). */
+const withEarlier = (object: KubernetesObject, present: Stored | undefined): KubernetesObject => {
+  if (present === undefined) return object;
+  const keep = (map: "labels" | "annotations") => ({
+    ...Object.fromEntries(
+      ownKeys(present, map).flatMap((key) =>
+        present.metadata[map]?.[key] === undefined ? [] : [[key, present.metadata[map][key]]],
+      ),
+    ),
+    ...object.metadata[map],
+  });
+  return { ...object, metadata: { ...object.metadata, labels: keep("labels"), annotations: keep("annotations") } };
+};
+
+/** @param observed the object as last watched, if it is; saves a look where nothing is to be done. */
+export const applyObject = async (
+  api: Api,
+  kind: Kind,
+  name: Name,
+  wanted: KubernetesObject,
+  observed?: KubernetesObject,
+): Promise<Applied> => {
+  const version = kind.versions[0] ?? "v1";
+  const path = objectPath(kind, version, name);
+  if (observed !== undefined && isOurs(observed) && covers(observed, wanted, EXACT)) return "unchanged";
+  const present = await find(api, path);
+  if (present !== undefined) {
+    if (!isOurs(present)) return "foreign";
+    if (covers(present, wanted, EXACT)) return "unchanged";
+  }
+  await api.json({
+    method: "PATCH",
+    path,
+    query: { fieldManager: FIELD_MANAGER, force: true },
+    contentType: APPLY,
+    body: withEarlier(wanted, present),
+  });
+  return present === undefined ? "created" : "updated";
+};
+
+/** Removes an object if it is ours, and only as it was looked at. */
+export const removeObject = async (api: Api, kind: Kind, name: Name): Promise<Applied> => {
+  const path = objectPath(kind, kind.versions[0] ?? "v1", name);
+  const present = await find(api, path);
+  if (present === undefined) return "absent";
+  if (!isOurs(present)) return "foreign";
+  const { uid, resourceVersion } = present.metadata;
+  await api.json({
+    method: "DELETE",
+    path,
+    body: {
+      apiVersion: "v1",
+      kind: "DeleteOptions",
+      propagationPolicy: "Background",
+      preconditions: { uid, resourceVersion },
+    },
+  });
+  return "removed";
+};
+
+/** Writes a status. The object may be gone meanwhile; then there is nothing to tell. */
+export const applyStatus = async (
+  api: Api,
+  kind: Kind,
+  version: string,
+  name: Name,
+  apiVersion: string,
+  status: unknown,
+): Promise<Applied> => {
+  const slash = name.lastIndexOf("/");
+  const metadata = slash < 0 ? { name } : { namespace: name.slice(0, slash), name: name.slice(slash + 1) };
+  try {
+    await api.json({
+      method: "PATCH",
+      path: objectPath(kind, version, name, "status"),
+      query: { fieldManager: FIELD_MANAGER, force: true },
+      contentType: APPLY,
+      body: { apiVersion, kind: kind.kind, metadata, status },
+    });
+    return "updated";
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return "absent";
+    throw error;
+  }
+};

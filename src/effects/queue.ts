@@ -1,0 +1,101 @@
+/**
+ * Work to be done, by key. Asking again for a key that waits changes nothing; asking while it is done has it done once
+ * more. What fails is tried again after a pause that grows; other keys do not wait for it.
+ */
+export interface WorkQueue<K extends string> {
+  add(key: K): void;
+  /** Resolves once nothing is waiting or being done; what pauses before another try does not count. */
+  idle(): Promise<void>;
+  readonly size: number;
+  close(): void;
+}
+
+export interface WorkQueueOptions<K extends string> {
+  readonly work: (key: K) => Promise<void>;
+  /** Called with each failure; `attempt` counts from 1. Returns the least pause before the next try, in ms. */
+  readonly onFailure: (key: K, error: unknown, attempt: number) => number;
+  readonly concurrency?: number;
+  readonly firstPauseMs?: number;
+  readonly longestPauseMs?: number;
+}
+
+export const createWorkQueue = <K extends string>(options: WorkQueueOptions<K>): WorkQueue<K> => {
+  const { work, onFailure, concurrency = 32, firstPauseMs = 100, longestPauseMs = 30_000 } = options;
+  const waiting = new Set<K>();
+  const running = new Set<K>();
+  const again = new Set<K>();
+  const paused = new Map<K, NodeJS.Timeout>();
+  const attempts = new Map<K, number>();
+  let idlers: (() => void)[] = [];
+  let closed = false;
+
+  const settle = (): void => {
+    if (waiting.size + running.size > 0) return;
+    for (const resolve of idlers) resolve();
+    idlers = [];
+  };
+
+  const fail = (key: K, error: unknown): void => {
+    const attempt = (attempts.get(key) ?? 0) + 1;
+    attempts.set(key, attempt);
+    const least = onFailure(key, error, attempt);
+    const grown = Math.min(firstPauseMs * 2 ** (attempt - 1), longestPauseMs);
+    const pause = Math.max(least, grown / 2 + (Math.random() * grown) / 2);
+    const timer = setTimeout(() => {
+      paused.delete(key);
+      add(key);
+    }, pause);
+    paused.set(key, timer.unref());
+  };
+
+  const run = async (key: K): Promise<void> => {
+    try {
+      await work(key);
+      attempts.delete(key);
+    } catch (error) {
+      if (!closed) fail(key, error);
+    }
+    running.delete(key);
+    if (again.delete(key)) add(key);
+    next();
+    settle();
+  };
+
+  const next = (): void => {
+    for (const key of waiting) {
+      if (running.size >= concurrency || closed) return;
+      waiting.delete(key);
+      running.add(key);
+      void run(key);
+    }
+  };
+
+  const add = (key: K): void => {
+    if (closed) return;
+    if (running.has(key)) {
+      again.add(key);
+      return;
+    }
+    // A new wish does not wait for the pause of the last one.
+    clearTimeout(paused.get(key));
+    paused.delete(key);
+    waiting.add(key);
+    next();
+  };
+
+  return {
+    add,
+    idle: () =>
+      waiting.size + running.size === 0 ? Promise.resolve() : new Promise((resolve) => idlers.push(resolve)),
+    get size() {
+      return waiting.size + running.size + paused.size;
+    },
+    close() {
+      closed = true;
+      waiting.clear();
+      for (const timer of paused.values()) clearTimeout(timer);
+      paused.clear();
+      settle();
+    },
+  };
+};

@@ -1,0 +1,131 @@
+/** An API server over HTTP: a kubeconfig's address and credentials, plain requests, and streams for watching. */
+import type { IncomingHttpHeaders } from "node:http";
+import type { Readable } from "node:stream";
+import { Agent, request as send, type Dispatcher } from "undici";
+
+export interface Request {
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** From the root: `/api/v1/…`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+  /** Milliseconds until a request without an answer fails; 30,000 by default. Streams may pause for longer. */
+  readonly timeoutMs?: number;
+}
+
+/** The API server refused, or could not be reached (`status` 0). */
+export class ApiError extends Error {
+  readonly status: number;
+  /** Kubernetes' machine-readable reason: `NotFound`, `Conflict`, `Expired`, … */
+  readonly reason: string;
+  /** What the server asks callers to wait, in ms. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(status: number, reason: string, message: string, retryAfterMs?: number) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+    this.reason = reason;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export interface Api {
+  /** @throws ApiError */
+  json<T>(request: Request): Promise<T>;
+  /** The body of a 200, as it comes. @throws ApiError */
+  stream(request: Request): Promise<Readable>;
+  /** Requests made, by method. */
+  readonly requests: Readonly<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+export interface ApiConnection {
+  /** `https://HOST:PORT`. */
+  readonly server: string;
+  readonly tls: {
+    readonly ca?: string | Buffer;
+    readonly cert?: string | Buffer;
+    readonly key?: string | Buffer;
+    readonly rejectUnauthorized?: boolean;
+  };
+  /** Headers with the credentials of now: tokens are renewed on disk. */
+  headers(): Promise<Readonly<Record<string, string>>>;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+/** Open connections: every watch holds one of HTTP/1.1. */
+const CONNECTIONS = 64;
+
+const asError = (status: number, headers: IncomingHttpHeaders, text: string): ApiError => {
+  const after = Number(headers["retry-after"]);
+  const retryAfterMs = Number.isFinite(after) ? after * 1000 : undefined;
+  try {
+    const { reason = "", message = "" } = JSON.parse(text) as { readonly reason?: string; readonly message?: string };
+    return new ApiError(status, reason, message || `the API server answered ${status}`, retryAfterMs);
+  } catch {
+    return new ApiError(status, "", `the API server answered ${status}: ${text.slice(0, 200)}`, retryAfterMs);
+  }
+};
+
+export const createApi = (connection: ApiConnection): Api => {
+  const dispatcher = new Agent({
+    connect: { ...connection.tls, timeout: 10_000 },
+    connections: CONNECTIONS,
+    // Quiet watches are nothing unusual; whoever reads one has a liveness timer of its own.
+    bodyTimeout: 0,
+    keepAliveTimeout: 30_000,
+  });
+  const requests: Record<string, number> = {};
+
+  const open = async (request: Request): Promise<Dispatcher.ResponseData> => {
+    const {
+      method = "GET",
+      path,
+      query = {},
+      body,
+      contentType = "application/json",
+      signal,
+      timeoutMs = DEFAULT_TIMEOUT_MS,
+    } = request;
+    const url = new URL(path, connection.server);
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    requests[method] = (requests[method] ?? 0) + 1;
+    try {
+      return await send(url, {
+        method,
+        dispatcher,
+        headersTimeout: timeoutMs,
+        headers: {
+          accept: "application/json",
+          ...(await connection.headers()),
+          ...(body === undefined ? {} : { "content-type": contentType }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (error) {
+      if (signal?.aborted === true) throw error;
+      throw new ApiError(0, "Unreachable", error instanceof Error ? error.message : String(error));
+    }
+  };
+
+  return {
+    requests,
+    async json<T>(request: Request) {
+      const { statusCode, headers, body } = await open(request);
+      const text = await body.text();
+      if (statusCode >= 300) throw asError(statusCode, headers, text);
+      return JSON.parse(text) as T;
+    },
+    async stream(request) {
+      const { statusCode, headers, body } = await open(request);
+      if (statusCode >= 300) throw asError(statusCode, headers, await body.text());
+      return body;
+    },
+    close: () => dispatcher.destroy(),
+  };
+};

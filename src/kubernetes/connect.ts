@@ -1,0 +1,45 @@
+/** Where the API server is and who we are: a kubeconfig, or the service account of the pod that we run in. */
+import type { RequestOptions } from "node:https";
+import { createApi, type Api } from "./api.ts";
+
+/** Credentials are asked for again after this many ms: service account tokens change on disk. */
+const CREDENTIALS_MS = 20_000;
+
+/**
+ * @param kubeconfig path; without it `KUBECONFIG`, `~/.kube/config` or the pod's service account.
+ * @throws the error of reading it.
+ */
+export const connect = async (kubeconfig?: string): Promise<Api> => {
+  // Loaded only here: it takes 370 ms and 80 MB that a dataplane does without.
+  const { KubeConfig } = await import("@kubernetes/client-node");
+  const config = new KubeConfig();
+  if (kubeconfig === undefined) config.loadFromDefault();
+  else config.loadFromFile(kubeconfig);
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw new Error("the kubeconfig names no current cluster");
+
+  const options = async (): Promise<RequestOptions> => {
+    const filled: RequestOptions = {};
+    await config.applyToHTTPSOptions(filled);
+    return filled;
+  };
+  const first = await options();
+  let headers = first.headers;
+  let askedAt = Date.now();
+  return createApi({
+    server: cluster.server,
+    tls: {
+      ...(first.ca === undefined ? {} : { ca: first.ca as string | Buffer }),
+      ...(first.cert === undefined ? {} : { cert: first.cert as string | Buffer }),
+      ...(first.key === undefined ? {} : { key: first.key as string | Buffer }),
+      ...(cluster.skipTLSVerify ? { rejectUnauthorized: false } : {}),
+    },
+    async headers() {
+      if (Date.now() - askedAt > CREDENTIALS_MS) {
+        ({ headers } = await options());
+        askedAt = Date.now();
+      }
+      return (headers ?? {}) as Readonly<Record<string, string>>;
+    },
+  });
+};

@@ -1,0 +1,16 @@
+/** Paths of resources on an API server. */
+import { splitName, type Name } from "../resources/keys.ts";
+import type { Kind } from "../resources/kinds.ts";
+
+const root = (group: string, version: string): string =>
+  group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
+
+/** All objects of a kind. */
+export const collectionPath = ({ group, plural }: Kind, version: string): string => `${root(group, version)}/${plural}`;
+
+/** One object, or a subresource of it. */
+export const objectPath = (kind: Kind, version: string, name: Name, subresource?: "status"): string => {
+  const { namespace, name: own } = splitName(name);
+  const scope = kind.namespaced ? `/namespaces/${namespace}` : "";
+  return `${root(kind.group, version)}${scope}/${kind.plural}/${own}${subresource === undefined ? "" : `/${subresource}`}`;
+};

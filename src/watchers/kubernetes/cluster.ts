@@ -1,0 +1,113 @@
+/** A cluster as a source of facts: a list and watch for each kind, told as one. */
+import { merge, Observable } from "rxjs";
+import { map } from "rxjs/operators";
+import type { Api } from "../../kubernetes/api.ts";
+import { collectionPath } from "../../kubernetes/paths.ts";
+import { nameOfObject, keyOf, type ObjectKey } from "../../resources/keys.ts";
+import { kinds, type AnyObject, type Kind } from "../../resources/kinds.ts";
+import type { Source, WatchEvent } from "../source.ts";
+import { listWatch, type ListWatchEvent, type ListWatchOptions } from "./list-watch.ts";
+import { reduce } from "./reduce.ts";
+
+export interface ClusterOptions {
+  /** Which API pod addresses come from; the other is not watched. */
+  readonly endpointSource: "EndpointSlice" | "Endpoints";
+  readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
+}
+
+/** Releases and tokens are many, large, and never named by a GatewayConfig or listener. */
+const SECRET_SELECTOR = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token";
+
+const isWatched = ({ id }: Kind, { endpointSource }: ClusterOptions): boolean =>
+  id !== (endpointSource === "EndpointSlice" ? "Endpoints" : "EndpointSlice");
+
+/** Versions that are watched, each for itself: a CRD may serve one or the other, or both. */
+const versionsOf = ({ id, versions }: Kind): readonly string[] =>
+  id === "GatewayUDPRoute" ? versions : versions.slice(0, 1);
+
+type Tagged = readonly [stream: string, kind: Kind, version: string, events: readonly ListWatchEvent[]];
+
+export const watchCluster = (api: Api, options: ClusterOptions): Source =>
+  new Observable((subscriber) => {
+    const streams = kinds
+      .filter((kind) => isWatched(kind, options))
+      .flatMap((kind) =>
+        versionsOf(kind).map((version): Observable<Tagged> => {
+          const stream = `${kind.id} ${version}`;
+          const selector = kind.id === "Secret" ? { fieldSelector: SECRET_SELECTOR } : {};
+          return listWatch(api, { ...options.listWatch, ...selector, path: collectionPath(kind, version) }).pipe(
+            map((events): Tagged => [stream, kind, version, events]),
+          );
+        }),
+      );
+    const waiting = new Set(
+      kinds
+        .filter((kind) => isWatched(kind, options))
+        .flatMap((kind) => versionsOf(kind).map((version) => `${kind.id} ${version}`)),
+    );
+    const lost = new Map<string, string>();
+    /** Objects told, by the versions that have them, and their last text: a reduced object often has not changed. */
+    const told = new Map<ObjectKey, { readonly versions: Set<string>; text: string }>();
+    let synced = false;
+
+    const seen = (kind: Kind, version: string, object: AnyObject): readonly WatchEvent[] => {
+      const whole = {
+        ...object,
+        apiVersion: kind.group === "" ? version : `${kind.group}/${version}`,
+        kind: kind.kind,
+      };
+      const reduced = reduce(kind.id, whole);
+      const key = keyOf(kind.id, nameOfObject(kind.id, reduced));
+      const text = JSON.stringify({ ...reduced, apiVersion: "" });
+      const before = told.get(key);
+      if (before === undefined) told.set(key, { versions: new Set([version]), text });
+      else {
+        before.versions.add(version);
+        if (before.text === text) return [];
+        before.text = text;
+      }
+      return [{ event: "seen", kind: kind.id, object: reduced }];
+    };
+
+    const gone = (kind: Kind, version: string, object: AnyObject): readonly WatchEvent[] => {
+      const name = nameOfObject(kind.id, object);
+      const before = told.get(keyOf(kind.id, name));
+      before?.versions.delete(version);
+      // The other version of its API still has it.
+      if (before === undefined || before.versions.size > 0) return [];
+      told.delete(keyOf(kind.id, name));
+      return [{ event: "gone", kind: kind.id, name }];
+    };
+
+    const translate = ([stream, kind, version, events]: Tagged): readonly WatchEvent[] =>
+      events.flatMap((event): readonly WatchEvent[] => {
+        switch (event.event) {
+          case "seen":
+            return seen(kind, version, event.object as unknown as AnyObject);
+          case "gone":
+            return gone(kind, version, event.object as unknown as AnyObject);
+          case "listed":
+          case "absent":
+            waiting.delete(stream);
+            return [];
+          case "lost":
+            lost.set(stream, event.reason);
+            return [{ event: "lost", reason: `${stream}: ${event.reason}` }];
+          case "restored":
+            lost.delete(stream);
+            return lost.size === 0 ? [{ event: "restored" }] : [];
+          default:
+            return event satisfies never;
+        }
+      });
+
+    const subscription = merge(...streams).subscribe((tagged) => {
+      const events = [...translate(tagged)];
+      if (!synced && waiting.size === 0) {
+        synced = true;
+        events.push({ event: "synced", objects: told.size });
+      }
+      if (events.length > 0) subscriber.next(events);
+    });
+    return () => subscription.unsubscribe();
+  });

@@ -1,0 +1,209 @@
+/**
+ * One kind of object on an API server, listed and then watched, for ever. Lists are paged; a watch resumes where the last
+ * one ended; when it cannot (410), the list is read again and the difference told. Whatever fails is tried again after a
+ * pause that grows and is never the same for two.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Observable } from "rxjs";
+import { ApiError, type Api } from "../../kubernetes/api.ts";
+import { linesOf } from "./lines.ts";
+
+/** An object as the API server sends it. */
+export interface Listed {
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly resourceVersion?: string };
+}
+
+export type ListWatchEvent =
+  | { readonly event: "seen"; readonly object: Listed }
+  | { readonly event: "gone"; readonly object: Listed }
+  /** The list is complete: all that exists has been told, and what no longer exists. */
+  | { readonly event: "listed" }
+  /** The server does not have this kind; all its objects have been told gone. It is asked again from time to time. */
+  | { readonly event: "absent" }
+  | { readonly event: "lost"; readonly reason: string }
+  | { readonly event: "restored" };
+
+export interface ListWatchOptions {
+  readonly path: string;
+  readonly fieldSelector?: string;
+  readonly pageSize?: number;
+  /** How long the server may keep one watch, in seconds. */
+  readonly watchSeconds?: number;
+  /** A watch without a word, not even a bookmark, for this long is taken for dead, in ms. */
+  readonly livenessMs?: number;
+  readonly firstPauseMs?: number;
+  readonly longestPauseMs?: number;
+  /** Between looks whether an absent kind has arrived, in ms. */
+  readonly absentPauseMs?: number;
+}
+
+interface Page {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items: readonly Listed[];
+}
+
+interface WatchLine {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  readonly object: Listed & { readonly code?: number; readonly reason?: string; readonly message?: string };
+}
+
+const keyOf = ({ metadata: { namespace = "", name } }: Listed): string => `${namespace}/${name}`;
+
+export const listWatch = (api: Api, options: ListWatchOptions): Observable<readonly ListWatchEvent[]> =>
+  new Observable((subscriber) => {
+    const {
+      path,
+      fieldSelector,
+      pageSize = 500,
+      watchSeconds = 300,
+      livenessMs = 90_000,
+      firstPauseMs = 200,
+      longestPauseMs = 20_000,
+      absentPauseMs = 2000,
+    } = options;
+    const stopping = new AbortController();
+    /** What has been told, with its version, so that a new list can be compared. */
+    const known = new Map<string, Listed>();
+    let version: string | undefined;
+    let isLost = false;
+    let failures = 0;
+
+    const tell = (...events: readonly ListWatchEvent[]): void => {
+      if (events.length > 0) subscriber.next(events);
+    };
+
+    const works = (): readonly ListWatchEvent[] => {
+      failures = 0;
+      if (!isLost) return [];
+      isLost = false;
+      return [{ event: "restored" }];
+    };
+
+    const list = async (): Promise<void> => {
+      const items: Listed[] = [];
+      let page: Page | undefined;
+      do {
+        const query = { limit: pageSize, continue: page?.metadata.continue, fieldSelector };
+        page = await api.json<Page>({ path, query, signal: stopping.signal });
+        items.push(...page.items);
+      } while (page.metadata.continue !== undefined && page.metadata.continue !== "");
+      version = page.metadata.resourceVersion;
+
+      const present = new Set(items.map(keyOf));
+      const events: ListWatchEvent[] = [...works()];
+      for (const [key, object] of known)
+        if (!present.has(key)) {
+          known.delete(key);
+          events.push({ event: "gone", object });
+        }
+      for (const object of items) {
+        const before = known.get(keyOf(object));
+        known.set(keyOf(object), stub(object));
+        if (before?.metadata.resourceVersion !== object.metadata.resourceVersion)
+          events.push({ event: "seen", object });
+      }
+      tell(...events, { event: "listed" });
+    };
+
+    const take = (line: WatchLine): readonly ListWatchEvent[] => {
+      const { type, object } = line;
+      switch (type) {
+        case "ADDED":
+        case "MODIFIED":
+          version = object.metadata.resourceVersion ?? version;
+          known.set(keyOf(object), stub(object));
+          return [{ event: "seen", object }];
+        case "DELETED":
+          version = object.metadata.resourceVersion ?? version;
+          known.delete(keyOf(object));
+          return [{ event: "gone", object }];
+        case "BOOKMARK":
+          version = object.metadata.resourceVersion ?? version;
+          return [];
+        case "ERROR":
+          throw new ApiError(object.code ?? 500, object.reason ?? "", object.message ?? "the watch failed");
+        default:
+          return type satisfies never;
+      }
+    };
+
+    const watch = async (): Promise<void> => {
+      const dead = new AbortController();
+      const liveness = setTimeout(() => dead.abort(new Error(`no word for ${livenessMs} ms`)), livenessMs);
+      try {
+        const stream = await api.stream({
+          path,
+          query: {
+            watch: true,
+            allowWatchBookmarks: true,
+            resourceVersion: version,
+            timeoutSeconds: watchSeconds,
+            fieldSelector,
+          },
+          signal: AbortSignal.any([stopping.signal, dead.signal]),
+        });
+        tell(...works());
+        for await (const line of linesOf(stream)) {
+          liveness.refresh();
+          tell(...take(JSON.parse(line) as WatchLine));
+        }
+      } finally {
+        clearTimeout(liveness);
+      }
+    };
+
+    const vanish = (): void => {
+      const events = [...known.values()].map((object): ListWatchEvent => ({ event: "gone", object }));
+      known.clear();
+      version = undefined;
+      tell(...works(), ...events, { event: "absent" });
+    };
+
+    /** Whether the list must be read again after `error`. */
+    const isExpired = (error: unknown): boolean =>
+      error instanceof ApiError && (error.status === 410 || error.reason === "Expired" || error.reason === "Gone");
+
+    const run = async (): Promise<void> => {
+      while (!stopping.signal.aborted) {
+        try {
+          if (version === undefined) await list();
+          else await watch();
+        } catch (error) {
+          if (stopping.signal.aborted) return;
+          if (isExpired(error)) {
+            version = undefined;
+            continue;
+          }
+          if (error instanceof ApiError && error.status === 404) {
+            vanish();
+            await sleep(absentPauseMs * (0.75 + Math.random() / 2), undefined, { signal: stopping.signal }).catch(
+              () => undefined,
+            );
+            continue;
+          }
+          failures += 1;
+          // A watch that ends now and then is how watches are; a second failure in a row is not.
+          if (!isLost && (failures > 1 || version === undefined)) {
+            isLost = true;
+            tell({ event: "lost", reason: error instanceof Error ? error.message : String(error) });
+          }
+          const longest = Math.min(firstPauseMs * 2 ** (failures - 1), longestPauseMs);
+          const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
+          const pause = Math.max(longest / 2 + (Math.random() * longest) / 2, Math.min(asked, longestPauseMs));
+          await sleep(pause, undefined, { signal: stopping.signal }).catch(() => undefined);
+        }
+      }
+    };
+
+    void run();
+    return () => stopping.abort();
+  });
+
+/** All that is needed of an object to tell that it is gone. */
+const stub = ({ metadata: { name, namespace, resourceVersion } }: Listed): Listed => ({
+  metadata: {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  },
+});

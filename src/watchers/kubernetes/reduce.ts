@@ -1,0 +1,62 @@
+/** Of each object only what is needed: the rest would fill the log and wake the core for nothing. */
+import type { KindMap, AnyObject, KindId } from "../../resources/kinds.ts";
+import type { ObjectMeta } from "../../resources/core.ts";
+
+interface Managed {
+  readonly managedFields?: unknown;
+  readonly selfLink?: unknown;
+}
+
+/** Data keys of a Secret that any rule looks at. */
+const SECRET_KEYS: ReadonlySet<string> = new Set([
+  "type",
+  "username",
+  "password",
+  "secret",
+  "sharedSecret",
+  "tls.crt",
+  "crt",
+  "cert",
+  "tls.key",
+  "key",
+]);
+
+const withoutBookkeeping = <T extends AnyObject>(object: T): T => {
+  const { managedFields: _, selfLink: __, resourceVersion: ___, ...metadata } = object.metadata as ObjectMeta & Managed;
+  return { ...object, metadata };
+};
+
+const reducers: { readonly [K in KindId]?: (object: KindMap[K]) => KindMap[K] } = {
+  Secret: ({ data, ...rest }) => ({
+    ...rest,
+    data: Object.fromEntries(Object.entries(data ?? {}).filter(([key]) => SECRET_KEYS.has(key))),
+  }),
+  Node: ({ apiVersion, kind, metadata: { name }, status }) => ({
+    apiVersion,
+    kind,
+    metadata: { name },
+    ...(status?.addresses === undefined ? {} : { status: { addresses: status.addresses } }),
+  }),
+  Namespace: ({ apiVersion, kind, metadata: { name, labels } }) => ({
+    apiVersion,
+    kind,
+    metadata: { name, ...(labels === undefined ? {} : { labels }) },
+  }),
+  Endpoints: ({ metadata, ...rest }) => {
+    // Changes with every leader election of those who still lock on Endpoints.
+    const { "control-plane.alpha.kubernetes.io/leader": _, ...annotations } = metadata.annotations ?? {};
+    return { ...rest, metadata: { ...metadata, annotations } };
+  },
+  Deployment: ({ apiVersion, kind, metadata, spec }) => ({
+    apiVersion,
+    kind,
+    metadata,
+    ...(spec === undefined ? {} : { spec }),
+  }),
+};
+
+export const reduce = (kind: KindId, object: AnyObject): AnyObject => {
+  const clean = withoutBookkeeping(object);
+  const reducer = reducers[kind] as ((object: AnyObject) => AnyObject) | undefined;
+  return reducer === undefined ? clean : reducer(clean);
+};
