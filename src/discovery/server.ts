@@ -90,9 +90,13 @@ const answerUpgrade = (request: IncomingMessage, socket: Socket, answer: Answer)
   send(response, answer);
 };
 
-/** @throws the error of `listen` when the address cannot be bound, that of OpenSSL when `tls` is unusable. */
+/**
+ * @throws the error of `listen` when the address cannot be bound, that of OpenSSL when `tls` is unusable, RangeError
+ * when the token is empty.
+ */
 export const startDiscovery = async (options: DiscoveryOptions): Promise<DiscoveryServer> => {
   const { addressOfNode, isReady, report = () => undefined, token } = options;
+  if (token === "") throw new RangeError("an empty token lets everyone in: leave it out, or give one");
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const store = createStore();
   const judge = createApi({ store, isReady, addressOfNode, token });
