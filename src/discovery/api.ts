@@ -1,0 +1,110 @@
+/** What the HTTP API answers: documents, errors, or that a watch may begin. */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { encodeConfig, JSON_TYPE, LICENSE_BODY, notFoundBody, parseWatch, resourceAt, TEXT_TYPE } from "./protocol.ts";
+import type { Scope } from "./protocol.ts";
+import { withNodeAddress } from "./node-address.ts";
+import type { ConfigStore, StoredConfig } from "./store.ts";
+
+export interface ApiOptions {
+  readonly store: ConfigStore;
+  readonly isReady: () => boolean;
+  readonly addressOfNode: (node: string) => string | undefined;
+  /** Undefined: everyone may read. */
+  readonly token?: string | undefined;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string | Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A watch of `scope`, seen from `node` when the client says on which one it runs. */
+export interface WatchRequest {
+  readonly scope: Scope;
+  readonly node?: string;
+}
+
+export type Outcome = { readonly answer: Answer } | { readonly watch: WatchRequest };
+
+export const textAnswer = (
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Answer => ({
+  status,
+  type: TEXT_TYPE,
+  body: `${message}\n`,
+  headers,
+});
+
+const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+/** The document of `stored` as a dataplane on `node` is to see it; shared by all when there is nothing to patch. */
+export const frameFor = (
+  stored: StoredConfig,
+  node: string | undefined,
+  addressOfNode: (node: string) => string | undefined,
+): Buffer => {
+  if (node === undefined) return stored.frame;
+  const patched = withNodeAddress(stored.config, addressOfNode(node));
+  return patched === stored.config ? stored.frame : Buffer.from(encodeConfig(patched));
+};
+
+const NEWLINE = Buffer.from("\n");
+
+const listBody = (configs: readonly StoredConfig[]): Buffer =>
+  Buffer.concat([
+    Buffer.from(`{"version":"v1","items":[`),
+    ...configs.flatMap(({ frame }, place) => (place === 0 ? [frame] : [Buffer.from(","), frame])),
+    Buffer.from("]}\n"),
+  ]);
+
+export const createApi = ({ store, isReady, addressOfNode, token }: ApiOptions) => {
+  // Digests have one length, so that the comparison tells nothing about the token's.
+  const expected = token === undefined ? undefined : sha256(`Bearer ${token}`);
+  const isAllowed = (request: IncomingMessage): boolean =>
+    expected === undefined || timingSafeEqual(sha256(request.headers.authorization ?? ""), expected);
+
+  const answerWith = (scope: Scope, node: string | undefined): Answer => {
+    if (scope.of !== "config") return { status: 200, type: JSON_TYPE, body: listBody(store.list(scope)) };
+    const stored = store.get(scope.id);
+    if (stored === undefined) return { status: 404, type: JSON_TYPE, body: notFoundBody(scope.id) };
+    const body = Buffer.concat([frameFor(stored, node, addressOfNode), NEWLINE]);
+    return { status: 200, type: JSON_TYPE, body };
+  };
+
+  return (request: IncomingMessage): Outcome => {
+    const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s);
+    const resource = resourceAt(path);
+    if (resource === undefined) return { answer: textAnswer(404, "404 page not found") };
+    if (request.method !== "GET") return { answer: textAnswer(405, "Method Not Allowed", { allow: "GET" }) };
+    if (!isAllowed(request))
+      return { answer: textAnswer(401, "a bearer token is needed", { "www-authenticate": "Bearer" }) };
+    // A standby knows no configs, and an empty list would say that there are none. 503 instead lets a probe on any of
+    // these paths take it out of the Service, and makes a client that came nevertheless go on to another.
+    if (!isReady()) return { answer: textAnswer(503, "this replica is a standby", { "retry-after": "1" }) };
+    if (resource.resource === "license") return { answer: { status: 200, type: JSON_TYPE, body: LICENSE_BODY } };
+    const { scope } = resource;
+    const parameters = new URLSearchParams(query);
+    const isWatch = parseWatch(parameters);
+    if (isWatch === undefined)
+      return { answer: textAnswer(400, "Invalid format for parameter watch: want true or false, once") };
+    const node = scope.of === "config" ? parameters.get("node") || undefined : undefined;
+    if (isWatch) return { watch: node === undefined ? { scope } : { scope, node } };
+    return { answer: answerWith(scope, node) };
+  };
+};
+
+export const send = (response: ServerResponse, { status, type, body, headers = {} }: Answer): void => {
+  response.writeHead(status, {
+    ...headers,
+    "content-type": type,
+    "content-length": Buffer.byteLength(body),
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+  });
+  response.end(body);
+};

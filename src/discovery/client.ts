@@ -1,0 +1,91 @@
+/** Configs as they change, from a discovery server that may come and go: ours or STUNner's. */
+import { Observable } from "rxjs";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import { openConnection, type KeepaliveTiming } from "./connection.ts";
+import { parseDocument, readConfig } from "./document.ts";
+import { addressOf, type DiscoveryTarget } from "./origin.ts";
+import { expandPlaceholders, type Environment } from "./placeholders.ts";
+import { isZeroConfig } from "./protocol.ts";
+
+export type ConfigEvent =
+  /** Also for what is known already: the server tells its state anew on every connection. */
+  | { readonly event: "config"; readonly config: DataplaneConfig }
+  /** The Gateway is gone. A dataplane keeps serving: its pod goes when its calls have. */
+  | { readonly event: "deleted"; readonly id: string }
+  /** Once for each reason in an outage. What was told last stays in force. */
+  | { readonly event: "lost"; readonly reason: string }
+  | { readonly event: "restored" }
+  /** A document that is no sound config; the one before it stays in force. `reason` quotes no credential. */
+  | { readonly event: "refused"; readonly reason: string };
+
+export interface WatchTiming extends KeepaliveTiming {
+  /** The wait after a first failure, which doubles with each further one. Drawn from the upper half of it. */
+  readonly retryFirstMs: number;
+  readonly retryMostMs: number;
+}
+
+export interface WatchOptions extends DiscoveryTarget {
+  /** What placeholders stand for; that of the process unless given. */
+  readonly environment?: Environment;
+  readonly timing?: Partial<WatchTiming>;
+}
+
+const DEFAULT_TIMING: WatchTiming = { pingMs: 5000, livenessMs: 8000, retryFirstMs: 1000, retryMostMs: 10_000 };
+
+const eventOf = (text: string, id: string | undefined, environment: Environment): ConfigEvent => {
+  if (text === "") return { event: "refused", reason: "the document is empty" };
+  try {
+    const config = readConfig(expandPlaceholders(parseDocument(text), environment));
+    const { name } = config.admin;
+    if (id !== undefined && name !== id) return { event: "refused", reason: `${id} was asked for, not ${name}` };
+    return isZeroConfig(config) ? { event: "deleted", id: name } : { event: "config", config };
+  } catch (error) {
+    return { event: "refused", reason: error instanceof Error ? error.message : String(error) };
+  }
+};
+
+/**
+ * Watches `id`, or without it every config. Never completes; unsubscribing closes the connection.
+ * Errors with a RangeError only when the origin or id cannot be understood.
+ */
+export const watchConfigs = (options: WatchOptions): Observable<ConfigEvent> =>
+  new Observable((subscriber) => {
+    const address = addressOf(options, { watch: "true" });
+    const environment = options.environment ?? process.env;
+    const timing = { ...DEFAULT_TIMING, ...options.timing };
+    let failures = 0;
+    let outage: string | undefined;
+    let retry: NodeJS.Timeout | undefined;
+    let disconnect: () => void;
+
+    const opened = (): void => {
+      failures = 0;
+      if (outage === undefined) return;
+      outage = undefined;
+      subscriber.next({ event: "restored" });
+    };
+    const lost = (reason: string): void => {
+      const mostMs = Math.min(timing.retryFirstMs * 2 ** failures, timing.retryMostMs);
+      failures += 1;
+      // Dataplanes that lose their operator together do not come back together.
+      retry = setTimeout(connect, mostMs * (0.5 + Math.random() / 2));
+      if (reason === outage) return;
+      outage = reason;
+      subscriber.next({ event: "lost", reason });
+    };
+    const connect = (): void => {
+      disconnect = openConnection({
+        address,
+        ca: options.ca,
+        timing,
+        opened,
+        document: (text) => subscriber.next(eventOf(text, options.id, environment)),
+        lost,
+      });
+    };
+    connect();
+    return () => {
+      clearTimeout(retry);
+      disconnect();
+    };
+  });

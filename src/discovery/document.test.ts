@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import { parseDocument, readConfig } from "./document.ts";
+import { configOf } from "./fixtures.ts";
+import { encodeConfig, isZeroConfig, zeroConfig } from "./protocol.ts";
+
+const sound = JSON.parse(encodeConfig(configOf("ns/gw")));
+
+describe("a document from outside", () => {
+  it("comes out canonical", () => {
+    const config = readConfig({
+      Version: "v1",
+      admin: { name: "ns/gw", logLevel: "all:DEBUG", new_field: 1 },
+      auth: { type: "longterm", credentials: { secret: "s" } },
+      listeners: [{ name: "l", protocol: "udp", port: "3479", routes: null }],
+      clusters: null,
+    });
+    expect(config).toEqual({
+      version: "v1",
+      admin: { name: "ns/gw", loglevel: "all:DEBUG" },
+      auth: { type: "ephemeral", realm: "stunner.l7mp.io", credentials: { secret: "s" } },
+      listeners: [{ name: "l", protocol: "TURN-UDP", address: "0.0.0.0", port: 3479, routes: [] }],
+      clusters: [],
+    });
+  });
+
+  it("may be v1alpha1, if it names its authentication", () => {
+    const alpha = { ...sound, version: "v1alpha1", auth: { ...sound.auth, type: "plaintext" } };
+    expect(readConfig(alpha)).toMatchObject({ version: "v1", auth: { type: "static" } });
+    const { type: _, ...untyped } = sound.auth;
+    expect(() => readConfig({ ...alpha, auth: untyped })).toThrow("unknown authentication type");
+    expect(readConfig({ ...sound, auth: untyped }).auth.type).toBe("static");
+  });
+
+  it("that is a zero config still is one afterwards", () => {
+    expect(isZeroConfig(readConfig(JSON.parse(encodeConfig(zeroConfig("ns/gw")))))).toBe(true);
+  });
+
+  it.each([
+    [null, "a config is an object"],
+    [[], "a config is an object"],
+    [{}, "unsupported API version"],
+    [{ ...sound, version: "v2" }, "unsupported API version"],
+    [{ ...sound, admin: 1 }, "admin is no object"],
+    [{ ...sound, admin: { name: 7 } }, "admin.name is no string"],
+    [{ ...sound, auth: { credentials: { username: 1 } } }, "auth.credentials is no map of strings"],
+    [{ ...sound, listeners: {} }, "listeners is no list"],
+    [{ ...sound, listeners: [null] }, "missing name"],
+    [{ ...sound, listeners: [{ name: "l", port: 3.5 }] }, "listeners[0].port is no integer"],
+    [{ ...sound, clusters: [{ name: "c", endpoints: ["1.2.3.4:5678"] }] }, "is no endpoint"],
+    [{ ...sound, clusters: [{ name: "c", endpoints: [1] }] }, "clusters[0].endpoints is no list of strings"],
+  ])("is refused when it is unsound: %j", (document, reason) => expect(() => readConfig(document)).toThrow(reason));
+
+  it("is not quoted when it is not JSON", () => {
+    expect(() => parseDocument(`{"password":"hunter2"`)).toThrow("the document is not JSON");
+  });
+});

@@ -1,0 +1,123 @@
+/** A config document from outside: its shape is checked, its keys and words brought into canonical form. */
+import { parseConfig } from "../dataplane/config.ts";
+import { TurnpikeError } from "../errors.ts";
+import type { AdminConfig, DataplaneConfig } from "../resources/dataplane-config.ts";
+
+type Shape = "string" | "integer" | "strings" | "words";
+type Fields = Readonly<Record<string, unknown>>;
+
+const ADMIN: Readonly<Record<string, Shape>> = {
+  name: "string",
+  loglevel: "string",
+  metrics_endpoint: "string",
+  healthcheck_endpoint: "string",
+  user_quota: "integer",
+  offload_engine: "string",
+  offload_interfaces: "strings",
+};
+const AUTH: Readonly<Record<string, Shape>> = { type: "string", realm: "string", credentials: "words" };
+const LISTENER: Readonly<Record<string, Shape>> = {
+  name: "string",
+  protocol: "string",
+  public_address: "string",
+  public_port: "integer",
+  address: "string",
+  port: "integer",
+  cert: "string",
+  key: "string",
+  routes: "strings",
+};
+const CLUSTER: Readonly<Record<string, Shape>> = {
+  name: "string",
+  type: "string",
+  protocol: "string",
+  endpoints: "strings",
+};
+
+const refuse = (message: string): never => {
+  throw new TurnpikeError("config-invalid", message);
+};
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isString = (value: unknown): value is string => typeof value === "string";
+
+// Nothing here quotes a value: it may be a secret.
+const readers: Readonly<Record<Shape, (value: unknown, where: string) => unknown>> = {
+  string: (value, where) => (isString(value) ? value : refuse(`${where} is no string`)),
+  // A number that was a placeholder is a string in documents that hold it in quotes.
+  integer: (value, where) => {
+    const number = isString(value) && /^-?[0-9]+$/.test(value) ? Number(value) : value;
+    return Number.isSafeInteger(number) ? number : refuse(`${where} is no integer`);
+  },
+  strings: (value, where) =>
+    Array.isArray(value) && value.every(isString) ? value : refuse(`${where} is no list of strings`),
+  words: (value, where) =>
+    isObject(value) && Object.values(value).every(isString) ? value : refuse(`${where} is no map of strings`),
+};
+
+/** The field `name` of `object`, whatever the case of its key; null counts as absent. */
+const field = (object: Fields, name: string): unknown => {
+  const key = Object.hasOwn(object, name) ? name : Object.keys(object).find((one) => one.toLowerCase() === name);
+  return key === undefined ? undefined : (object[key] ?? undefined);
+};
+
+/** The fields that `shapes` knows; others are ignored, as newer releases may send them. */
+const read = (value: unknown, shapes: Readonly<Record<string, Shape>>, where: string): Fields => {
+  if (value === undefined) return {};
+  if (!isObject(value)) return refuse(`${where} is no object`);
+  return Object.fromEntries(
+    Object.entries(shapes).flatMap(([name, shape]) => {
+      const found = field(value, name);
+      return found === undefined ? [] : [[name, readers[shape](found, `${where}.${name}`)] as const];
+    }),
+  );
+};
+
+const readList = (value: unknown, shapes: Readonly<Record<string, Shape>>, where: string): readonly Fields[] => {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) return refuse(`${where} is no list`);
+  return value.map((item: unknown, place) => read(item ?? {}, shapes, `${where}[${place}]`));
+};
+
+/**
+ * The config in a parsed `document`, defaults filled in. A `v1alpha1` document becomes `v1`: only the names of its
+ * authentication types differ, and a type has to be there.
+ * @throws TurnpikeError `config-invalid`, which quotes no credential.
+ */
+export const readConfig = (document: unknown): DataplaneConfig => {
+  if (!isObject(document)) return refuse("a config is an object");
+  const auth = read(field(document, "auth"), AUTH, "auth");
+  const alpha = field(document, "version") === "v1alpha1";
+  if (alpha && !auth["type"]) refuse(`unknown authentication type: ""`);
+  const admin = read(field(document, "admin"), ADMIN, "admin");
+  const config = {
+    version: alpha ? "v1" : field(document, "version"),
+    admin,
+    auth,
+    listeners: readList(field(document, "listeners"), LISTENER, "listeners"),
+    clusters: readList(field(document, "clusters"), CLUSTER, "clusters"),
+  };
+  // Of the right shape now; `parseConfig` looks at the words and completes what is missing.
+  const sound = parseConfig(config as unknown as DataplaneConfig);
+  return {
+    version: "v1",
+    admin: { ...(admin as Partial<AdminConfig>), name: sound.name },
+    auth: sound.auth,
+    listeners: sound.listeners,
+    clusters: sound.clusters,
+  };
+};
+
+/**
+ * The JSON value of `text`.
+ * @throws TurnpikeError `config-invalid`; the parser's own message would quote the text, which holds secrets.
+ */
+export const parseDocument = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return refuse("the document is not JSON");
+  }
+};

@@ -1,0 +1,79 @@
+/** One look at what a discovery server has. Placeholders stay as they are: they are for the dataplane's own watch. */
+import { get } from "node:http";
+import { get as getSecurely } from "node:https";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import { parseDocument, readConfig } from "./document.ts";
+import { addressOf, type DiscoveryTarget } from "./origin.ts";
+
+export interface FetchOptions extends DiscoveryTarget {
+  /** For the whole request; 10 s unless given. */
+  readonly timeoutMs?: number;
+}
+
+/** Why there is no config: no server answered, or it answered with `status`. */
+export class DiscoveryError extends Error {
+  readonly code: "discovery-unreachable" | "discovery-refused";
+  /** Undefined when nobody answered. */
+  readonly status: number | undefined;
+
+  constructor(message: string, status?: number, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "DiscoveryError";
+    this.code = status === undefined ? "discovery-unreachable" : "discovery-refused";
+    this.status = status;
+  }
+}
+
+const MAX_BODY_BYTES = 256 * 1024 * 1024;
+const MAX_MESSAGE_CHARACTERS = 300;
+
+const fetchText = async (target: FetchOptions): Promise<string> => {
+  const { secure, host, path, headers } = addressOf(target);
+  const signal = AbortSignal.timeout(target.timeoutMs ?? 10_000);
+  const url = `${secure ? "https" : "http"}://${host}${path}`;
+  const chunks: Buffer[] = [];
+  let status = 0;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const request = (secure ? getSecurely : get)(
+        url,
+        { headers, signal, agent: false, ...(target.ca === undefined ? {} : { ca: target.ca }) },
+        (response) => {
+          status = response.statusCode ?? 0;
+          let bytes = 0;
+          response.on("data", (chunk: Buffer) => {
+            bytes += chunk.length;
+            if (bytes > MAX_BODY_BYTES) request.destroy(new Error("the answer is too large"));
+            else chunks.push(chunk);
+          });
+          response.on("end", resolve);
+          response.on("error", reject);
+        },
+      );
+      request.on("error", reject);
+    });
+  } catch (error) {
+    const reason = signal.aborted ? "no answer in time" : error instanceof Error ? error.message : String(error);
+    throw new DiscoveryError(`${url}: ${reason}`, undefined, { cause: error });
+  }
+  const text = Buffer.concat(chunks).toString("utf8");
+  if (status === 200) return text;
+  throw new DiscoveryError(`${url}: ${status} ${text.trim().slice(0, MAX_MESSAGE_CHARACTERS)}`, status);
+};
+
+/**
+ * The config of `id`.
+ * @throws DiscoveryError; TurnpikeError `config-invalid`; RangeError when origin or id cannot be understood.
+ */
+export const fetchConfig = async (options: FetchOptions & { readonly id: string }): Promise<DataplaneConfig> =>
+  readConfig(parseDocument(await fetchText(options)));
+
+/**
+ * All configs, or those of `namespace`.
+ * @throws as `fetchConfig`.
+ */
+export const fetchConfigs = async (options: Omit<FetchOptions, "id" | "node">): Promise<readonly DataplaneConfig[]> => {
+  const list = parseDocument(await fetchText(options));
+  const items = typeof list === "object" && list !== null && "items" in list ? list.items : undefined;
+  return Array.isArray(items) ? items.map(readConfig) : [];
+};

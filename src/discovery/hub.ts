@@ -1,0 +1,104 @@
+/** Everyone who watches: told of changes in batches, between which others get their turn, and held to their deadlines. */
+import type { WebSocket } from "ws";
+import { frameFor, type WatchRequest } from "./api.ts";
+import type { ConfigStore } from "./store.ts";
+import { createWatcher, type Watcher, type WatchEnd, type WatchLimits } from "./watcher.ts";
+
+/** What there is to log and count; `peer` is `ADDRESS:PORT`. */
+export type WatchReport =
+  | { readonly event: "opened"; readonly peer: string; readonly watch: WatchRequest }
+  | { readonly event: "closed"; readonly peer: string; readonly watch: WatchRequest; readonly reason: WatchEnd };
+
+export interface HubOptions {
+  readonly store: ConfigStore;
+  readonly limits: WatchLimits;
+  readonly addressOfNode: (node: string) => string | undefined;
+  readonly report: (event: WatchReport) => void;
+}
+
+export interface Hub {
+  /** Tells `socket` what is there, and from then on what changes. */
+  open(socket: WebSocket, peer: string, watch: WatchRequest): void;
+  /** Tells watchers on `node` its new address, if that changes their config. */
+  nodeChanged(node: string): void;
+  /** Drops who is dead or too slow. */
+  sweep(): void;
+  /** Asks everyone to leave. */
+  close(reason: "standby" | "shutdown", code?: number): void;
+  stats(): { readonly watchers: number; readonly framesSent: number; readonly bytesSent: number };
+}
+
+/** Watchers that are told before others get their turn. */
+const BATCH = 256;
+
+interface Watch extends WatchRequest {
+  readonly watcher: Watcher;
+}
+
+export const createHub = ({ store, limits, addressOfNode, report }: HubOptions): Hub => {
+  const watches = new Set<Watch>();
+  const due = new Set<Watcher>();
+  let turn: NodeJS.Immediate | undefined;
+  let framesSent = 0;
+  let bytesSent = 0;
+
+  const tellDue = (): void => {
+    turn = undefined;
+    let left = BATCH;
+    for (const watcher of due) {
+      if (left === 0) {
+        turn = setImmediate(tellDue);
+        return;
+      }
+      left -= 1;
+      due.delete(watcher);
+      watcher.pump();
+    }
+  };
+  const mark = (watcher: Watcher, id: string): void => {
+    watcher.mark(id);
+    due.add(watcher);
+    turn ??= setImmediate(tellDue);
+  };
+
+  return {
+    open(socket, peer, watch) {
+      const watcher = createWatcher({
+        socket,
+        limits,
+        frameOf: (id) => {
+          const stored = store.get(id);
+          return stored === undefined ? undefined : frameFor(stored, watch.node, addressOfNode);
+        },
+        sent: (bytes) => {
+          framesSent += 1;
+          bytesSent += bytes;
+        },
+        ended: (reason) => {
+          unsubscribe();
+          watches.delete(entry);
+          due.delete(watcher);
+          report({ event: "closed", peer, watch, reason });
+        },
+      });
+      const entry: Watch = { ...watch, watcher };
+      const unsubscribe = store.subscribe(watch.scope, (id) => mark(watcher, id));
+      watches.add(entry);
+      report({ event: "opened", peer, watch });
+      for (const { id } of store.list(watch.scope)) watcher.mark(id);
+      watcher.pump();
+    },
+    nodeChanged(node) {
+      for (const watch of watches)
+        if (watch.node === node && watch.scope.of === "config") mark(watch.watcher, watch.scope.id);
+    },
+    sweep() {
+      const now = performance.now();
+      for (const { watcher } of watches) watcher.sweep(now);
+    },
+    close(reason, code) {
+      for (const { watcher } of watches) watcher.close(reason, code);
+    },
+    stats: () => ({ watchers: watches.size, framesSent, bytesSent }),
+  };
+};

@@ -1,0 +1,54 @@
+/** Where a discovery server is, and how a request to it looks. */
+import { pathOf, partsOf, type Scope } from "./protocol.ts";
+
+export interface DiscoveryTarget {
+  /** `http`, `https`, `ws` or `wss` URL, of which only the host and port count, or `HOST:PORT`. */
+  readonly origin: string;
+  /** `NAMESPACE/NAME`; without it, all of `namespace`, or all there are. */
+  readonly id?: string | undefined;
+  readonly namespace?: string | undefined;
+  /** The node this dataplane runs on, for listeners that bear its address. */
+  readonly node?: string | undefined;
+  readonly token?: string | undefined;
+  /** PEM of the authority that signed the server's certificate, when it is not a public one. */
+  readonly ca?: string | undefined;
+}
+
+export interface Address {
+  readonly secure: boolean;
+  /** As in a URL: `HOST` or `HOST:PORT`. */
+  readonly host: string;
+  /** With the query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const scopeOf = ({ id, namespace }: DiscoveryTarget): Scope => {
+  if (id !== undefined) {
+    if (partsOf(id) === undefined) throw new RangeError(`${JSON.stringify(id)} is not NAMESPACE/NAME`);
+    return { of: "config", id };
+  }
+  return namespace === undefined ? { of: "all" } : { of: "namespace", namespace };
+};
+
+/** @throws RangeError when the origin or the id cannot be understood. */
+export const addressOf = (target: DiscoveryTarget, query: Readonly<Record<string, string>> = {}): Address => {
+  const written = /^[a-z][a-z0-9+.-]*:\/\//i.test(target.origin) ? target.origin : `http://${target.origin}`;
+  const url = URL.canParse(written) ? new URL(written) : undefined;
+  if (url === undefined || !["http:", "https:", "ws:", "wss:"].includes(url.protocol) || url.host === "")
+    throw new RangeError(`${JSON.stringify(target.origin)} is neither HOST:PORT nor an http, https, ws or wss URL`);
+  const secure = url.protocol === "https:" || url.protocol === "wss:";
+  const scope = scopeOf(target);
+  const parameters = new URLSearchParams(
+    scope.of === "config" && target.node ? { node: target.node, ...query } : { ...query },
+  ).toString();
+  return {
+    secure,
+    host: url.host,
+    path: parameters === "" ? pathOf(scope) : `${pathOf(scope)}?${parameters}`,
+    headers: {
+      origin: `${secure ? "https" : "http"}://${url.host}`,
+      ...(target.token === undefined ? {} : { authorization: `Bearer ${target.token}` }),
+    },
+  };
+};

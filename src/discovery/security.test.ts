@@ -1,0 +1,109 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Subscription } from "rxjs";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { watchConfigs, type ConfigEvent, type WatchOptions } from "./client.ts";
+import { fetchConfig } from "./fetch.ts";
+import { configOf, refusedWatch, soon, start, type Running } from "./fixtures.ts";
+import type { TlsMaterial } from "./server.ts";
+
+/** A certificate for 127.0.0.1 that vouches for itself. */
+const newCertificate = (): TlsMaterial => {
+  const folder = mkdtempSync(join(tmpdir(), "turnpike-discovery-"));
+  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const name = ["-subj", "/CN=discovery", "-addext", "subjectAltName=IP:127.0.0.1"];
+  execFileSync("openssl", ["req", "-x509", ...kind, ...name, "-keyout", key, "-out", cert], { stdio: "ignore" });
+  const material = { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") };
+  rmSync(folder, { recursive: true });
+  return material;
+};
+
+let first: TlsMaterial;
+let second: TlsMaterial;
+beforeAll(() => {
+  first = newCertificate();
+  second = newCertificate();
+});
+
+let server: Running;
+const subscriptions: Subscription[] = [];
+afterEach(async () => {
+  for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
+  await server.close();
+});
+const follow = (options: Partial<WatchOptions>): ConfigEvent[] => {
+  const events: ConfigEvent[] = [];
+  const timing = { retryFirstMs: 20, retryMostMs: 20 };
+  const watched = watchConfigs({ origin: server.origin, environment: {}, timing, ...options });
+  subscriptions.push(watched.subscribe((event) => events.push(event)));
+  return events;
+};
+
+describe("discovery over TLS", () => {
+  it("serves both APIs to those who trust its certificate", async () => {
+    server = await start({ tls: first });
+    server.set("ns/gw", configOf("ns/gw"));
+    expect(await fetchConfig({ origin: server.origin, id: "ns/gw", ca: first.cert })).toMatchObject({ version: "v1" });
+    const events = follow({ origin: server.origin.replace("https", "wss"), ca: first.cert });
+    await soon(() => expect(events).toMatchObject([{ event: "config" }]));
+    const doubting = follow({ ca: second.cert });
+    await soon(() =>
+      expect(doubting).toMatchObject([{ event: "lost", reason: expect.stringContaining("certificate") }]),
+    );
+    await expect(fetchConfig({ origin: server.origin, id: "ns/gw" })).rejects.toThrow("certificate");
+  });
+
+  it("changes its certificate without losing a watcher, and refuses a bad one", async () => {
+    server = await start({ tls: first });
+    const events = follow({ ca: first.cert });
+    await soon(() => expect(server.stats().watchers).toBe(1));
+    server.setTls(second);
+    expect(() => server.setTls({ cert: first.cert, key: second.key })).toThrow(/key/i);
+    expect(() => server.setTls({ cert: "nonsense", key: first.key })).toThrow();
+    server.set("ns/gw", configOf("ns/gw"));
+    await soon(() => expect(events).toMatchObject([{ event: "config" }]));
+    expect(await fetchConfig({ origin: server.origin, id: "ns/gw", ca: second.cert })).toMatchObject({ version: "v1" });
+    await expect(fetchConfig({ origin: server.origin, id: "ns/gw", ca: first.cert })).rejects.toThrow("certificate");
+  });
+
+  it("cannot be switched on later", async () => {
+    server = await start();
+    expect(() => server.setTls(first)).toThrow(RangeError);
+    await server.close();
+    await expect(start({ tls: { cert: first.cert, key: "nonsense" } })).rejects.toThrow();
+  });
+});
+
+describe("discovery with a token", () => {
+  it("answers 401 on every API path to those who do not have it", async () => {
+    server = await start({ token: "s3cret" });
+    server.set("ns/gw", configOf("ns/gw"));
+    for (const authorization of [undefined, "Bearer other", "Basic s3cret", "s3cret", "Bearer s3cret "])
+      for (const path of ["/api/v1/configs", "/api/v1/configs/ns/gw", "/api/v1/license"]) {
+        // The space at the end is no part of a header's value.
+        const allowed = authorization === "Bearer s3cret ";
+        const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+        const response = await fetch(`${server.origin}${path}`, { headers });
+        expect([authorization, response.status]).toEqual([authorization, allowed ? 200 : 401]);
+        expect(response.headers.get("www-authenticate")).toBe(allowed ? null : "Bearer");
+      }
+    expect(await refusedWatch(server, "/api/v1/configs?watch=true")).toBe(401);
+  });
+
+  it("lets in who has it", async () => {
+    server = await start({ token: "s3cret" });
+    server.set("ns/gw", configOf("ns/gw"));
+    expect(await fetchConfig({ origin: server.origin, id: "ns/gw", token: "s3cret" })).toMatchObject({ version: "v1" });
+    const [known, unknown] = [follow({ token: "s3cret" }), follow({ token: "guess" })];
+    await soon(() => expect(known).toMatchObject([{ event: "config" }]));
+    await soon(() => expect(unknown).toEqual([{ event: "lost", reason: "401 Unauthorized" }]));
+  });
+
+  it("must not be empty", async () => {
+    server = await start();
+    await expect(start({ token: "" })).rejects.toThrow(RangeError);
+  });
+});

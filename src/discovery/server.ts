@@ -1,0 +1,186 @@
+/**
+ * The config discovery service: dataplanes get their configs here and hear of changes over a WebSocket.
+ * A change is encoded once for all who are told of it.
+ */
+import { createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { createSecureContext } from "node:tls";
+import { WebSocketServer } from "ws";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import { createApi, send, textAnswer, type Answer, type WatchRequest } from "./api.ts";
+import { refusalOf } from "./handshake.ts";
+import { createHub, type WatchReport } from "./hub.ts";
+import { createStore } from "./store.ts";
+import { closeGrace } from "./close-grace.ts";
+import type { WatchLimits } from "./watcher.ts";
+
+/** A certificate chain and its key, PEM. */
+export interface TlsMaterial {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What there is to log and count; `peer` is `ADDRESS:PORT`. */
+export type DiscoveryReport =
+  | WatchReport
+  | { readonly event: "refused"; readonly peer: string; readonly status: number };
+
+export interface DiscoveryOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly tls?: TlsMaterial;
+  /** What clients have to present as `Authorization: Bearer`. */
+  readonly token?: string;
+  /** The external address of a node. */
+  readonly addressOfNode: (name: string) => string | undefined;
+  /** False: a standby, or not yet synced. */
+  readonly isReady: () => boolean;
+  readonly report?: (event: DiscoveryReport) => void;
+  readonly limits?: Partial<WatchLimits>;
+}
+
+export interface DiscoveryStats {
+  readonly configs: number;
+  readonly watchers: number;
+  /** Since the start. */
+  readonly framesSent: number;
+  readonly bytesSent: number;
+}
+
+export interface DiscoveryServer {
+  readonly host: string;
+  readonly port: number;
+  /** @throws RangeError when `config` bears another name than `id`. */
+  set(id: string, config: DataplaneConfig | undefined): void;
+  /** Makes `configs` all there is; what is not among them is deleted. */
+  replace(configs: readonly DataplaneConfig[]): void;
+  /** Tells watchers on `node` its new address, if that changes their config. */
+  nodeChanged(node: string): void;
+  /** @throws the error of OpenSSL, or RangeError when the server was started without TLS; the old one stays. */
+  setTls(tls: TlsMaterial): void;
+  stats(): DiscoveryStats;
+  close(): Promise<void>;
+}
+
+const DEFAULT_LIMITS: WatchLimits = {
+  readDeadlineMs: 60_000,
+  pongDeadlineMs: 10_000,
+  stallMs: 30_000,
+  maxBufferedBytes: 65_536,
+};
+const MAX_INBOUND_BYTES = 4096;
+const CLOSE_GRACE_MS = 2000;
+const IDLE_REQUEST_MS = 60_000;
+/** RFC 6455 §7.4.1 and IANA: "try again later". */
+const CLOSE_TRY_AGAIN_LATER = 1013;
+
+const peerOf = ({ socket }: IncomingMessage): string => `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
+
+/** Answers a request that came as an upgrade and stays an ordinary one. */
+const answerUpgrade = (request: IncomingMessage, socket: Socket, answer: Answer): void => {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.once("finish", () => {
+    response.detachSocket(socket);
+    socket.destroySoon();
+  });
+  send(response, answer);
+};
+
+/**
+ * @throws the error of `listen` when the address cannot be bound, that of OpenSSL when `tls` is unusable, RangeError
+ * when the token is empty.
+ */
+export const startDiscovery = async (options: DiscoveryOptions): Promise<DiscoveryServer> => {
+  const { addressOfNode, isReady, report = () => undefined, token } = options;
+  if (token === "") throw new RangeError("an empty token lets everyone in: leave it out, or give one");
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const store = createStore();
+  const judge = createApi({ store, isReady, addressOfNode, token });
+  const hub = createHub({ store, limits, addressOfNode, report });
+  const upgrader = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    autoPong: false,
+    maxPayload: MAX_INBOUND_BYTES,
+    ...closeGrace(CLOSE_GRACE_MS),
+    handleProtocols: () => false,
+  });
+  const watch = (request: IncomingMessage, socket: Socket, head: Buffer, wanted: WatchRequest): void =>
+    // Subscribed only once upgraded: a handshake that fails leaves nothing behind.
+    upgrader.handleUpgrade(request, socket, head, (webSocket) => hub.open(webSocket, peerOf(request), wanted));
+
+  const refused = (request: IncomingMessage, answer: Answer): Answer => {
+    if (answer.status >= 400) report({ event: "refused", peer: peerOf(request), status: answer.status });
+    return answer;
+  };
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    const outcome = judge(request);
+    if ("answer" in outcome) return send(response, refused(request, outcome.answer));
+    const { status, message, headers } = refusalOf(request) ?? { status: 400, message: "not a WebSocket handshake" };
+    return send(response, refused(request, textAnswer(status, message, headers)));
+  };
+  const upgrade = (request: IncomingMessage, socket: Socket, head: Buffer): void => {
+    socket.on("error", () => socket.destroy());
+    const outcome = judge(request);
+    if ("answer" in outcome) return answerUpgrade(request, socket, refused(request, outcome.answer));
+    const refusal = refusalOf(request);
+    if (refusal === undefined) return watch(request, socket, head, outcome.watch);
+    return answerUpgrade(
+      request,
+      socket,
+      refused(request, textAnswer(refusal.status, refusal.message, refusal.headers)),
+    );
+  };
+
+  const tlsServer: TlsServer | undefined =
+    options.tls === undefined ? undefined : createTlsServer({ ...options.tls, handshakeTimeout: 10_000 });
+  const server: Server | TlsServer = tlsServer ?? createServer();
+  // Not for WebSockets, which have the limits above.
+  server.timeout = IDLE_REQUEST_MS;
+  server.on("request", serve);
+  server.on("upgrade", upgrade);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+
+  const shortestMs = Math.min(limits.readDeadlineMs, limits.pongDeadlineMs, limits.stallMs, 4000);
+  const sweep = setInterval(
+    () => (isReady() ? hub.sweep() : hub.close("standby", CLOSE_TRY_AGAIN_LATER)),
+    shortestMs / 4,
+  ).unref();
+
+  let closing: Promise<void> | undefined;
+  const { port } = server.address() as AddressInfo;
+  return {
+    host: options.host,
+    port,
+    set: (id, config) => store.set(id, config),
+    replace: (configs) => store.replace(configs),
+    nodeChanged: (node) => hub.nodeChanged(node),
+    setTls(tls) {
+      if (tlsServer === undefined) throw new RangeError("discovery was started without TLS");
+      // Throws before the server forgets the old one.
+      createSecureContext(tls);
+      tlsServer.setSecureContext(tls);
+    },
+    stats: () => ({ configs: store.size, ...hub.stats() }),
+    close() {
+      closing ??= new Promise((resolve) => {
+        clearInterval(sweep);
+        server.close(() => resolve());
+        hub.close("shutdown");
+        server.closeAllConnections();
+      });
+      return closing;
+    },
+  };
+};
