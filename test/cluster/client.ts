@@ -7,6 +7,14 @@ export interface Reference {
   readonly metadata: { readonly name: string; readonly namespace?: string };
 }
 
+/** An object written out in a test. */
+export interface Literal {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: Reference["metadata"] & { readonly [field: string]: unknown };
+  readonly [field: string]: unknown;
+}
+
 export interface Listed {
   readonly apiVersion: string;
   readonly kind: string;
@@ -121,7 +129,7 @@ export class Client {
 
   /** Server-side apply. Without `force`, a field that another manager owns is a conflict. */
   async apply<T = Reference>(
-    object: Reference,
+    object: Reference | Literal,
     { fieldManager = "test", force = true, subresource = "" }: ApplyOptions = {},
   ): Promise<T> {
     const query = new URLSearchParams({ fieldManager, force: String(force) });

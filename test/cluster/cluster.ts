@@ -213,6 +213,8 @@ const attempt = async (binaries: Binaries, directory: string, options: ClusterOp
     ...(without.includes("endpointslices") ? ["--runtime-config=discovery.k8s.io/v1=false"] : []),
   ];
   const startApiServer = (): ServerProcess => start(apiServerCommand, logs.apiServer);
+  // Without endpoint slices it waits for them for ever, and serves all else.
+  const readiness = without.includes("endpointslices") ? "/readyz?exclude=informer-sync" : "/readyz";
   const clients: Client[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all([...running].map(end));
@@ -229,7 +231,7 @@ const attempt = async (binaries: Binaries, directory: string, options: ClusterOp
     await until("API server", check, async () => {
       const client = new Client({ url, token: credentials.token, ca: readFileSync(certificate, "utf8") });
       return client
-        .request("/readyz")
+        .request(readiness)
         .then(() => true)
         .finally(() => client.close());
     });
@@ -282,7 +284,7 @@ const attempt = async (binaries: Binaries, directory: string, options: ClusterOp
           restart: async () => {
             await end(apiServer);
             apiServer = startApiServer();
-            await until("API server", check, () => client.request("/readyz").then(() => true));
+            await until("API server", check, () => client.request(readiness).then(() => true));
           },
         },
       ),

@@ -24,6 +24,12 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const given = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => given.abort(signal));
 
+// npm that is killed outright does not pass the signal on.
+if (process.env["npm_lifecycle_event"] === "cluster") {
+  const npm = process.ppid;
+  setInterval(() => void (process.ppid !== npm && given.abort("npm has ended")), 500).unref();
+}
+
 const run = async ({ dir, kubernetes, port, without, gatewayApi }: Flags): Promise<void> => {
   const isStopped = new Promise<void>((done) => given.signal.addEventListener("abort", () => done(), { once: true }));
   const cluster = await startCluster({

@@ -9,6 +9,7 @@ export const whereIs = (
   folders: readonly string[] = (process.env["PATH"] ?? "").split(delimiter),
 ): string | undefined =>
   folders
+    .filter((folder) => folder !== "")
     .map((folder) => join(folder, command))
     .find((path) => {
       try {
