@@ -1,26 +1,24 @@
 /**
- * What the tests need beside npm packages: coturn's client tools and Chromium. Installs them from Debian when it may;
- * otherwise says exactly what is missing, and fails.
+ * What the tests need beside npm packages: coturn's client tools, Chromium, and the servers of Kubernetes. Installs them
+ * from Debian when it may, and builds the servers, once, so that no test has to wait for it; otherwise says exactly what
+ * is missing, and fails.
  */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
+import { defaultVersion, findBinaries, MissingTool } from "../test/cluster/binaries.ts";
+import { prepareGatewayApi } from "../test/cluster/crds.ts";
+import { whereIs } from "../test/cluster/process.ts";
 
 const tools = [
   { command: "turnutils_uclient", debian: "coturn", purpose: "TURN clients that we did not write" },
   { command: "chromium", debian: "chromium", purpose: "WebRTC in a real browser" },
   { command: "openssl", debian: "openssl", purpose: "test certificates" },
+  { command: "etcd", debian: "etcd-server", purpose: "storage of the API server of Kubernetes" },
 ] as const;
 
+const assets = process.env["KUBEBUILDER_ASSETS"];
+
 const isThere = (command: string): boolean =>
-  (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, command), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  (assets !== undefined && whereIs(command, [assets]) !== undefined) || whereIs(command) !== undefined;
 
 const run = (command: string, ...args: readonly string[]): boolean => {
   process.stderr.write(`$ ${command} ${args.join(" ")}\n`);
@@ -40,5 +38,15 @@ if (missing.length > 0 && isThere("apt-get") && process.getuid?.() === 0) {
 if (missing.length > 0) {
   for (const { command, debian, purpose } of missing)
     process.stderr.write(`missing: ${command} (${purpose}); on Debian: sudo apt-get install ${debian}\n`);
+  process.exitCode = 1;
+}
+
+try {
+  if (missing.every(({ command }) => command !== "etcd"))
+    await findBinaries(defaultVersion, (line) => process.stderr.write(`${line}\n`));
+  await prepareGatewayApi();
+} catch (error) {
+  if (!(error instanceof MissingTool)) throw error;
+  process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;
 }

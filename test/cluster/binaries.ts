@@ -1,0 +1,94 @@
+/**
+ * Where the servers come from. `KUBEBUILDER_ASSETS`, if set, is a folder with `etcd`, `kube-apiserver` and perhaps
+ * `kube-controller-manager`. What it lacks is built with Go, once for each version, into
+ * `${XDG_CACHE_HOME:-~/.cache}/turnpike`; etcd is the one on the PATH.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { exclusively } from "./lock.ts";
+import { go, serverFolder, writeGoModule } from "./go-module.ts";
+import { whereIs } from "./process.ts";
+
+/** The version of the committed `server/go.mod`. */
+export const defaultVersion = "1.34.4";
+
+export type Say = (line: string) => void;
+
+/** Something to install first; the message says what. */
+export class MissingTool extends Error {}
+
+export const cacheFolder = (): string => join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "turnpike");
+
+export const needGo = (purpose: string): void => {
+  if (whereIs("go") === undefined)
+    throw new MissingTool(
+      `missing: go, 1.24 or later (${purpose}); install it from https://go.dev/dl, ` +
+        "or set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kube-controller-manager",
+    );
+};
+
+const buildInto = async (file: string, version: string): Promise<void> => {
+  const [, major, minor] = /^(\d+)\.(\d+)\.\d+$/.exec(version) ?? [];
+  if (major === undefined)
+    throw new Error(`not a version of Kubernetes: ${version} (expected, say, ${defaultVersion})`);
+  const stamp = Object.entries({ gitVersion: `v${version}`, gitMajor: major, gitMinor: minor })
+    .map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`)
+    .join(" ");
+  const generated = version === defaultVersion ? undefined : mkdtempSync(join(tmpdir(), "turnpike-kube-"));
+  const temporary = `${file}.${process.pid}`;
+  try {
+    if (generated !== undefined) await writeGoModule(version, generated);
+    await go(generated ?? serverFolder, "build", "-p", "2", "-ldflags", `-s -w ${stamp}`, "-o", temporary, ".");
+    renameSync(temporary, file);
+  } finally {
+    rmSync(temporary, { force: true });
+    if (generated !== undefined) rmSync(generated, { recursive: true });
+  }
+};
+
+/** The program that is both servers, built if it is not there. */
+export const builtServer = async (version: string, say: Say): Promise<string> => {
+  const source = createHash("sha256")
+    .update(readFileSync(join(serverFolder, "main.go")))
+    .digest("hex");
+  const file = join(cacheFolder(), `kube-${version}-${source.slice(0, 8)}`);
+  if (existsSync(file)) return file;
+  needGo("builds the API server of Kubernetes");
+  mkdirSync(cacheFolder(), { recursive: true });
+  const build = async (): Promise<void> => {
+    if (existsSync(file)) return;
+    say(`building Kubernetes ${version}, once: about 4 minutes on two cores`);
+    const start = performance.now();
+    await buildInto(file, version);
+    say(`built Kubernetes ${version} in ${Math.round((performance.now() - start) / 1000)} s: ${file}`);
+  };
+  await exclusively(`${file}.lock`, build, () => say(`waiting for another build of Kubernetes ${version}`));
+  return file;
+};
+
+export interface Binaries {
+  readonly etcd: string;
+  /** Commands to put flags behind. */
+  readonly apiServer: readonly string[];
+  readonly controllerManager: readonly string[];
+}
+
+/** Finds or builds what a cluster of this version runs. Assets count for every version: they have only one. */
+export const findBinaries = async (version: string, say: Say): Promise<Binaries> => {
+  const folder = process.env["KUBEBUILDER_ASSETS"];
+  const asset = (name: string): string | undefined => (folder ? whereIs(name, [folder]) : undefined);
+  const etcd = asset("etcd") ?? whereIs("etcd");
+  if (etcd === undefined)
+    throw new MissingTool("missing: etcd (storage of the API server); on Debian: sudo apt-get install etcd-server");
+  const either = async (name: string): Promise<readonly string[]> => {
+    const there = asset(name);
+    return there === undefined ? [await builtServer(version, say), name] : [there];
+  };
+  return {
+    etcd,
+    apiServer: await either("kube-apiserver"),
+    controllerManager: await either("kube-controller-manager"),
+  };
+};

@@ -1,0 +1,318 @@
+/**
+ * A Kubernetes cluster without nodes on loopback ports: etcd, API server and controller manager. There is no scheduler
+ * and no kubelet, so pods stay Pending until a test says otherwise.
+ *
+ * @example
+ * const cluster = await startCluster();
+ * await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "media" } });
+ * await cluster.stop();
+ */
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
+import { stringify } from "yaml";
+import { defaultVersion, findBinaries, type Binaries, type Say } from "./binaries.ts";
+import { Client, type Access } from "./client.ts";
+import { installGatewayApi, installOurs, type GatewayApi } from "./crds.ts";
+import { startServer, type ServerProcess } from "./process.ts";
+
+export interface ClusterOptions {
+  /** Where data, logs and the kubeconfig go, and stay; a temporary folder that `stop` removes, if absent. */
+  readonly directory?: string;
+  /** Of Kubernetes, such as 1.34.4. */
+  readonly version?: string;
+  /** Of the API server; a free one, if absent. */
+  readonly port?: number;
+  /** APIs that the server does not have. */
+  readonly without?: readonly "endpointslices"[];
+  readonly gatewayApi?: GatewayApi;
+  /** Told what takes long. */
+  readonly say?: Say;
+  /** Ends a start that is under way, and what it has started. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Pausable {
+  readonly pid: number;
+  pause(): void;
+  resume(): void;
+}
+
+export interface Cluster extends Access {
+  readonly ca: string;
+  readonly directory: string;
+  /** Path of a kubeconfig of an administrator. */
+  readonly kubeconfig: string;
+  readonly client: Client;
+  readonly apiServer: Pausable & {
+    kill(): Promise<void>;
+    /** Kills it if it runs; the new one has the same address, certificate and data. */
+    restart(): Promise<void>;
+  };
+  readonly etcd: Pausable;
+  readonly controllerManager: Pausable;
+  /** Rejects when a server has ended by itself, with its last lines. */
+  readonly failed: Promise<never>;
+  stop(): Promise<void>;
+}
+
+/** The controllers that a cluster without nodes has work for. */
+const controllers = [
+  "clusterrole-aggregation-controller",
+  "daemonset-controller",
+  "deployment-controller",
+  "endpoints-controller",
+  "endpointslice-controller",
+  "endpointslice-mirroring-controller",
+  "garbage-collector-controller",
+  "namespace-controller",
+  "replicaset-controller",
+  "serviceaccount-controller",
+  "statefulset-controller",
+] as const;
+
+const START_LIMIT_MS = 60_000;
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+
+/** The file's text, made and written first if there is none. */
+const kept = (file: string, make: () => string): string => {
+  if (!existsSync(file)) writeFileSync(file, make(), { mode: 0o600 });
+  return readFileSync(file, "utf8");
+};
+
+/** Keys and tokens of a folder; those of an earlier cluster stay valid. */
+const credentialsIn = (directory: string) => {
+  const signingKey = join(directory, "service-accounts.key");
+  kept(
+    signingKey,
+    () =>
+      generateKeyPairSync("rsa", {
+        modulusLength: 2048,
+        publicKeyEncoding: { type: "spki", format: "pem" },
+        privateKeyEncoding: { type: "pkcs1", format: "pem" },
+      }).privateKey,
+  );
+  const tokens = join(directory, "tokens.csv");
+  const text = kept(tokens, () =>
+    ["admin", "system:kube-controller-manager"]
+      .map((user) => `${randomBytes(16).toString("hex")},${user},${user},system:masters\n`)
+      .join(""),
+  );
+  const [token = "", controllerManagerToken = ""] = text.split("\n").map((line) => line.split(",")[0] ?? "");
+  return { signingKey, tokens, token, controllerManagerToken };
+};
+
+const writeKubeconfig = (file: string, { url, token, ca }: Access & { readonly ca: string }): void => {
+  const name = "turnpike-test";
+  const config = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name, cluster: { server: url, "certificate-authority-data": Buffer.from(ca).toString("base64") } }],
+    users: [{ name, user: { token } }],
+    contexts: [{ name, context: { cluster: name, user: name, namespace: "default" } }],
+    "current-context": name,
+  };
+  writeFileSync(file, stringify(config), { mode: 0o600 });
+};
+
+const lastLines = (log: string): string => readFileSync(log, "utf8").trimEnd().split("\n").slice(-5).join("\n");
+
+/** Throws if a server has ended or the start was given up. */
+type Check = () => void;
+
+const until = async (what: string, check: Check, isSo: () => Promise<boolean>): Promise<void> => {
+  const limit = performance.now() + START_LIMIT_MS;
+  while (!(await isSo().catch(() => false))) {
+    check();
+    if (performance.now() > limit) throw new Error(`${what}: not within ${START_LIMIT_MS / 1000} s`);
+    await after(50);
+  }
+};
+
+class PortTaken extends Error {}
+
+/** One attempt: a port found free may be taken by the time a server wants it. */
+const attempt = async (binaries: Binaries, directory: string, options: ClusterOptions): Promise<Cluster> => {
+  const { without = [], gatewayApi = "both", signal } = options;
+  const [etcdPort, port] = await Promise.all([freePort(), options.port ?? freePort()]);
+  const credentials = credentialsIn(directory);
+  const url = `https://127.0.0.1:${port}`;
+  const etcdUrl = `http://127.0.0.1:${etcdPort}`;
+  const at = (file: string): string => join(directory, file);
+  const logs = {
+    etcd: at("etcd.log"),
+    apiServer: at("kube-apiserver.log"),
+    controllerManager: at("kube-controller-manager.log"),
+  };
+  for (const log of Object.values(logs)) rmSync(log, { force: true });
+
+  const running = new Set<ServerProcess>();
+  let failure: Error | undefined;
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => undefined);
+  const start = (command: readonly string[], log: string): ServerProcess => {
+    const server = startServer(command, log);
+    running.add(server);
+    void server.ended.then((how) => {
+      if (!running.delete(server)) return;
+      const text = `${log} (${how}):\n${lastLines(log)}`;
+      failure ??= /address already in use/.test(text) ? new PortTaken(text) : new Error(text);
+      failed.reject(failure);
+    });
+    return server;
+  };
+  /** Ends a server without calling it a failure. */
+  const end = async (server: ServerProcess): Promise<void> => {
+    running.delete(server);
+    await server.kill();
+  };
+  const check: Check = () => {
+    signal?.throwIfAborted();
+    if (failure !== undefined) throw failure;
+  };
+
+  const etcdCommand = [
+    binaries.etcd,
+    `--data-dir=${at("etcd")}`,
+    `--listen-client-urls=${etcdUrl}`,
+    `--advertise-client-urls=${etcdUrl}`,
+    "--listen-peer-urls=http://127.0.0.1:0",
+    "--initial-advertise-peer-urls=http://127.0.0.1:0",
+    "--initial-cluster=default=http://127.0.0.1:0",
+    "--logger=zap",
+  ];
+  const apiServerCommand = [
+    ...binaries.apiServer,
+    `--etcd-servers=${etcdUrl}`,
+    "--bind-address=127.0.0.1",
+    "--advertise-address=127.0.0.1",
+    `--secure-port=${port}`,
+    `--cert-dir=${at("certificates")}`,
+    `--token-auth-file=${credentials.tokens}`,
+    "--authorization-mode=RBAC",
+    "--disable-admission-plugins=ServiceAccount",
+    "--service-account-issuer=https://kubernetes.default.svc",
+    `--service-account-key-file=${credentials.signingKey}`,
+    `--service-account-signing-key-file=${credentials.signingKey}`,
+    "--service-cluster-ip-range=10.96.0.0/16",
+    "--allow-privileged=true",
+    // No endpoints for the Service `kubernetes`: loopback addresses are not allowed in them.
+    "--endpoint-reconciler-type=none",
+    ...(without.includes("endpointslices") ? ["--runtime-config=discovery.k8s.io/v1=false"] : []),
+  ];
+  const startApiServer = (): ServerProcess => start(apiServerCommand, logs.apiServer);
+  // Without endpoint slices it waits for them for ever, and serves all else.
+  const readiness = without.includes("endpointslices") ? "/readyz?exclude=informer-sync" : "/readyz";
+  const clients: Client[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all([...running].map(end));
+    await Promise.all(clients.map((client) => client.close()));
+    if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
+  };
+
+  try {
+    const etcd = start(etcdCommand, logs.etcd);
+    let apiServer = startApiServer();
+    const certificate = join(at("certificates"), "apiserver.crt");
+    // Written before the server listens.
+    await until("certificate of the API server", check, async () => existsSync(certificate));
+    await until("API server", check, async () => {
+      const client = new Client({ url, token: credentials.token, ca: readFileSync(certificate, "utf8") });
+      return client
+        .request(readiness)
+        .then(() => true)
+        .finally(() => client.close());
+    });
+    const ca = readFileSync(certificate, "utf8");
+    const access = { url, token: credentials.token, ca };
+    const client = new Client(access);
+    clients.push(client);
+
+    const installing = Promise.all([installOurs(client), installGatewayApi(client, gatewayApi)]);
+    await Promise.race([installing, failed.promise, abortion(signal)]);
+
+    // After the definitions: the garbage collector knows the kinds that it finds when it starts, new ones 30 s later.
+    const internal = at("controller-manager.kubeconfig");
+    writeKubeconfig(internal, { ...access, token: credentials.controllerManagerToken });
+    const controllerManager = start(
+      [
+        ...binaries.controllerManager,
+        `--kubeconfig=${internal}`,
+        `--controllers=${controllers.filter((name) => !(name.includes("endpointslice") && without.includes("endpointslices"))).join(",")}`,
+        "--leader-elect=false",
+        "--secure-port=0",
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
+      ],
+      logs.controllerManager,
+    );
+    const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default" } };
+    await until("controller manager", check, async () => (await client.get(account)) !== undefined);
+
+    const kubeconfig = at("kubeconfig");
+    writeKubeconfig(kubeconfig, access);
+    const pausable = (server: () => ServerProcess): Pausable => ({
+      get pid() {
+        return server().pid;
+      },
+      pause: () => server().pause(),
+      resume: () => server().resume(),
+    });
+    return {
+      ...access,
+      directory,
+      kubeconfig,
+      client,
+      etcd: pausable(() => etcd),
+      controllerManager: pausable(() => controllerManager),
+      apiServer: Object.assign(
+        pausable(() => apiServer),
+        {
+          kill: () => end(apiServer),
+          restart: async () => {
+            await end(apiServer);
+            apiServer = startApiServer();
+            await until("API server", check, () => client.request(readiness).then(() => true));
+          },
+        },
+      ),
+      failed: failed.promise,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};
+
+const abortion = (signal?: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    if (signal?.aborted === true) reject(signal.reason as Error);
+    signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+
+export const startCluster = async (options: ClusterOptions = {}): Promise<Cluster> => {
+  const { version = defaultVersion, say = () => undefined, signal } = options;
+  const binaries = await Promise.race([findBinaries(version, say), abortion(signal)]);
+  for (let tries = 1; ; tries += 1) {
+    const directory = options.directory ?? mkdtempSync(join(tmpdir(), "turnpike-cluster-"));
+    mkdirSync(directory, { recursive: true });
+    try {
+      return await attempt(binaries, directory, options);
+    } catch (error) {
+      if (!(error instanceof PortTaken) || options.port !== undefined || tries === 3) throw error;
+    }
+  }
+};

@@ -1,0 +1,75 @@
+/** `npm run cluster -- --dir DIR`: a cluster to try things on, until it is interrupted. */
+import { resolve } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { defaultVersion, MissingTool } from "./binaries.ts";
+import { startCluster, type ClusterOptions } from "./cluster.ts";
+import type { GatewayApi } from "./crds.ts";
+
+interface Flags {
+  readonly dir: string;
+  readonly kubernetes: string;
+  readonly port?: number;
+  readonly without: ClusterOptions["without"];
+  readonly gatewayApi: GatewayApi;
+}
+
+const portOf = (text: string): number => {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError("A port is 1 to 65535.");
+  return port;
+};
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+const given = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => given.abort(signal));
+
+// npm that is killed outright does not pass the signal on.
+if (process.env["npm_lifecycle_event"] === "cluster") {
+  const npm = process.ppid;
+  setInterval(() => void (process.ppid !== npm && given.abort("npm has ended")), 500).unref();
+}
+
+const run = async ({ dir, kubernetes, port, without, gatewayApi }: Flags): Promise<void> => {
+  const isStopped = new Promise<void>((done) => given.signal.addEventListener("abort", () => done(), { once: true }));
+  const cluster = await startCluster({
+    directory: resolve(dir),
+    version: kubernetes,
+    without: without ?? [],
+    gatewayApi,
+    ...(port === undefined ? {} : { port }),
+    say,
+    signal: given.signal,
+  });
+  say(`Kubernetes ${kubernetes} at ${cluster.url}`);
+  say(`export KUBECONFIG=${cluster.kubeconfig}`);
+  say("cluster ready");
+  try {
+    await Promise.race([isStopped, cluster.failed]);
+  } finally {
+    await cluster.stop();
+  }
+};
+
+const command = new Command("cluster")
+  .description("Runs etcd, the API server and the controller manager of Kubernetes on 127.0.0.1.")
+  .requiredOption("--dir <folder>", "where data, logs and the kubeconfig go")
+  .option("--kubernetes <version>", "version of Kubernetes", defaultVersion)
+  .option("--port <number>", "port of the API server (default: a free one)", portOf)
+  .addOption(new Option("--without <api...>", "an API that the server does not have").choices(["endpointslices"]))
+  .addOption(
+    new Option("--gateway-api <versions>", "versions in which UDPRoute is served")
+      .choices(["both", "v1alpha2", "v1", "none"])
+      .default("both"),
+  )
+  .action(run);
+
+try {
+  await command.parseAsync();
+  process.exit();
+} catch (error) {
+  // A build that was under way ends with this process.
+  if (given.signal.aborted) process.exit();
+  process.stderr.write(`${error instanceof MissingTool ? error.message : String(error)}\n`);
+  process.exit(1);
+}
