@@ -3,7 +3,7 @@
  * longer wants. What is not ours is neither taken over nor removed. Nothing is written that is there already.
  */
 import { ApiError, type Api } from "../kubernetes/api.ts";
-import { objectPath } from "../kubernetes/paths.ts";
+import { objectPath, type Resource } from "../kubernetes/paths.ts";
 import type { KubernetesObject, ObjectMeta } from "../resources/core.ts";
 import type { Name } from "../resources/keys.ts";
 import type { Kind } from "../resources/kinds.ts";
@@ -65,7 +65,7 @@ const withEarlier = (object: KubernetesObject, present: Stored | undefined): Kub
 /** @param observed the object as last watched, if it is; saves a look where nothing is to be done. */
 export const applyObject = async (
   api: Api,
-  kind: Kind,
+  kind: Resource,
   name: Name,
   wanted: KubernetesObject,
   observed?: KubernetesObject,
@@ -89,7 +89,7 @@ export const applyObject = async (
 };
 
 /** Removes an object if it is ours, and only as it was looked at. */
-export const removeObject = async (api: Api, kind: Kind, name: Name): Promise<Applied> => {
+export const removeObject = async (api: Api, kind: Resource, name: Name): Promise<Applied> => {
   const path = objectPath(kind, kind.versions[0] ?? "v1", name);
   const present = await find(api, path);
   if (present === undefined) return "absent";

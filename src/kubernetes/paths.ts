@@ -2,6 +2,9 @@
 import { splitName, type Name } from "../resources/keys.ts";
 import type { Kind } from "../resources/kinds.ts";
 
+/** What of a kind its paths are made of. */
+export type Resource = Pick<Kind, "group" | "versions" | "plural" | "namespaced">;
+
 const root = (group: string, version: string): string =>
   group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
 
@@ -9,7 +12,7 @@ const root = (group: string, version: string): string =>
 export const collectionPath = ({ group, plural }: Kind, version: string): string => `${root(group, version)}/${plural}`;
 
 /** One object, or a subresource of it. */
-export const objectPath = (kind: Kind, version: string, name: Name, subresource?: "status"): string => {
+export const objectPath = (kind: Resource, version: string, name: Name, subresource?: "status"): string => {
   const { namespace, name: own } = splitName(name);
   const scope = kind.namespaced ? `/namespaces/${namespace}` : "";
   return `${root(kind.group, version)}${scope}/${kind.plural}/${own}${subresource === undefined ? "" : `/${subresource}`}`;

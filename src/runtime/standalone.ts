@@ -8,13 +8,13 @@ import { createRelay } from "../dataplane/create-relay.ts";
 import type { Relay, RelayEvent } from "../dataplane/relay.ts";
 import { createPublisher } from "../effects/publish.ts";
 import type { Fact, Happening, Rejection } from "../journal/fact.ts";
-import { createVault, type Vault } from "../journal/vault.ts";
+import { createVault } from "../journal/vault.ts";
 import { openJournal, type WriterOptions } from "../journal/writer.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { release } from "../release.ts";
-import { keyOf, type Name } from "../resources/keys.ts";
+import type { Name } from "../resources/keys.ts";
 import { watchDirectory, type DirectoryOptions } from "../watchers/directory.ts";
-import type { WatchEvent } from "../watchers/source.ts";
+import { factOf } from "./facts.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { standaloneOptions } from "./options.ts";
 import { runService } from "./services.ts";
@@ -46,28 +46,6 @@ export interface Standalone {
 
 const ofFamily = (addresses: readonly string[], v6: boolean): string | undefined =>
   addresses.find((address) => isIPv6(address) === v6);
-
-const factOf = (event: WatchEvent, vault: Vault): Fact => {
-  switch (event.event) {
-    case "seen":
-      return { type: "object.seen", data: { kind: event.kind, object: vault.redact(event.kind, event.object) } };
-    case "gone":
-      vault.forget(keyOf(event.kind, event.name));
-      return { type: "object.gone", data: { kind: event.kind, name: event.name } };
-    case "rejected":
-      return { type: "object.rejected", data: event.rejection };
-    case "corrected":
-      return { type: "object.corrected", data: event.rejection };
-    case "synced":
-      return { type: "objects.synced", data: { objects: event.objects } };
-    case "lost":
-      return { type: "watch.lost", data: { reason: event.reason } };
-    case "restored":
-      return { type: "watch.restored", data: {} };
-    default:
-      return event satisfies never;
-  }
-};
 
 const factOfRelay = ({ event, ...data }: RelayEvent): Fact => ({ type: event, data }) as Fact;
 

@@ -1,0 +1,148 @@
+/**
+ * Leader election by a Lease, as client-go does it: whoever holds it renews it; whoever does not takes it once it has not
+ * been renewed for its duration. Times are this process's own: the clocks of others are not believed.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { ApiError, type Api } from "../kubernetes/api.ts";
+
+export interface LeaseOptions {
+  readonly namespace: string;
+  readonly name: string;
+  readonly holder: string;
+  /** Without renewal for this long the lease is anybody's, in seconds. */
+  readonly durationSeconds?: number;
+  /** A holder that could not renew for this long steps back, in ms. */
+  readonly renewDeadlineMs?: number;
+  readonly retryMs?: number;
+  readonly onAcquired: () => void;
+  readonly onLost: (reason: string) => void;
+}
+
+export interface Lease {
+  readonly isHeld: boolean;
+  /** Stops, and gives the lease back if it is held, so that the next one need not wait. */
+  release(): Promise<void>;
+}
+
+interface LeaseObject {
+  readonly metadata?: { readonly resourceVersion?: string };
+  readonly spec?: {
+    readonly holderIdentity?: string | null;
+    readonly leaseDurationSeconds?: number;
+    readonly acquireTime?: string;
+    readonly renewTime?: string;
+    readonly leaseTransitions?: number;
+  };
+}
+
+const microTime = (): string => `${new Date().toISOString().slice(0, -1)}000Z`;
+
+export const holdLease = (api: Api, options: LeaseOptions): Lease => {
+  const {
+    namespace,
+    name,
+    holder,
+    durationSeconds = 15,
+    renewDeadlineMs = 10_000,
+    retryMs = 2000,
+    onAcquired,
+    onLost,
+  } = options;
+  const collection = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+  const path = `${collection}/${name}`;
+  const stopping = new AbortController();
+  let isHeld = false;
+  let renewedAt = 0;
+  /** The last state of another holder's lease, and when it was first seen. */
+  let observed: { readonly version: string | undefined; readonly at: number } | undefined;
+
+  const write = async (present: LeaseObject | undefined, held: boolean): Promise<void> => {
+    const spec = present?.spec;
+    const takesOver = spec?.holderIdentity !== holder;
+    const body = {
+      apiVersion: "coordination.k8s.io/v1",
+      kind: "Lease",
+      metadata: {
+        name,
+        namespace,
+        ...(present === undefined ? {} : { resourceVersion: present.metadata?.resourceVersion }),
+      },
+      spec: {
+        holderIdentity: held ? holder : "",
+        leaseDurationSeconds: held ? durationSeconds : 1,
+        acquireTime: takesOver ? microTime() : spec?.acquireTime,
+        renewTime: microTime(),
+        leaseTransitions: (spec?.leaseTransitions ?? 0) + (takesOver && present !== undefined ? 1 : 0),
+      },
+    };
+    const timeoutMs = renewDeadlineMs / 2;
+    // The resource version makes two who try at once one who succeeds.
+    if (present === undefined) await api.json({ method: "POST", path: collection, body, timeoutMs });
+    else await api.json({ method: "PUT", path, body, timeoutMs });
+  };
+
+  const read = async (): Promise<LeaseObject | undefined> => {
+    try {
+      return await api.json<LeaseObject>({ path, timeoutMs: renewDeadlineMs / 2 });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    }
+  };
+
+  const isFree = (present: LeaseObject | undefined): boolean => {
+    const by = present?.spec?.holderIdentity;
+    if (present === undefined || by === holder || by === "" || by === null || by === undefined) return true;
+    const version = present.metadata?.resourceVersion;
+    if (observed?.version !== version) observed = { version, at: Date.now() };
+    const since = observed?.at ?? Date.now();
+    return Date.now() - since > (present.spec?.leaseDurationSeconds ?? durationSeconds) * 1000;
+  };
+
+  const lose = (reason: string): void => {
+    if (!isHeld) return;
+    isHeld = false;
+    onLost(reason);
+  };
+
+  const attempt = async (): Promise<void> => {
+    try {
+      const present = await read();
+      if (!isFree(present)) {
+        lose(`${present?.spec?.holderIdentity ?? "another"} holds the lease`);
+        return;
+      }
+      await write(present, true);
+      if (stopping.signal.aborted) return;
+      renewedAt = Date.now();
+      if (isHeld) return;
+      isHeld = true;
+      onAcquired();
+    } catch (error) {
+      if (Date.now() - renewedAt > renewDeadlineMs)
+        lose(`the lease could not be renewed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await attempt();
+      await sleep(retryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  };
+  const running = run();
+
+  return {
+    get isHeld() {
+      return isHeld;
+    },
+    async release() {
+      stopping.abort();
+      await running;
+      if (!isHeld) return;
+      isHeld = false;
+      const present = await read().catch(() => undefined);
+      if (present?.spec?.holderIdentity === holder) await write(present, false).catch(() => undefined);
+    },
+  };
+};

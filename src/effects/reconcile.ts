@@ -1,0 +1,146 @@
+/**
+ * Keeps the cluster as the core says: objects of our Gateways, statuses, and what others have changed about them. Only a
+ * leader writes; a standby knows all that there is to do and does it once it leads.
+ */
+import { covers } from "./covers.ts";
+import { applyObject, applyStatus, isOurs, removeObject, type Applied } from "./objects.ts";
+import { createWorkQueue, type WorkQueue } from "./queue.ts";
+import type { Core } from "../core/core.ts";
+import type { Fold } from "../core/fold.ts";
+import { ApiError, type Api } from "../kubernetes/api.ts";
+import type { FactLine, Happening } from "../journal/fact.ts";
+import { keyOf, nameOfObject, splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
+import { kindOf, type Kind } from "../resources/kinds.ts";
+
+export interface Reconciler {
+  /** Takes note of what a fold has changed. */
+  folded(fold: Fold): void;
+  /** Takes note of an object of ours that somebody may have changed. */
+  observed(fact: FactLine): void;
+  /** Starts writing, with everything that there is to write; or stops. */
+  lead(leads: boolean): void;
+  idle(): Promise<void>;
+  /** Keys that are still to be done. */
+  readonly left: readonly string[];
+  close(): void;
+}
+
+const daemonSets: Pick<Kind, "group" | "versions" | "plural" | "namespaced"> = {
+  group: "apps",
+  versions: ["v1"],
+  plural: "daemonsets",
+  namespaced: true,
+};
+
+/** Kinds of objects that we make. */
+const MADE = ["Service", "Deployment"] as const;
+type Made = (typeof MADE)[number];
+type Key = `${Made | "DaemonSet" | "status"} ${string}`;
+
+const STATUS = "status ";
+const OBJECTS = "objects ";
+
+export interface ReconcilerOptions {
+  readonly api: Api;
+  readonly core: Core;
+  readonly report: (happenings: readonly Happening[]) => void;
+}
+
+export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reconciler => {
+  const todo = new Set<Key>();
+  let leads = false;
+
+  const written = (object: string, outcome: Applied): void => {
+    if (outcome === "unchanged" || outcome === "absent") return;
+    report([{ fact: { type: "object.written", data: { object, outcome } }, source: "effects", cause: null }]);
+  };
+
+  const writeObject = async (kind: Made, name: Name): Promise<void> => {
+    const gateway = core.rendered(name);
+    const wanted = gateway?.objects.find((object) => object.kind === kind);
+    if (wanted !== undefined) {
+      const observed = core.view.get(kind, name);
+      written(`${kind}/${name}`, await applyObject(api, kindOf(kind), name, wanted, observed));
+      return;
+    }
+    // What belonged to a Gateway that is deleted goes with it: the garbage collector sees to that.
+    const isOwed = gateway !== undefined || core.view.get("Gateway", name) !== undefined;
+    const present = core.view.get(kind, name);
+    if (isOwed && present !== undefined && isOurs(present))
+      written(`${kind}/${name}`, await removeObject(api, kindOf(kind), name));
+  };
+
+  const writeStatus = async (key: ObjectKey): Promise<void> => {
+    const status = core.status(key);
+    const { kind, name } = splitKey(key);
+    const object = core.view.get(kind, name);
+    if (status === undefined || object === undefined || ("status" in object && covers(object.status, status))) return;
+    const version = object.apiVersion.split("/").at(-1) ?? "v1";
+    await applyStatus(api, kindOf(kind), version, name, object.apiVersion, status);
+  };
+
+  const work = async (key: Key): Promise<void> => {
+    const space = key.indexOf(" ");
+    const [what, name] = [key.slice(0, space), key.slice(space + 1)];
+    if (what === "status") await writeStatus(name as ObjectKey);
+    else if (what === "DaemonSet") written(`DaemonSet/${name}`, await removeObject(api, daemonSets, name as Name));
+    else await writeObject(what as Made, name as Name);
+    todo.delete(key);
+  };
+
+  const queue: WorkQueue<Key> = createWorkQueue({
+    work,
+    onFailure: (key, error, attempt) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      // The first failure is news, and then every tenth: the log is no place for a heartbeat.
+      if (attempt === 1 || attempt % 10 === 0)
+        report([
+          {
+            fact: { type: "effect.failed", data: { effect: "write", target: key, reason } },
+            source: "effects",
+            cause: null,
+          },
+        ]);
+      return error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
+    },
+  });
+
+  const add = (key: Key): void => {
+    todo.add(key);
+    if (leads) queue.add(key);
+  };
+
+  return {
+    folded({ derived }) {
+      for (const { derivation } of derived) {
+        if (derivation.type !== "rendered") continue;
+        const { output } = derivation.data;
+        if (output.startsWith(STATUS)) add(`status ${output.slice(STATUS.length)}`);
+        else if (output.startsWith(OBJECTS)) {
+          const name = output.slice(OBJECTS.length) as Name;
+          for (const kind of MADE) add(`${kind} ${name}`);
+          if (core.rendered(name)?.removals.some(({ kind }) => kind === "DaemonSet") === true) add(`DaemonSet ${name}`);
+        }
+      }
+    },
+    observed(fact) {
+      if (fact.type !== "object.seen" && fact.type !== "object.gone") return;
+      const { kind } = fact.data;
+      const name = fact.type === "object.seen" ? nameOfObject(kind, fact.data.object) : fact.data.name;
+      if ((kind === "Service" || kind === "Deployment") && core.view.get("Gateway", name) !== undefined)
+        add(`${kind} ${name}`);
+      // Somebody else may have written a status that is ours to write.
+      if (kind === "GatewayClass" || kind === "Gateway" || kind === "UDPRoute" || kind === "GatewayUDPRoute")
+        add(`status ${keyOf(kind, name)}`);
+    },
+    lead(now) {
+      leads = now;
+      if (now) for (const key of todo) queue.add(key);
+    },
+    idle: () => queue.idle(),
+    get left() {
+      return [...todo];
+    },
+    close: () => queue.close(),
+  };
+};

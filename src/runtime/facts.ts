@@ -1,0 +1,27 @@
+/** What a source tells, as facts. Secrets end here: what goes on holds digests. */
+import type { Fact } from "../journal/fact.ts";
+import type { Vault } from "../journal/vault.ts";
+import { keyOf } from "../resources/keys.ts";
+import type { WatchEvent } from "../watchers/source.ts";
+
+export const factOf = (event: WatchEvent, vault: Vault): Fact => {
+  switch (event.event) {
+    case "seen":
+      return { type: "object.seen", data: { kind: event.kind, object: vault.redact(event.kind, event.object) } };
+    case "gone":
+      vault.forget(keyOf(event.kind, event.name));
+      return { type: "object.gone", data: { kind: event.kind, name: event.name } };
+    case "rejected":
+      return { type: "object.rejected", data: event.rejection };
+    case "corrected":
+      return { type: "object.corrected", data: event.rejection };
+    case "synced":
+      return { type: "objects.synced", data: { objects: event.objects } };
+    case "lost":
+      return { type: "watch.lost", data: { reason: event.reason } };
+    case "restored":
+      return { type: "watch.restored", data: {} };
+    default:
+      return event satisfies never;
+  }
+};

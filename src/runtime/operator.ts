@@ -1,0 +1,156 @@
+/** Everything for a cluster: Kubernetes in, Kubernetes out, and a config server for dataplanes. */
+import { hostname } from "node:os";
+import type { Logger } from "pino";
+import { startDiscovery, type DiscoveryServer } from "../discovery/server.ts";
+import { createReconciler } from "../effects/reconcile.ts";
+import { holdLease, type Lease } from "../effects/lease.ts";
+import type { Fact, Happening } from "../journal/fact.ts";
+import { createVault } from "../journal/vault.ts";
+import { openJournal, type WriterOptions } from "../journal/writer.ts";
+import { connect } from "../kubernetes/connect.ts";
+import { release } from "../release.ts";
+import { nameOf, type Name } from "../resources/keys.ts";
+import type { RenderOptions } from "../resources/view.ts";
+import { watchCluster } from "../watchers/kubernetes/cluster.ts";
+import type { ListWatchOptions } from "../watchers/kubernetes/list-watch.ts";
+import { factOf } from "./facts.ts";
+import { createLoop, type Loop } from "./loop.ts";
+
+export interface OperatorOptions {
+  readonly kubeconfig?: string;
+  readonly render: RenderOptions;
+  readonly journal: string;
+  readonly journalOptions?: WriterOptions;
+  readonly discovery: { readonly host: string; readonly port: number };
+  /** Absent: no election; this process leads at once. */
+  readonly lease?: { readonly namespace: string; readonly name: string; readonly holder?: string };
+  /** Whether everything that is managed is removed on `stop`. */
+  readonly finalizer: boolean;
+  readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
+  readonly log: Logger;
+}
+
+export interface Operator {
+  readonly loop: Loop;
+  readonly discovery: DiscoveryServer;
+  /** Requests made to the API server, by method. */
+  readonly requests: Readonly<Record<string, number>>;
+  readonly state: string;
+  /** Resolves once nothing is left to be written. */
+  idle(): Promise<void>;
+  /** Resolves to what could not be brought about within `limitMs`. */
+  stop(reason: string, limitMs?: number): Promise<readonly string[]>;
+}
+
+const NODE_ADDRESS_TYPES = ["ExternalIP", "ExternalDNS"] as const;
+
+/** @throws TurnpikeError `journal-busy`; the error of binding the discovery address or of reading the kubeconfig. */
+export const startOperator = async (options: OperatorOptions): Promise<Operator> => {
+  const { log, finalizer } = options;
+  const api = await connect(options.kubeconfig);
+  const vault = createVault();
+  const journal = openJournal(options.journal, options.journalOptions);
+  const loop = createLoop(journal, options.render);
+  const { core } = loop;
+  const report = (happenings: readonly Happening[]): void => void loop.take(happenings);
+  const tell = (fact: Fact, source: string): void => report([{ fact, source, cause: null }]);
+  const operatorState = (): string => core.registry.state("operator", "operator") ?? "stopped";
+
+  const discovery = await startDiscovery({
+    ...options.discovery,
+    // A Service must not send dataplanes to a standby, which may be behind.
+    isReady: () => operatorState() === "leading" || operatorState() === "draining",
+    addressOfNode: (name) => {
+      const addresses = core.view.get("Node", nameOf(undefined, name))?.status?.addresses ?? [];
+      const found = NODE_ADDRESS_TYPES.map((type) => addresses.find((one) => one.type === type)).find(
+        (one) => one !== undefined,
+      );
+      return found?.address;
+    },
+    report: (event) => log.debug(event, "discovery"),
+  }).catch((error: unknown) => {
+    journal.close();
+    throw error;
+  });
+
+  const reconciler = createReconciler({ api, core, report });
+  loop.onFold((fold) => {
+    reconciler.folded(fold);
+    for (const { gateway, config, cause } of fold.changes) {
+      discovery.set(gateway, config === undefined ? undefined : vault.reveal(config));
+      // There is no relay in this process whose listeners would have to close first.
+      if (core.registry.state("gateway", gateway) === "terminating")
+        report([{ fact: { type: "gateway.removed", data: { gateway, allocations: 0 } }, source: "discovery", cause }]);
+    }
+  });
+  loop.onFact((fact) => {
+    reconciler.observed(fact);
+    if (fact.type === "lease.acquired") reconciler.lead(true);
+    else if (fact.type === "lease.lost") reconciler.lead(false);
+    else if (fact.type === "object.seen" && fact.data.kind === "Node")
+      discovery.nodeChanged(fact.data.object.metadata.name);
+  });
+
+  if (journal.tornBytes > 0) tell({ type: "journal.recovered", data: { tornBytes: journal.tornBytes } }, "journal");
+  tell({ type: "operator.started", data: { options: options.render, release } }, "operator");
+
+  let lease: Lease | undefined;
+  const elect = (): void => {
+    const holder = options.lease?.holder ?? `${hostname()}_${process.pid}`;
+    if (options.lease === undefined) {
+      tell({ type: "lease.acquired", data: { holder } }, "operator");
+      return;
+    }
+    lease = holdLease(api, {
+      ...options.lease,
+      holder,
+      onAcquired: () => tell({ type: "lease.acquired", data: { holder } }, "lease"),
+      onLost: (reason) => tell({ type: "lease.lost", data: { reason } }, "lease"),
+    });
+  };
+  // A standby is warm: it stands for election once it knows all that there is.
+  loop.onFact((fact) => {
+    if (fact.type === "objects.synced") setImmediate(elect);
+  });
+
+  const watching = watchCluster(api, {
+    endpointSource: options.render.endpointSource,
+    ...(options.listWatch && { listWatch: options.listWatch }),
+  }).subscribe((events) =>
+    report(events.map((event) => ({ fact: factOf(event, vault), source: "kubernetes", cause: null }))),
+  );
+
+  const stop = async (reason: string, limitMs = 20_000): Promise<readonly string[]> => {
+    const leads = operatorState() === "leading";
+    tell({ type: "operator.stopping", data: { reason } }, "operator");
+    const limit = new Promise<void>((resolve) => setTimeout(resolve, limitMs).unref());
+    if (finalizer && leads) {
+      tell({ type: "operator.drained", data: {} }, "operator");
+      // The fold of this turn says what must go; then it is a matter of writing.
+      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      await Promise.race([reconciler.idle(), limit]);
+    }
+    watching.unsubscribe();
+    const left = finalizer && leads ? [...reconciler.left] : [];
+    reconciler.close();
+    const removed = [...core.registry.entities("gateway").keys()] as Name[];
+    tell({ type: "operator.finalized", data: { removed: finalizer && leads ? removed : [], left } }, "operator");
+    await Promise.race([lease?.release(), limit]);
+    await discovery.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    await api.close();
+    journal.close();
+    return left;
+  };
+
+  return {
+    loop,
+    discovery,
+    requests: api.requests,
+    get state() {
+      return operatorState();
+    },
+    idle: () => reconciler.idle(),
+    stop,
+  };
+};
