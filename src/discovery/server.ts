@@ -24,7 +24,9 @@ export interface TlsMaterial {
 /** What there is to log and count; `peer` is `ADDRESS:PORT`. */
 export type DiscoveryReport =
   | WatchReport
-  | { readonly event: "refused"; readonly peer: string; readonly status: number };
+  | { readonly event: "refused"; readonly peer: string; readonly status: number }
+  /** A connection could not be accepted, as when there are no more file descriptors; the server goes on. */
+  | { readonly event: "unaccepted"; readonly reason: string };
 
 export interface DiscoveryOptions {
   readonly host: string;
@@ -148,6 +150,7 @@ export const startDiscovery = async (options: DiscoveryOptions): Promise<Discove
     server.once("error", reject);
     server.listen(options.port, options.host, () => {
       server.off("error", reject);
+      server.on("error", (error) => report({ event: "unaccepted", reason: error.message }));
       resolve();
     });
   });
