@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subscription } from "rxjs";
@@ -62,18 +64,29 @@ describe("discovery over TLS", () => {
     await soon(() => expect(server.stats().watchers).toBe(1));
     server.setTls(second);
     expect(() => server.setTls({ cert: first.cert, key: second.key })).toThrow(/key/i);
-    expect(() => server.setTls({ cert: "nonsense", key: first.key })).toThrow();
+    expect(() => server.setTls({ cert: "nonsense", key: first.key })).toThrow(/pem/i);
     server.set("ns/gw", configOf("ns/gw"));
     await soon(() => expect(events).toMatchObject([{ event: "config" }]));
     expect(await fetchConfig({ origin: server.origin, id: "ns/gw", ca: second.cert })).toMatchObject({ version: "v1" });
     await expect(fetchConfig({ origin: server.origin, id: "ns/gw", ca: first.cert })).rejects.toThrow("certificate");
   });
 
+  it("ends even while someone takes forever to shake hands", async () => {
+    server = await start({ tls: first });
+    const silent = connect(server.port, "127.0.0.1");
+    await once(silent, "connect");
+    const ended = once(silent, "close");
+    silent.on("error", () => undefined).resume();
+    await server.close();
+    await ended;
+    expect(server.stats().watchers).toBe(0);
+  });
+
   it("cannot be switched on later", async () => {
     server = await start();
     expect(() => server.setTls(first)).toThrow(RangeError);
     await server.close();
-    await expect(start({ tls: { cert: first.cert, key: "nonsense" } })).rejects.toThrow();
+    await expect(start({ tls: { cert: first.cert, key: "nonsense" } })).rejects.toThrow(/decoder|pem|key/i);
   });
 });
 

@@ -24,7 +24,9 @@ export interface TlsMaterial {
 /** What there is to log and count; `peer` is `ADDRESS:PORT`. */
 export type DiscoveryReport =
   | WatchReport
-  | { readonly event: "refused"; readonly peer: string; readonly status: number };
+  | { readonly event: "refused"; readonly peer: string; readonly status: number }
+  /** A connection could not be accepted, as when there are no more file descriptors; the server goes on. */
+  | { readonly event: "unaccepted"; readonly reason: string };
 
 export interface DiscoveryOptions {
   readonly host: string;
@@ -33,7 +35,7 @@ export interface DiscoveryOptions {
   readonly tls?: TlsMaterial;
   /** What clients have to present as `Authorization: Bearer`. */
   readonly token?: string;
-  /** The external address of a node. */
+  /** The external address of a node; does not throw. */
   readonly addressOfNode: (name: string) => string | undefined;
   /** False: a standby, or not yet synced. */
   readonly isReady: () => boolean;
@@ -61,6 +63,7 @@ export interface DiscoveryServer {
   /** @throws the error of OpenSSL, or RangeError when the server was started without TLS; the old one stays. */
   setTls(tls: TlsMaterial): void;
   stats(): DiscoveryStats;
+  /** Takes leave of every watcher; resolves within 2 s or so, whatever they do. */
   close(): Promise<void>;
 }
 
@@ -142,12 +145,18 @@ export const startDiscovery = async (options: DiscoveryOptions): Promise<Discove
   const server: Server | TlsServer = tlsServer ?? createServer();
   // Not for WebSockets, which have the limits above.
   server.timeout = IDLE_REQUEST_MS;
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   server.on("request", serve);
   server.on("upgrade", upgrade);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port, options.host, () => {
       server.off("error", reject);
+      server.on("error", (error) => report({ event: "unaccepted", reason: error.message }));
       resolve();
     });
   });
@@ -176,7 +185,14 @@ export const startDiscovery = async (options: DiscoveryOptions): Promise<Discove
     close() {
       closing ??= new Promise((resolve) => {
         clearInterval(sweep);
-        server.close(() => resolve());
+        // Whoever has not taken leave by then, or has not finished a handshake, holds nobody up.
+        const grace = setTimeout(() => {
+          for (const socket of sockets) socket.destroy();
+        }, CLOSE_GRACE_MS);
+        server.close(() => {
+          clearTimeout(grace);
+          resolve();
+        });
         hub.close("shutdown");
         server.closeAllConnections();
       });
