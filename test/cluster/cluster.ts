@@ -17,6 +17,7 @@ import { stringify } from "yaml";
 import { defaultVersion, findBinaries, type Binaries, type Say } from "./binaries.ts";
 import { Client, type Access } from "./client.ts";
 import { installGatewayApi, installOurs, type GatewayApi } from "./crds.ts";
+import { release, take } from "./lock.ts";
 import { startServer, type ServerProcess } from "./process.ts";
 
 export interface ClusterOptions {
@@ -147,6 +148,8 @@ class PortTaken extends Error {}
 const attempt = async (binaries: Binaries, directory: string, options: ClusterOptions): Promise<Cluster> => {
   const { without = [], gatewayApi = "both", signal } = options;
   const [etcdPort, port] = await Promise.all([freePort(), options.port ?? freePort()]);
+  const lock = join(directory, "lock");
+  if (!take(lock)) throw new Error(`another cluster runs in ${directory}`);
   const credentials = credentialsIn(directory);
   const url = `https://127.0.0.1:${port}`;
   const etcdUrl = `http://127.0.0.1:${etcdPort}`;
@@ -219,6 +222,7 @@ const attempt = async (binaries: Binaries, directory: string, options: ClusterOp
   const stop = async (): Promise<void> => {
     await Promise.all([...running].map(end));
     await Promise.all(clients.map((client) => client.close()));
+    release(lock);
     if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
   };
 
