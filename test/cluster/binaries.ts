@@ -14,6 +14,9 @@ import { whereIs } from "./process.ts";
 /** The version of the committed `server/go.mod`. */
 export const defaultVersion = "1.34.4";
 
+/** The version that clusters run unless told otherwise: `KUBERNETES_VERSION=1.35.4 npm test` tries another. */
+export const testedVersion = process.env["KUBERNETES_VERSION"] || defaultVersion;
+
 export type Say = (line: string) => void;
 
 /** Something to install first; the message says what. */
