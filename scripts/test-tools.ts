@@ -4,7 +4,7 @@
  * is missing, and fails.
  */
 import { spawnSync } from "node:child_process";
-import { defaultVersion, findBinaries, MissingTool } from "../test/cluster/binaries.ts";
+import { testedVersion, findBinaries, MissingTool } from "../test/cluster/binaries.ts";
 import { prepareGatewayApi } from "../test/cluster/crds.ts";
 import { whereIs } from "../test/cluster/process.ts";
 
@@ -43,7 +43,7 @@ if (missing.length > 0) {
 
 try {
   if (missing.every(({ command }) => command !== "etcd"))
-    await findBinaries(defaultVersion, (line) => process.stderr.write(`${line}\n`));
+    await findBinaries(testedVersion, (line) => process.stderr.write(`${line}\n`));
   await prepareGatewayApi();
 } catch (error) {
   if (!(error instanceof MissingTool)) throw error;

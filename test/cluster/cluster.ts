@@ -7,22 +7,22 @@
  * await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "media" } });
  * await cluster.stop();
  */
-import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
-import { stringify } from "yaml";
-import { defaultVersion, findBinaries, type Binaries, type Say } from "./binaries.ts";
+import { testedVersion, findBinaries, type Binaries, type Say } from "./binaries.ts";
 import { Client, type Access } from "./client.ts";
 import { installGatewayApi, installOurs, type GatewayApi } from "./crds.ts";
+import { credentialsIn, writeKubeconfig } from "./credentials.ts";
+import { release, take } from "./lock.ts";
 import { startServer, type ServerProcess } from "./process.ts";
 
 export interface ClusterOptions {
   /** Where data, logs and the kubeconfig go, and stay; a temporary folder that `stop` removes, if absent. */
   readonly directory?: string;
-  /** Of Kubernetes, such as 1.34.4. */
+  /** Of Kubernetes, such as 1.34.4; `KUBERNETES_VERSION` or the default one, if absent. */
   readonly version?: string;
   /** Of the API server; a free one, if absent. */
   readonly port?: number;
@@ -86,47 +86,6 @@ const freePort = (): Promise<number> =>
     });
   });
 
-/** The file's text, made and written first if there is none. */
-const kept = (file: string, make: () => string): string => {
-  if (!existsSync(file)) writeFileSync(file, make(), { mode: 0o600 });
-  return readFileSync(file, "utf8");
-};
-
-/** Keys and tokens of a folder; those of an earlier cluster stay valid. */
-const credentialsIn = (directory: string) => {
-  const signingKey = join(directory, "service-accounts.key");
-  kept(
-    signingKey,
-    () =>
-      generateKeyPairSync("rsa", {
-        modulusLength: 2048,
-        publicKeyEncoding: { type: "spki", format: "pem" },
-        privateKeyEncoding: { type: "pkcs1", format: "pem" },
-      }).privateKey,
-  );
-  const tokens = join(directory, "tokens.csv");
-  const text = kept(tokens, () =>
-    ["admin", "system:kube-controller-manager"]
-      .map((user) => `${randomBytes(16).toString("hex")},${user},${user},system:masters\n`)
-      .join(""),
-  );
-  const [token = "", controllerManagerToken = ""] = text.split("\n").map((line) => line.split(",")[0] ?? "");
-  return { signingKey, tokens, token, controllerManagerToken };
-};
-
-const writeKubeconfig = (file: string, { url, token, ca }: Access & { readonly ca: string }): void => {
-  const name = "turnpike-test";
-  const config = {
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [{ name, cluster: { server: url, "certificate-authority-data": Buffer.from(ca).toString("base64") } }],
-    users: [{ name, user: { token } }],
-    contexts: [{ name, context: { cluster: name, user: name, namespace: "default" } }],
-    "current-context": name,
-  };
-  writeFileSync(file, stringify(config), { mode: 0o600 });
-};
-
 const lastLines = (log: string): string => readFileSync(log, "utf8").trimEnd().split("\n").slice(-5).join("\n");
 
 /** Throws if a server has ended or the start was given up. */
@@ -147,6 +106,8 @@ class PortTaken extends Error {}
 const attempt = async (binaries: Binaries, directory: string, options: ClusterOptions): Promise<Cluster> => {
   const { without = [], gatewayApi = "both", signal } = options;
   const [etcdPort, port] = await Promise.all([freePort(), options.port ?? freePort()]);
+  const lock = join(directory, "lock");
+  if (!take(lock)) throw new Error(`another cluster runs in ${directory}`);
   const credentials = credentialsIn(directory);
   const url = `https://127.0.0.1:${port}`;
   const etcdUrl = `http://127.0.0.1:${etcdPort}`;
@@ -219,6 +180,7 @@ const attempt = async (binaries: Binaries, directory: string, options: ClusterOp
   const stop = async (): Promise<void> => {
     await Promise.all([...running].map(end));
     await Promise.all(clients.map((client) => client.close()));
+    release(lock);
     if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
   };
 
@@ -304,7 +266,7 @@ const abortion = (signal?: AbortSignal): Promise<never> =>
   });
 
 export const startCluster = async (options: ClusterOptions = {}): Promise<Cluster> => {
-  const { version = defaultVersion, say = () => undefined, signal } = options;
+  const { version = testedVersion, say = () => undefined, signal } = options;
   const binaries = await Promise.race([findBinaries(version, say), abortion(signal)]);
   for (let tries = 1; ; tries += 1) {
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), "turnpike-cluster-"));

@@ -12,22 +12,34 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-const take = (file: string): boolean => {
+const create = (file: string): boolean => {
   try {
     writeFileSync(file, String(process.pid), { flag: "wx" });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    return false;
   }
+};
+
+/** Removes what a holder that was killed has left; an empty file is one being written. */
+const dropStale = (file: string): void => {
   try {
     const holder = Number(readFileSync(file, "utf8"));
-    // A holder that was killed left its file; an empty file is one being written.
     if (holder > 0 && !isAlive(holder)) rmSync(file, { force: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
-  return false;
 };
+
+/** Whether this process now holds `file`: false if another does that still runs. */
+export const take = (file: string): boolean => {
+  if (create(file)) return true;
+  dropStale(file);
+  return create(file);
+};
+
+export const release = (file: string): void => rmSync(file, { force: true });
 
 /** Does `work` while this process holds `file`; calls `waiting` once if another holds it. */
 export const exclusively = async <T>(file: string, work: () => Promise<T>, waiting: () => void): Promise<T> => {
@@ -39,6 +51,6 @@ export const exclusively = async <T>(file: string, work: () => Promise<T>, waiti
   try {
     return await work();
   } finally {
-    rmSync(file, { force: true });
+    release(file);
   }
 };

@@ -1,7 +1,7 @@
 /** `npm run cluster -- --dir DIR`: a cluster to try things on, until it is interrupted. */
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { defaultVersion, MissingTool } from "./binaries.ts";
+import { testedVersion, MissingTool } from "./binaries.ts";
 import { startCluster, type ClusterOptions } from "./cluster.ts";
 import type { GatewayApi } from "./crds.ts";
 
@@ -41,7 +41,8 @@ const run = async ({ dir, kubernetes, port, without, gatewayApi }: Flags): Promi
     say,
     signal: given.signal,
   });
-  say(`Kubernetes ${kubernetes} at ${cluster.url}`);
+  const { gitVersion } = await cluster.client.request<{ gitVersion: string }>("/version");
+  say(`Kubernetes ${gitVersion} at ${cluster.url}`);
   say(`export KUBECONFIG=${cluster.kubeconfig}`);
   say("cluster ready");
   try {
@@ -54,7 +55,7 @@ const run = async ({ dir, kubernetes, port, without, gatewayApi }: Flags): Promi
 const command = new Command("cluster")
   .description("Runs etcd, the API server and the controller manager of Kubernetes on 127.0.0.1.")
   .requiredOption("--dir <folder>", "where data, logs and the kubeconfig go")
-  .option("--kubernetes <version>", "version of Kubernetes", defaultVersion)
+  .option("--kubernetes <version>", "version of Kubernetes", testedVersion)
   .option("--port <number>", "port of the API server (default: a free one)", portOf)
   .addOption(new Option("--without <api...>", "an API that the server does not have").choices(["endpointslices"]))
   .addOption(
