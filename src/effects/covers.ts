@@ -39,5 +39,6 @@ export const covers = (
     return isObject(present)
       ? Object.entries(wanted).every(([key, value]) => covers(present[key], value, exact, key))
       : Object.keys(wanted).length === 0 && present === undefined;
-  return wanted === present;
+  // Kubernetes leaves out what is false or empty.
+  return wanted === present || (present === undefined && (wanted === false || wanted === ""));
 };

@@ -1,0 +1,110 @@
+/** The recorded scenarios on a real API server: the operator's configs, objects and statuses. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { pino } from "pino";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { replay } from "../../src/core/replay.ts";
+import { digest } from "../../src/journal/digest.ts";
+import { readJournal } from "../../src/journal/reader.ts";
+import { startOperator, type Operator } from "../../src/runtime/operator.ts";
+import type { DataplaneConfig } from "../../src/resources/dataplane-config.ts";
+import { deviationsOf, expectedOf } from "../conformance/deviations.ts";
+import { optionsOf, scenarios, type Observed } from "../conformance/scenario.ts";
+import { keepLog } from "../support/logs.ts";
+import { startCluster, type Cluster } from "./cluster.ts";
+import { observeCluster, perform } from "./recorded.ts";
+import { resetCluster } from "./reset.ts";
+
+let cluster: Cluster;
+const outcome = { equal: 0, deviations: 0, different: 0 };
+
+beforeAll(async () => {
+  cluster = await startCluster();
+}, 120_000);
+afterAll(async () => {
+  await cluster?.stop();
+  console.log(
+    `on a real API server: ${outcome.equal} equal, ${outcome.deviations} deviations, ${outcome.different} different`,
+  );
+}, 60_000);
+
+const configsOf = async (operator: Operator): Promise<readonly DataplaneConfig[]> => {
+  const response = await fetch(`http://127.0.0.1:${operator.discovery.port}/api/v1/configs`);
+  return response.ok ? ((await response.json()) as { readonly items: readonly DataplaneConfig[] }).items : [];
+};
+
+describe("the operator", () => {
+  it.each(scenarios)("$name", { timeout: 60_000 }, async (scenario) => {
+    const root = mkdtempSync(join(tmpdir(), "turnpike-operator-"));
+    const journal = join(root, "journal");
+    await resetCluster(cluster.client);
+    let operator: Operator | undefined;
+    let lastConfigs: readonly DataplaneConfig[] = [];
+    let deviates = false;
+    let isEqual = false;
+
+    /** What is there once it is as expected, or after a while as it is then. */
+    const settled = async (expected: Observed): Promise<Observed> => {
+      let observed: Observed | undefined;
+      await vi
+        .waitFor(
+          async () => {
+            if (operator !== undefined) lastConfigs = await configsOf(operator);
+            observed = await observeCluster(cluster, lastConfigs);
+            expect(isDeepStrictEqual(observed, expected)).toBe(true);
+          },
+          { timeout: 8000, interval: 50 },
+        )
+        .catch(() => undefined);
+      return observed!;
+    };
+
+    try {
+      for (const { stage, do: operations, expect: recorded } of scenario.stages) {
+        for (const operation of operations) {
+          if (!("terminate" in operation)) await perform(cluster.client, operation);
+          else {
+            expect(await operator?.stop("test")).toEqual([]);
+            operator = undefined;
+            // Nobody serves configs any more.
+            lastConfigs = [];
+          }
+        }
+        operator ??= operations.some((operation) => "terminate" in operation)
+          ? undefined
+          : await startOperator({
+              kubeconfig: cluster.kubeconfig,
+              render: { ...optionsOf(scenario), discoveryAddress: "127.0.0.1:13478" },
+              journal,
+              discovery: { host: "127.0.0.1", port: 0 },
+              finalizer: scenario.operatorArgs.includes("--enable-finalizer"),
+              listWatch: { absentPauseMs: 200 },
+              log: pino({ level: "silent" }),
+            });
+        const deviations = deviationsOf(scenario.name, stage);
+        deviates ||= deviations.length > 0;
+        const expected = expectedOf(recorded, deviations);
+        const observed = await settled(expected);
+        expect(observed, stage).toEqual(expected);
+      }
+      isEqual = true;
+    } finally {
+      if (!isEqual) outcome.different += 1;
+      else if (deviates) outcome.deviations += 1;
+      else outcome.equal += 1;
+      if (!isEqual)
+        console.log(
+          operator?.state,
+          [...readJournal(journal)]
+            .slice(-12)
+            .map((line) => `${line.seq} ${line.type} ${JSON.stringify(line.data).slice(0, 160)}`),
+        );
+      await operator?.stop("test");
+    }
+    expect(replay(readJournal(journal), digest).divergence).toBeUndefined();
+    keepLog(journal);
+    rmSync(root, { recursive: true });
+  });
+});
