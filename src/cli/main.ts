@@ -4,6 +4,8 @@ import { TurnpikeError } from "../errors.ts";
 import { release } from "../release.ts";
 import { logCommand } from "./log.ts";
 import { machinesCommand } from "./machines.ts";
+import { withDoubleDashes } from "./go-flags.ts";
+import { operatorCommand } from "./operator.ts";
 import { probeCommand } from "./probe.ts";
 import { renderCommand } from "./render.ts";
 import { replayCommand } from "./replay.ts";
@@ -18,6 +20,7 @@ const program = new Command("turnpike")
 
 for (const command of [
   standaloneCommand(),
+  operatorCommand(),
   probeCommand(),
   statusCommand(),
   logCommand(),
@@ -33,8 +36,12 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+/** `turnpike operator` takes flags as the Go program does that it replaces. */
+const withGoFlags = (argv: readonly string[]): string[] =>
+  argv[2] === "operator" ? [...argv.slice(0, 3), ...withDoubleDashes(argv.slice(3))] : [...argv];
+
 try {
-  await program.parseAsync();
+  await program.parseAsync(withGoFlags(process.argv));
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else if (error instanceof TurnpikeError) {

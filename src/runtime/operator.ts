@@ -36,6 +36,7 @@ export interface Operator {
   /** Requests made to the API server, by method. */
   readonly requests: Readonly<Record<string, number>>;
   readonly state: string;
+  readonly journalSeq: () => number;
   /** Resolves once nothing is left to be written. */
   idle(): Promise<void>;
   /** Resolves to what could not be brought about within `limitMs`. */
@@ -150,6 +151,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     get state() {
       return operatorState();
     },
+    journalSeq: () => journal.lastSeq,
     idle: () => reconciler.idle(),
     stop,
   };

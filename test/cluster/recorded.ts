@@ -59,11 +59,11 @@ const withoutAssigned = (object: AnyObject): AnyObject => {
   const wanted = all[annotations.nodePort] ?? "";
   if (object.kind === "Service" && Array.isArray(spec["ports"]))
     spec["ports"] = spec["ports"].map((port: Json) =>
-      port["nodePort"] === undefined || wanted.includes(String(port["nodePort"]))
+      port["nodePort"] === undefined || wanted.includes(JSON.stringify(port["nodePort"]))
         ? port
         : { ...port, nodePort: "assigned" },
     );
-  return { ...object, metadata: { ...metadata, annotations: Object.fromEntries(kept) }, spec } as AnyObject;
+  return { ...object, metadata: { ...metadata, annotations: Object.fromEntries(kept) }, spec };
 };
 
 const KINDS = [
@@ -79,7 +79,7 @@ export const observeCluster = async (cluster: Cluster, configs: readonly Datapla
   const lists = await Promise.all(
     KINDS.map(async ([apiVersion, kind]) =>
       (await cluster.client.list<AnyObject>({ apiVersion, kind })).map((object) =>
-        withoutAssigned({ ...object, apiVersion, kind } as AnyObject),
+        withoutAssigned({ ...object, apiVersion, kind }),
       ),
     ),
   );

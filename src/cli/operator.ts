@@ -1,0 +1,183 @@
+/** `turnpike operator`: the gateway operator for a cluster; takes the flags and environment of STUNner's. */
+import { readFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
+import { Command, Option } from "commander";
+import { pino } from "pino";
+import { createMetrics } from "../admin/metrics.ts";
+import { metricsListener, probeListener, serveHttp, type Endpoint } from "../admin/probes.ts";
+import { TurnpikeError } from "../errors.ts";
+import { DISCOVERY_PORT } from "../resources/names.ts";
+import { startOperator } from "../runtime/operator.ts";
+import { operatorOptions } from "../runtime/options.ts";
+import { parseBindAddress, parseBoolean } from "./go-flags.ts";
+
+type Address = ReturnType<typeof parseBindAddress>;
+
+interface OperatorFlags {
+  readonly controllerName: string;
+  readonly endpointDiscovery: boolean;
+  readonly dataplaneMode: string;
+  readonly configDiscoveryAddress: Address;
+  readonly metricsBindAddress: Address;
+  readonly healthProbeBindAddress: Address;
+  readonly disableEndpontsliceController?: boolean;
+  readonly disableEndpointsliceController?: boolean;
+  readonly leaderElect?: boolean;
+  readonly leaderElectionNamespace?: string;
+  readonly enableFinalizer?: boolean;
+  readonly kubeconfig?: string;
+  readonly journal: string;
+  readonly zapLogLevel: string;
+}
+
+const LEASE_NAME = "92062b70.l7mp.io";
+const NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+const env = (name: string): string | undefined => process.env[`STUNNER_GATEWAY_OPERATOR_${name}`];
+
+/** Where dataplanes find the discovery service: the pod's own address, and the port that we bind. */
+const discoveryAddress = (bound: NonNullable<Address>): string => {
+  const host = env("ADDRESS") ?? "";
+  return `${isIPv6(host) ? `[${host}]` : host}:${bound.port}`;
+};
+
+/** Set but empty, the filter lets every label through. */
+const labelFilter = (): { readonly labelFilter?: readonly string[] } => {
+  const list = env("LABEL_FILTER");
+  return list === undefined
+    ? {}
+    : {
+        labelFilter: list
+          .split(",")
+          .map((one) => one.trim())
+          .filter((one) => one !== ""),
+      };
+};
+
+const ownNamespace = (given: string | undefined): string => {
+  if (given !== undefined) return given;
+  try {
+    return readFileSync(NAMESPACE_FILE, "utf8").trim();
+  } catch {
+    throw new TurnpikeError("usage", "not in a pod: --leader-elect needs --leader-election-namespace");
+  }
+};
+
+const run = async (flags: OperatorFlags): Promise<void> => {
+  const { configDiscoveryAddress: discovery = { host: "0.0.0.0", port: DISCOVERY_PORT } } = flags;
+  // The environment speaks only where the flag is at its default.
+  const mode = flags.dataplaneMode === "managed" ? (env("DATAPLANE_MODE") ?? "managed") : flags.dataplaneMode;
+  if (mode.toLowerCase() !== "managed")
+    throw new TurnpikeError("usage", `dataplane mode ${mode}: legacy mode is not there yet, only managed`);
+
+  const log = pino({ name: "turnpike", level: flags.zapLogLevel }, pino.destination({ fd: 2, sync: true }));
+  const usesEndpoints = flags.disableEndpontsliceController === true || flags.disableEndpointsliceController === true;
+  const operator = await startOperator({
+    ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
+    render: operatorOptions({
+      controllerName: flags.controllerName,
+      endpointDiscovery: flags.endpointDiscovery,
+      endpointSource: usesEndpoints ? "Endpoints" : "EndpointSlice",
+      discoveryAddress: discoveryAddress(discovery),
+      ...labelFilter(),
+    }),
+    journal: flags.journal,
+    discovery,
+    ...(flags.leaderElect === true
+      ? { lease: { namespace: ownNamespace(flags.leaderElectionNamespace), name: LEASE_NAME } }
+      : {}),
+    finalizer: flags.enableFinalizer === true,
+    log,
+  });
+  const { core } = operator.loop;
+  const metrics = createMetrics({
+    core,
+    relay: { state: () => ({ listeners: [], allocations: [], refused: {}, dropped: {} }) },
+    journalSeq: operator.journalSeq,
+  });
+  const endpoints: Endpoint[] = [];
+  const serve = async (at: Address, listener: Parameters<typeof serveHttp>[2]): Promise<void> => {
+    if (at !== undefined) endpoints.push(await serveHttp(at.host, at.port, listener));
+  };
+  const isReady = (): string | undefined => {
+    const { state } = operator;
+    return state === "leading" || state === "standby" ? undefined : `operator is ${state}`;
+  };
+  await serve(flags.healthProbeBindAddress, probeListener(isReady));
+  await serve(flags.metricsBindAddress, metricsListener(metrics));
+
+  operator.loop.onFact((fact) => {
+    if (fact.type === "effect.failed" || fact.type === "watch.lost") log.warn(fact.data, fact.type);
+    else if (fact.type === "lease.acquired" || fact.type === "lease.lost" || fact.type === "object.written")
+      log.info(fact.data, fact.type);
+  });
+  log.info({ discovery: operator.discovery.port }, "operator started");
+
+  let stoppingSince: number | undefined;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stoppingSince !== undefined) {
+      if (Date.now() - stoppingSince > 500) process.exit(1);
+      return;
+    }
+    stoppingSince = Date.now();
+    log.info({ signal }, "stopping");
+    void operator.stop(signal).then(async (left) => {
+      await Promise.all(endpoints.map((endpoint) => endpoint.close()));
+      if (left.length > 0) log.error({ left }, "not everything could be removed in time");
+      process.exit(0);
+    });
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+};
+
+const boolean = (flags: string, description: string): Option =>
+  new Option(flags, description).argParser(parseBoolean).preset(true);
+
+export const operatorCommand = (): Command =>
+  new Command("operator")
+    .description("run the gateway operator: Kubernetes in, Kubernetes out, configs for dataplanes")
+    .option(
+      "--controller-name <name>",
+      "GatewayClasses with this controllerName are ours",
+      env("CONTROLLER_NAME") ?? operatorOptions().controllerName,
+    )
+    .addOption(
+      boolean("--endpoint-discovery [bool]", "pod addresses from EndpointSlices; off: DNS names").default(true),
+    )
+    .option("--dataplane-mode <mode>", "managed", "managed")
+    .option(
+      "--config-discovery-address <host:port>",
+      "where dataplanes get their configs",
+      parseBindAddress,
+      parseBindAddress(`:${DISCOVERY_PORT}`),
+    )
+    .option(
+      "--metrics-bind-address <host:port>",
+      "Prometheus metrics; 0 turns them off",
+      parseBindAddress,
+      parseBindAddress(":8080"),
+    )
+    .option(
+      "--health-probe-bind-address <host:port>",
+      "/healthz and /readyz; 0 turns them off",
+      parseBindAddress,
+      parseBindAddress(":8081"),
+    )
+    .addOption(boolean("--disable-endpointslice-controller [bool]", "pod addresses from Endpoints objects"))
+    .addOption(boolean("--disable-endpontslice-controller [bool]", "the same, as STUNner spells it").hideHelp())
+    .addOption(boolean("--leader-elect [bool]", "only the holder of a Lease writes"))
+    .option("--leader-election-namespace <name>", "namespace of the Lease (default: the pod's own)")
+    .addOption(boolean("--enable-finalizer [bool]", "remove everything that is managed on exit"))
+    .option("--kubeconfig <file>", "default: KUBECONFIG, ~/.kube/config, or the pod's service account")
+    .option("--journal <dir>", "folder of the event log", ".turnpike/operator")
+    .addOption(new Option("--zap-log-level <level>", "of the program's own messages").default("info"))
+    .addOption(
+      new Option("--throttle-timeout <duration>", "taken and ignored: nothing waits for a throttle").hideHelp(),
+    )
+    .addOption(new Option("--pprof-bind-address <host:port>", "taken and ignored").hideHelp())
+    .addOption(boolean("--zap-devel [bool]", "taken and ignored").hideHelp())
+    .addOption(new Option("--zap-encoder <name>", "taken and ignored: messages are JSON").hideHelp())
+    .addOption(new Option("--zap-stacktrace-level <level>", "taken and ignored").hideHelp())
+    .addOption(new Option("--zap-time-encoding <name>", "taken and ignored").hideHelp())
+    .action((flags: OperatorFlags) => run(flags));
