@@ -7,6 +7,8 @@ export interface MetricSources {
   readonly core: Core;
   readonly relay: { state(): RelayState };
   readonly journalSeq: () => number;
+  /** Requests made to the API server, by method; nothing where there is none. */
+  readonly apiRequests?: Readonly<Record<string, number>>;
 }
 
 interface Sample {
@@ -102,6 +104,13 @@ export const metrics: readonly Metric[] = [
     help: "Backend endpoints, by the state of their machine.",
     labels: ["state"],
     samples: countStates("endpoint"),
+  },
+  {
+    name: "turnpike_api_requests_total",
+    help: "Requests made to the API server, by method.",
+    labels: ["method"],
+    samples: ({ apiRequests = {} }) =>
+      Object.entries(apiRequests).map(([method, value]) => ({ labels: { method }, value })),
   },
   {
     name: "turnpike_journal_sequence",

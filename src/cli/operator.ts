@@ -94,6 +94,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     core,
     relay: { state: () => ({ listeners: [], allocations: [], refused: {}, dropped: {} }) },
     journalSeq: operator.journalSeq,
+    apiRequests: operator.requests,
   });
   const endpoints: Endpoint[] = [];
   const serve = async (at: Address, listener: Parameters<typeof serveHttp>[2]): Promise<void> => {

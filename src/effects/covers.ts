@@ -6,12 +6,12 @@ const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Fields by which Kubernetes tells the items of a list apart. */
-const ITEM_KEYS = ["name", "containerPort", "uid", "port"] as const;
+const ITEM_KEYS = ["name", "type", "containerPort", "port"] as const;
 
-const sameItem = (wanted: Json, present: unknown): boolean => {
-  if (!isObject(present)) return false;
+/** The item of `present` that stands for `wanted`: the one with its key, or else the one in its place. */
+const counterpart = (present: readonly unknown[], wanted: Json, index: number): unknown => {
   const key = ITEM_KEYS.find((name) => wanted[name] !== undefined);
-  return key !== undefined && wanted[key] === present[key];
+  return key === undefined ? present[index] : present.find((item) => isObject(item) && item[key] === wanted[key]);
 };
 
 /**
@@ -30,10 +30,7 @@ export const covers = (
     if (exact.has(field) && present.length !== wanted.length) return false;
     if (!wanted.every(isObject))
       return present.length === wanted.length && wanted.every((item, index) => covers(present[index], item, exact));
-    return wanted.every((item: unknown) => {
-      const match: unknown = present.find((other) => sameItem(item as Json, other));
-      return match !== undefined && covers(match, item, exact);
-    });
+    return wanted.every((item: Json, index) => covers(counterpart(present, item, index), item, exact));
   }
   if (isObject(wanted))
     return isObject(present)

@@ -3,7 +3,7 @@
  * leader writes; a standby knows all that there is to do and does it once it leads.
  */
 import { covers } from "./covers.ts";
-import { applyObject, applyStatus, isOurs, removeObject, type Applied } from "./objects.ts";
+import { applyObject, applyStatus, removeObject, type Applied } from "./objects.ts";
 import { createWorkQueue, type WorkQueue } from "./queue.ts";
 import type { Core } from "../core/core.ts";
 import type { Fold } from "../core/fold.ts";
@@ -48,6 +48,8 @@ export interface ReconcilerOptions {
 
 export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reconciler => {
   const todo = new Set<Key>();
+  /** Gateways that were ours and are not any more. */
+  const withdrawn = new Set<Name>();
   let leads = false;
 
   const written = (object: string, outcome: Applied): void => {
@@ -63,11 +65,12 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
       written(`${kind}/${name}`, await applyObject(api, kindOf(kind), name, wanted, observed));
       return;
     }
+    // Removed is only what a rendering has said must go: what is not rendered yet is no reason.
+    const isUnwanted =
+      gateway === undefined ? withdrawn.has(name) : gateway.removals.some((removal) => removal.kind === kind);
     // What belonged to a Gateway that is deleted goes with it: the garbage collector sees to that.
-    const isOwed = gateway !== undefined || core.view.get("Gateway", name) !== undefined;
-    const present = core.view.get(kind, name);
-    if (isOwed && present !== undefined && isOurs(present))
-      written(`${kind}/${name}`, await removeObject(api, kindOf(kind), name));
+    if (!isUnwanted || core.view.get("Gateway", name) === undefined) return;
+    written(`${kind}/${name}`, await removeObject(api, kindOf(kind), name));
   };
 
   const writeStatus = async (key: ObjectKey): Promise<void> => {
@@ -118,6 +121,8 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
         if (output.startsWith(STATUS)) add(`status ${output.slice(STATUS.length)}`);
         else if (output.startsWith(OBJECTS)) {
           const name = output.slice(OBJECTS.length) as Name;
+          if (derivation.data.parts === null) withdrawn.add(name);
+          else withdrawn.delete(name);
           for (const kind of MADE) add(`${kind} ${name}`);
           if (core.rendered(name)?.removals.some(({ kind }) => kind === "DaemonSet") === true) add(`DaemonSet ${name}`);
         }

@@ -111,7 +111,8 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   };
   // A standby is warm: it stands for election once it knows all that there is.
   loop.onFact((fact) => {
-    if (fact.type === "objects.synced") setImmediate(elect);
+    // After the fold of this turn: whoever leads must know what should be.
+    if (fact.type === "objects.synced") setImmediate(() => setImmediate(elect));
   });
 
   const watching = watchCluster(api, {
