@@ -147,8 +147,8 @@ const changeLatency = async (client: Client, gateways: number, endpoints: number
     const socket = new WebSocket(`ws://${DISCOVERY}/api/v1/configs/${NAMESPACE}/gateway-${n}?watch=true`);
     await new Promise((resolve) => socket.once("message", resolve));
     const told = new Promise<number>((resolve) =>
-      socket.on("message", (data) => {
-        if (String(data).includes(marker)) resolve(performance.now());
+      socket.on("message", (data: Buffer) => {
+        if (data.includes(marker)) resolve(performance.now());
       }),
     );
     // From the request on: what the API server itself takes is part of it.
