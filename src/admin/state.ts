@@ -28,7 +28,8 @@ export interface ProgramState {
   readonly pid: number;
   readonly startedAt: number;
   readonly operator: string;
-  readonly journal: { readonly folder: string; readonly lastSeq: number };
+  /** `refusal`: why the disk takes no lines at the moment. */
+  readonly journal: { readonly folder: string; readonly lastSeq: number; readonly refusal?: string };
   readonly gateways: readonly GatewayState[];
   readonly routes: readonly {
     readonly kind: string;
@@ -57,7 +58,11 @@ export interface ProgramState {
 export interface StateSources {
   readonly core: Core;
   readonly relay: { state(): RelayState };
-  readonly journal: { readonly folder: string; readonly lastSeq: () => number };
+  readonly journal: {
+    readonly folder: string;
+    readonly lastSeq: () => number;
+    readonly refusal: () => string | undefined;
+  };
   readonly rejections: () => readonly Rejection[];
   readonly release: string;
   readonly startedAt: number;
@@ -103,12 +108,13 @@ const portsOf = (core: Core, service: Name): readonly number[] =>
 export const programState = (sources: StateSources): ProgramState => {
   const { core, journal, release, startedAt } = sources;
   const { allocations, ...relay } = sources.relay.state();
+  const refusal = journal.refusal();
   return {
     release,
     pid: process.pid,
     startedAt,
     operator: core.registry.state("operator", "operator") ?? "stopped",
-    journal: { folder: journal.folder, lastSeq: journal.lastSeq() },
+    journal: { folder: journal.folder, lastSeq: journal.lastSeq(), ...(refusal === undefined ? {} : { refusal }) },
     gateways: gatewayStates(core, { ...relay, allocations }),
     routes: [...core.registry.entities("route")].map(([key, state]) => {
       const slash = key.indexOf("/");

@@ -18,6 +18,8 @@ interface StandaloneCommandOptions {
   readonly journal: string;
   readonly admin: { readonly host: string; readonly port: number };
   readonly fsync: NonNullable<WriterOptions["fsync"]>;
+  readonly segmentMib: number;
+  readonly keepSegments: number;
   readonly logLevel: string;
   readonly quiet?: boolean;
 }
@@ -37,6 +39,11 @@ const parseFsync = (text: string): string => {
   if (!["always", "interval", "never"].includes(text))
     throw new InvalidArgumentError("expected always, interval or never");
   return text;
+};
+
+const parseCount = (text: string): number => {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError("expected a whole number, 1 or more");
+  return Number(text);
 };
 
 /** Facts that a person at the terminal wants to see as they happen. */
@@ -172,7 +179,11 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
     directory,
     addresses: options.address,
     journal: options.journal,
-    journalOptions: { fsync: options.fsync },
+    journalOptions: {
+      fsync: options.fsync,
+      segmentBytes: options.segmentMib * 2 ** 20,
+      keepSegments: options.keepSegments,
+    },
     admin: options.admin,
     log,
   }).catch((error: unknown) => {
@@ -226,6 +237,8 @@ export const standaloneCommand = (): Command =>
     )
     .option("--journal <dir>", "folder of the event log", ".turnpike/journal")
     .option("--fsync <when>", "when the log must be on disk: always, interval (1 s) or never", parseFsync, "interval")
+    .option("--segment-mib <n>", "size at which a segment of the log is closed", parseCount, 64)
+    .option("--keep-segments <n>", "closed segments of the log to keep", parseCount, 16)
     .option("--admin <host:port>", "address of the admin API", parseAdmin, parseAdmin(DEFAULT_ADMIN))
     .option("--log-level <level>", "of the program's own messages on stderr", "warn")
     .option("--quiet", "print no events")

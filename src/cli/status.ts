@@ -37,7 +37,7 @@ export const describeState = (state: ProgramState, all: boolean, now = Date.now(
     rows.length === 0 ? `${title}: none\n` : `${title} (${rows.length})\n${table(header, shorten(rows))}`;
 
   return [
-    `turnpike ${state.release}, pid ${state.pid}, ${state.operator} for ${seconds(now - state.startedAt)}; event log ${state.journal.folder} at ${state.journal.lastSeq}\n`,
+    `turnpike ${state.release}, pid ${state.pid}, ${state.operator} for ${seconds(now - state.startedAt)}; event log ${state.journal.folder} at ${state.journal.lastSeq}${state.journal.refusal === undefined ? "" : `, NOT WRITTEN: ${state.journal.refusal}`}\n`,
     section(
       "Gateways",
       ["NAME", "CLASS", "STATE", "AUTH", "REALM"],

@@ -1,4 +1,14 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -89,10 +99,14 @@ describe("the journal", () => {
 
   it("lets only one process write, and takes over from one that is dead", () => {
     const journal = openJournal(folder);
-    writeFileSync(join(folder, "lock"), String(process.ppid));
+    const start = readFileSync(`/proc/${process.ppid}/stat`, "utf8").split(") ").at(-1)!.split(" ")[19]!;
+    writeFileSync(join(folder, "lock"), `${process.ppid} ${start}`);
     expect(() => openJournal(folder)).toThrow(expect.objectContaining({ code: "journal-busy" }));
     journal.close();
-    writeFileSync(join(folder, "lock"), "999999999");
+    writeFileSync(join(folder, "lock"), "999999999 1");
+    openJournal(folder).close();
+    // The number is in use again, by another process.
+    writeFileSync(join(folder, "lock"), `${process.ppid} 1`);
     openJournal(folder).close();
   });
 
@@ -107,6 +121,82 @@ describe("the journal", () => {
     const copy = join(folder, "copy");
     copyFileSync(segmentsIn(folder)[0]!, copy);
     expect(reasons(readJournal(copy))).toEqual(["number 1", "number 2"]);
+  });
+});
+
+describe("a disk that refuses", () => {
+  /** Takes `room` bytes and then no more, until it is given more room. */
+  const disk = (room: number) => {
+    const state = { room, refusals: [] as (string | undefined)[] };
+    const write = (fd: number, bytes: Buffer): number => {
+      if (state.room <= 0) throw new Error("ENOSPC: no space left on device");
+      const taken = writeSync(fd, bytes.subarray(0, state.room));
+      state.room -= taken;
+      return taken;
+    };
+    return { state, options: { write, onDisk: (refusal: string | undefined) => void state.refusals.push(refusal) } };
+  };
+
+  it("loses no line that can be kept until it takes them again, even from the middle of one", () => {
+    const { state, options } = disk(250);
+    const journal = openJournal(folder, options);
+    for (let n = 1; n <= 10; n += 1) {
+      journal.append(note(n), "test", null);
+      journal.flush();
+    }
+    expect(journal.refusal).toMatch(/ENOSPC/);
+    state.room = 1e9;
+    journal.append(note(11), "test", null);
+    journal.close();
+    expect(state.refusals).toEqual([expect.stringMatching(/ENOSPC/), undefined]);
+    expect(reasons(readJournal(folder))).toEqual(Array.from({ length: 11 }, (_, i) => `number ${i + 1}`));
+  });
+
+  it("goes on from a snapshot when lines had to be given up, and the log still replays", async () => {
+    const { state, options } = disk(6000);
+    const journal = openJournal(folder, { ...options, unwrittenBytes: 3000 });
+    const loop = createLoop(journal, standaloneOptions("127.0.0.1"));
+    const edit = async (n: number): Promise<void> => {
+      const object = slice("media-1", "media", [`10.0.0.${n}`]);
+      loop.take([
+        { fact: { type: "object.seen", data: { kind: "EndpointSlice", object } }, source: "test", cause: null },
+      ]);
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    const start: readonly Fact[] = [
+      { type: "operator.started", data: { options: loop.core.options, release: "test" } },
+      ...aCall(),
+      { type: "objects.synced", data: { objects: 6 } },
+    ];
+    loop.take(start.map((fact) => ({ fact, source: "test", cause: null })));
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let n = 1; n <= 40; n += 1) await edit(n);
+    expect(state.refusals).toHaveLength(1);
+    state.room = 1e9;
+    for (let n = 41; n <= 50; n += 1) await edit(n);
+    journal.close();
+
+    const lines = [...readJournal(folder)];
+    expect(lines.some((line) => line.type === "snapshot")).toBe(true);
+    expect(lines.length).toBeLessThan(lines.at(-1)!.seq);
+    const { divergence, core } = replay(lines, digest);
+    expect(divergence).toBeUndefined();
+    expect([...core!.registry.entities("endpoint").keys()]).toEqual(["ns/media#10.0.0.50"]);
+  });
+});
+
+describe("a damaged log", () => {
+  it("is set aside, so that the program can start; what is before and after it still reads", () => {
+    write(3);
+    const [segment = ""] = segmentsIn(folder);
+    writeFileSync(segment, readFileSync(segment, "utf8").replace('"seq":2', '"seq":2 oops'));
+    const journal = openJournal(folder);
+    expect(journal.tornBytes).toBeGreaterThan(0);
+    const line = journal.append({ type: "journal.recovered", data: { tornBytes: journal.tornBytes } }, "journal", null);
+    expect(line.seq).toBeGreaterThan(3);
+    journal.close();
+    expect(readdirSync(folder).filter((name) => name.endsWith(".damaged"))).toHaveLength(1);
+    expect([...readJournal(folder)].map(({ type }) => type)).toEqual(["journal.recovered"]);
   });
 });
 

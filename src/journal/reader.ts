@@ -11,6 +11,10 @@ export interface ReadOptions {
 }
 
 const CHUNK = 1 << 20;
+
+/** Lines from which replay can begin: lines before them may be missing. */
+const BEGINNINGS: ReadonlySet<JournalLine["type"]> = new Set(["journal.recovered", "operator.started", "snapshot"]);
+
 const NEWLINE = 0x0a;
 
 interface RawLine {
@@ -72,6 +76,7 @@ export function* readJournal(path: string, options: ReadOptions = {}): Generator
   const files = statSync(path).isDirectory() ? segmentsIn(path) : [path];
   let expected: number | undefined;
   for (const [index, file] of files.entries()) {
+    let isFirst = true;
     for (const raw of rawLines(file)) {
       if (!raw.whole) {
         if (index < files.length - 1) throw damaged(file, raw.number, "the line is torn, yet a later segment follows");
@@ -79,9 +84,11 @@ export function* readJournal(path: string, options: ReadOptions = {}): Generator
         return;
       }
       const line = parse(file, raw);
-      if (expected !== undefined && line.seq !== expected)
+      const mayJump = isFirst && BEGINNINGS.has(line.type) && line.seq > (expected ?? 0);
+      if (expected !== undefined && line.seq !== expected && !mayJump)
         throw damaged(file, raw.number, `sequence number ${line.seq} where ${expected} was due`);
       expected = line.seq + 1;
+      isFirst = false;
       yield line;
     }
   }

@@ -6,9 +6,11 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +27,13 @@ export interface WriterOptions {
   readonly segmentBytes?: number;
   /** Closed segments kept; older ones are removed. */
   readonly keepSegments?: number;
+  /** Bytes kept in memory while the disk takes none; past that, lines are lost and a snapshot takes their place. */
+  readonly unwrittenBytes?: number;
+  /** Called when the disk begins to refuse, with the reason, and with nothing when it takes again. */
+  readonly onDisk?: (refusal: string | undefined) => void;
   readonly now?: () => number;
+  /** `fs.writeSync`, but for tests. */
+  readonly write?: (fd: number, bytes: Buffer) => number;
 }
 
 export interface JournalWriter {
@@ -33,23 +41,35 @@ export interface JournalWriter {
   append(fact: Fact, source: string, cause: number | null): FactLine;
   derive(derivation: Derivation, cause: number, time: number): JournalLine;
   flush(): void;
-  /** Whether the current segment is full. */
+  /** Whether the current segment is full, or lines were lost: then `rotate` is due. */
   readonly full: boolean;
   /** Starts the next segment with `snapshot`, from which replay can begin, and drops segments past retention. */
   rotate(snapshot: unknown): void;
   /** What was found when the log was opened: bytes of a torn line that were dropped. */
   readonly tornBytes: number;
   readonly lastSeq: number;
+  /** Why the disk takes no lines; nothing while it does. */
+  readonly refusal: string | undefined;
   close(): void;
 }
 
 const MIB = 1 << 20;
 const BUFFER_CHARACTERS = MIB;
+const NEWLINE = 0x0a;
 
-const isRunning = (pid: number): boolean => {
+/** When a process started, in the system's own units: a number is used again, but not with the same start. */
+const startOf = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ")[19] ?? "";
+  } catch {
+    return "";
+  }
+};
+
+const isRunning = (pid: number, start: string): boolean => {
   try {
     process.kill(pid, 0);
-    return true;
+    return startOf(pid) === start;
   } catch {
     return false;
   }
@@ -59,31 +79,50 @@ const isRunning = (pid: number): boolean => {
 const lock = (folder: string): string => {
   const path = join(folder, "lock");
   if (existsSync(path)) {
-    const pid = Number(readFileSync(path, "utf8"));
-    if (Number.isInteger(pid) && pid > 0 && pid !== process.pid && isRunning(pid))
+    const [pid = "", start = ""] = readFileSync(path, "utf8").split(" ");
+    if (Number(pid) > 0 && Number(pid) !== process.pid && isRunning(Number(pid), start))
       throw new TurnpikeError("journal-busy", `process ${pid} is writing to ${folder}`);
     rmSync(path, { force: true });
   }
-  const fd = openSync(path, "wx", 0o600);
-  writeSync(fd, String(process.pid));
-  closeSync(fd);
+  writeFileSync(path, `${process.pid} ${startOf(process.pid)}`, { flag: "wx", mode: 0o600 });
   return path;
 };
 
-/** Cuts a torn last line off and tells the last sequence number. */
-const recover = (folder: string): { readonly lastSeq: number; readonly tornBytes: number } => {
+interface Recovered {
+  readonly lastSeq: number;
+  readonly tornBytes: number;
+  /** Segment to go on with; none where a new one must be begun. */
+  readonly segment: string | undefined;
+}
+
+const firstSeqOf = (segment: string): number => Number(/(\d+)\.jsonl$/.exec(segment)?.[1]);
+
+/** Cuts a torn last line off, sets a damaged segment aside, and tells the last sequence number. */
+const recover = (folder: string): Recovered => {
   const last = segmentsIn(folder).at(-1);
-  if (last === undefined) return { lastSeq: 0, tornBytes: 0 };
+  if (last === undefined) return { lastSeq: 0, tornBytes: 0, segment: undefined };
   let tornBytes = 0;
-  let lastSeq = 0;
-  for (const line of readJournal(last, { onTorn: (_, bytes) => (tornBytes = bytes) })) lastSeq = line.seq;
-  if (tornBytes > 0) truncateSync(last, statSync(last).size - tornBytes);
-  if (lastSeq === 0) {
-    // Nothing of this segment survived; its name still says where the sequence stood.
-    lastSeq = Number(/(\d+)\.jsonl$/.exec(last)?.[1]) - 1;
-    rmSync(last);
+  // The name says where the sequence stood, should nothing of the segment have survived.
+  let lastSeq = firstSeqOf(last) - 1;
+  let lines = 0;
+  try {
+    for (const line of readJournal(last, { onTorn: (_, bytes) => (tornBytes = bytes) })) {
+      lastSeq = line.seq;
+      lines += 1;
+    }
+  } catch (error) {
+    if (!(error instanceof TurnpikeError) || error.code !== "journal-damaged") throw error;
+    // Whatever it holds is kept for whoever can read it; the program must run.
+    renameSync(last, `${last}.damaged`);
+    const behind = statSync(`${last}.damaged`).size;
+    return { lastSeq: lastSeq + behind, tornBytes: behind, segment: undefined };
   }
-  return { lastSeq, tornBytes };
+  if (lines === 0) {
+    rmSync(last);
+    return { lastSeq, tornBytes, segment: undefined };
+  }
+  if (tornBytes > 0) truncateSync(last, statSync(last).size - tornBytes);
+  return { lastSeq, tornBytes, segment: last };
 };
 
 export const openJournal = (folder: string, options: WriterOptions = {}): JournalWriter => {
@@ -92,40 +131,71 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
     fsyncIntervalMs = 1000,
     segmentBytes = 64 * MIB,
     keepSegments = 16,
+    unwrittenBytes = 64 * MIB,
+    onDisk = () => undefined,
     now = Date.now,
+    write = writeSync,
   } = options;
 
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const lockPath = lock(folder);
-  const { lastSeq, tornBytes } = recover(folder);
-  const existing = segmentsIn(folder).at(-1);
+  const { lastSeq, tornBytes, segment } = recover(folder);
   let seq = lastSeq;
-  let fd = openSync(existing ?? join(folder, segmentName(seq + 1)), "a", 0o600);
-  let size = existing === undefined ? 0 : statSync(existing).size;
+  let fd = openSync(segment ?? join(folder, segmentName(seq + 1)), "a", 0o600);
+  let size = segment === undefined ? 0 : statSync(segment).size;
   let pending: string[] = [];
   let pendingCharacters = 0;
+  /** What the disk has not taken yet. */
+  let unwritten: Buffer = Buffer.alloc(0);
+  let refusal: string | undefined;
+  /** Lines are being left out until a snapshot stands in for them. */
+  let hasGap = false;
   let unsynced = false;
 
+  /** A disk that is full or gone must not end calls: what fails is tried again with the next flush. */
+  const onTheDisk = (work: () => void): boolean => {
+    try {
+      work();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (refusal === undefined) onDisk(reason);
+      refusal = reason;
+      return false;
+    }
+    if (refusal !== undefined) onDisk(undefined);
+    refusal = undefined;
+    return true;
+  };
+
   const sync = (): void => {
-    if (!unsynced) return;
-    fsyncSync(fd);
-    unsynced = false;
+    if (unsynced) unsynced = !onTheDisk(() => fsyncSync(fd));
   };
 
   const timer = fsync === "interval" ? setInterval(sync, fsyncIntervalMs).unref() : undefined;
 
   const flush = (): void => {
-    if (pending.length === 0) return;
-    const bytes = Buffer.from(pending.join(""));
+    if (pending.length > 0) unwritten = Buffer.concat([unwritten, Buffer.from(pending.join(""))]);
     pending = [];
     pendingCharacters = 0;
-    for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
-    size += bytes.length;
-    unsynced = fsync !== "never";
+    if (unwritten.length === 0) return;
+    onTheDisk(() => {
+      while (unwritten.length > 0) {
+        const written = write(fd, unwritten);
+        unwritten = unwritten.subarray(written);
+        size += written;
+        unsynced = fsync !== "never";
+      }
+    });
+    if (unwritten.length > unwrittenBytes) {
+      // The line that is half on the disk must be completed some day; the others are lost.
+      unwritten = unwritten.subarray(0, unwritten.indexOf(NEWLINE) + 1);
+      hasGap = true;
+    }
     if (fsync === "always") sync();
   };
 
   const put = <T extends JournalLine>(line: T): T => {
+    if (hasGap) return line;
     const text = `${JSON.stringify(line)}\n`;
     pending.push(text);
     pendingCharacters += text.length;
@@ -143,14 +213,20 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
     derive: (derivation, cause, time) => put({ ...envelope("core", cause, time), ...derivation }),
     flush,
     get full() {
-      return size >= segmentBytes;
+      return size >= segmentBytes || hasGap;
     },
     rotate(snapshot) {
       flush();
-      if (fsync !== "never") fsyncSync(fd);
-      closeSync(fd);
-      fd = openSync(join(folder, segmentName(seq + 1)), "a", 0o600);
+      if (unwritten.length > 0) return;
+      const rotated = onTheDisk(() => {
+        if (fsync !== "never") fsyncSync(fd);
+        const next = openSync(join(folder, segmentName(seq + 1)), "a", 0o600);
+        closeSync(fd);
+        fd = next;
+      });
+      if (!rotated) return;
       size = 0;
+      hasGap = false;
       put({ ...envelope("core", null, now()), type: "snapshot", data: snapshot });
       flush();
       sync();
@@ -159,6 +235,9 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
     tornBytes,
     get lastSeq() {
       return seq;
+    },
+    get refusal() {
+      return refusal;
     },
     close() {
       clearInterval(timer);

@@ -1,4 +1,5 @@
 /** What a source tells, as facts. Secrets end here: what goes on holds digests. */
+import type { Logger } from "pino";
 import type { Fact } from "../journal/fact.ts";
 import type { Vault } from "../journal/vault.ts";
 import { keyOf } from "../resources/keys.ts";
@@ -25,3 +26,11 @@ export const factOf = (event: WatchEvent, vault: Vault): Fact => {
       return event satisfies never;
   }
 };
+
+/** What becomes of the log while the disk takes none of it: it is kept in memory, and calls go on. */
+export const tellOfDisk =
+  (log: Logger) =>
+  (refusal: string | undefined): void => {
+    if (refusal === undefined) log.warn("the event log is written again");
+    else log.error({ refusal }, "the event log cannot be written; it is kept in memory meanwhile");
+  };

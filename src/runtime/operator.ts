@@ -13,7 +13,7 @@ import { nameOf, type Name } from "../resources/keys.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import { watchCluster } from "../watchers/kubernetes/cluster.ts";
 import type { ListWatchOptions } from "../watchers/kubernetes/list-watch.ts";
-import { factOf } from "./facts.ts";
+import { factOf, tellOfDisk } from "./facts.ts";
 import { createLoop, type Loop } from "./loop.ts";
 
 export interface OperatorOptions {
@@ -50,7 +50,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   const { log, finalizer } = options;
   const api = await connect(options.kubeconfig);
   const vault = createVault();
-  const journal = openJournal(options.journal, options.journalOptions);
+  const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
   const loop = createLoop(journal, options.render);
   const { core } = loop;
   const report = (happenings: readonly Happening[]): void => void loop.take(happenings);

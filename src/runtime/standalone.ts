@@ -14,7 +14,7 @@ import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { release } from "../release.ts";
 import type { Name } from "../resources/keys.ts";
 import { watchDirectory, type DirectoryOptions } from "../watchers/directory.ts";
-import { factOf } from "./facts.ts";
+import { factOf, tellOfDisk } from "./facts.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { standaloneOptions } from "./options.ts";
 import { runService } from "./services.ts";
@@ -67,7 +67,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
   const address = addresses[0] ?? "127.0.0.1";
   const startedAt = Date.now();
   const vault = createVault();
-  const journal = openJournal(options.journal, options.journalOptions);
+  const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
   const loop = createLoop(journal, standaloneOptions(address));
   const [ipv4, ipv6] = [ofFamily(addresses, false), ofFamily(addresses, true)];
   const relay = createRelay({
@@ -87,7 +87,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
     programState({
       core: loop.core,
       relay,
-      journal: { folder: options.journal, lastSeq: () => journal.lastSeq },
+      journal: { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal },
       rejections: rejections.all,
       release,
       startedAt,
