@@ -2,15 +2,19 @@
 import { Command, CommanderError } from "commander";
 import { TurnpikeError } from "../errors.ts";
 import { release } from "../release.ts";
-import { logCommand } from "./log.ts";
-import { machinesCommand } from "./machines.ts";
 import { withDoubleDashes } from "./go-flags.ts";
-import { operatorCommand } from "./operator.ts";
-import { probeCommand } from "./probe.ts";
-import { renderCommand } from "./render.ts";
-import { replayCommand } from "./replay.ts";
-import { standaloneCommand } from "./standalone.ts";
-import { statusCommand } from "./status.ts";
+
+/** Only what a command needs is loaded: a probe does without Kubernetes. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  standalone: async () => (await import("./standalone.ts")).standaloneCommand(),
+  operator: async () => (await import("./operator.ts")).operatorCommand(),
+  probe: async () => (await import("./probe.ts")).probeCommand(),
+  status: async () => (await import("./status.ts")).statusCommand(),
+  log: async () => (await import("./log.ts")).logCommand(),
+  replay: async () => (await import("./replay.ts")).replayCommand(),
+  render: async () => (await import("./render.ts")).renderCommand(),
+  machines: async () => (await import("./machines.ts")).machinesCommand(),
+};
 
 const program = new Command("turnpike")
   .description("A Kubernetes media gateway for WebRTC, every step of it an event that replays")
@@ -18,17 +22,9 @@ const program = new Command("turnpike")
   .showHelpAfterError("(turnpike COMMAND --help tells more)")
   .exitOverride();
 
-for (const command of [
-  standaloneCommand(),
-  operatorCommand(),
-  probeCommand(),
-  statusCommand(),
-  logCommand(),
-  replayCommand(),
-  renderCommand(),
-  machinesCommand(),
-])
-  program.addCommand(command.exitOverride());
+const asked = commands[process.argv[2] ?? ""];
+const loaded = asked === undefined ? Object.values(commands) : [asked];
+for (const load of loaded) program.addCommand((await load()).exitOverride());
 
 // `turnpike log | head` must not end in a stack trace.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
