@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { startDiscovery, type DiscoveryServer } from "../discovery/server.ts";
+import { createEventRecorder } from "../effects/events.ts";
 import { createReconciler } from "../effects/reconcile.ts";
 import { holdLease, type Lease } from "../effects/lease.ts";
 import type { Fact, Happening } from "../journal/fact.ts";
@@ -75,8 +76,10 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   });
 
   const reconciler = createReconciler({ api, core, report });
+  const events = createEventRecorder({ api, core, leads: () => operatorState() === "leading", instance: hostname() });
   loop.onFold((fold) => {
     reconciler.folded(fold);
+    events.folded(fold);
     for (const { gateway, config, cause } of fold.changes) {
       discovery.set(gateway, config === undefined ? undefined : vault.reveal(config));
       // There is no relay in this process whose listeners would have to close first.
@@ -86,6 +89,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   });
   loop.onFact((fact) => {
     reconciler.observed(fact);
+    events.took(fact);
     if (fact.type === "lease.acquired") reconciler.lead(true);
     else if (fact.type === "lease.lost") reconciler.lead(false);
     else if (fact.type === "object.seen" && fact.data.kind === "Node")

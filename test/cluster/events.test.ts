@@ -1,0 +1,119 @@
+/** What a person who looks at a Gateway is told. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { startOperator, type Operator } from "../../src/runtime/operator.ts";
+import { operatorOptions } from "../../src/runtime/options.ts";
+import { scenarios } from "../conformance/scenario.ts";
+import { startCluster, type Cluster } from "./cluster.ts";
+import { perform } from "./recorded.ts";
+import { resetCluster } from "./reset.ts";
+
+let cluster: Cluster;
+let root: string;
+let operator: Operator;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  root = mkdtempSync(join(tmpdir(), "turnpike-events-"));
+  operator = await startOperator({
+    kubeconfig: cluster.kubeconfig,
+    render: operatorOptions(),
+    journal: join(root, "journal"),
+    discovery: { host: "127.0.0.1", port: 0 },
+    finalizer: false,
+    log: pino({ level: "silent" }),
+  });
+}, 120_000);
+afterAll(async () => {
+  await operator?.stop("test");
+  await cluster?.stop();
+  rmSync(root, { recursive: true, force: true });
+}, 60_000);
+beforeEach(() => resetCluster(cluster.client));
+
+interface Event {
+  readonly reason: string;
+  readonly note: string;
+  readonly type: string;
+  readonly regarding: { readonly kind: string; readonly name: string; readonly uid?: string };
+}
+
+const eventsOf = async (): Promise<readonly Event[]> =>
+  (await cluster.client.list<Event>({ apiVersion: "events.k8s.io/v1", kind: "Event", namespace: "stunner" })).filter(
+    ({ regarding }) => regarding.kind === "Gateway",
+  );
+const soon = (check: () => Promise<unknown>): Promise<void> =>
+  vi.waitFor(async () => void (await check()), { timeout: 15_000, interval: 50 });
+const given = async (
+  change: (object: { kind?: string; metadata: Record<string, unknown>; spec?: Record<string, unknown> }) => void,
+): Promise<void> => {
+  const basic = scenarios.find(({ name }) => name === "basic-udp");
+  for (const operation of structuredClone(basic!.stages[0]!.do)) {
+    if ("apply" in operation) change(operation.apply as never);
+    await perform(cluster.client, operation);
+  }
+};
+
+it("a node port that is taken is told, with what Kubernetes says", async () => {
+  await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "others" } });
+  await cluster.client.apply({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "squatter", namespace: "others" },
+    spec: { type: "NodePort", ports: [{ name: "a", port: 1, protocol: "UDP", nodePort: 30_777 }] },
+  });
+  await given((object) => {
+    if (object.kind === "Gateway") object.metadata["annotations"] = { "stunner.l7mp.io/nodeport": '{"udp":30777}' };
+  });
+  await soon(async () =>
+    expect(await eventsOf()).toContainEqual(
+      expect.objectContaining({
+        type: "Warning",
+        reason: "WriteFailed",
+        note: expect.stringMatching(/^Service: .*30777.*allocated/),
+        regarding: expect.objectContaining({ name: "gw" }),
+      }),
+    ),
+  );
+});
+
+it("an object of the Gateway's name that is not ours is told, and left as it is", async () => {
+  await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "stunner" } });
+  const mine = { apiVersion: "v1", kind: "Service", metadata: { name: "gw", namespace: "stunner" } };
+  await cluster.client.apply({ ...mine, spec: { ports: [{ name: "mine", port: 80 }] } });
+  const before = await cluster.client.get<{ spec: unknown }>(mine);
+  await given(() => undefined);
+  await soon(async () =>
+    expect(
+      await cluster.client.get({
+        apiVersion: "gateway.networking.k8s.io/v1",
+        kind: "Gateway",
+        metadata: { name: "gw", namespace: "stunner" },
+      }),
+    ).toMatchObject({
+      status: {
+        conditions: expect.arrayContaining([expect.objectContaining({ type: "Programmed", status: "False" })]),
+      },
+    }),
+  );
+  await operator.idle();
+  expect((await cluster.client.get<{ spec: unknown }>(mine)).spec).toEqual(before.spec);
+});
+
+it("a Gateway that cannot be rendered is told, with the reason", async () => {
+  await given((object) => {
+    if (object.kind === "GatewayConfig") object.spec = { authType: "static" };
+  });
+  await soon(async () =>
+    expect(await eventsOf()).toContainEqual(
+      expect.objectContaining({
+        type: "Warning",
+        reason: "Invalid",
+        regarding: expect.objectContaining({ name: "gw" }),
+      }),
+    ),
+  );
+});
