@@ -27,6 +27,7 @@ export const covers = (
   if (wanted === undefined) return true;
   if (Array.isArray(wanted)) {
     if (!Array.isArray(present)) return wanted.length === 0 && present === undefined;
+    if (wanted.length === 0) return present.length === 0;
     if (exact.has(field) && present.length !== wanted.length) return false;
     if (!wanted.every(isObject))
       return present.length === wanted.length && wanted.every((item, index) => covers(present[index], item, exact));

@@ -2,7 +2,7 @@
  * Keeps the cluster as the core says: objects of our Gateways, statuses, and what others have changed about them. Only a
  * leader writes; a standby knows all that there is to do and does it once it leads.
  */
-import { covers } from "./covers.ts";
+import { isDeepStrictEqual } from "node:util";
 import { applyObject, applyStatus, isOurs, removeObject, type Applied } from "./objects.ts";
 import { createWorkQueue, type WorkQueue } from "./queue.ts";
 import type { Core } from "../core/core.ts";
@@ -47,7 +47,8 @@ export interface ReconcilerOptions {
 }
 
 export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reconciler => {
-  const todo = new Set<Key>();
+  /** With how often each was asked for. */
+  const todo = new Map<Key, number>();
   let leads = false;
 
   const written = (object: string, outcome: Applied): void => {
@@ -74,18 +75,24 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     const status = core.status(key);
     const { kind, name } = splitKey(key);
     const object = core.view.get(kind, name);
-    if (status === undefined || object === undefined || ("status" in object && covers(object.status, status))) return;
+    if (status === undefined || object === undefined) return;
+    // All of a status is ours: one that has more than it should is as wrong as one that has less.
+    if ("status" in object && isDeepStrictEqual(object.status, JSON.parse(JSON.stringify(status)))) return;
     const version = object.apiVersion.split("/").at(-1) ?? "v1";
     await applyStatus(api, kindOf(kind), version, name, object.apiVersion, status);
   };
 
   const work = async (key: Key): Promise<void> => {
+    // Leadership may have been lost while it waited. It stays to be done.
+    if (!leads) return;
+    const asked = todo.get(key);
     const space = key.indexOf(" ");
     const [what, name] = [key.slice(0, space), key.slice(space + 1)];
     if (what === "status") await writeStatus(name as ObjectKey);
     else if (what === "DaemonSet") written(`DaemonSet/${name}`, await removeObject(api, daemonSets, name as Name));
     else await writeObject(what as Made, name as Name);
-    todo.delete(key);
+    // Asked for once more meanwhile, it is not done.
+    if (todo.get(key) === asked) todo.delete(key);
   };
 
   const queue: WorkQueue<Key> = createWorkQueue({
@@ -106,7 +113,7 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
   });
 
   const add = (key: Key): void => {
-    todo.add(key);
+    todo.set(key, (todo.get(key) ?? 0) + 1);
     if (leads) queue.add(key);
   };
 
@@ -135,11 +142,11 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     },
     lead(now) {
       leads = now;
-      if (now) for (const key of todo) queue.add(key);
+      if (now) for (const key of todo.keys()) queue.add(key);
     },
     idle: () => queue.idle(),
     get left() {
-      return [...todo];
+      return [...todo.keys()];
     },
     close: () => queue.close(),
   };
