@@ -26,6 +26,11 @@ describe("what is there covers what is wished for", () => {
       { ports: [{ port: 1 }, { port: 2 }] },
       { ports: [{ port: 2 }, { port: 1 }] },
     ],
+    [
+      "one by one where nothing tells items apart",
+      { matchExpressions: [{ key: "app", operator: "In", values: ["x"] }] },
+      { matchExpressions: [{ key: "app", operator: "In", values: ["x"] }] },
+    ],
   ])("%s", (_, present, wanted) => expect(covers(present, wanted, ports)).toBe(true));
 });
 
@@ -42,6 +47,11 @@ describe("what is there does not cover what is wished for", () => {
     ["when plain items were taken away", { args: ["a", "b"] }, { args: ["a"] }],
     ["when plain items were all taken away", { args: ["a"] }, { args: [] }],
     ["when it is of another shape", { a: [1] }, { a: { b: 1 } }],
+    [
+      "when one of those that nothing tells apart was taken away",
+      { tolerations: [{ key: "a" }, { key: "b" }] },
+      { tolerations: [{ key: "a" }] },
+    ],
     ["when it is null", { a: null }, { a: { b: 1 } }],
   ])("%s", (_, present, wanted) => expect(covers(present, wanted, ports)).toBe(false));
 });

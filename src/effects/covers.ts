@@ -8,11 +8,8 @@ const isObject = (value: unknown): value is Json =>
 /** Fields by which Kubernetes tells the items of a list apart. */
 const ITEM_KEYS = ["name", "containerPort", "uid", "port"] as const;
 
-const sameItem = (wanted: Json, present: unknown): boolean => {
-  if (!isObject(present)) return false;
-  const key = ITEM_KEYS.find((name) => wanted[name] !== undefined);
-  return key !== undefined && wanted[key] === present[key];
-};
+const itemKey = (item: unknown): (typeof ITEM_KEYS)[number] | undefined =>
+  isObject(item) ? ITEM_KEYS.find((name) => item[name] !== undefined) : undefined;
 
 /**
  * @param present what the API server has, defaults included.
@@ -29,10 +26,14 @@ export const covers = (
     if (!Array.isArray(present)) return wanted.length === 0 && present === undefined;
     if (wanted.length === 0) return present.length === 0;
     if (exact.has(field) && present.length !== wanted.length) return false;
-    if (!wanted.every(isObject))
+    // Nothing tells these apart but where they stand: plain values, and expressions of a selector.
+    if (!wanted.every((item) => itemKey(item) !== undefined))
       return present.length === wanted.length && wanted.every((item, index) => covers(present[index], item, exact));
     return wanted.every((item: unknown) => {
-      const match: unknown = present.find((other) => sameItem(item as Json, other));
+      const key = itemKey(item);
+      const match: unknown = present.find(
+        (other) => key !== undefined && isObject(other) && other[key] === (item as Json)[key],
+      );
       return match !== undefined && covers(match, item, exact);
     });
   }
