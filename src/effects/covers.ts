@@ -8,11 +8,8 @@ const isObject = (value: unknown): value is Json =>
 /** Fields by which Kubernetes tells the items of a list apart. */
 const ITEM_KEYS = ["name", "type", "containerPort", "port"] as const;
 
-/** The item of `present` that stands for `wanted`: the one with its key, or else the one in its place. */
-const counterpart = (present: readonly unknown[], wanted: Json, index: number): unknown => {
-  const key = ITEM_KEYS.find((name) => wanted[name] !== undefined);
-  return key === undefined ? present[index] : present.find((item) => isObject(item) && item[key] === wanted[key]);
-};
+const itemKey = (item: unknown): (typeof ITEM_KEYS)[number] | undefined =>
+  isObject(item) ? ITEM_KEYS.find((name) => item[name] !== undefined) : undefined;
 
 /**
  * @param present what the API server has, defaults included.
@@ -27,10 +24,18 @@ export const covers = (
   if (wanted === undefined) return true;
   if (Array.isArray(wanted)) {
     if (!Array.isArray(present)) return wanted.length === 0 && present === undefined;
+    if (wanted.length === 0) return present.length === 0;
     if (exact.has(field) && present.length !== wanted.length) return false;
-    if (!wanted.every(isObject))
+    // Nothing tells these apart but where they stand: plain values, and expressions of a selector.
+    if (!wanted.every((item) => itemKey(item) !== undefined))
       return present.length === wanted.length && wanted.every((item, index) => covers(present[index], item, exact));
-    return wanted.every((item: Json, index) => covers(counterpart(present, item, index), item, exact));
+    return wanted.every((item: unknown) => {
+      const key = itemKey(item);
+      const match: unknown = present.find(
+        (other) => key !== undefined && isObject(other) && other[key] === (item as Json)[key],
+      );
+      return match !== undefined && covers(match, item, exact);
+    });
   }
   if (isObject(wanted))
     return isObject(present)

@@ -37,6 +37,8 @@ interface LeaseObject {
 
 const microTime = (): string => `${new Date().toISOString().slice(0, -1)}000Z`;
 
+const NOT_RENEWED = "the lease could not be renewed";
+
 export const holdLease = (api: Api, options: LeaseOptions): Lease => {
   const {
     namespace,
@@ -52,7 +54,10 @@ export const holdLease = (api: Api, options: LeaseOptions): Lease => {
   const path = `${collection}/${name}`;
   const stopping = new AbortController();
   let isHeld = false;
-  let renewedAt = 0;
+  /** The lease names us, as far as we know: it is for us to give back. */
+  let isOurs = false;
+  let expired = NOT_RENEWED;
+  let deadline: NodeJS.Timeout | undefined;
   /** The last state of another holder's lease, and when it was first seen. */
   let observed: { readonly version: string | undefined; readonly at: number } | undefined;
 
@@ -94,33 +99,49 @@ export const holdLease = (api: Api, options: LeaseOptions): Lease => {
     const by = present?.spec?.holderIdentity;
     if (present === undefined || by === holder || by === "" || by === null || by === undefined) return true;
     const version = present.metadata?.resourceVersion;
-    if (observed?.version !== version) observed = { version, at: Date.now() };
-    const since = observed?.at ?? Date.now();
-    return Date.now() - since > (present.spec?.leaseDurationSeconds ?? durationSeconds) * 1000;
+    const now = performance.now();
+    if (observed === undefined || observed.version !== version) observed = { version, at: now };
+    return now - observed.at > (present.spec?.leaseDurationSeconds ?? durationSeconds) * 1000;
   };
 
   const lose = (reason: string): void => {
     if (!isHeld) return;
     isHeld = false;
+    clearTimeout(deadline);
     onLost(reason);
+  };
+
+  /** Counted from before it was asked for: others count from when it was granted, which was later. */
+  const renewed = (askedAt: number): void => {
+    clearTimeout(deadline);
+    const left = askedAt + renewDeadlineMs - performance.now();
+    if (left <= 0) {
+      lose(expired);
+      return;
+    }
+    // Not left to the next attempt, which may hang.
+    deadline = setTimeout(() => lose(expired), left).unref();
+    if (isHeld) return;
+    isHeld = true;
+    onAcquired();
   };
 
   const attempt = async (): Promise<void> => {
     try {
       const present = await read();
       if (!isFree(present)) {
+        isOurs = false;
         lose(`${present?.spec?.holderIdentity ?? "another"} holds the lease`);
         return;
       }
+      const askedAt = performance.now();
       await write(present, true);
-      if (stopping.signal.aborted) return;
-      renewedAt = Date.now();
-      if (isHeld) return;
-      isHeld = true;
-      onAcquired();
+      isOurs = true;
+      expired = NOT_RENEWED;
+      if (!stopping.signal.aborted) renewed(askedAt);
     } catch (error) {
-      if (Date.now() - renewedAt > renewDeadlineMs)
-        lose(`the lease could not be renewed: ${error instanceof Error ? error.message : String(error)}`);
+      // One that held it may still be in time.
+      expired = `${NOT_RENEWED}: ${error instanceof Error ? error.message : String(error)}`;
     }
   };
 
@@ -139,8 +160,9 @@ export const holdLease = (api: Api, options: LeaseOptions): Lease => {
     async release() {
       stopping.abort();
       await running;
-      if (!isHeld) return;
+      clearTimeout(deadline);
       isHeld = false;
+      if (!isOurs) return;
       const present = await read().catch(() => undefined);
       if (present?.spec?.holderIdentity === holder) await write(present, false).catch(() => undefined);
     },

@@ -59,7 +59,17 @@ const withEarlier = (object: KubernetesObject, present: Stored | undefined): Kub
     ),
     ...object.metadata[map],
   });
-  return { ...object, metadata: { ...object.metadata, labels: keep("labels"), annotations: keep("annotations") } };
+  // With its uid the API server refuses what would by now be another object of this name.
+  const { uid } = present.metadata;
+  return {
+    ...object,
+    metadata: {
+      ...object.metadata,
+      ...(uid === undefined ? {} : { uid }),
+      labels: keep("labels"),
+      annotations: keep("annotations"),
+    },
+  };
 };
 
 /** @param observed the object as last watched, if it is; saves a look where nothing is to be done. */

@@ -37,6 +37,9 @@ const MADE = ["Service", "Deployment"] as const;
 type Made = (typeof MADE)[number];
 type Key = `${Made | "DaemonSet" | "status"} ${string}`;
 
+/** Lists of a status that are ours alone; conditions of other types may be anybody's. */
+const WHOLE: ReadonlySet<string> = new Set(["addresses", "listeners", "parents", "supportedKinds"]);
+
 const STATUS = "status ";
 const OBJECTS = "objects ";
 
@@ -47,7 +50,8 @@ export interface ReconcilerOptions {
 }
 
 export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reconciler => {
-  const todo = new Set<Key>();
+  /** With how often each was asked for. */
+  const todo = new Map<Key, number>();
   /** Gateways that were ours and are not any more. */
   const withdrawn = new Set<Name>();
   let leads = false;
@@ -77,18 +81,23 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     const status = core.status(key);
     const { kind, name } = splitKey(key);
     const object = core.view.get(kind, name);
-    if (status === undefined || object === undefined || ("status" in object && covers(object.status, status))) return;
+    if (status === undefined || object === undefined) return;
+    if ("status" in object && covers(object.status, status, WHOLE)) return;
     const version = object.apiVersion.split("/").at(-1) ?? "v1";
     await applyStatus(api, kindOf(kind), version, name, object.apiVersion, status);
   };
 
   const work = async (key: Key): Promise<void> => {
+    // Leadership may have been lost while it waited. It stays to be done.
+    if (!leads) return;
+    const asked = todo.get(key);
     const space = key.indexOf(" ");
     const [what, name] = [key.slice(0, space), key.slice(space + 1)];
     if (what === "status") await writeStatus(name as ObjectKey);
     else if (what === "DaemonSet") written(`DaemonSet/${name}`, await removeObject(api, daemonSets, name as Name));
     else await writeObject(what as Made, name as Name);
-    todo.delete(key);
+    // Asked for once more meanwhile, it is not done.
+    if (todo.get(key) === asked) todo.delete(key);
   };
 
   const queue: WorkQueue<Key> = createWorkQueue({
@@ -109,7 +118,7 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
   });
 
   const add = (key: Key): void => {
-    todo.add(key);
+    todo.set(key, (todo.get(key) ?? 0) + 1);
     if (leads) queue.add(key);
   };
 
@@ -140,11 +149,11 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     },
     lead(now) {
       leads = now;
-      if (now) for (const key of todo) queue.add(key);
+      if (now) for (const key of todo.keys()) queue.add(key);
     },
     idle: () => queue.idle(),
     get left() {
-      return [...todo];
+      return [...todo.keys()];
     },
     close: () => queue.close(),
   };

@@ -11,7 +11,7 @@ export interface Request {
   readonly body?: unknown;
   readonly contentType?: string;
   readonly signal?: AbortSignal;
-  /** Milliseconds until a request without an answer fails; 30,000 by default. Streams may pause for longer. */
+  /** Milliseconds until a request without a whole answer fails; 30,000 by default. Of a stream it is the first byte. */
   readonly timeoutMs?: number;
 }
 
@@ -70,6 +70,9 @@ const asError = (status: number, headers: IncomingHttpHeaders, text: string): Ap
   }
 };
 
+const unreachable = (error: unknown): ApiError =>
+  new ApiError(0, "Unreachable", error instanceof Error ? error.message : String(error));
+
 export const createApi = (connection: ApiConnection): Api => {
   const dispatcher = new Agent({
     connect: { ...connection.tls, timeout: 10_000 },
@@ -109,17 +112,42 @@ export const createApi = (connection: ApiConnection): Api => {
       });
     } catch (error) {
       if (signal?.aborted === true) throw error;
-      throw new ApiError(0, "Unreachable", error instanceof Error ? error.message : String(error));
+      throw unreachable(error);
+    }
+  };
+
+  /** A deadline for all of it: a server may take the connection, or begin its answer, and then say no more. */
+  const whole = async (
+    request: Request,
+  ): Promise<{ readonly answer: Dispatcher.ResponseData; readonly text: string }> => {
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal: given } = request;
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    const signal = given === undefined ? late.signal : AbortSignal.any([given, late.signal]);
+    try {
+      const answer = await open({ ...request, signal });
+      return { answer, text: await answer.body.text() };
+    } catch (error) {
+      if (given?.aborted === true || error instanceof ApiError) throw error;
+      throw unreachable(late.signal.aborted ? late.signal.reason : error);
+    } finally {
+      clearTimeout(timer);
     }
   };
 
   return {
     requests,
     async json<T>(request: Request) {
-      const { statusCode, headers, body } = await open(request);
-      const text = await body.text();
+      const {
+        answer: { statusCode, headers },
+        text,
+      } = await whole(request);
       if (statusCode >= 300) throw asError(statusCode, headers, text);
-      return JSON.parse(text) as T;
+      try {
+        return JSON.parse(text) as T;
+      } catch {
+        throw new ApiError(0, "Malformed", `the API server answered what is not JSON: ${text.slice(0, 200)}`);
+      }
     },
     async stream(request) {
       const { statusCode, headers, body } = await open(request);

@@ -47,6 +47,9 @@ interface WatchLine {
   readonly object: Listed & { readonly code?: number; readonly reason?: string; readonly message?: string };
 }
 
+/** A watch that was open for this long, or that told something, was of use; others are paused for, or they would be a storm. */
+const STEADY_MS = 1000;
+
 const keyOf = ({ metadata: { namespace = "", name } }: Listed): string => `${namespace}/${name}`;
 
 export const listWatch = (api: Api, options: ListWatchOptions): Observable<readonly ListWatchEvent[]> =>
@@ -67,6 +70,8 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
     let version: string | undefined;
     let isLost = false;
     let failures = 0;
+    /** Lists and watches in a row that were of no use, whether they failed or not. */
+    let vain = 0;
 
     const tell = (...events: readonly ListWatchEvent[]): void => {
       if (events.length > 0) subscriber.next(events);
@@ -127,7 +132,9 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
       }
     };
 
-    const watch = async (): Promise<void> => {
+    /** Whether the watch was of use before it ended. */
+    const watch = async (): Promise<boolean> => {
+      let openedAt = Number.POSITIVE_INFINITY;
       const dead = new AbortController();
       const liveness = setTimeout(() => dead.abort(new Error(`no word for ${livenessMs} ms`)), livenessMs);
       try {
@@ -142,13 +149,19 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
           },
           signal: AbortSignal.any([stopping.signal, dead.signal]),
         });
+        openedAt = performance.now();
         tell(...works());
+        let told = false;
         for await (const line of linesOf(stream)) {
           liveness.refresh();
           tell(...take(JSON.parse(line) as WatchLine));
+          told = true;
+          vain = 0;
         }
+        return told || performance.now() - openedAt > STEADY_MS;
       } finally {
         clearTimeout(liveness);
+        if (performance.now() - openedAt > STEADY_MS) vain = 0;
       }
     };
 
@@ -163,34 +176,45 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
     const isExpired = (error: unknown): boolean =>
       error instanceof ApiError && (error.status === 410 || error.reason === "Expired" || error.reason === "Gone");
 
+    /** @param leastMs what the server has asked for. */
+    const pause = async (leastMs = 0): Promise<void> => {
+      const longest = Math.min(firstPauseMs * 2 ** Math.max(vain - 1, 0), longestPauseMs);
+      await rest(Math.max(longest / 2 + (Math.random() * longest) / 2, Math.min(leastMs, longestPauseMs)));
+    };
+
+    const rest = (ms: number): Promise<void> =>
+      sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
+
     const run = async (): Promise<void> => {
       while (!stopping.signal.aborted) {
         try {
           if (version === undefined) await list();
-          else await watch();
+          else if (!(await watch())) {
+            vain += 1;
+            await pause();
+          }
         } catch (error) {
           if (stopping.signal.aborted) return;
           if (isExpired(error)) {
             version = undefined;
+            vain += 1;
+            // Once is how it is; a server that lets no list live long enough is not to be asked without end.
+            if (vain > 1) await pause();
             continue;
           }
           if (error instanceof ApiError && error.status === 404) {
             vanish();
-            await sleep(absentPauseMs * (0.75 + Math.random() / 2), undefined, { signal: stopping.signal }).catch(
-              () => undefined,
-            );
+            await rest(absentPauseMs * (0.75 + Math.random() / 2));
             continue;
           }
           failures += 1;
+          vain += 1;
           // A watch that ends now and then is how watches are; a second failure in a row is not.
           if (!isLost && (failures > 1 || version === undefined)) {
             isLost = true;
             tell({ event: "lost", reason: error instanceof Error ? error.message : String(error) });
           }
-          const longest = Math.min(firstPauseMs * 2 ** (failures - 1), longestPauseMs);
-          const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-          const pause = Math.max(longest / 2 + (Math.random() * longest) / 2, Math.min(asked, longestPauseMs));
-          await sleep(pause, undefined, { signal: stopping.signal }).catch(() => undefined);
+          await pause(error instanceof ApiError ? error.retryAfterMs : undefined);
         }
       }
     };

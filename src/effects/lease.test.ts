@@ -1,0 +1,192 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { startFakeApi, type FakeApi } from "../../test/support/fake-api.ts";
+import type { Api } from "../kubernetes/api.ts";
+import { holdLease, type Lease, type LeaseOptions } from "./lease.ts";
+
+const PATH = "/apis/coordination.k8s.io/v1/leases";
+const soon = { timeout: 10_000, interval: 2 };
+
+let server: FakeApi;
+let leases: Lease[] = [];
+
+beforeEach(async () => {
+  server = await startFakeApi();
+  server.serve(PATH);
+});
+afterEach(async () => {
+  server.answer({ status: 503, times: Number.POSITIVE_INFINITY });
+  await Promise.all(leases.map((lease) => lease.release()));
+  leases = [];
+  await server.stop();
+});
+
+interface Candidate {
+  readonly lease: Lease;
+  readonly log: string[];
+  readonly lostAt: number;
+}
+
+const stand = (holder: string, options: Partial<LeaseOptions> = {}, api: Api = server.connect()): Candidate => {
+  const log: string[] = [];
+  let lostAt = Number.NaN;
+  const lease = holdLease(api, {
+    namespace: "ns",
+    name: "turnpike",
+    holder,
+    durationSeconds: 1,
+    renewDeadlineMs: 500,
+    retryMs: 20,
+    ...options,
+    onAcquired: () => log.push("acquired"),
+    onLost: (reason) => {
+      lostAt = performance.now();
+      log.push(`lost: ${reason}`);
+    },
+  });
+  leases.push(lease);
+  return {
+    lease,
+    log,
+    get lostAt() {
+      return lostAt;
+    },
+  };
+};
+
+const specOf = () => server.objects(PATH)[0]?.["spec"] as Record<string, unknown> | undefined;
+const writes = () => server.asked.filter(({ method }) => method === "PUT" || method === "POST");
+
+describe("a lease", () => {
+  it("is held by one of those who want it, all the time", async () => {
+    const all = ["a", "b", "c", "d"].map((holder) => stand(holder));
+    const held = () => all.filter(({ lease }) => lease.isHeld);
+    await vi.waitFor(() => expect(held()).toHaveLength(1), soon);
+    // Past its duration, so that only renewing keeps it.
+    const until = performance.now() + 1500;
+    await vi.waitFor(
+      () => {
+        if (held().length > 1) throw new Error("two hold it");
+        expect(performance.now()).toBeGreaterThan(until);
+      },
+      { timeout: 5000, interval: 5 },
+    );
+    expect(held()).toHaveLength(1);
+    expect(all.flatMap(({ log }) => log)).toEqual(["acquired"]);
+    expect(specOf()).toMatchObject({ leaseTransitions: 0, leaseDurationSeconds: 1 });
+  });
+
+  it("is handed over at once when it is released", async () => {
+    const first = stand("first");
+    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    const second = stand("second", { durationSeconds: 3600 });
+    const third = server.asked.length + 2;
+    await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(third), soon);
+    await first.lease.release();
+    expect(first.lease.isHeld).toBe(false);
+    await vi.waitFor(() => expect(second.lease.isHeld).toBe(true), { timeout: 500, interval: 2 });
+    expect(specOf()).toMatchObject({ holderIdentity: "second", leaseTransitions: 1 });
+  });
+
+  it("is given back even if it was granted while it was released", async () => {
+    server.answer({ of: ({ method }) => method === "POST", delayMs: 0 });
+    server.answer({ of: ({ method }) => method === "GET", delayMs: 100, status: 404 });
+    const { lease, log } = stand("a");
+    await vi.waitFor(() => expect(server.asked).toHaveLength(1), soon);
+    await lease.release();
+    expect(log).toEqual([]);
+    expect(specOf()?.["holderIdentity"]).toBe("");
+  });
+
+  it("is left alone by whoever does not hold it and gives up", async () => {
+    const first = stand("first");
+    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    const second = stand("second");
+    const asked = server.asked.length + 4;
+    await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(asked), soon);
+    await second.lease.release();
+    expect(specOf()?.["holderIdentity"]).toBe("first");
+    expect(first.lease.isHeld).toBe(true);
+  });
+
+  it.each([
+    ["refuses", { status: 500 } as const],
+    ["says nothing", { instead: "silence" } as const],
+    ["stops in the middle of its answers", { instead: "stall" } as const],
+    ["breaks connections", { instead: "connection" } as const],
+    [
+      "reads, and does not write",
+      { instead: "silence", of: ({ method }: { method: string }) => method === "PUT" } as const,
+    ],
+    ["is slow", { delayMs: 240, status: 500 } as const],
+  ])("is given up before its duration is over by a holder whose server %s", async (_, script) => {
+    const first = stand("first");
+    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    server.answer({ ...script, times: Number.POSITIVE_INFINITY });
+    const granted = writes().at(-1)!.at;
+    await vi.waitFor(() => expect(first.lease.isHeld).toBe(false), soon);
+    expect(first.lostAt - granted).toBeLessThan(750);
+    expect(first.log).toEqual(["acquired", expect.stringMatching(/^lost: the lease could not be renewed/)]);
+  });
+
+  it("survives failures that are shorter than the deadline", async () => {
+    const first = stand("first");
+    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    server.answer({ status: 500, times: 5 });
+    const asked = server.asked.length + 12;
+    await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(asked), soon);
+    expect(first.log).toEqual(["acquired"]);
+  });
+
+  it("is taken over once it has not been renewed for its duration, whatever the clock of its holder says", async () => {
+    for (const renewTime of ["2001-01-01T00:00:00.000000Z", "2101-01-01T00:00:00.000000Z"]) {
+      server.put(PATH, {
+        metadata: { name: "turnpike", namespace: "ns" },
+        spec: { holderIdentity: "gone", leaseDurationSeconds: 1, renewTime, leaseTransitions: 4 },
+      });
+      const startedAt = performance.now();
+      const { lease } = stand("next");
+      await vi.waitFor(() => expect(lease.isHeld).toBe(true), soon);
+      expect(performance.now() - startedAt).toBeGreaterThanOrEqual(1000);
+      expect(performance.now() - startedAt).toBeLessThan(1800);
+      expect(specOf()).toMatchObject({ holderIdentity: "next", leaseTransitions: 5 });
+      await lease.release();
+    }
+  });
+
+  it("is not taken over early when this machine's clock is set forward", async () => {
+    const first = stand("first");
+    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    const second = stand("second");
+    const asked = server.asked.length + 4;
+    await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(asked), soon);
+    const now = Date.now();
+    vi.spyOn(Date, "now").mockImplementation(() => now + 3_600_000);
+    try {
+      const more = server.asked.length + 8;
+      await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(more), soon);
+    } finally {
+      vi.restoreAllMocks();
+    }
+    expect([first.log, second.log]).toEqual([["acquired"], []]);
+  });
+
+  it("is lost to whoever took it, at the next look", async () => {
+    const first = stand("first");
+    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    const [present] = server.objects(PATH);
+    server.put(PATH, { ...present!, spec: { holderIdentity: "thief", leaseDurationSeconds: 3600 } });
+    await vi.waitFor(() => expect(first.log).toEqual(["acquired", "lost: thief holds the lease"]), soon);
+    expect(specOf()?.["holderIdentity"]).toBe("thief");
+  });
+
+  it("comes back to a holder that lost touch for a while", async () => {
+    const first = stand("first");
+    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    let isDown = true;
+    server.answer({ of: () => isDown, status: 500, times: Number.POSITIVE_INFINITY });
+    await vi.waitFor(() => expect(first.lease.isHeld).toBe(false), soon);
+    isDown = false;
+    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    expect(first.log.map((one) => one.split(":")[0])).toEqual(["acquired", "lost", "acquired"]);
+  });
+});

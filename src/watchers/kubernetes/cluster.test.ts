@@ -1,0 +1,188 @@
+import type { Subscription } from "rxjs";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { startFakeApi, type FakeApi, type Made } from "../../../test/support/fake-api.ts";
+import { collectionPath } from "../../kubernetes/paths.ts";
+import { keyOf, nameOfObject } from "../../resources/keys.ts";
+import { kindOf, kinds, type AnyObject } from "../../resources/kinds.ts";
+import type { WatchEvent } from "../source.ts";
+import { watchCluster } from "./cluster.ts";
+
+const soon = { timeout: 10_000, interval: 2 };
+const SECRETS = "/api/v1/secrets";
+const SERVICES = "/api/v1/services";
+const NODES = "/api/v1/nodes";
+const ROUTES = "/apis/gateway.networking.k8s.io/v1/udproutes";
+const ALPHA_ROUTES = "/apis/gateway.networking.k8s.io/v1alpha2/udproutes";
+
+let server: FakeApi;
+let subscription: Subscription | undefined;
+
+beforeEach(async () => {
+  server = await startFakeApi();
+  for (const kind of kinds) for (const version of kind.versions) server.serve(collectionPath(kind, version));
+});
+afterEach(async () => {
+  subscription?.unsubscribe();
+  await server.stop();
+});
+
+const word = (one: WatchEvent): string => {
+  if (one.event === "seen") return `seen ${keyOf(one.kind, nameOfObject(one.kind, one.object))}`;
+  if (one.event === "gone") return `gone ${keyOf(one.kind, one.name)}`;
+  return one.event === "synced" ? `synced ${one.objects}` : one.event;
+};
+
+const follow = (endpointSource: "EndpointSlice" | "Endpoints" = "EndpointSlice") => {
+  const words: string[] = [];
+  const objects: AnyObject[] = [];
+  subscription = watchCluster(server.api, {
+    endpointSource,
+    listWatch: { firstPauseMs: 2, longestPauseMs: 10, absentPauseMs: 5 },
+  }).subscribe((events) => {
+    words.push(...events.map(word));
+    for (const one of events) if (one.event === "seen") objects.push(one.object);
+  });
+  return {
+    words,
+    objects,
+    until: (...expected: readonly string[]) => vi.waitFor(() => expect(words).toEqual(expected), soon),
+    synced: () =>
+      vi.waitFor(() => {
+        expect(words.some((one) => one.startsWith("synced"))).toBe(true);
+        expect(server.watches).toBeGreaterThanOrEqual(server.asked.filter(({ query }) => query["watch"]).length);
+        expect(server.watches).toBeGreaterThan(10);
+      }, soon),
+  };
+};
+
+const made = (name: string, more: Readonly<Record<string, unknown>> = {}, namespace = "ns"): Made => ({
+  metadata: { name, namespace },
+  ...more,
+});
+
+describe("synced", () => {
+  it("comes after every kind was listed, the slowest too", async () => {
+    server.put(SERVICES, made("a"));
+    server.put(SECRETS, made("b"));
+    let isHeld = true;
+    server.answer({ of: ({ path }) => path === SECRETS && isHeld, times: Number.POSITIVE_INFINITY, status: 500 });
+    const { words, until } = follow();
+    await vi.waitFor(() => expect(server.watches).toBe(13), soon);
+    expect(words.toSorted()).toEqual(["lost", "seen Service/ns/a"]);
+    isHeld = false;
+    await until(...words, "restored", "seen Secret/ns/b", "synced 2");
+  });
+
+  it("does not wait for kinds that the server does not have", async () => {
+    for (const { group, versions, plural } of kinds)
+      if (group.includes(".io") && !group.startsWith("discovery"))
+        for (const version of versions) server.withdraw(`/apis/${group}/${version}/${plural}`);
+    const { until } = follow();
+    await until("synced 0");
+  });
+
+  it.each(["EndpointSlice", "Endpoints"] as const)("asks for pod addresses in one place: %s", async (source) => {
+    const { synced } = follow(source);
+    await synced();
+    const paths = new Set(server.asked.map(({ path }) => path));
+    expect(paths.has(collectionPath(kindOf(source), "v1"))).toBe(true);
+    expect(paths.has(collectionPath(kindOf(source === "Endpoints" ? "EndpointSlice" : "Endpoints"), "v1"))).toBe(false);
+  });
+});
+
+describe("a route that is served in two versions", () => {
+  it("is told once, and gone when neither has it", async () => {
+    server.put(ROUTES, made("r", { spec: {} }));
+    server.put(ALPHA_ROUTES, made("r", { spec: {} }));
+    const { words, until, synced } = follow();
+    await synced();
+    expect(words).toEqual(["seen GatewayUDPRoute/ns/r", "synced 1"]);
+
+    server.put(ROUTES, made("r", { spec: { rules: [] } }));
+    server.put(ALPHA_ROUTES, made("r", { spec: { rules: [] } }));
+    server.delete(ROUTES, "ns/r");
+    server.put(SERVICES, made("after"));
+    await vi.waitFor(() => expect(words).toContain("seen Service/ns/after"), soon);
+    expect(words.filter((one) => one.startsWith("gone"))).toEqual([]);
+    server.delete(ALPHA_ROUTES, "ns/r");
+    await vi.waitFor(() => expect(words.at(-1)).toBe("gone GatewayUDPRoute/ns/r"), soon);
+    expect(words.filter((one) => one === "seen GatewayUDPRoute/ns/r")).toHaveLength(2);
+    await until(...words);
+  });
+
+  it("stays while one version goes, and goes with the other", async () => {
+    server.put(ROUTES, made("r"));
+    server.put(ALPHA_ROUTES, made("r"));
+    const { words, synced } = follow();
+    await synced();
+    const asked = server.asked.length;
+    server.withdraw(ALPHA_ROUTES);
+    const again = () => server.asked.slice(asked).filter(({ path }) => path === ALPHA_ROUTES).length;
+    await vi.waitFor(() => expect(again()).toBeGreaterThan(2), soon);
+    expect(words).toEqual(["seen GatewayUDPRoute/ns/r", "synced 1"]);
+    server.withdraw(ROUTES);
+    await vi.waitFor(() => expect(words.at(-1)).toBe("gone GatewayUDPRoute/ns/r"), soon);
+  });
+
+  it("is written down with the group and version that it was read in", async () => {
+    server.withdraw(ROUTES);
+    server.put(ALPHA_ROUTES, made("r"));
+    const { objects, synced } = follow();
+    await synced();
+    expect(objects).toEqual([
+      {
+        apiVersion: "gateway.networking.k8s.io/v1alpha2",
+        kind: "UDPRoute",
+        metadata: { name: "r", namespace: "ns" },
+      },
+    ]);
+  });
+});
+
+describe("what nobody needs", () => {
+  it("is not told", async () => {
+    const node = (heartbeat: string) => ({
+      metadata: { name: "n", annotations: { heartbeat } },
+      status: { addresses: [{ type: "ExternalIP", address: "192.0.2.1" }], conditions: [{ heartbeat }] },
+    });
+    server.put(NODES, node("1"));
+    const { words, synced } = follow();
+    await synced();
+    for (const heartbeat of ["2", "3", "4"]) server.put(NODES, node(heartbeat));
+    server.put(NODES, { metadata: { name: "other" } });
+    await vi.waitFor(() => expect(words.at(-1)).toBe("seen Node/other"), soon);
+    expect(words).toEqual(["seen Node/n", "synced 1", "seen Node/other"]);
+  });
+
+  it("is asked for as little as the server can leave out: no tokens, no releases", async () => {
+    const { synced } = follow();
+    await synced();
+    const selectors = server.asked.filter(({ path }) => path === SECRETS).map(({ query }) => query["fieldSelector"]);
+    expect(selectors).toHaveLength(2);
+    for (const selector of selectors)
+      expect(selector).toBe("type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token");
+  });
+
+  it("of a Secret is left out", async () => {
+    server.put(SECRETS, made("s", { type: "Opaque", data: { password: "cGFzcw==", unrelated: "c2VjcmV0" } }));
+    const { objects, synced } = follow();
+    await synced();
+    expect(objects).toMatchObject([{ kind: "Secret", type: "Opaque", data: { password: "cGFzcw==" } }]);
+    expect(JSON.stringify(objects)).not.toContain("c2VjcmV0");
+  });
+});
+
+it("is lost with the first kind that is, and restored with the last", async () => {
+  const { words, synced } = follow();
+  await synced();
+  words.length = 0;
+  const failing = new Set([SERVICES, SECRETS]);
+  server.answer({ of: ({ path }) => failing.has(path), times: Number.POSITIVE_INFINITY, status: 500 });
+  server.cut();
+  await vi.waitFor(() => expect(words).toEqual(["lost", "lost"]), soon);
+  failing.delete(SERVICES);
+  await vi.waitFor(() => expect(server.watches).toBe(13), soon);
+  expect(words).toEqual(["lost", "lost"]);
+  failing.clear();
+  await vi.waitFor(() => expect(words).toEqual(["lost", "lost", "restored"]), soon);
+});
