@@ -5,6 +5,7 @@ import type { Api } from "../../kubernetes/api.ts";
 import { collectionPath } from "../../kubernetes/paths.ts";
 import { nameOfObject, keyOf, type ObjectKey } from "../../resources/keys.ts";
 import { kinds, type AnyObject, type Kind } from "../../resources/kinds.ts";
+import { GATEWAY_API_GROUP } from "../../resources/names.ts";
 import type { Source, WatchEvent } from "../source.ts";
 import { listWatch, type ListWatchEvent, type ListWatchOptions } from "./list-watch.ts";
 import { reduce } from "./reduce.ts";
@@ -22,8 +23,8 @@ const isWatched = ({ id }: Kind, { endpointSource }: ClusterOptions): boolean =>
   id !== (endpointSource === "EndpointSlice" ? "Endpoints" : "EndpointSlice");
 
 /** Versions that are watched, each for itself: a CRD may serve one or the other, or both. */
-const versionsOf = ({ id, versions }: Kind): readonly string[] =>
-  id === "GatewayUDPRoute" ? versions : versions.slice(0, 1);
+const versionsOf = ({ group, versions }: Kind): readonly string[] =>
+  group === GATEWAY_API_GROUP ? versions : versions.slice(0, 1);
 
 type Tagged = readonly [stream: string, kind: Kind, version: string, events: readonly ListWatchEvent[]];
 
