@@ -11,7 +11,12 @@ import { join } from "node:path";
 import { parse } from "yaml";
 
 const channel = "config/crd/experimental";
-const wanted = { gatewayclasses: ["v1"], gateways: ["v1"], udproutes: ["v1", "v1alpha2"] } as const;
+const wanted = {
+  gatewayclasses: ["v1"],
+  gateways: ["v1"],
+  udproutes: ["v1", "v1alpha2"],
+  referencegrants: ["v1", "v1beta1"],
+} as const;
 
 interface CustomResourceDefinition {
   readonly spec: {

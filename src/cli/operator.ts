@@ -25,6 +25,7 @@ interface OperatorFlags {
   readonly leaderElect?: boolean;
   readonly leaderElectionNamespace?: string;
   readonly enableFinalizer?: boolean;
+  readonly requireReferenceGrants?: boolean;
   readonly kubeconfig?: string;
   readonly journal: string;
   readonly zapLogLevel: string;
@@ -79,6 +80,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
       endpointDiscovery: flags.endpointDiscovery,
       endpointSource: usesEndpoints ? "Endpoints" : "EndpointSlice",
       discoveryAddress: discoveryAddress(discovery),
+      requireReferenceGrants: flags.requireReferenceGrants === true,
       ...labelFilter(),
     }),
     journal: flags.journal,
@@ -170,6 +172,12 @@ export const operatorCommand = (): Command =>
     .addOption(boolean("--leader-elect [bool]", "only the holder of a Lease writes"))
     .option("--leader-election-namespace <name>", "namespace of the Lease (default: the pod's own)")
     .addOption(boolean("--enable-finalizer [bool]", "remove everything that is managed on exit"))
+    .addOption(
+      boolean(
+        "--require-reference-grants [bool]",
+        "stunner.l7mp.io routes and certificateRefs, too, need a ReferenceGrant for another namespace",
+      ),
+    )
     .option("--kubeconfig <file>", "default: KUBECONFIG, ~/.kube/config, or the pod's service account")
     .option("--journal <dir>", "folder of the event log", ".turnpike/operator")
     .addOption(new Option("--zap-log-level <level>", "of the program's own messages").default("info"))

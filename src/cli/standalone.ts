@@ -21,6 +21,7 @@ interface StandaloneCommandOptions {
   readonly segmentMib: number;
   readonly keepSegments: number;
   readonly logLevel: string;
+  readonly requireReferenceGrants?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -184,6 +185,7 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
       segmentBytes: options.segmentMib * 2 ** 20,
       keepSegments: options.keepSegments,
     },
+    requireReferenceGrants: options.requireReferenceGrants === true,
     admin: options.admin,
     log,
   }).catch((error: unknown) => {
@@ -240,6 +242,10 @@ export const standaloneCommand = (): Command =>
     .option("--segment-mib <n>", "size at which a segment of the log is closed", parseCount, 64)
     .option("--keep-segments <n>", "closed segments of the log to keep", parseCount, 16)
     .option("--admin <host:port>", "address of the admin API", parseAdmin, parseAdmin(DEFAULT_ADMIN))
+    .option(
+      "--require-reference-grants",
+      "stunner.l7mp.io routes and certificateRefs, too, need a ReferenceGrant for another namespace",
+    )
     .option("--log-level <level>", "of the program's own messages on stderr", "warn")
     .option("--quiet", "print no events")
     .action(

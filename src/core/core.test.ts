@@ -1,7 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createHistory, given, gone, seen, synced } from "../../test/support/given.ts";
-import { aCall, gateway, gatewayClass, gatewayConfig, route, service, slice } from "../../test/support/objects.ts";
+import {
+  aCall,
+  gateway,
+  gatewayApiRoute,
+  gatewayClass,
+  gatewayConfig,
+  referenceGrant,
+  route,
+  service,
+  slice,
+} from "../../test/support/objects.ts";
 import { digest } from "../journal/digest.ts";
 import type { Fact, JournalLine } from "../journal/fact.ts";
 import type { Name } from "../resources/keys.ts";
@@ -95,6 +105,36 @@ describe("the core", () => {
       );
   });
 
+  it("admits an endpoint of another namespace as long as a grant stands", () => {
+    const { history, when } = given(
+      ...serving,
+      seen("Gateway", gateway("other", [{ name: "udp", port: 3479, protocol: "TURN-UDP" }])),
+      seen("GatewayUDPRoute", gatewayApiRoute("o", ["other"], ["far/media"])),
+      seen("Service", service("media", "far")),
+      seen("EndpointSlice", slice("media-1", "media", ["10.9.0.1"], "far")),
+    );
+    const endpoints = () => history.core.rendered("ns/other" as Name)?.config?.clusters?.[0]?.endpoints;
+    const admitted = [
+      "rendered config ns/other",
+      "route GatewayUDPRoute/ns/o: degraded → attached",
+      "rendered status GatewayUDPRoute/ns/o",
+    ];
+    const revoked = [
+      "rendered config ns/other",
+      "route GatewayUDPRoute/ns/o: attached → degraded",
+      "rendered status GatewayUDPRoute/ns/o",
+    ];
+    expect(endpoints()).toBeUndefined();
+
+    when(seen("ReferenceGrant", referenceGrant("far"))).thenExactly(...admitted);
+    expect(endpoints()).toEqual(["10.9.0.1"]);
+    expect(history.take(seen("ReferenceGrant", referenceGrant("far", "another")))).toEqual(revoked);
+    expect(endpoints()).toBeUndefined();
+    expect(history.take(seen("ReferenceGrant", referenceGrant("far", "media")))).toEqual(admitted);
+    expect(history.take(gone("ReferenceGrant", "far/grant"))).toEqual(revoked);
+    expect(endpoints()).toBeUndefined();
+  });
+
   it("invalidates a gateway whose GatewayConfig goes, and brings it back", () => {
     const { history, when } = given(...serving);
     when(gone("GatewayConfig", "ns/config")).then("gateway ns/gw: active → invalid", "withdrawn config ns/gw");
@@ -145,6 +185,14 @@ const changes = fc.array(
       .tuple(fc.constantFrom(...names), fc.subarray([...names]), fc.subarray([...names], { minLength: 1 }))
       .map(([name, parents, services]) => seen("UDPRoute", route(name, parents, services))),
     fc.constantFrom(...names).map((name) => gone("UDPRoute", `ns/${name}`)),
+    fc
+      .tuple(fc.constantFrom(...names), fc.subarray([...names]), fc.subarray(["far/a", "far/b", "c"], { minLength: 1 }))
+      .map(([name, parents, services]) => seen("GatewayUDPRoute", gatewayApiRoute(name, parents, services))),
+    fc
+      .constantFrom(...names)
+      .map((name) => seen("EndpointSlice", slice(`${name}-1`, name, [`10.9.0.${names.indexOf(name) + 1}`], "far"))),
+    fc.constantFrom(undefined, ...names).map((name) => seen("ReferenceGrant", referenceGrant("far", name))),
+    fc.constant(gone("ReferenceGrant", "far/grant")),
     fc
       .tuple(fc.constantFrom(...names), fc.integer({ min: 1, max: 9 }))
       .map(([name, port]) => seen("Gateway", gateway(name, [{ name: "udp", port, protocol: "TURN-UDP" }]))),

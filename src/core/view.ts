@@ -26,6 +26,10 @@ export const createView = (objects: Objects, backends: Backends): ObjectsView =>
       namesOfKind(objects.referrers(`owner:${gateway}`), "Service").flatMap(
         (name) => objects.get("Service", name) ?? [],
       ),
+    grantsOfNamespace: (namespace) =>
+      namesOfKind(objects.referrers(`grant:${namespace}`), "ReferenceGrant").flatMap(
+        (name) => objects.get("ReferenceGrant", name) ?? [],
+      ),
     endpointsOfService: backends.endpointsOfService,
   };
 

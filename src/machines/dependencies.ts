@@ -1,6 +1,6 @@
 /** Who must be rendered again when an object changes. Work grows with what changed, not with what exists. */
 import type { AnyObject, KindId, KindMap } from "../resources/kinds.ts";
-import { keyOf, splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
+import { keyOf, splitKey, splitName, type Name, type ObjectKey } from "../resources/keys.ts";
 import type { RouteKind } from "../resources/view.ts";
 import { namesOfKind, type Objects } from "./objects.ts";
 import { referencesOf, type Reference } from "./references.ts";
@@ -99,6 +99,13 @@ export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before:
       for (const each of namesOfKind(objects.referrers(`secret:${name}`), "Gateway")) walk.gateway(each);
       for (const each of namesOfKind(objects.referrers(`secret:${name}`), "GatewayConfig")) walk.config(each);
       break;
+    case "ReferenceGrant": {
+      const concerned = objects.referrers(`granted-in:${splitName(name).namespace}`);
+      for (const each of routeKinds) for (const route of namesOfKind(concerned, each)) walk.route(keyOf(each, route));
+      // What its certificates are does not change which routes it takes.
+      for (const each of namesOfKind(concerned, "Gateway")) walk.found.gateways.add(each);
+      break;
+    }
     case "Namespace":
       walk.routesWith(`namespace:${name}`);
       break;

@@ -17,22 +17,29 @@ export type Reference =
   /** A generated Service of this Gateway. */
   | `owner:${Name}`
   /** An EndpointSlice or Endpoints object of this Service. */
-  | `endpoints:${Name}`;
+  | `endpoints:${Name}`
+  /** A ReferenceGrant in this namespace. */
+  | `grant:${string}`
+  /** What a ReferenceGrant in this namespace, which is not the object's own, may concern. */
+  | `granted-in:${string}`;
 
 const namespaceOf = (object: AnyObject): string => object.metadata.namespace ?? "default";
 
 const secretOf = (reference: SecretReference, namespace: string): Reference =>
   `secret:${nameOf(reference.namespace ?? namespace, reference.name)}`;
 
+const grantedIn = (target: string | undefined, namespace: string): readonly Reference[] =>
+  target === undefined || target === namespace ? [] : [`granted-in:${target}`];
+
 const isGateway = ({ group, kind }: ParentReference): boolean =>
   (group ?? GATEWAY_API_GROUP) === GATEWAY_API_GROUP && (kind ?? "Gateway") === "Gateway";
 
-const backendOf = (reference: BackendReference, namespace: string): Reference | undefined => {
+const backendOf = (reference: BackendReference, namespace: string): readonly Reference[] => {
   const name = nameOf(reference.namespace ?? namespace, reference.name);
   const group = reference.group ?? "";
-  if (group === "" && (reference.kind ?? "Service") === "Service") return `service:${name}`;
-  if (group === STUNNER_GROUP && reference.kind === "StaticService") return `static-service:${name}`;
-  return undefined;
+  if (group === "" && (reference.kind ?? "Service") === "Service") return [`service:${name}`];
+  if (group === STUNNER_GROUP && reference.kind === "StaticService") return [`static-service:${name}`];
+  return [];
 };
 
 const routeReferences = (spec: RouteSpec, namespace: string): readonly Reference[] => [
@@ -41,7 +48,10 @@ const routeReferences = (spec: RouteSpec, namespace: string): readonly Reference
     .filter(isGateway)
     .map((parent): Reference => `gateway:${nameOf(parent.namespace ?? namespace, parent.name)}`),
   // Only the first rule is used: operator-behaviour, quirk 25.
-  ...(spec.rules[0]?.backendRefs ?? []).flatMap((backend) => backendOf(backend, namespace) ?? []),
+  ...(spec.rules[0]?.backendRefs ?? []).flatMap((backend) => [
+    ...backendOf(backend, namespace),
+    ...grantedIn(backend.namespace, namespace),
+  ]),
 ];
 
 type ReferencesByKind = { readonly [K in KindId]?: (object: KindMap[K]) => readonly Reference[] };
@@ -56,11 +66,15 @@ const references: ReferencesByKind = {
   Gateway: (object) => [
     `class:${object.spec.gatewayClassName}`,
     ...object.spec.listeners.flatMap((listener) =>
-      (listener.tls?.certificateRefs ?? []).map((ref) => secretOf(ref, namespaceOf(object))),
+      (listener.tls?.certificateRefs ?? []).flatMap((ref) => [
+        secretOf(ref, namespaceOf(object)),
+        ...grantedIn(ref.namespace, namespaceOf(object)),
+      ]),
     ),
   ],
   UDPRoute: (object) => routeReferences(object.spec, namespaceOf(object)),
   GatewayUDPRoute: (object) => routeReferences(object.spec, namespaceOf(object)),
+  ReferenceGrant: (object) => [`grant:${namespaceOf(object)}`],
   Service: (object) => {
     const owner = object.metadata.annotations?.[RELATED_GATEWAY_NAME];
     return owner === undefined ? [] : [`owner:${owner as Name}`];

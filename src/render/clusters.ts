@@ -5,10 +5,11 @@ import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
 import { nameOf, splitName } from "../resources/keys.ts";
 import { STUNNER_GROUP } from "../resources/names.ts";
 import { compareText, isEndpoint, portSuffix } from "./endpoints.ts";
+import { mayReferToService } from "./grants.ts";
 
 /** Why a backend is not (wholly) in the cluster. The kind decides the reason in the route's status. */
 export interface BackendProblem {
-  readonly kind: "kind" | "not-found";
+  readonly kind: "kind" | "not-found" | "not-permitted";
   readonly message: string;
 }
 
@@ -80,6 +81,10 @@ const resolve = (view: ObjectsView, options: RenderOptions, route: Route, backen
   if (group === STUNNER_GROUP && kind === "StaticService") return staticService(view, namespace, backend.name);
   if (group !== "" || kind !== "Service")
     return failed("kind", `backend kind ${kind} of group "${group}" is not supported`);
+  // Asked before anything is looked up: whether a Service exists there is not to be learned either.
+  const service = nameOf(namespace, backend.name);
+  if (!mayReferToService(view, options, route, service))
+    return failed("not-permitted", `no ReferenceGrant lets the route refer to Service ${service}`);
   return options.endpointDiscovery
     ? discoveredService(view, options, namespace, backend.name)
     : namedService(namespace, backend.name);

@@ -34,7 +34,7 @@ const listenerStatus = (judged: JudgedListener, generation: number): ListenerSta
         ? condition("Conflicted", "True", "ProtocolConflict", why, generation)
         : condition("Conflicted", "False", "NoConflicts", "no conflicts", generation),
       outcome === "unresolved"
-        ? condition("ResolvedRefs", "False", "InvalidCertificateRef", why, generation)
+        ? condition("ResolvedRefs", "False", judged.reason, why, generation)
         : condition("ResolvedRefs", "True", "ResolvedRefs", "references resolved", generation),
     ],
   };

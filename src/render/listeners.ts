@@ -6,7 +6,7 @@ import type { Name } from "../resources/keys.ts";
 import { ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 import type { PortMap } from "./annotations.ts";
 import type { Attachments } from "./attachment.ts";
-import { findCertificate, type Certificate } from "./certificate.ts";
+import { findCertificate, type Certificate, type CertificateProblem } from "./certificate.ts";
 import { needsCertificate, listenerProtocol, transportOf } from "./protocol.ts";
 import { publicAddressOf, type PublicAddress } from "./public-address.ts";
 
@@ -30,6 +30,7 @@ export interface UnresolvedListener extends Judged {
   readonly protocol: ListenerProtocol;
   readonly boundPort: number;
   readonly address: PublicAddress | undefined;
+  readonly reason: CertificateProblem;
   readonly why: string;
 }
 
@@ -77,10 +78,10 @@ export const judgeListeners = (
     const address = publicAddressOf(view, options, name, gateway, exposure);
     if (!needsCertificate(protocol))
       return { ...judged, outcome: "accepted", protocol, boundPort, address, certificate: undefined };
-    const found = findCertificate(view, gateway, listener);
+    const found = findCertificate(view, options, gateway, listener);
     return found.found
       ? { ...judged, outcome: "accepted", protocol, boundPort, address, certificate: found.certificate }
-      : { ...judged, outcome: "unresolved", protocol, boundPort, address, why: found.why };
+      : { ...judged, outcome: "unresolved", protocol, boundPort, address, reason: found.reason, why: found.why };
   });
 };
 

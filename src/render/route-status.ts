@@ -43,17 +43,17 @@ const acceptance = (judged: Judged, parent: string, masked: boolean, generation:
     : rejected("NotAllowedByListeners", `parent ${parent} rejects the route: no listener accepts it`);
 };
 
+const unresolvedReason = {
+  kind: "InvalidKind",
+  "not-found": "BackendNotFound",
+  "not-permitted": "RefNotPermitted",
+} as const satisfies Record<BackendProblem["kind"], string>;
+
 /** Of several problems the last one is told. */
 const resolution = (problem: BackendProblem | undefined, generation: number): Condition =>
   problem === undefined
     ? condition("ResolvedRefs", "True", "ResolvedRefs", "backends resolved", generation)
-    : condition(
-        "ResolvedRefs",
-        "False",
-        problem.kind === "kind" ? "InvalidKind" : "BackendNotFound",
-        problem.message,
-        generation,
-      );
+    : condition("ResolvedRefs", "False", unresolvedReason[problem.kind], problem.message, generation);
 
 /** Group and kind are always written out, so that a status reads the same with and without an API server's defaults. */
 const echo = (parent: ParentReference): ParentReference => ({

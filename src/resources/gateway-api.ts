@@ -79,3 +79,13 @@ export interface GatewayApiUDPRoute extends KubernetesObject {
   readonly spec: RouteSpec;
   readonly status?: unknown;
 }
+
+/** Lets objects of other namespaces refer to objects of its own. */
+export interface ReferenceGrant extends KubernetesObject {
+  readonly spec: {
+    /** Who may refer: any of these. */
+    readonly from: readonly { readonly group: string; readonly kind: string; readonly namespace: string }[];
+    /** To what: any of these. Without a name, everything of the kind. */
+    readonly to: readonly { readonly group: string; readonly kind: string; readonly name?: string }[];
+  };
+}

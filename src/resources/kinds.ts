@@ -1,5 +1,5 @@
 /** Every kind that Turnpike reads or writes. `id` is the name that keys, facts and logs use. */
-import type { GatewayClass, Gateway, GatewayApiUDPRoute } from "./gateway-api.ts";
+import type { GatewayClass, Gateway, GatewayApiUDPRoute, ReferenceGrant } from "./gateway-api.ts";
 import type { Dataplane, GatewayConfig, StaticService, UDPRoute } from "./stunner.ts";
 import type { Deployment, EndpointSlice, Endpoints, Namespace, Node, Secret, Service } from "./core.ts";
 
@@ -10,6 +10,7 @@ export interface KindMap {
   UDPRoute: UDPRoute;
   /** `gateway.networking.k8s.io` UDPRoute, any served version. */
   GatewayUDPRoute: GatewayApiUDPRoute;
+  ReferenceGrant: ReferenceGrant;
   GatewayConfig: GatewayConfig;
   Dataplane: Dataplane;
   StaticService: StaticService;
@@ -48,6 +49,7 @@ export const kinds: readonly Kind[] = [
   define("GatewayClass", "gateway.networking.k8s.io", ["v1"], "gatewayclasses", false),
   define("Gateway", "gateway.networking.k8s.io", ["v1"], "gateways"),
   define("GatewayUDPRoute", "gateway.networking.k8s.io", ["v1", "v1alpha2"], "udproutes", true, "UDPRoute"),
+  define("ReferenceGrant", "gateway.networking.k8s.io", ["v1", "v1beta1"], "referencegrants"),
   define("GatewayConfig", "stunner.l7mp.io", ["v1", "v1alpha1"], "gatewayconfigs"),
   define("UDPRoute", "stunner.l7mp.io", ["v1"], "udproutes"),
   define("StaticService", "stunner.l7mp.io", ["v1", "v1alpha1"], "staticservices"),

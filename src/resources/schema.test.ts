@@ -54,6 +54,12 @@ const gatewayApiRoute = (spec: unknown, version = "v1"): Manifest => ({
   metadata,
   spec,
 });
+const grant = (from: unknown, to: unknown, version = "v1"): Manifest => ({
+  apiVersion: `gateway.networking.k8s.io/${version}`,
+  kind: "ReferenceGrant",
+  metadata,
+  spec: { from, to },
+});
 const slice = (addressType: string, endpoints: unknown): Manifest => ({
   apiVersion: "discovery.k8s.io/v1",
   kind: "EndpointSlice",
@@ -125,6 +131,9 @@ describe("custom resources", () => {
     [config({ userQuota: "1" }), /^spec\.userQuota must be integer$/],
     [config({ authLifetime: 2 ** 40 }), /^spec\.authLifetime must be a 32-bit integer$/],
     [route(undefined), /^spec is required$/],
+    [grant([], [{ group: "", kind: "Service" }]), /^spec\.from must NOT have fewer than 1 items$/],
+    [grant([{ group: "", kind: "X", namespace: "n" }], [{ kind: "Service" }]), /^spec\.to\[0\]\.group is required$/],
+    [grant([{ group: "", kind: "X", namespace: "n" }], [{ group: "", kind: "X", name: "" }], "v1beta1"), /name/],
     [route({ rules: [] }), /^spec\.rules must NOT have fewer than 1 items$/],
     [
       route({ rules: [{ backendRefs: [{ name: "s", port: 70000 }] }] }),

@@ -24,6 +24,8 @@ export interface ObjectsView {
   routesOfGateway(gateway: Name): readonly Route[];
   /** Services whose `related-gateway-name` annotation names this Gateway, sorted by name. */
   servicesOfGateway(gateway: Name): readonly KindMap["Service"][];
+  /** ReferenceGrants in a namespace, sorted by name. */
+  grantsOfNamespace(namespace: string): readonly KindMap["ReferenceGrant"][];
   /**
    * Endpoints of a Service that are not gone, sorted by address.
    * `found` is false where no EndpointSlice with an address (or no Endpoints object at all) exists for it.
@@ -44,6 +46,11 @@ export interface RenderOptions {
   readonly relayToClusterIP: boolean;
   /** `HOST:PORT` that managed dataplanes find the config discovery service at. */
   readonly discoveryAddress: string;
+  /**
+   * Whether native routes and certificateRefs, too, need a ReferenceGrant to refer into another namespace.
+   * Routes of the Gateway API always do.
+   */
+  readonly requireReferenceGrants: boolean;
   /** Gateway labels that are not copied to generated objects. */
   readonly labelFilter: readonly string[];
   /** Standalone: the address that clients reach every listener at. */

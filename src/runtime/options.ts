@@ -16,16 +16,18 @@ const common = {
   controllerName: DEFAULT_CONTROLLER_NAME,
   endpointDiscovery: true,
   endpointSource: "EndpointSlice",
+  requireReferenceGrants: false,
   labelFilter: LABEL_FILTER,
 } as const;
 
 /** @param publicAddress what clients reach the listeners at. */
-export const standaloneOptions = (publicAddress: string): RenderOptions => ({
+export const standaloneOptions = (publicAddress: string, overrides: Partial<RenderOptions> = {}): RenderOptions => ({
   ...common,
   mode: "standalone",
   relayToClusterIP: false,
   discoveryAddress: "",
   publicAddress,
+  ...overrides,
 });
 
 export const operatorOptions = (overrides: Partial<RenderOptions> = {}): RenderOptions => ({

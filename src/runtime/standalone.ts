@@ -27,6 +27,8 @@ export interface StandaloneOptions {
   readonly journal: string;
   readonly journalOptions?: WriterOptions;
   readonly directoryOptions?: DirectoryOptions;
+  /** Also of native routes, and of certificateRefs. */
+  readonly requireReferenceGrants?: boolean;
   readonly admin: { readonly host: string; readonly port: number };
   readonly log: Logger;
 }
@@ -68,7 +70,10 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
   const startedAt = Date.now();
   const vault = createVault();
   const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
-  const loop = createLoop(journal, standaloneOptions(address));
+  const loop = createLoop(
+    journal,
+    standaloneOptions(address, { requireReferenceGrants: options.requireReferenceGrants ?? false }),
+  );
   const [ipv4, ipv6] = [ofFamily(addresses, false), ofFamily(addresses, true)];
   const relay = createRelay({
     bindAddresses: addresses,

@@ -26,6 +26,8 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
   new Observable((subscriber) => {
     const { settleMs = 4, doubtMs = 50, rescanMs = 10_000 } = options;
     const known = new Map<string, Signature>();
+    /** Files that looked half done: until they are quiet, however whole they look meanwhile. */
+    const doubts = new Set<string>();
     /** Changed paths, and when they were first noticed (ms). */
     const noticed = new Map<string, number>();
     let timer: NodeJS.Timeout | undefined;
@@ -102,12 +104,19 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
       since: number,
     ): { readonly manifests: Manifests | undefined; readonly sure: boolean } => {
       const before = signatureOf(path);
-      if (before === undefined) return { manifests: undefined, sure: Date.now() - since >= doubtMs };
+      if (before === undefined) {
+        doubts.delete(path);
+        return { manifests: undefined, sure: Date.now() - since >= doubtMs };
+      }
       const { manifests, whole } = read(path);
       if (signatureOf(path) !== before) return { manifests, sure: false };
-      const doubtful = !whole || claims.shrinks(path, manifests) || manifests.rejections.length > 0;
+      const doubtful = doubts.has(path) || !whole || claims.shrinks(path, manifests) || manifests.rejections.length > 0;
       const quietMs = Date.now() - Math.max(since, statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
-      if (doubtful && quietMs < doubtMs) return { manifests, sure: false };
+      if (doubtful && quietMs < doubtMs) {
+        doubts.add(path);
+        return { manifests, sure: false };
+      }
+      doubts.delete(path);
       known.set(path, before);
       return { manifests, sure: true };
     };

@@ -217,10 +217,15 @@ export const service = (name: string, clusterIP: string | undefined, inNamespace
   spec: clusterIP === undefined ? {} : { clusterIP },
 });
 
-export const secret = (name: string, data: Readonly<Record<string, string>>, type = "kubernetes.io/tls"): unknown => ({
+export const secret = (
+  name: string,
+  data: Readonly<Record<string, string>>,
+  type = "kubernetes.io/tls",
+  inNamespace = namespace,
+): unknown => ({
   apiVersion: "v1",
   kind: "Secret",
-  metadata: { name, namespace },
+  metadata: { name, namespace: inNamespace },
   type,
   data,
 });
@@ -237,6 +242,14 @@ export const gatewayApiRoute = (name: string, spec: unknown): unknown => ({
   kind: "UDPRoute",
   metadata: { name, namespace },
   spec,
+});
+
+/** Lets objects of `from` refer to objects of `to` in the namespace `inNamespace`. */
+export const referenceGrant = (from: unknown, to: unknown, inNamespace: string, name = "grant"): unknown => ({
+  apiVersion: "gateway.networking.k8s.io/v1beta1",
+  kind: "ReferenceGrant",
+  metadata: { name, namespace: inNamespace },
+  spec: { from: [from], to: [to] },
 });
 
 export const optionsWith = (changes: Partial<RenderOptions> = {}): RenderOptions => ({ ...defaultOptions, ...changes });

@@ -80,6 +80,8 @@ export const viewOf = (
     routesOfGateway: (gateway) => routesOf(view).filter((route) => parentsOf(route).includes(gateway)),
     servicesOfGateway: (gateway) =>
       list("Service").filter((service) => service.metadata.annotations?.[RELATED_GATEWAY_NAME] === gateway),
+    grantsOfNamespace: (namespace) =>
+      list("ReferenceGrant").filter(({ metadata }) => (metadata.namespace ?? "default") === namespace),
     endpointsOfService: (service) => {
       if (source === "Endpoints") {
         const object = get("Endpoints", service);
@@ -102,6 +104,7 @@ export const defaultOptions: RenderOptions = {
   endpointDiscovery: true,
   endpointSource: "EndpointSlice",
   relayToClusterIP: true,
+  requireReferenceGrants: false,
   discoveryAddress: "127.0.0.1:13478",
   labelFilter: [
     "applyset.kubernetes.io/part-of",

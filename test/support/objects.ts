@@ -1,5 +1,6 @@
 /** Small objects to build situations from. All are in the namespace `ns` unless told otherwise. */
 import type { Fact } from "../../src/journal/fact.ts";
+import { splitName, type Name } from "../../src/resources/keys.ts";
 import type { KindMap } from "../../src/resources/kinds.ts";
 import { seen } from "./given.ts";
 
@@ -42,18 +43,56 @@ export const route = (name: string, gateways: readonly string[], services: reado
   },
 });
 
-export const service = (name: string): KindMap["Service"] => ({
+/** A `gateway.networking.k8s.io` route; a Service in another namespace is `NAMESPACE/NAME`. */
+export const gatewayApiRoute = (
+  name: string,
+  gateways: readonly string[],
+  services: readonly string[],
+): KindMap["GatewayUDPRoute"] => ({
+  apiVersion: "gateway.networking.k8s.io/v1",
+  kind: "UDPRoute",
+  metadata: meta(name),
+  spec: {
+    parentRefs: gateways.map((parent) => ({ name: parent })),
+    rules: [
+      {
+        backendRefs: services.map((service) => {
+          const { namespace, name: backend } = splitName(service as Name);
+          return { name: backend, port: 1, ...(namespace === "" ? {} : { namespace }) };
+        }),
+      },
+    ],
+  },
+});
+
+/** Lets Gateway API routes of `ns` refer to this Service in `namespace`, or to all of them. */
+export const referenceGrant = (namespace: string, service?: string): KindMap["ReferenceGrant"] => ({
+  apiVersion: "gateway.networking.k8s.io/v1",
+  kind: "ReferenceGrant",
+  metadata: meta("grant", namespace),
+  spec: {
+    from: [{ group: "gateway.networking.k8s.io", kind: "UDPRoute", namespace: "ns" }],
+    to: [{ group: "", kind: "Service", ...(service === undefined ? {} : { name: service }) }],
+  },
+});
+
+export const service = (name: string, namespace?: string): KindMap["Service"] => ({
   apiVersion: "v1",
   kind: "Service",
-  metadata: meta(name),
+  metadata: meta(name, namespace),
   spec: { ports: [{ port: 9000, protocol: "UDP" }] },
 });
 
 /** An address behind `!` is terminating. */
-export const slice = (name: string, of: string, addresses: readonly string[]): KindMap["EndpointSlice"] => ({
+export const slice = (
+  name: string,
+  of: string,
+  addresses: readonly string[],
+  namespace?: string,
+): KindMap["EndpointSlice"] => ({
   apiVersion: "discovery.k8s.io/v1",
   kind: "EndpointSlice",
-  metadata: { ...meta(name), labels: { "kubernetes.io/service-name": of } },
+  metadata: { ...meta(name, namespace), labels: { "kubernetes.io/service-name": of } },
   addressType: "IPv4",
   endpoints: addresses.map((address) => ({
     addresses: [address.replace("!", "")],

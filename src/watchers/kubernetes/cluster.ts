@@ -1,10 +1,11 @@
 /** A cluster as a source of facts: a list and watch for each kind, told as one. */
-import { merge, Observable } from "rxjs";
-import { map } from "rxjs/operators";
-import type { Api } from "../../kubernetes/api.ts";
+import { defer, EMPTY, merge, Observable, of } from "rxjs";
+import { catchError, ignoreElements, map } from "rxjs/operators";
+import { ApiError, type Api } from "../../kubernetes/api.ts";
 import { collectionPath } from "../../kubernetes/paths.ts";
 import { nameOfObject, keyOf, type ObjectKey } from "../../resources/keys.ts";
 import { kinds, type AnyObject, type Kind } from "../../resources/kinds.ts";
+import { GATEWAY_API_GROUP } from "../../resources/names.ts";
 import type { Source, WatchEvent } from "../source.ts";
 import { listWatch, type ListWatchEvent, type ListWatchOptions } from "./list-watch.ts";
 import { reduce } from "./reduce.ts";
@@ -22,8 +23,20 @@ const isWatched = ({ id }: Kind, { endpointSource }: ClusterOptions): boolean =>
   id !== (endpointSource === "EndpointSlice" ? "Endpoints" : "EndpointSlice");
 
 /** Versions that are watched, each for itself: a CRD may serve one or the other, or both. */
-const versionsOf = ({ id, versions }: Kind): readonly string[] =>
-  id === "GatewayUDPRoute" ? versions : versions.slice(0, 1);
+const versionsOf = ({ group, versions }: Kind): readonly string[] =>
+  group === GATEWAY_API_GROUP ? versions : versions.slice(0, 1);
+
+/**
+ * `absent` at once where we may not read `path`, so that a start does not wait for it. `listWatch` tells the same as lost,
+ * and goes on trying.
+ */
+const absentIfForbidden = (api: Api, path: string): Observable<readonly ListWatchEvent[]> =>
+  defer(() => api.json({ path, query: { limit: 1 } })).pipe(
+    ignoreElements(),
+    catchError((error: unknown) =>
+      error instanceof ApiError && error.status === 403 ? of([{ event: "absent" } as const]) : EMPTY,
+    ),
+  );
 
 type Tagged = readonly [stream: string, kind: Kind, version: string, events: readonly ListWatchEvent[]];
 
@@ -35,9 +48,11 @@ export const watchCluster = (api: Api, options: ClusterOptions): Source =>
         versionsOf(kind).map((version): Observable<Tagged> => {
           const stream = `${kind.id} ${version}`;
           const selector = kind.id === "Secret" ? { fieldSelector: SECRET_SELECTOR } : {};
-          return listWatch(api, { ...options.listWatch, ...selector, path: collectionPath(kind, version) }).pipe(
-            map((events): Tagged => [stream, kind, version, events]),
-          );
+          const path = collectionPath(kind, version);
+          const events = listWatch(api, { ...options.listWatch, ...selector, path });
+          // A role written for STUNner does not name ReferenceGrants; without them, nothing is granted.
+          const all = kind.id === "ReferenceGrant" ? merge(absentIfForbidden(api, path), events) : events;
+          return all.pipe(map((events): Tagged => [stream, kind, version, events]));
         }),
       );
     const waiting = new Set(

@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { gateway, gatewayApiRoute, referenceGrant, route } from "../../test/support/objects.ts";
+import { nameOfObject, type Name } from "../resources/keys.ts";
+import type { AnyObject, KindId } from "../resources/kinds.ts";
+import { dependantsOf } from "./dependencies.ts";
+import { createObjects } from "./objects.ts";
+
+const tls = (namespace?: string) => [
+  {
+    name: "tls",
+    port: 443,
+    protocol: "TURN-TLS",
+    tls: { certificateRefs: [{ name: "cert", ...(namespace === undefined ? {} : { namespace }) }] },
+  },
+];
+
+describe("a ReferenceGrant", () => {
+  const objects = createObjects();
+  const known: readonly (readonly [KindId, AnyObject])[] = [
+    ["Gateway", gateway("of-routes")],
+    ["Gateway", gateway("of-the-rest")],
+    ["Gateway", gateway("with-its-certificate", tls("far"))],
+    ["Gateway", gateway("with-its-own-certificate", tls())],
+    ["GatewayUDPRoute", gatewayApiRoute("into-it", ["of-routes"], ["near", "far/media"])],
+    ["GatewayUDPRoute", gatewayApiRoute("into-another", ["of-the-rest"], ["third/media"])],
+    ["GatewayUDPRoute", gatewayApiRoute("at-home", ["of-the-rest", "with-its-certificate"], ["ns/media", "media"])],
+    ["UDPRoute", route("native", ["of-the-rest"], ["media"])],
+    ["ReferenceGrant", referenceGrant("far")],
+    ["ReferenceGrant", referenceGrant("third")],
+  ];
+  for (const [kind, object] of known) objects.put(kind, nameOfObject(kind, object), object);
+
+  it.each([["seen", referenceGrant("far")] as const, ["gone", undefined] as const])(
+    "%s concerns what refers into its namespace, and nothing else",
+    (_, object) => {
+      const name = "far/grant" as Name;
+      const before = objects.put("ReferenceGrant", name, object);
+      const { gateways, routes, classes } = dependantsOf(objects, "ReferenceGrant", name, before);
+      expect([...routes]).toEqual(["GatewayUDPRoute/ns/into-it"]);
+      expect([...gateways].toSorted()).toEqual(["ns/of-routes", "ns/with-its-certificate"]);
+      expect([...classes]).toEqual([]);
+    },
+  );
+});
