@@ -36,7 +36,8 @@ const service = (annotations: Readonly<Record<string, string>> = {}, ports: read
 });
 const foreign = { ...reference, spec: { ports: [{ name: "theirs", port: 80 }] } };
 
-const stored = () => client.get<KubernetesObject & { readonly spec: { readonly ports: readonly unknown[] } }>(reference);
+const stored = () =>
+  client.get<KubernetesObject & { readonly spec: { readonly ports: readonly unknown[] } }>(reference);
 
 /** Somebody else acts just before the next write. */
 const meanwhile = (act: () => Promise<unknown>): Api => {
