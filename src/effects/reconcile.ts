@@ -88,6 +88,8 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
   };
 
   const work = async (key: Key): Promise<void> => {
+    // Between a fact and its fold the core says what was right before, which for a new start is that nothing is wanted.
+    while (core.dirty) await new Promise((resolve) => setImmediate(resolve));
     // Leadership may have been lost while it waited. It stays to be done.
     if (!leads) return;
     const asked = todo.get(key);

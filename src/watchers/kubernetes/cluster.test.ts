@@ -79,6 +79,7 @@ describe("synced", () => {
         for (const version of versions) server.withdraw(`/apis/${group}/${version}/${plural}`);
     const { until } = follow();
     await until("synced 0");
+    expect(server.asked.every(({ path }) => path.startsWith("/api"))).toBe(true);
   });
 
   it.each(["EndpointSlice", "Endpoints"] as const)("asks for pod addresses in one place: %s", async (source) => {

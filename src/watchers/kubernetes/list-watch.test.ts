@@ -87,6 +87,7 @@ describe("a list", () => {
     server.put(PATH, service("a"));
     const { until } = follow();
     await until("lost", "restored", "seen ns/a", "listed");
+    expect(server.watches).toBeLessThanOrEqual(1);
   });
 
   it("that is no JSON, breaks off or stalls is asked for again", async () => {
@@ -95,6 +96,7 @@ describe("a list", () => {
     server.answer({ instead: "connection" });
     const { until } = follow();
     await until("lost", "restored", "seen ns/a", "listed");
+    expect(server.watches).toBeLessThanOrEqual(1);
   });
 
   it("that the server takes its time for is waited for", async () => {
@@ -102,6 +104,7 @@ describe("a list", () => {
     server.answer({ delayMs: 100, of: ({ query }) => query["watch"] === undefined });
     const { until } = follow({ livenessMs: 50 });
     await until("seen ns/a", "listed");
+    expect(server.watches).toBeLessThanOrEqual(1);
   });
 });
 
@@ -113,6 +116,7 @@ describe("a watch", () => {
     server.put(PATH, service("a", "changed"));
     server.delete(PATH, "ns/a");
     await until("listed", "seen ns/a", "seen ns/a", "gone ns/a");
+    expect(server.watches).toBeLessThanOrEqual(1);
   });
 
   it.each(["cut", "end"] as const)("resumes after a %s from the last change, without a word", async (how) => {
@@ -197,6 +201,7 @@ describe("a watch", () => {
     await watching();
     server.put(PATH, service("a"));
     await until("listed", "seen ns/a");
+    expect(server.watches).toBeLessThanOrEqual(1);
   });
 
   it("lives by its bookmarks", async () => {
@@ -220,6 +225,7 @@ describe("a watch", () => {
     server.write("{not json\n");
     server.put(PATH, service("a"));
     await until("listed", "seen ns/a");
+    expect(server.watches).toBeLessThanOrEqual(1);
   });
 
   it("takes a line in pieces, and several at once", async () => {
@@ -233,6 +239,7 @@ describe("a watch", () => {
     }
     server.write(bytes.subarray(line("größe").length + 5));
     await until("listed", "seen ns/größe", "seen ns/b", "seen ns/c");
+    expect(server.watches).toBeLessThanOrEqual(1);
   });
 
   it.each(["ends", "fails", "expires"])("that always %s at once is not asked for without a pause", async (how) => {
@@ -287,6 +294,7 @@ describe("a server", () => {
     server.answer({ status: 429, headers: { "retry-after": "3600" } });
     const { until } = follow({ longestPauseMs: 50 });
     await until("lost", "restored", "listed");
+    expect(server.watches).toBeLessThanOrEqual(1);
   });
 
   it.each([

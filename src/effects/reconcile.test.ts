@@ -1,0 +1,72 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { startFakeApi, type FakeApi } from "../../test/support/fake-api.ts";
+import { aCall } from "../../test/support/objects.ts";
+import { createCore } from "../core/core.ts";
+import { digest } from "../journal/digest.ts";
+import { JOURNAL_VERSION, type Fact, type FactLine } from "../journal/fact.ts";
+import type { AnyObject } from "../resources/kinds.ts";
+import { OWNED_BY_LABEL, OWNED_BY_VALUE } from "../resources/names.ts";
+import { operatorOptions } from "../runtime/options.ts";
+import { createReconciler, type Reconciler } from "./reconcile.ts";
+
+let server: FakeApi;
+
+beforeEach(async () => {
+  server = await startFakeApi();
+});
+afterEach(() => server.stop());
+
+/** An operator that has started with a Gateway and its Deployment there, and that has not folded yet. */
+const setUp = () => {
+  const options = operatorOptions();
+  const core = createCore(options, digest);
+  const reconciler: Reconciler = createReconciler({ api: server.api, core, report: () => undefined });
+  let seq = 0;
+  const take = (...facts: readonly Fact[]): void => {
+    for (const fact of facts) {
+      seq += 1;
+      const line = { v: JOURNAL_VERSION, seq, time: seq, source: "test", cause: null, ...fact } as FactLine;
+      core.apply(line);
+      reconciler.observed(line);
+    }
+  };
+  const deployment = {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "gw", namespace: "ns", labels: { [OWNED_BY_LABEL]: OWNED_BY_VALUE } },
+  } as AnyObject;
+  take({ type: "operator.started", data: { options, release: "test" } }, ...aCall());
+  take({ type: "object.seen", data: { kind: "Deployment", object: deployment } });
+  take({ type: "objects.synced", data: { objects: 7 } }, { type: "lease.acquired", data: { holder: "test" } });
+  return { core, reconciler, fold: () => reconciler.folded(core.fold(seq)) };
+};
+
+it("nothing is concluded, let alone removed, before the first fold", async () => {
+  const { reconciler, core, fold } = setUp();
+  reconciler.lead(true);
+  expect(core.dirty).toBe(true);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(server.asked).toEqual([]);
+  fold();
+  await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(0));
+  expect(server.asked.filter(({ method }) => method === "DELETE")).toEqual([]);
+  reconciler.close();
+});
+
+it("nothing is written by one who does not lead, or leads no more; it stays to be done", async () => {
+  const { reconciler, fold } = setUp();
+  fold();
+  expect(reconciler.left).toContain("Deployment ns/gw");
+  reconciler.lead(true);
+  server.answer({ status: 500, times: Number.POSITIVE_INFINITY });
+  await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(3));
+  reconciler.lead(false);
+  await reconciler.idle();
+  const asked = server.asked.length;
+  // The pauses of what failed are over by then.
+  const until = performance.now() + 400;
+  await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(until), { timeout: 2000, interval: 20 });
+  expect(server.asked).toHaveLength(asked);
+  expect(reconciler.left).toContain("Deployment ns/gw");
+  reconciler.close();
+});
