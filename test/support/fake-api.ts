@@ -309,6 +309,8 @@ export const startFakeApi = async (): Promise<FakeApi> => {
     withdraw(path) {
       const collection = collectionOf(path);
       collections.delete(path);
+      // Its objects go with it, and every deletion has a version of its own.
+      version += 1;
       endWatches((one) => one.collection === collection);
     },
     put: (path, object) => put(collectionOf(path), object),
