@@ -21,7 +21,14 @@ export const errors = {
   "journal-version": { what: "the event log was written by a newer release", todo: "read it with that release" },
   "journal-busy": { what: "another process writes to the event log", todo: "stop it, or choose another --journal" },
   "config-invalid": { what: "a dataplane config does not validate", todo: "the config before it stays in force" },
-  "listener-bind": { what: "a listener could not bind its address", todo: "free the port or change the listener" },
+  "discovery-unreachable": {
+    what: "no config discovery server answers",
+    todo: "check its address; the last config stays in force",
+  },
+  "discovery-refused": {
+    what: "the config discovery server answered with an error",
+    todo: "the message has its status and reason",
+  },
   "admin-bind": { what: "the admin API could not bind its address", todo: "choose another with --admin" },
   "admin-unreachable": {
     what: "no running Turnpike answers at the admin address",

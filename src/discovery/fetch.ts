@@ -1,4 +1,5 @@
 /** One look at what a discovery server has. Placeholders stay as they are: they are for the dataplane's own watch. */
+import { TurnpikeError } from "../errors.ts";
 import { get } from "node:http";
 import { get as getSecurely } from "node:https";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -11,15 +12,13 @@ export interface FetchOptions extends DiscoveryTarget {
 }
 
 /** Why there is no config: no server answered, or it answered with `status`. */
-export class DiscoveryError extends Error {
-  readonly code: "discovery-unreachable" | "discovery-refused";
+export class DiscoveryError extends TurnpikeError {
   /** Undefined when nobody answered. */
   readonly status: number | undefined;
 
   constructor(message: string, status?: number, options?: ErrorOptions) {
-    super(message, options);
+    super(status === undefined ? "discovery-unreachable" : "discovery-refused", message, options);
     this.name = "DiscoveryError";
-    this.code = status === undefined ? "discovery-unreachable" : "discovery-refused";
     this.status = status;
   }
 }

@@ -1,4 +1,5 @@
 /** An `ObjectsView` of plain manifests: what the core would see had it been told of exactly these. */
+import { operatorOptions } from "../../src/runtime/options.ts";
 import type { EndpointSlice, Endpoints } from "../../src/resources/core.ts";
 import { nameOf, nameOfObject, type Name } from "../../src/resources/keys.ts";
 import { findKind, type AnyObject, type KindId, type KindMap } from "../../src/resources/kinds.ts";
@@ -98,20 +99,4 @@ export const viewOf = (
 };
 
 /** What the operator is started with when nobody asks for anything. */
-export const defaultOptions: RenderOptions = {
-  mode: "managed",
-  controllerName: "stunner.l7mp.io/gateway-operator",
-  endpointDiscovery: true,
-  endpointSource: "EndpointSlice",
-  relayToClusterIP: true,
-  requireReferenceGrants: false,
-  discoveryAddress: "127.0.0.1:13478",
-  labelFilter: [
-    "applyset.kubernetes.io/part-of",
-    "applyset.k8s.io/part-of",
-    "app.kubernetes.io/managed-by",
-    "argocd.argoproj.io/instance",
-    "kustomize.toolkit.fluxcd.io/name",
-    "kustomize.toolkit.fluxcd.io/namespace",
-  ],
-};
+export const defaultOptions: RenderOptions = operatorOptions({ discoveryAddress: "127.0.0.1:13478" });
