@@ -1,28 +1,5 @@
 /** The operator's health and metrics endpoints: `/healthz`, `/readyz`, `/metrics`. */
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
-
-export interface Endpoint {
-  readonly port: number;
-  close(): Promise<void>;
-}
-
-/** @throws the error of `listen`. */
-export const serveHttp = async (host: string, port: number, listener: RequestListener): Promise<Endpoint> => {
-  const server = createServer(listener);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, resolve);
-  });
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-};
+import type { RequestListener } from "node:http";
 
 /** @param ready why it is not ready, or nothing. */
 export const probeListener =

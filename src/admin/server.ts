@@ -1,6 +1,6 @@
 /** The admin API: `/live`, `/ready`, `/metrics`, `/api/v1/state`. Read-only; on loopback unless told otherwise. */
-import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { ServerResponse } from "node:http";
+import { serveHttp, type Endpoint } from "./http.ts";
 import type { ProgramState } from "./state.ts";
 
 export interface AdminOptions {
@@ -12,10 +12,8 @@ export interface AdminOptions {
   readonly metrics: { readonly contentType: string; scrape(): Promise<string> };
 }
 
-export interface AdminServer {
+export interface AdminServer extends Endpoint {
   readonly host: string;
-  readonly port: number;
-  close(): Promise<void>;
 }
 
 const JSON_TYPE = "application/json; charset=utf-8";
@@ -27,7 +25,7 @@ const send = (response: ServerResponse, code: number, type: string, body: string
 
 /** @throws the error of `listen` when the address cannot be bound. */
 export const startAdmin = async (options: AdminOptions): Promise<AdminServer> => {
-  const server: Server = createServer((request, response) => {
+  const endpoint = await serveHttp(options.host, options.port, (request, response) => {
     const path = (request.url ?? "/").split("?")[0];
     if (request.method !== "GET" && request.method !== "HEAD")
       return send(response, 405, "text/plain", "only GET is answered here\n");
@@ -51,18 +49,5 @@ export const startAdmin = async (options: AdminOptions): Promise<AdminServer> =>
         return send(response, 404, "text/plain", "there are /live, /ready, /metrics and /api/v1/state\n");
     }
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port, options.host, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  return {
-    host: options.host,
-    port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return { ...endpoint, host: options.host };
 };

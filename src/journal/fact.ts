@@ -124,8 +124,6 @@ export interface Happening {
   readonly cause: number | null;
 }
 
-export type FactType = Fact["type"];
-
 /** The machines whose instances live in the registry. */
 export type MachineId = "operator" | "gateway" | "listener" | "route" | "endpoint";
 
