@@ -1,20 +1,38 @@
-/** The operator's health and metrics endpoints: `/healthz`, `/readyz`, `/metrics`. */
+/** Health and metrics at addresses of their own: the operator's `/healthz` and `/readyz`, a dataplane's `/live` and `/ready`. */
 import type { RequestListener } from "node:http";
+import { answer, answerJson, answerMetrics, pathOf, type Scrape } from "./http.ts";
 
 /** @param ready why it is not ready, or nothing. */
 export const probeListener =
   (ready: () => string | undefined): RequestListener =>
-  ({ url = "/" }, response) => {
-    const path = url.split("?")[0];
+  ({ url }, response) => {
+    const path = pathOf(url);
     const reason = path === "/readyz" ? ready() : path === "/healthz" ? undefined : "there are /healthz and /readyz";
-    response.writeHead(reason === undefined ? 200 : path === "/readyz" ? 503 : 404, { "content-type": "text/plain" });
-    response.end(`${reason ?? "ok"}\n`);
+    answer(response, reason === undefined ? 200 : path === "/readyz" ? 503 : 404, `${reason ?? "ok"}\n`);
   };
 
+/** @param at the path that is answered; every path when it is empty. */
 export const metricsListener =
-  (metrics: { readonly contentType: string; scrape(): Promise<string> }): RequestListener =>
-  (_, response) =>
-    void metrics.scrape().then(
-      (text) => response.writeHead(200, { "content-type": metrics.contentType }).end(text),
-      (error: unknown) => response.writeHead(500).end(String(error)),
-    );
+  (metrics: Scrape, at = ""): RequestListener =>
+  ({ url }, response) => {
+    if (at === "" || pathOf(url) === at) answerMetrics(response, metrics);
+    else answer(response, 404, `there is ${at}\n`);
+  };
+
+/** What the probes of a dataplane's pod ask, with the words that STUNner's answers have. */
+export const dataplaneListener =
+  (isReady: () => boolean, status: () => unknown): RequestListener =>
+  ({ url }, response) => {
+    switch (pathOf(url)) {
+      case "/live":
+        return answerJson(response, {});
+      case "/ready":
+        return isReady()
+          ? answerJson(response, { status: 200, message: "READY" })
+          : answerJson(response, { status: 503, message: "stunnerd not ready" }, 503);
+      case "/status":
+        return answerJson(response, status());
+      default:
+        return answer(response, 404, "there are /live, /ready and /status\n");
+    }
+  };

@@ -2,10 +2,11 @@
 import type { Core } from "../core/core.ts";
 import type { AllocationState, RelayState } from "../dataplane/relay.ts";
 import type { Rejection } from "../journal/fact.ts";
-import { nameOfObject, type Name, type ObjectKey } from "../resources/keys.ts";
+import type { Name, ObjectKey } from "../resources/keys.ts";
 
 export interface GatewayState {
   readonly name: string;
+  /** Empty in a dataplane, which is told no classes. */
   readonly class: string;
   readonly state: string;
   /** Why it has no config. */
@@ -68,29 +69,32 @@ export interface StateSources {
   readonly startedAt: number;
 }
 
+const byName = ([a]: readonly [string, string], [b]: readonly [string, string]): number => (a < b ? -1 : 1);
+
 const gatewayStates = (core: Core, relay: RelayState): readonly GatewayState[] =>
-  core.view.list("Gateway").flatMap((object): GatewayState[] => {
-    const name = nameOfObject("Gateway", object);
-    const state = core.registry.state("gateway", name);
+  [...core.registry.entities("gateway")].toSorted(byName).flatMap(([id, state]): GatewayState[] => {
+    const name = id as Name;
+    const object = core.view.get("Gateway", name);
     const rendered = core.rendered(name);
-    if (state === undefined || rendered === undefined) return [];
+    if (rendered === undefined) return [];
     const { config, invalid } = rendered;
     return [
       {
         name,
-        class: object.spec.gatewayClassName,
+        class: object?.spec.gatewayClassName ?? "",
         state,
         ...(invalid === undefined ? {} : { invalid }),
         ...(config === undefined ? {} : { auth: { type: config.auth.type, realm: config.auth.realm } }),
-        listeners: object.spec.listeners.map((listener) => {
-          const full = `${name}/${listener.name}`;
-          const serving = relay.listeners.find((one) => one.name === full);
+        listeners: rendered.listeners.map(({ name: section, entity, why }) => {
+          const serving = relay.listeners.find((one) => one.name === entity);
+          const asked = object?.spec.listeners.find((one) => one.name === section);
+          const configured = config?.listeners?.find((one) => one.name === entity);
           return {
-            name: listener.name,
-            protocol: config?.listeners?.find((one) => one.name === full)?.protocol ?? listener.protocol,
-            port: listener.port,
-            state: core.registry.state("listener", full) ?? "pending",
-            why: serving?.reason ?? rendered.listeners.find((one) => one.name === listener.name)?.why ?? "",
+            name: section,
+            protocol: configured?.protocol ?? asked?.protocol ?? "",
+            port: asked?.port ?? configured?.port ?? 0,
+            state: core.registry.state("listener", entity) ?? "pending",
+            why: serving?.reason ?? why,
             at: serving?.at ?? [],
             routes: serving?.routes ?? [],
           };

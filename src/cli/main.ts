@@ -8,6 +8,7 @@ import { withDoubleDashes } from "./go-flags.ts";
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   standalone: async () => (await import("./standalone.ts")).standaloneCommand(),
   operator: async () => (await import("./operator.ts")).operatorCommand(),
+  dataplane: async () => (await import("./dataplane.ts")).dataplaneCommand(),
   probe: async () => (await import("./probe.ts")).probeCommand(),
   status: async () => (await import("./status.ts")).statusCommand(),
   log: async () => (await import("./log.ts")).logCommand(),

@@ -40,6 +40,8 @@ export const sentence = (line: JournalLine): string => {
       return `watch lost: ${line.data.reason}`;
     case "watch.restored":
       return "watch restored";
+    case "config.withdrawn":
+      return `the operator has ${line.data.gateway} no more; what it told last stays in force`;
     case "effect.failed":
       return `${line.data.effect} ${line.data.target} failed: ${line.data.reason}`;
     case "listener.bound":

@@ -7,7 +7,7 @@
  */
 import type { FactLine } from "../journal/fact.ts";
 import { nameOfObject, type Name, type ObjectKey } from "../resources/keys.ts";
-import { kinds, type AnyObject, type KindId } from "../resources/kinds.ts";
+import { allKinds, type AnyObject, type KindId } from "../resources/kinds.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import { createBackends, type Backend } from "../machines/backends.ts";
 import { dependantsOf } from "../machines/dependencies.ts";
@@ -53,7 +53,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
   const touched: Touched = { gateways: new Map(), routes: new Map(), classes: new Map() };
 
   const isBackend = (reference: string): reference is Backend =>
-    reference.startsWith("service:") || reference.startsWith("static-service:");
+    reference.startsWith("service:") || reference.startsWith("static-service:") || reference.startsWith("cluster:");
 
   /** Backends whose endpoints an object decides, as it was and as it is. */
   const backendsTouched = (
@@ -111,7 +111,9 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
         // Without a cluster there is no lease to wait for.
         return [
           ...registry.send("operator", "operator", "synced"),
-          ...(options.mode === "standalone" ? registry.send("operator", "operator", "elected") : []),
+          ...(options.mode === "standalone" || options.mode === "dataplane"
+            ? registry.send("operator", "operator", "elected")
+            : []),
         ];
       case "lease.acquired":
         return registry.send("operator", "operator", "elected");
@@ -145,6 +147,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       case "object.corrected":
       case "watch.lost":
       case "watch.restored":
+      case "config.withdrawn":
       case "effect.failed":
       case "object.written":
       case "gateway.published":
@@ -178,7 +181,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     fold: (time) => folding.fold(touched, time),
     export: () => ({
       options,
-      objects: kinds.flatMap(({ id }) => objects.list(id).map((object) => [id, object] as const)),
+      objects: allKinds.flatMap(({ id }) => objects.list(id).map((object) => [id, object] as const)),
       registry: registry.export(),
       statuses: [...outputs.values].filter(([id]) => id.startsWith("status ")),
     }),

@@ -87,7 +87,7 @@ export const createFolding = (
     const next = (ending ? renderFinalizingGateway : renderGateway)(view, options, name);
     const before = rendered.get(name);
 
-    derived.push(...moveListeners(registry, name, before, ending ? undefined : next));
+    derived.push(...moveListeners(registry, before, ending ? undefined : next));
     if (next === undefined) rendered.delete(name);
     else rendered.set(name, next);
     if (next === undefined || ending) {
@@ -102,8 +102,9 @@ export const createFolding = (
 
     const configChanged = outputs.put({ id: `config ${name}`, value: next?.config }, time, derived);
     const drainingChanged = outputs.put({ id: `draining ${name}`, value: drainingOf(next) }, time, derived);
-    const stored = view.get("Gateway", name)?.status;
-    outputs.put({ id: `status Gateway/${name}`, value: next?.status, stored }, time, derived);
+    const object = view.get("Gateway", name);
+    const status = { value: object && next?.status, stored: object?.status };
+    outputs.put({ id: `status Gateway/${name}`, ...status }, time, derived);
     outputs.put({ id: `objects ${name}`, value: objectsOf(next) }, time, derived);
 
     const published = before?.config !== undefined || next?.config !== undefined;

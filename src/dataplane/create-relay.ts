@@ -83,9 +83,7 @@ class EmbeddedRelay implements Relay {
   #tenant(config: GatewayConfig): Tenant {
     const present = this.#tenants.get(config.name);
     if (present !== undefined) return present;
-    const { bindAddresses, relayAddresses } = this.#shared.options;
-    const own = [...bindAddresses, relayAddresses.ipv4, relayAddresses.ipv6].filter((address) => address !== undefined);
-    const gateway = new Gateway({ ...config, listeners: [] }, own);
+    const gateway = new Gateway({ ...config, listeners: [] }, this.#shared.options.own);
     const resolver = new Resolver(() => {
       for (const change of this.#admit(gateway, resolver, {}, isDns))
         this.#shared.log.info({ gateway: gateway.name, ...change }, "a name resolves to other addresses");

@@ -9,6 +9,7 @@ import type { AuthConfig, ClusterConfig, DataplaneConfig, ListenerConfig } from 
 import { ephemeralCredentials, type Credentials } from "../turn-client/credentials.ts";
 import { TurnClient, type TurnClientOptions } from "../turn-client/turn-client.ts";
 import { createRelay } from "./create-relay.ts";
+import { placeOn } from "./placement.ts";
 import type { Relay, RelayEvent } from "./relay.ts";
 import { attribute } from "./stun/attributes.ts";
 import { decode, encode } from "./stun/codec.ts";
@@ -81,8 +82,11 @@ const cluster = (...endpoints: readonly string[]): ClusterConfig => ({
   endpoints,
 });
 
-const world = async (relayAddresses = { ipv4: "127.0.0.1", ipv6: "::1" } as { ipv4?: string; ipv6?: string }) => {
-  const relay = createRelay({ bindAddresses: ["127.0.0.1", "::1"], relayAddresses, log: pino({ level: "silent" }) });
+const OWN = ["127.0.0.1", "::1"];
+
+const world = async (relayAddresses: readonly string[] = OWN) => {
+  const place = () => ({ bind: OWN, relay: placeOn(relayAddresses)().relay });
+  const relay = createRelay({ place, own: OWN, log: pino({ level: "silent" }) });
   cleanups.push(() => relay.close());
   const events: RelayEvent[] = [];
   relay.events.subscribe((event) => events.push(event));
@@ -204,7 +208,7 @@ describe("a request", () => {
   });
 
   it("is refused with the code that the RFC gives", async () => {
-    const { client: make } = await world({ ipv4: "127.0.0.1" });
+    const { client: make } = await world(["127.0.0.1"]);
     const client = await make();
     const peer = { address: "127.0.0.1", port: 9 };
     expect(await code(client.createPermission("127.0.0.1"))).toBe(437);
@@ -336,7 +340,7 @@ describe("a request", () => {
   });
 
   it("is told which family is missing when it asks for both", async () => {
-    const { client: make } = await world({ ipv4: "127.0.0.1" });
+    const { client: make } = await world(["127.0.0.1"]);
     const { relayed, addressError } = await (await make()).allocate({ dual: true });
     expect(relayed).toHaveLength(1);
     expect(addressError).toEqual({ family: 2, code: 440 });

@@ -4,13 +4,14 @@
  */
 import type { Observable } from "rxjs";
 import type { Logger } from "pino";
-import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
+import type { Placement } from "./placement.ts";
 
 export interface RelayOptions {
-  /** IP literals that every listener binds, IPv4 or IPv6. */
-  readonly bindAddresses: readonly string[];
-  /** Addresses that relayed transport addresses are made on and advertised with; a missing family is refused with 440. */
-  readonly relayAddresses: { readonly ipv4?: string; readonly ipv6?: string };
+  /** Asked when a listener starts: `placeOn`, `placeByAddress`. */
+  readonly place: (listener: ListenerConfig) => Placement;
+  /** IP literals of the relay's own machine: peers only where an endpoint names them. */
+  readonly own: readonly string[];
   readonly log: Logger;
 }
 

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Engine } from "./engines/engine.ts";
 import type { RelayPort } from "./flows.ts";
+import type { RelayAddress } from "./placement.ts";
 import { maxReservations, reservationMilliseconds } from "./limits.ts";
 
 const maxProbes = 64;
@@ -17,7 +18,7 @@ export class Reservations {
 
   /** A relay port with an even number; with `pair`, the one above it is bound too. `undefined` when none was found. */
   async even(
-    address: string,
+    address: RelayAddress,
     pair: boolean,
   ): Promise<{ readonly port: RelayPort; readonly next?: RelayPort } | undefined> {
     for (let probe = 0; probe < maxProbes; probe++) {

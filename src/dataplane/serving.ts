@@ -1,5 +1,5 @@
 /** A listener in service: its sockets, its routes, and the allocations made through it. */
-import { formatAddress, type Ip } from "./address.ts";
+import { formatAddress, type Family, type Ip } from "./address.ts";
 import type { Verdict } from "./admission.ts";
 import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
 import type { Shared } from "./shared.ts";
@@ -9,6 +9,7 @@ import { amplification, maxAllocations, TokenBucket } from "./limits.ts";
 import { fiveTuple, type ListenerOwner, type ListenerPath, type OpenListener } from "./listeners/listener.ts";
 import { listenTcp } from "./listeners/tcp.ts";
 import { listenUdp } from "./listeners/udp.ts";
+import type { Placement, RelayAddress } from "./placement.ts";
 import type { ListenerState } from "./relay.ts";
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
 import { receive } from "./requests/dispatch.ts";
@@ -26,6 +27,7 @@ export class Serving implements AllocationScope, ListenerOwner {
   routes: ReadonlySet<string>;
   failure: string | undefined;
   #open: OpenListener | undefined;
+  #placement: Placement = { bind: [], relay: {} };
   #isClosed = false;
   readonly #longAnswers = new TokenBucket(longAnswersPerSecond, longAnswersPerSecond);
 
@@ -53,6 +55,11 @@ export class Serving implements AllocationScope, ListenerOwner {
     return this.#open?.at ?? [];
   }
 
+  /** Where relayed transport addresses of `family` are; nothing where there are none. */
+  relayAddress(family: Family): RelayAddress | undefined {
+    return this.#placement.relay[family];
+  }
+
   /** Takes over what changed without a restart. */
   adopt(config: ListenerConfig): void {
     this.config = config;
@@ -62,12 +69,13 @@ export class Serving implements AllocationScope, ListenerOwner {
 
   /** Binds the sockets; rejects when one cannot be bound. */
   async start(): Promise<void> {
-    const { bindAddresses } = this.shared.options;
     const { protocol, port } = this.config;
+    this.#placement = this.shared.options.place(this.config);
+    const { bind } = this.#placement;
     this.#open =
       protocol === "TURN-TCP"
-        ? await listenTcp(bindAddresses, port, this.traffic, this)
-        : await listenUdp(this.shared.engine, bindAddresses, port, this.traffic, this);
+        ? await listenTcp(bind, port, this.traffic, this)
+        : await listenUdp(this.shared.engine, bind, port, this.traffic, this);
   }
 
   /** Closes the sockets and the allocations made through them; resolves to the number of those. */

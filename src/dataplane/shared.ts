@@ -1,7 +1,6 @@
 /** What all gateways of one relay share: the engine, the allocations, counters, events and the clock that ends things. */
 import type { Logger } from "pino";
 import { Subject } from "rxjs";
-import type { Family } from "./address.ts";
 import type { Allocation } from "./allocation.ts";
 import { createNonces } from "./auth/nonce.ts";
 import type { Engine, EngineOptions } from "./engines/engine.ts";
@@ -46,10 +45,6 @@ export class Shared {
 
   nextId(): number {
     return ++this.#lastId;
-  }
-
-  relayAddress(family: Family): string | undefined {
-    return family === 4 ? this.options.relayAddresses.ipv4 : this.options.relayAddresses.ipv6;
   }
 
   /** Ends what is over at `now`, milliseconds since the epoch. One timer does it for everything. */

@@ -31,6 +31,8 @@ export type Fact =
   | { readonly type: "objects.synced"; readonly data: { readonly objects: number } }
   | { readonly type: "watch.lost"; readonly data: { readonly reason: string } }
   | { readonly type: "watch.restored"; readonly data: Record<string, never> }
+  /** The operator has a Gateway no more. A dataplane serves on: its pod goes when its calls have. */
+  | { readonly type: "config.withdrawn"; readonly data: { readonly gateway: Name } }
   /** An object was brought into being, changed or removed; or left alone because it is not ours (`foreign`). */
   | {
       readonly type: "object.written";

@@ -8,7 +8,7 @@ import type { Secret } from "../resources/core.ts";
 import { keyOf, nameOfObject, type ObjectKey } from "../resources/keys.ts";
 import type { AnyObject, KindId } from "../resources/kinds.ts";
 import { LAST_APPLIED_ANNOTATION } from "../resources/names.ts";
-import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import type { DataplaneConfig, ReceivedConfig } from "../resources/dataplane-config.ts";
 import type { GatewayConfig } from "../resources/stunner.ts";
 
 export interface Vault {
@@ -100,15 +100,45 @@ export const createVault = (key: Buffer = randomBytes(32)): Vault => {
     };
   };
 
+  const redactReceived = (object: ReceivedConfig, digests: string[]): ReceivedConfig => {
+    const { auth, listeners, ...rest } = object.spec;
+    const credentials = Object.entries(auth.credentials).map(([name, value]) => [
+      name,
+      PLAIN_KEYS.has(name) ? value : put(Buffer.from(value), digests),
+    ]);
+    const material = (base64: string): string => put(Buffer.from(base64, "base64"), digests);
+    return {
+      ...object,
+      spec: {
+        ...rest,
+        auth: { ...auth, credentials: Object.fromEntries(credentials) },
+        ...(listeners === undefined
+          ? {}
+          : {
+              listeners: listeners.map((listener) => ({
+                ...listener,
+                ...(listener.cert === undefined ? {} : { cert: material(listener.cert) }),
+                ...(listener.key === undefined ? {} : { key: material(listener.key) }),
+              })),
+            }),
+      },
+    };
+  };
+
   const valueOf = (digest: string, encoding: "utf8" | "base64"): string =>
     digest.startsWith(PREFIX) ? (values.get(digest)?.toString(encoding) ?? "") : digest;
 
   return {
     redact(kind, object) {
-      if (kind !== "Secret" && kind !== "GatewayConfig") return object;
+      if (kind !== "Secret" && kind !== "GatewayConfig" && kind !== "DataplaneConfig") return object;
       const clean = withoutLastApplied(object);
       const digests: string[] = [];
-      const redacted = kind === "Secret" ? redactSecret(clean, digests) : redactConfig(clean as GatewayConfig, digests);
+      const redacted =
+        kind === "Secret"
+          ? redactSecret(clean, digests)
+          : kind === "GatewayConfig"
+            ? redactConfig(clean as GatewayConfig, digests)
+            : redactReceived(clean as ReceivedConfig, digests);
       keep(keyOf(kind, nameOfObject(kind, object)), digests);
       return redacted;
     },

@@ -8,8 +8,8 @@ import type { BackendEndpoint, RenderOptions } from "../resources/view.ts";
 import { namesOfKind, type Objects } from "./objects.ts";
 import type { Registry, Transition } from "./registry.ts";
 
-/** A Service or StaticService as `referencesOf` names it. */
-export type Backend = `service:${Name}` | `static-service:${Name}`;
+/** A Service or StaticService, or a cluster of a received config, as `referencesOf` names it. */
+export type Backend = `service:${Name}` | `static-service:${Name}` | `cluster:${string}`;
 
 export interface Backends {
   /** Brings the endpoint machines of a backend in line with the objects. */
@@ -17,7 +17,7 @@ export interface Backends {
   endpointsOfService(service: Name): { readonly found: boolean; readonly endpoints: readonly BackendEndpoint[] };
 }
 
-/** `SERVICE-NAMESPACE/SERVICE#ADDRESS`; StaticServices have `static:` before it. */
+/** `SERVICE-NAMESPACE/SERVICE#ADDRESS`; StaticServices have `static:` before it. Of a received config `CLUSTER#ENDPOINT`. */
 export const endpointEntity = (backend: Backend, address: string): string => {
   const name = backend.slice(backend.indexOf(":") + 1);
   return `${backend.startsWith("static-service:") ? "static:" : ""}${name}#${address}`;
@@ -51,6 +51,11 @@ const listedInEndpoints = (object: KindMap["Endpoints"] | undefined): Listed => 
   return { found: object !== undefined, addresses };
 };
 
+const listedInConfigs = (cluster: string, configs: readonly KindMap["DataplaneConfig"][]): Listed => {
+  const endpoints = configs.flatMap(({ spec }) => spec.clusters?.find(({ name }) => name === cluster)?.endpoints ?? []);
+  return { found: endpoints.length > 0, addresses: new Map(endpoints.map((endpoint) => [endpoint, false])) };
+};
+
 const byAddress = (a: BackendEndpoint, b: BackendEndpoint): number => (a.address < b.address ? -1 : 1);
 
 export const createBackends = (objects: Objects, registry: Registry, options: RenderOptions): Backends => {
@@ -61,6 +66,13 @@ export const createBackends = (objects: Objects, registry: Registry, options: Re
   const listed = (backend: Backend): Listed => {
     const name = backend.slice(backend.indexOf(":") + 1) as Name;
     if (objects.referrers(backend).length === 0) return { found: false, addresses: new Map() };
+    if (backend.startsWith("cluster:")) {
+      const configs = namesOfKind(objects.referrers(backend), "DataplaneConfig");
+      return listedInConfigs(
+        name,
+        configs.flatMap((config) => objects.get("DataplaneConfig", config) ?? []),
+      );
+    }
     if (backend.startsWith("static-service:")) {
       const prefixes = objects.get("StaticService", name)?.spec.prefixes ?? [];
       return { found: prefixes.length > 0, addresses: new Map(prefixes.map((prefix) => [prefix, false])) };

@@ -113,6 +113,9 @@ export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before:
       // A NodePort listener's public address may be any Node's.
       for (const each of objects.names("Gateway")) walk.found.gateways.add(each);
       break;
+    case "DataplaneConfig":
+      walk.found.gateways.add(name);
+      break;
     case "Deployment":
       break;
     default:

@@ -14,6 +14,8 @@ export type Reference =
   | `secret:${Name}`
   | `service:${Name}`
   | `static-service:${Name}`
+  /** A cluster of a received config. */
+  | `cluster:${string}`
   /** A generated Service of this Gateway. */
   | `owner:${Name}`
   /** An EndpointSlice or Endpoints object of this Service. */
@@ -83,6 +85,7 @@ const references: ReferencesByKind = {
     const service = object.metadata.labels?.[SERVICE_NAME_LABEL];
     return service === undefined ? [] : [`endpoints:${nameOf(namespaceOf(object), service)}`];
   },
+  DataplaneConfig: ({ spec }) => (spec.clusters ?? []).map(({ name }): Reference => `cluster:${name}`),
   Endpoints: (object) => [`endpoints:${nameOf(namespaceOf(object), object.metadata.name)}`],
 };
 

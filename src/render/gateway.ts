@@ -13,7 +13,7 @@ import type { GatewayStatus } from "./conditions.ts";
 import { renderConfig } from "./config.ts";
 import { renderDeployment } from "./deployment.ts";
 import { renderGatewayStatus, renderInvalidGatewayStatus } from "./gateway-status.ts";
-import { judgeListeners, type JudgedListener } from "./listeners.ts";
+import { judgeListeners, listenerName, type JudgedListener } from "./listeners.ts";
 import { isForeign } from "./ownership.ts";
 import { renderService } from "./service.ts";
 
@@ -25,6 +25,8 @@ export interface Removal {
 export interface RenderedListener {
   /** The section name. */
   readonly name: string;
+  /** `NAMESPACE/GATEWAY/LISTENER`, as configs and facts name it; those of a received config may have any name. */
+  readonly entity: string;
   readonly outcome: "accepted" | "conflicted" | "unsupported" | "unresolved" | "pending";
   readonly why: string;
 }
@@ -58,7 +60,12 @@ export const invalidGateway = (
   status: renderInvalidGatewayStatus(options, gateway, cause),
   objects: [],
   removals: options.mode === "standalone" ? [] : removals(view, name, ["Service", "Deployment", "DaemonSet"]),
-  listeners: gateway.spec.listeners.map((listener) => ({ name: listener.name, outcome: "pending", why: cause })),
+  listeners: gateway.spec.listeners.map((listener) => ({
+    name: listener.name,
+    entity: listenerName(name, listener.name),
+    outcome: "pending",
+    why: cause,
+  })),
   draining: {},
 });
 
@@ -127,6 +134,7 @@ const validGateway = (
     removals: managed.removals,
     listeners: judged.map((one) => ({
       name: one.listener.name,
+      entity: listenerName(name, one.listener.name),
       outcome: one.outcome,
       why: one.outcome === "accepted" ? "" : one.why,
     })),

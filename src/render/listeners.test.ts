@@ -61,6 +61,7 @@ describe("a listener", () => {
     expect(configOf(objects).listeners?.map(({ name }) => name)).toEqual([`testnamespace/gateway-1/${TCP}`]);
     expect(render(objects).listeners[0]).toEqual({
       name: UDP,
+      entity: `testnamespace/gateway-1/${UDP}`,
       outcome: "unsupported",
       why: "protocol dummy is not supported",
     });

@@ -85,8 +85,11 @@ export const judgeListeners = (
   });
 };
 
+/** `NAMESPACE/GATEWAY/LISTENER`. */
+export const listenerName = (gateway: Name, section: string): string => `${gateway}/${section}`;
+
 export const renderListener = (gateway: Name, serving: ServingListener): ListenerConfig => ({
-  name: `${gateway}/${serving.listener.name}`,
+  name: listenerName(gateway, serving.listener.name),
   protocol: serving.protocol,
   ...(serving.address === undefined
     ? {}

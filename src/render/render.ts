@@ -10,6 +10,7 @@ import { controlledGateway, parametersOf, usableClass } from "./classes.ts";
 import type { GatewayClassStatus } from "./conditions.ts";
 import { invalidGateway, renderControlledGateway, type RenderedGateway } from "./gateway.ts";
 import { renderGatewayClassStatus } from "./gateway-class-status.ts";
+import { receivedGateway } from "./received.ts";
 import { renderRouteStatus, type RenderedRoute } from "./route-status.ts";
 
 export type { RenderedGateway, RenderedListener, Removal } from "./gateway.ts";
@@ -31,6 +32,7 @@ const FINALIZING = "operator is unavailable after graceful shutdown";
 
 /** A Gateway of one of our classes; nothing for all others, whose objects, configs and statuses are not ours. */
 export const renderGateway = (view: ObjectsView, options: RenderOptions, name: Name): RenderedGateway | undefined => {
+  if (options.mode === "dataplane") return receivedGateway(view, name);
   const controlled = controlledGateway(view, options, name);
   return controlled && renderControlledGateway(view, options, name, controlled.gateway, controlled.gatewayClass);
 };

@@ -1,4 +1,5 @@
 /** The config document of a dataplane (`version: v1`), as it goes over the config discovery protocol. */
+import type { KubernetesObject } from "./core.ts";
 
 export interface AdminConfig {
   /** `NAMESPACE/GATEWAY`. */
@@ -50,4 +51,11 @@ export interface DataplaneConfig {
   readonly auth: AuthConfig;
   readonly listeners?: readonly ListenerConfig[];
   readonly clusters?: readonly ClusterConfig[];
+}
+
+/** A config as a dataplane received it, in the shape of an object: its name is the Gateway's. */
+export interface ReceivedConfig extends KubernetesObject {
+  readonly apiVersion: "turnpike/v1";
+  readonly kind: "DataplaneConfig";
+  readonly spec: DataplaneConfig;
 }

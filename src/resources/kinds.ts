@@ -1,6 +1,7 @@
 /** Every kind that Turnpike reads or writes. `id` is the name that keys, facts and logs use. */
 import type { GatewayClass, Gateway, GatewayApiUDPRoute, ReferenceGrant } from "./gateway-api.ts";
 import type { Dataplane, GatewayConfig, StaticService, UDPRoute } from "./stunner.ts";
+import type { ReceivedConfig } from "./dataplane-config.ts";
 import type { Deployment, EndpointSlice, Endpoints, Namespace, Node, Secret, Service } from "./core.ts";
 
 export interface KindMap {
@@ -21,6 +22,8 @@ export interface KindMap {
   Namespace: Namespace;
   Node: Node;
   Deployment: Deployment;
+  /** No object of a cluster: what a dataplane was told by a discovery server or a file. */
+  DataplaneConfig: ReceivedConfig;
 }
 
 export type KindId = keyof KindMap;
@@ -45,6 +48,7 @@ const define = (
   kind: string = id,
 ): Kind => ({ id, group, versions, kind, plural, namespaced });
 
+/** Kinds of a cluster, and of manifests. */
 export const kinds: readonly Kind[] = [
   define("GatewayClass", "gateway.networking.k8s.io", ["v1"], "gatewayclasses", false),
   define("Gateway", "gateway.networking.k8s.io", ["v1"], "gateways"),
@@ -63,13 +67,16 @@ export const kinds: readonly Kind[] = [
   define("Deployment", "apps", ["v1"], "deployments"),
 ];
 
+/** Every kind that the core may hold. */
+export const allKinds: readonly Kind[] = [...kinds, define("DataplaneConfig", "turnpike", ["v1"], "dataplaneconfigs")];
+
 const byGroupVersionKind = new Map(
   kinds.flatMap((kind) =>
     kind.versions.map((version) => [`${kind.group ? `${kind.group}/` : ""}${version}#${kind.kind}`, kind] as const),
   ),
 );
 
-const byId = new Map(kinds.map((kind) => [kind.id, kind] as const));
+const byId = new Map(allKinds.map((kind) => [kind.id, kind] as const));
 
 /** The kind of `apiVersion` and `kind` as written in a manifest, or nothing if Turnpike does not read it. */
 export const findKind = (apiVersion: string, kind: string): Kind | undefined =>

@@ -35,8 +35,11 @@ export interface ObjectsView {
 
 /** How the program was started, as far as it changes what is rendered. Recorded in the log with the start. */
 export interface RenderOptions {
-  /** `managed`: for a cluster. `standalone`: no cluster; Dataplane objects are optional and Services do not route. */
-  readonly mode: "managed" | "standalone";
+  /**
+   * `managed`: for a cluster. `standalone`: no cluster; Dataplane objects are optional and Services do not route.
+   * `dataplane`: configs come rendered, from elsewhere.
+   */
+  readonly mode: "managed" | "standalone" | "dataplane";
   readonly controllerName: string;
   /** Pod addresses from EndpointSlices or Endpoints; off: STRICT_DNS clusters. */
   readonly endpointDiscovery: boolean;

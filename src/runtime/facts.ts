@@ -22,6 +22,8 @@ export const factOf = (event: WatchEvent, vault: Vault): Fact => {
       return { type: "watch.lost", data: { reason: event.reason } };
     case "restored":
       return { type: "watch.restored", data: {} };
+    case "withdrawn":
+      return { type: "config.withdrawn", data: { gateway: event.gateway } };
     default:
       return event satisfies never;
   }

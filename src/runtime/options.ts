@@ -1,4 +1,4 @@
-/** The two ways the same rules are run: for a directory on this machine, or as an operator would for a cluster. */
+/** The ways the same rules are run: for a directory on this machine, as an operator for a cluster, in a dataplane. */
 import { DEFAULT_CONTROLLER_NAME, DISCOVERY_PORT } from "../resources/names.ts";
 import type { RenderOptions } from "../resources/view.ts";
 
@@ -28,6 +28,14 @@ export const standaloneOptions = (publicAddress: string, overrides: Partial<Rend
   discoveryAddress: "",
   publicAddress,
   ...overrides,
+});
+
+/** Configs come rendered; there is nothing to choose. */
+export const dataplaneOptions = (): RenderOptions => ({
+  ...common,
+  mode: "dataplane",
+  relayToClusterIP: false,
+  discoveryAddress: "",
 });
 
 export const operatorOptions = (overrides: Partial<RenderOptions> = {}): RenderOptions => ({

@@ -13,7 +13,9 @@ export type WatchEvent =
   /** Everything that was there at the start has been told. */
   | { readonly event: "synced"; readonly objects: number }
   | { readonly event: "lost"; readonly reason: string }
-  | { readonly event: "restored" };
+  | { readonly event: "restored" }
+  /** A dataplane's Gateway is gone; what was told of it stays in force. */
+  | { readonly event: "withdrawn"; readonly gateway: Name };
 
 /** Events that belong together come together, so that they can be folded together. */
 export type Source = Observable<readonly WatchEvent[]>;

@@ -12,6 +12,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import pino from "pino";
 import { TurnClient } from "../../turn-client/turn-client.ts";
 import { createRelay } from "../create-relay.ts";
+import { placeOn } from "../placement.ts";
 
 const [, script = "", role = "20", ...rest] = argv;
 const port = 23_478;
@@ -51,8 +52,8 @@ const load = async (clients: number, seconds: number, bytes: number): Promise<vo
 
 const measure = async (clients: string, seconds = "4", bytes = "160"): Promise<void> => {
   const relay = createRelay({
-    bindAddresses: ["127.0.0.1"],
-    relayAddresses: { ipv4: "127.0.0.1" },
+    place: placeOn(["127.0.0.1"]),
+    own: [],
     log: pino({ level: "warn" }),
   });
   await relay.apply({

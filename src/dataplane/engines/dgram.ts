@@ -2,6 +2,7 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { familyOf, type TransportAddress } from "../address.ts";
+import type { RelayAddress } from "../placement.ts";
 import { FlowTable, type RelayPort, type Traffic } from "../flows.ts";
 import { maxBacklogBytes } from "../limits.ts";
 import type { ClientPort, ClientPortOwner, Engine, EngineOptions } from "./engine.ts";
@@ -89,13 +90,13 @@ const listen =
 
 const relay =
   ({ drops }: EngineOptions) =>
-  async (address: string, port: number): Promise<RelayPort> => {
-    const socket = await open(address, port);
+  async ({ bind, told }: RelayAddress, port: number): Promise<RelayPort> => {
+    const socket = await open(bind, port);
     let isOpen = true;
     socket.on("error", () => undefined);
     return {
-      family: familyOf(address),
-      address,
+      family: familyOf(told),
+      address: told,
       port: socket.address().port,
       attach: (flow) =>
         void socket.on("message", (data: Buffer, from: RemoteInfo) => peerDataOut(flow, data, from.address, from.port)),

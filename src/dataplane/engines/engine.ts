@@ -3,6 +3,7 @@
  * everything else up.
  */
 import type { TransportAddress } from "../address.ts";
+import type { RelayAddress } from "../placement.ts";
 import type { Drops, FlowTable, RelayPort, Traffic } from "../flows.ts";
 
 /** Where a client socket hands up what is no media. */
@@ -26,7 +27,7 @@ export interface Engine {
   /** Binds a client socket; rejects when it cannot. */
   listen(at: TransportAddress, traffic: Traffic, owner: ClientPortOwner): Promise<ClientPort>;
   /** Binds a relayed transport address; port 0 for any. Rejects when it cannot. */
-  relay(address: string, port: number): Promise<RelayPort>;
+  relay(address: RelayAddress, port: number): Promise<RelayPort>;
 }
 
 export interface EngineOptions {

@@ -50,7 +50,7 @@ const openPorts = async (message: Message, serving: Serving, wanted: readonly Fa
   const missing: { family: Family; code: number }[] = [];
   let reserved: RelayPort | undefined;
   for (const family of wanted) {
-    const address = serving.shared.relayAddress(family);
+    const address = serving.relayAddress(family);
     if (address === undefined) {
       missing.push({ family, code: 440 });
       continue;

@@ -1,0 +1,187 @@
+/** `turnpike dataplane`: the pod that media flows through; takes the flags and environment of STUNner's `stunnerd`. */
+import { hostname } from "node:os";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { pino } from "pino";
+import { of, type Observable } from "rxjs";
+import { watchConfigs, type ConfigEvent } from "../discovery/client.ts";
+import { fetchConfig } from "../discovery/fetch.ts";
+import { readConfigFile, watchConfigFile } from "../discovery/file.ts";
+import { loadConfig, saveConfig } from "../discovery/last-config.ts";
+import type { DiscoveryTarget } from "../discovery/origin.ts";
+import { expandPlaceholders } from "../discovery/placeholders.ts";
+import { partsOf } from "../discovery/protocol.ts";
+import { readConfig } from "../discovery/document.ts";
+import { configSource } from "../discovery/source.ts";
+import { configOfUri } from "../discovery/turn-uri.ts";
+import { TurnpikeError } from "../errors.ts";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import { DISCOVERY_PORT } from "../resources/names.ts";
+import { startDataplane } from "../runtime/dataplane.ts";
+import { pinoLevel } from "../runtime/log-level.ts";
+import { parseBindAddress } from "./go-flags.ts";
+
+interface DataplaneFlags {
+  readonly config?: string;
+  readonly watch?: boolean;
+  readonly id?: string;
+  readonly log?: string;
+  readonly verbose?: boolean;
+  readonly udpThreadNum: number;
+  readonly dryRun?: boolean;
+  readonly forceReadyStatus?: boolean;
+  readonly journal: string;
+  readonly admin?: NonNullable<ReturnType<typeof parseBindAddress>>;
+  readonly discoveryTokenFile?: string;
+  readonly discoveryCaFile?: string;
+}
+
+/** Where configs come from. */
+export type Origin =
+  | { readonly from: "file"; readonly path: string }
+  | { readonly from: "server"; readonly origin: string }
+  | { readonly from: "uri"; readonly config: DataplaneConfig };
+
+const isPath = (text: string): boolean => /^[./~]/.test(text) || /\.(json|ya?ml|conf)$/i.test(text);
+
+/** @throws TurnpikeError `usage`. */
+export const parseOrigin = (text: string): Origin => {
+  if (text === "k8s")
+    throw new TurnpikeError("usage", "origin k8s is not supported: name the operator's discovery address");
+  if (text.startsWith("file://")) return { from: "file", path: fileURLToPath(text) };
+  if (isPath(text)) return { from: "file", path: resolve(text) };
+  return { from: "server", origin: text.startsWith(":") ? `127.0.0.1${text}` : text };
+};
+
+/** @throws TurnpikeError `usage`. */
+const idOf = (given: string | undefined, environment: NodeJS.ProcessEnv): string => {
+  const { STUNNER_NAMESPACE: namespace, STUNNER_NAME: name } = environment;
+  const id = given ?? (namespace && name ? `${namespace}/${name}` : `default/stunnerd-${hostname()}`);
+  if (partsOf(id) === undefined) throw new TurnpikeError("usage", `--id ${id}: expected NAMESPACE/NAME`);
+  return id;
+};
+
+type Target = DiscoveryTarget & { readonly id: string };
+
+/** @throws what the file system, the server or the document says. */
+const readOnce = async (origin: Origin, target: Target): Promise<DataplaneConfig> => {
+  if (origin.from === "uri") return origin.config;
+  if (origin.from === "file") return readConfigFile(origin.path);
+  return readConfig(expandPlaceholders(await fetchConfig(target), process.env));
+};
+
+const follow = (origin: Exclude<Origin, { readonly from: "uri" }>, target: Target): Observable<ConfigEvent> =>
+  origin.from === "file" ? watchConfigFile(origin.path) : watchConfigs(target);
+
+const read = (path: string | undefined): string | undefined =>
+  path === undefined ? undefined : readFileSync(path, "utf8").trim();
+
+/** The config that was in force before, if it is this dataplane's. */
+const loadLast = (path: string, id: string): DataplaneConfig | undefined => {
+  const config = loadConfig(path);
+  return config?.admin.name === id ? config : undefined;
+};
+
+const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void> => {
+  const level = flags.log ?? (flags.verbose === true ? "all:DEBUG" : undefined);
+  const log = pino(
+    { name: "turnpike", level: pinoLevel(level ?? "all:INFO") },
+    pino.destination({ fd: 1, sync: true }),
+  );
+  const text = flags.config ?? process.env["STUNNER_CONFIG_ORIGIN"] ?? `:${DISCOVERY_PORT}`;
+  const origin: Origin = uri === undefined ? parseOrigin(text) : { from: "uri", config: configOfUri(uri) };
+  // A URI has a password in it.
+  const name = uri === undefined ? text : "turn URI";
+  const id = idOf(flags.id, process.env);
+  const target = {
+    origin: origin.from === "server" ? origin.origin : "",
+    id,
+    node: process.env["STUNNER_NODENAME"],
+    token: read(flags.discoveryTokenFile),
+    ca: read(flags.discoveryCaFile),
+  };
+  if (flags.dryRun === true) {
+    await readOnce(origin, target);
+    log.info({ origin: name, id }, "the config is sound; nothing was opened");
+    return;
+  }
+  const watches = flags.watch === true && origin.from !== "uri";
+  // What cannot be read at all ends the start; whoever watches waits instead.
+  const configs = watches
+    ? follow(origin, target)
+    : of<ConfigEvent>({ event: "config", config: await readOnce(origin, target) });
+
+  const lastPath = `${flags.journal}/last-config.json`;
+  const keepsLast = watches && origin.from === "server";
+  const dataplane = await startDataplane({
+    origin: name,
+    source: () =>
+      configSource(configs, {
+        origin: name,
+        ...(keepsLast ? { lastKnownGood: () => loadLast(lastPath, id) } : {}),
+        onConfig: (config) => {
+          if (level === undefined) log.level = pinoLevel(config.admin.loglevel ?? "all:INFO");
+          if (!keepsLast) return;
+          try {
+            saveConfig(lastPath, config);
+          } catch (error) {
+            log.warn({ error }, "the last good config cannot be kept on disk");
+          }
+        },
+      }),
+    journal: flags.journal,
+    ...(flags.admin === undefined ? {} : { admin: flags.admin }),
+    forceReady: flags.forceReadyStatus === true,
+    log,
+  });
+  const { loop } = dataplane;
+  loop.onFact((fact) => {
+    if (fact.type === "watch.lost" || fact.type === "object.rejected" || fact.type === "listener.failed")
+      log.warn(fact.data, fact.type);
+    else if (fact.type === "listener.bound" || fact.type === "watch.restored" || fact.type === "config.withdrawn")
+      log.info(fact.data, fact.type);
+  });
+  log.info({ origin: name, id }, "dataplane started");
+
+  let stoppingSince: number | undefined;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stoppingSince !== undefined) {
+      if (Date.now() - stoppingSince > 500) process.exit(1);
+      return;
+    }
+    stoppingSince = Date.now();
+    log.info({ signal, allocations: dataplane.relay.state().allocations.length }, "draining: open calls go on");
+    void dataplane
+      .drain(signal)
+      .then(() => dataplane.stop())
+      .then(() => process.exit(0));
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+};
+
+const parseThreads = (text: string): number => {
+  if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError("expected a whole number");
+  return Number(text);
+};
+
+export const dataplaneCommand = (): Command =>
+  new Command("dataplane")
+    .description("run a TURN relay with configs from a discovery server or a file")
+    .argument("[uri]", "turn://USER:PASSWORD@HOST:PORT?transport=udp|tcp: a relay to anywhere, to try it")
+    .option("-c, --config <origin>", "file, or discovery server: HOST:PORT, http(s)://, ws(s)://")
+    .option("-w, --watch", "follow the origin as it changes")
+    .option("-i, --id <namespace/name>", "which config (default: STUNNER_NAMESPACE/STUNNER_NAME)")
+    .option("-l, --log <spec>", "SCOPE:LEVEL,…, all:INFO say; overrides that of the config")
+    .option("-v, --verbose", "the same as --log all:DEBUG")
+    .option("-u, --udp-thread-num <n>", "UDP sockets, each with a worker of its own", parseThreads, 0)
+    .option("-d, --dry-run", "read the config and say whether it is sound")
+    .option("--force-ready-status", "/ready says yes from the start, and during shutdown")
+    .option("--journal <dir>", "folder of the event log and of the last good config", ".turnpike/dataplane")
+    .option("--admin <host:port>", "Turnpike's own admin API (default: none)", parseBindAddress)
+    .option("--discovery-token-file <file>", "bearer token for the discovery server")
+    .option("--discovery-ca-file <file>", "PEM of the authority of the discovery server's certificate")
+    .addOption(new Option("--log-format <format>", "taken and ignored: messages are JSON").hideHelp())
+    .action((uri: string | undefined, flags: DataplaneFlags) => run(uri, flags));

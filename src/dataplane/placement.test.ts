@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { placeByAddress, placeOn } from "./placement.ts";
+
+const locals = [
+  { interface: "lo", address: "127.0.0.1", internal: true },
+  { interface: "lo", address: "::1", internal: true },
+  { interface: "eth0", address: "10.1.0.7", internal: false },
+  { interface: "eth0", address: "fd00::7", internal: false },
+  { interface: "eth1", address: "192.0.2.7", internal: false },
+];
+const both = (ipv4: string, ipv6: string) => ({ 4: { bind: ipv4, told: ipv4 }, 6: { bind: ipv6, told: ipv6 } });
+
+describe("a listener is placed", () => {
+  it("on the pod's address, and on its other family's", () => {
+    const placement = { relay: both("10.1.0.7", "fd00::7") };
+    expect(placeByAddress({ address: "10.1.0.7" }, locals)).toEqual({ ...placement, bind: ["10.1.0.7", "fd00::7"] });
+    expect(placeByAddress({ address: "fd00::7" }, locals)).toEqual({ ...placement, bind: ["fd00::7", "10.1.0.7"] });
+  });
+
+  it("on the one address that its interface has", () => {
+    expect(placeByAddress({ address: "192.0.2.7" }, locals)).toEqual({
+      bind: ["192.0.2.7"],
+      relay: { 4: { bind: "192.0.2.7", told: "192.0.2.7" } },
+    });
+  });
+
+  it("on loopback without the machine's other addresses", () => {
+    expect(placeByAddress({ address: "127.0.0.1" }, locals).bind).toEqual(["127.0.0.1"]);
+  });
+
+  it("everywhere for a wildcard, relaying on an address that others can reach", () => {
+    for (const address of ["0.0.0.0", "::"])
+      expect(placeByAddress({ address }, locals)).toEqual({
+        bind: ["0.0.0.0", "::"],
+        relay: both("10.1.0.7", "fd00::7"),
+      });
+    expect(placeByAddress({ address: "0.0.0.0" }, locals.slice(0, 1))).toEqual({
+      bind: ["0.0.0.0"],
+      relay: { 4: { bind: "127.0.0.1", told: "127.0.0.1" } },
+    });
+  });
+
+  it("everywhere for an address in front of this machine, which clients are told", () => {
+    expect(placeByAddress({ address: "203.0.113.9" }, locals)).toEqual({
+      bind: ["0.0.0.0", "::"],
+      relay: { 4: { bind: "0.0.0.0", told: "203.0.113.9" }, 6: { bind: "fd00::7", told: "fd00::7" } },
+    });
+  });
+
+  it("where the command line says, whatever the config", () => {
+    expect(placeOn(["127.0.0.1", "::1"])()).toEqual({ bind: ["127.0.0.1", "::1"], relay: both("127.0.0.1", "::1") });
+  });
+});

@@ -1,0 +1,80 @@
+/** Where a listener's sockets are bound, and where the relayed transport addresses of its clients are. */
+import { networkInterfaces } from "node:os";
+import type { ListenerConfig } from "../resources/dataplane-config.ts";
+import { familyOf, parseIp, type Family } from "./address.ts";
+
+/** A relayed transport address less its port. */
+export interface RelayAddress {
+  /** IP literal that is bound. */
+  readonly bind: string;
+  /** IP literal that clients are told. */
+  readonly told: string;
+}
+
+export interface Placement {
+  /** IP literals. */
+  readonly bind: readonly string[];
+  /** Allocations of a family that is missing are refused with 440. */
+  readonly relay: { readonly [family in Family]?: RelayAddress };
+}
+
+const WILDCARDS: { readonly [family in Family]: string } = { 4: "0.0.0.0", 6: "::" };
+
+const relayOn = (addresses: readonly string[]): Placement["relay"] => {
+  const first = (family: Family) => addresses.find((address) => familyOf(address) === family);
+  const entries = ([4, 6] as const).flatMap((family) => {
+    const address = first(family);
+    return address === undefined ? [] : [[family, { bind: address, told: address }] as const];
+  });
+  return Object.fromEntries(entries);
+};
+
+/** Every listener on the same `addresses`, whatever its config says. */
+export const placeOn = (addresses: readonly string[]) => {
+  const placement: Placement = { bind: addresses, relay: relayOn(addresses) };
+  return (): Placement => placement;
+};
+
+interface Local {
+  readonly interface: string;
+  readonly address: string;
+  readonly internal: boolean;
+}
+
+const isLinkLocal = (address: string): boolean => /^(169\.254\.|fe[89ab])/i.test(address);
+
+/** This machine's addresses, those that only count on one link left out. */
+export const localAddresses = (interfaces = networkInterfaces()): readonly Local[] =>
+  Object.entries(interfaces).flatMap(([name, addresses = []]) =>
+    addresses.flatMap(({ address, internal }) => {
+      const text = parseIp(address)?.text;
+      return text === undefined || isLinkLocal(text) ? [] : [{ interface: name, address: text, internal }];
+    }),
+  );
+
+/**
+ * By the listener's own address, which for a managed dataplane is that of its pod. A pod with addresses of both
+ * families serves both. A wildcard stands for all addresses; one that is not this machine's (that of a node behind
+ * address translation, say) is told to clients, and all addresses are bound.
+ */
+export const placeByAddress = (
+  { address }: Pick<ListenerConfig, "address">,
+  locals: readonly Local[] = localAddresses(),
+): Placement => {
+  const own = parseIp(address)?.text;
+  const bears = locals.find((local) => local.address === own);
+  if (own !== undefined && bears !== undefined) {
+    const other = locals.find(
+      (local) => local.interface === bears.interface && familyOf(local.address) !== familyOf(own) && !local.internal,
+    );
+    const bind = [own, ...(other === undefined ? [] : [other.address])];
+    return { bind, relay: relayOn(bind) };
+  }
+  const families = ([4, 6] as const).filter((family) => locals.some((local) => familyOf(local.address) === family));
+  const bind = families.map((family) => WILDCARDS[family]);
+  const outer = [...locals].toSorted((a, b) => Number(a.internal) - Number(b.internal));
+  const relay = relayOn(outer.map((local) => local.address));
+  if (own === undefined || own === WILDCARDS[4] || own === WILDCARDS[6]) return { bind, relay };
+  const family = familyOf(own);
+  return { bind, relay: { ...relay, [family]: { bind: WILDCARDS[family], told: own } } };
+};

@@ -1,0 +1,85 @@
+/** A config in a file, as STUNner's dataplanes read it: JSON or YAML, with placeholders. */
+import { readFileSync, statSync, watch } from "node:fs";
+import { dirname } from "node:path";
+import { Observable } from "rxjs";
+import { parse as parseYaml } from "yaml";
+import { TurnpikeError } from "../errors.ts";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import type { ConfigEvent } from "./client.ts";
+import { readConfig } from "./document.ts";
+import { expandPlaceholders, type Environment } from "./placeholders.ts";
+
+/** How often the file is looked at, should the system have dropped a notice; milliseconds. */
+const LOOK_MS = 1000;
+
+/** JSON is YAML. The parser's own message would quote the text, which holds secrets. */
+const parseText = (text: string): unknown => {
+  try {
+    return parseYaml(text, { prettyErrors: false });
+  } catch {
+    throw new TurnpikeError("config-invalid", "the document is neither JSON nor YAML");
+  }
+};
+
+/** @throws TurnpikeError `config-invalid`; the error of reading the file. */
+export const readConfigFile = (path: string, environment: Environment = process.env): DataplaneConfig =>
+  readConfig(expandPlaceholders(parseText(readFileSync(path, "utf8")), environment));
+
+const signatureOf = (path: string): string | undefined => {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? undefined : `${stat.ino}:${stat.size}:${stat.mtimeNs}`;
+};
+
+/**
+ * Follows `path` as it is edited, replaced, removed or, in a mounted ConfigMap, exchanged behind a link. A file that is
+ * gone or cannot be read loses nothing: what was read last stays in force.
+ */
+export const watchConfigFile = (path: string, environment: Environment = process.env): Observable<ConfigEvent> =>
+  new Observable((subscriber) => {
+    let seen: string | undefined;
+    let isLost = false;
+    let text: string | undefined;
+
+    const lose = (reason: string): void => {
+      if (!isLost) subscriber.next({ event: "lost", reason });
+      isLost = true;
+    };
+    const look = (): void => {
+      const now = signatureOf(path);
+      if (now === undefined) {
+        seen = undefined;
+        return lose(`${path} is not there`);
+      }
+      if (now === seen) return undefined;
+      seen = now;
+      try {
+        const next = readFileSync(path, "utf8");
+        if (isLost) subscriber.next({ event: "restored" });
+        isLost = false;
+        // An editor empties a file before it writes it.
+        if (next === "" || next === text) return undefined;
+        text = next;
+        subscriber.next({ event: "config", config: readConfig(expandPlaceholders(parseText(next), environment)) });
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        if (error instanceof TurnpikeError) subscriber.next({ event: "refused", reason });
+        else lose(reason);
+      }
+      return undefined;
+    };
+
+    const timer = setInterval(look, LOOK_MS);
+    let watcher: ReturnType<typeof watch> | undefined;
+    try {
+      // Of the folder: of the file it would end when the file is replaced.
+      watcher = watch(dirname(path), look);
+      watcher.on("error", () => undefined);
+    } catch {
+      // The folder is not there (yet); the timer looks.
+    }
+    look();
+    return () => {
+      clearInterval(timer);
+      watcher?.close();
+    };
+  });

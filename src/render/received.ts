@@ -1,0 +1,27 @@
+/** A Gateway of a dataplane: its config came rendered, and there is no cluster to write to. */
+import type { Name } from "../resources/keys.ts";
+import type { ObjectsView } from "../resources/view.ts";
+import type { RenderedGateway } from "./gateway.ts";
+
+export const receivedGateway = (view: ObjectsView, name: Name): RenderedGateway | undefined => {
+  const config = view.get("DataplaneConfig", name)?.spec;
+  return (
+    config && {
+      name,
+      config,
+      invalid: undefined,
+      // No Gateway object is here to bear one.
+      status: { addresses: [], conditions: [], listeners: [] },
+      objects: [],
+      removals: [],
+      listeners: (config.listeners ?? []).map(({ name: entity }) => ({
+        name: entity.startsWith(`${name}/`) ? entity.slice(name.length + 1) : entity,
+        entity,
+        outcome: "accepted",
+        why: "",
+      })),
+      // A config says which endpoints are permitted, not which of them are on their way out.
+      draining: {},
+    }
+  );
+};

@@ -1,0 +1,144 @@
+/** A dataplane: configs from a discovery server or a file in, a relay out, probes and metrics where the config says. */
+import type { Logger } from "pino";
+import { dataplaneStatus, type DataplaneStatus } from "../admin/dataplane-status.ts";
+import { followEndpoint } from "../admin/follow.ts";
+import { createMetrics } from "../admin/metrics.ts";
+import { dataplaneListener, metricsListener } from "../admin/probes.ts";
+import { startAdmin, type AdminServer } from "../admin/server.ts";
+import { programState } from "../admin/state.ts";
+import { localAddresses, placeByAddress } from "../dataplane/placement.ts";
+import type { Relay } from "../dataplane/relay.ts";
+import type { WriterOptions } from "../journal/writer.ts";
+import { release } from "../release.ts";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import type { Name } from "../resources/keys.ts";
+import type { Source } from "../watchers/source.ts";
+import type { Loop } from "./loop.ts";
+import { dataplaneOptions } from "./options.ts";
+import { createRelaying } from "./relaying.ts";
+
+export interface DataplaneOptions {
+  /** Called for each start: where configs come from, for messages and in fact. */
+  readonly origin: string;
+  readonly source: () => Source;
+  /** Folder of the event log. */
+  readonly journal: string;
+  readonly journalOptions?: WriterOptions;
+  /** Turnpike's own admin API, if it is wanted. */
+  readonly admin?: { readonly host: string; readonly port: number };
+  /** `/ready` says yes whatever is the case. */
+  readonly forceReady?: boolean;
+  readonly log: Logger;
+}
+
+export interface Dataplane {
+  readonly loop: Loop;
+  readonly relay: Relay;
+  readonly admin: AdminServer | undefined;
+  status(): DataplaneStatus;
+  /** Resolves when the first config is in force: its listeners serve or have failed. */
+  readonly started: Promise<void>;
+  /** Serves on until the last allocation has closed. Resolves then. */
+  drain(reason: string): Promise<void>;
+  /** Closes everything. Resolves to gateways that could not be removed within `limitMs`. */
+  stop(limitMs?: number): Promise<readonly string[]>;
+}
+
+const HEALTH_PORT = 8086;
+const METRICS_PORT = 8080;
+/** Where probes are answered before any config says so. */
+const HEALTH_AT = `http://:${HEALTH_PORT}`;
+
+/** @throws TurnpikeError `journal-busy`; the error of binding the admin address. */
+export const startDataplane = async (options: DataplaneOptions): Promise<Dataplane> => {
+  const { log } = options;
+  const startedAt = Date.now();
+  const relaying = createRelaying({
+    render: dataplaneOptions(),
+    journal: options.journal,
+    journalOptions: options.journalOptions,
+    relay: { place: placeByAddress, own: localAddresses().map(({ address }) => address) },
+    address: "",
+    log,
+  });
+  const { loop, journal, relay } = relaying;
+  const { core } = loop;
+  let isStarted = false;
+
+  const config = (): DataplaneConfig | undefined => {
+    const [gateway] = core.registry.entities("gateway").keys();
+    return gateway === undefined ? undefined : core.rendered(gateway as Name)?.config;
+  };
+  // Ready while it drains, too: Kubernetes sends packets of open calls on only to pods that are.
+  const isReady = (): boolean => isStarted && (relaying.state === "leading" || relaying.state === "draining");
+  const status = (): DataplaneStatus => {
+    const stage = relaying.state === "draining" ? "TERMINATING" : isReady() ? "READY" : "NOT-READY";
+    return dataplaneStatus(config(), relay.state(), stage, Date.now());
+  };
+  const metrics = createMetrics({ core, relay, journalSeq: () => journal.lastSeq });
+
+  const unserved = (what: string) => (reason: string) => {
+    log.error({ reason }, `${what} cannot be served`);
+    relaying.tell({ type: "effect.failed", data: { effect: "serve", target: what, reason } }, "dataplane");
+  };
+  const probes = dataplaneListener(() => options.forceReady === true || isReady(), status);
+  const health = followEndpoint(HEALTH_PORT, () => probes, unserved("health"));
+  const scrapes = followEndpoint(METRICS_PORT, (path) => metricsListener(metrics, path), unserved("metrics"));
+  const admin =
+    options.admin &&
+    (await startAdmin({
+      ...options.admin,
+      state: () =>
+        programState({
+          core,
+          relay,
+          journal: { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal },
+          rejections: relaying.rejections,
+          release,
+          startedAt,
+        }),
+      ready: () => ({ ready: isReady(), message: isReady() ? "READY" : `dataplane is ${relaying.state}` }),
+      metrics,
+    }).catch(async (error: unknown) => {
+      relaying.stopping("the admin API could not be bound");
+      await relaying.stop(0);
+      throw error;
+    }));
+
+  loop.onFold(({ changes }) => {
+    for (const change of changes) {
+      if (change.config === undefined) continue;
+      void health.at(change.config.admin.healthcheck_endpoint ?? HEALTH_AT);
+      void scrapes.at(change.config.admin.metrics_endpoint ?? "");
+    }
+  });
+  const started = relaying.follow("config", options.source).then(() => {
+    isStarted = true;
+  });
+  // A pod must be seen to live while it waits for its first config.
+  if (config() === undefined) void health.at(HEALTH_AT);
+
+  return {
+    loop,
+    relay,
+    admin,
+    status,
+    started,
+    async drain(reason) {
+      relaying.stopping(reason);
+      if (relay.state().allocations.length === 0) return;
+      await new Promise<void>((resolve) => {
+        const subscription = relay.events.subscribe(({ event }) => {
+          if (event !== "allocation.closed" || relay.state().allocations.length > 0) return;
+          subscription.unsubscribe();
+          resolve();
+        });
+      });
+    },
+    async stop(limitMs = 5000) {
+      const left = await relaying.stop(limitMs);
+      await Promise.all([health.close(), scrapes.close(), admin?.close()]);
+      return left;
+    },
+  };
+};

@@ -1,0 +1,146 @@
+/**
+ * What every process that relays is made of: a source of objects, the log, the core, and a relay that does what the core
+ * says. `standalone.ts` and `dataplane.ts` each put a source at its head and their HTTP servers beside it.
+ */
+import type { Logger } from "pino";
+import { createRelay } from "../dataplane/create-relay.ts";
+import type { Relay, RelayEvent, RelayOptions } from "../dataplane/relay.ts";
+import { createPublisher } from "../effects/publish.ts";
+import type { Fact, Happening, Rejection } from "../journal/fact.ts";
+import { createVault, type Vault } from "../journal/vault.ts";
+import { openJournal, type JournalWriter, type WriterOptions } from "../journal/writer.ts";
+import { release } from "../release.ts";
+import type { Name } from "../resources/keys.ts";
+import type { RenderOptions } from "../resources/view.ts";
+import type { Source } from "../watchers/source.ts";
+import { factOf, tellOfDisk } from "./facts.ts";
+import { createLoop, type Loop } from "./loop.ts";
+import { runService } from "./services.ts";
+
+export interface RelayingOptions {
+  readonly render: RenderOptions;
+  /** Folder of the event log. */
+  readonly journal: string;
+  readonly journalOptions?: WriterOptions | undefined;
+  readonly relay: Omit<RelayOptions, "log">;
+  /** What `$STUNNER_ADDR` stands for in configs that are rendered here. */
+  readonly address: string;
+  readonly log: Logger;
+}
+
+export interface Relaying {
+  readonly loop: Loop;
+  readonly journal: JournalWriter;
+  readonly vault: Vault;
+  readonly relay: Relay;
+  /** Of the operator machine. */
+  readonly state: string;
+  /** What was refused and still is. */
+  readonly rejections: () => readonly Rejection[];
+  tell(fact: Fact, source: string): void;
+  /** Listens to a source, which is started anew when it fails. Resolves when what it found at first is in force. */
+  follow(name: string, start: () => Source): Promise<void>;
+  /** Tells the log that the end has begun. */
+  stopping(reason: string): void;
+  /** Tears down gateway by gateway, within `limitMs`. Resolves to the gateways that could not be removed. */
+  stop(limitMs: number): Promise<readonly string[]>;
+}
+
+export const factOfRelay = ({ event, ...data }: RelayEvent): Fact => ({ type: event, data }) as Fact;
+
+/** The rejections that still hold. */
+const createRejections = () => {
+  const standing = new Map<string, Rejection>();
+  return {
+    note({ type, data }: Fact): void {
+      if (type === "object.rejected") standing.set(JSON.stringify(data), data);
+      else if (type === "object.corrected") standing.delete(JSON.stringify(data));
+    },
+    all: (): readonly Rejection[] => [...standing.values()],
+  };
+};
+
+/** @throws TurnpikeError `journal-busy`. */
+export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying => {
+  const vault = createVault();
+  const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
+  const loop = createLoop(journal, options.render);
+  const { registry } = loop.core;
+  const relay = createRelay({ ...options.relay, log });
+
+  const report = (happenings: readonly Happening[]): void => void loop.take(happenings);
+  const tell = (fact: Fact, source: string): void => report([{ fact, source, cause: null }]);
+  const publisher = createPublisher({ relay, vault, address: options.address, report });
+  const rejections = createRejections();
+  loop.onFact((fact) => rejections.note(fact));
+  loop.onFold(({ changes }) => publisher.publish(changes));
+
+  if (journal.tornBytes > 0) tell({ type: "journal.recovered", data: { tornBytes: journal.tornBytes } }, "journal");
+  tell({ type: "operator.started", data: { options: options.render, release } }, "operator");
+  const relayEvents = relay.events.subscribe((event) => tell(factOfRelay(event), "relay"));
+  let stopFollowing = (): void => undefined;
+
+  const removeAll = async (limitMs: number): Promise<{ readonly removed: readonly Name[]; readonly left: Name[] }> => {
+    const gateways = new Set(registry.entities("gateway").keys()) as Set<Name>;
+    const removed: Name[] = [];
+    const allRemoved = new Promise<void>((resolve) => {
+      if (gateways.size === 0) resolve();
+      loop.onFact((fact) => {
+        if (fact.type !== "gateway.removed" || !gateways.delete(fact.data.gateway)) return;
+        removed.push(fact.data.gateway);
+        if (gateways.size === 0) resolve();
+      });
+    });
+    const limit = new Promise<void>((resolve) => setTimeout(resolve, limitMs).unref());
+    await Promise.race([publisher.idle(), limit]);
+    tell({ type: "operator.drained", data: {} }, "operator");
+    await Promise.race([allRemoved, limit]);
+    return { removed, left: [...gateways] };
+  };
+
+  return {
+    loop,
+    journal,
+    vault,
+    relay,
+    get state() {
+      return registry.state("operator", "operator") ?? "stopped";
+    },
+    rejections: rejections.all,
+    tell,
+    follow(name, start) {
+      const inForce = new Promise<void>((resolve) => {
+        let synced = false;
+        loop.onFact((fact) => {
+          if (fact.type !== "objects.synced" || synced) return;
+          synced = true;
+          // After the fold of this turn, whose changes are then in flight.
+          setImmediate(() => setImmediate(() => void publisher.idle().then(resolve)));
+        });
+      });
+      stopFollowing = runService({
+        name,
+        start,
+        onNext: (events) => report(events.map((event) => ({ fact: factOf(event, vault), source: name, cause: null }))),
+        onFailure: (reason) => tell({ type: "watch.lost", data: { reason } }, name),
+        onRestored: () => tell({ type: "watch.restored", data: {} }, name),
+      });
+      return inForce;
+    },
+    stopping(reason) {
+      tell({ type: "operator.stopping", data: { reason } }, "operator");
+    },
+    async stop(limitMs) {
+      stopFollowing();
+      const { removed, left } = await removeAll(limitMs);
+      publisher.close();
+      relayEvents.unsubscribe();
+      tell({ type: "operator.finalized", data: { removed, left } }, "operator");
+      await Promise.race([relay.close(), new Promise<void>((resolve) => setTimeout(resolve, limitMs).unref())]);
+      // The last facts are folded at the end of this turn.
+      await new Promise((resolve) => setImmediate(resolve));
+      journal.close();
+      return left;
+    },
+  };
+};
