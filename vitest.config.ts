@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** Gateways under attack and calls that may not lose a packet: one file at a time, after all else. */
-const ALONE = ["test/live/**/*.test.ts"];
+const ALONE = ["test/live/**/*.test.ts", "test/cluster/promises.test.ts"];
 
 export default defineConfig({
   test: {

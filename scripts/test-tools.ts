@@ -12,6 +12,8 @@ const tools = [
   { command: "turnutils_uclient", debian: "coturn", purpose: "TURN clients that we did not write" },
   { command: "chromium", debian: "chromium", purpose: "WebRTC in a real browser" },
   { command: "openssl", debian: "openssl", purpose: "test certificates" },
+  { command: "ip", debian: "iproute2", purpose: "networks of their own for tests" },
+  { command: "unshare", debian: "util-linux", purpose: "networks of their own for tests" },
   { command: "etcd", debian: "etcd-server", purpose: "storage of the API server of Kubernetes" },
 ] as const;
 

@@ -1,0 +1,179 @@
+/**
+ * A node for tests: takes pending pods, runs what they say as local processes, each in a network of its own, reports them
+ * ready when they are, and ends them as a kubelet does: SIGTERM, the grace period, SIGKILL, and then the object.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
+import { startInPod, HOST_ADDRESS, type PodProcess } from "../support/network.ts";
+import { orAbsent, type Client } from "./client.ts";
+import { addNode, endPod, reportPod, schedulePod } from "./node.ts";
+
+interface EnvironmentVariable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: { readonly fieldRef?: { readonly fieldPath: string } };
+}
+
+export interface Pod {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly uid: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
+    readonly deletionGracePeriodSeconds?: number;
+  };
+  readonly spec: {
+    readonly nodeName?: string;
+    readonly containers: readonly {
+      readonly name: string;
+      readonly command?: readonly string[];
+      readonly args?: readonly string[];
+      readonly env?: readonly EnvironmentVariable[];
+      readonly readinessProbe?: { readonly httpGet?: { readonly path: string; readonly port: number } };
+    }[];
+  };
+}
+
+interface Running {
+  readonly address: string;
+  readonly folder: string;
+  readonly process: PodProcess;
+  isReady: boolean | undefined;
+  endsAt: number | undefined;
+  hasEnded: boolean;
+}
+
+export interface NodeAgent {
+  /** Address of a pod that runs; nothing for one that does not. */
+  addressOf(pod: string): string | undefined;
+  /** What a pod has printed; it stays when the pod is gone. */
+  outputOf(pod: string): string;
+  /** Pods run in folders below, named after them; what they left stays until `close`. */
+  readonly folder: string;
+  /** Rejects when the agent itself fails. */
+  readonly failed: Promise<never>;
+  /** Kills what runs. */
+  close(): Promise<void>;
+}
+
+const NODE = "node-1";
+const LOOK_MS = 50;
+
+/** Commands by the name that pods use for them: images are not pulled. */
+export type Commands = Readonly<Record<string, readonly string[]>>;
+
+export const startNodeAgent = async (client: Client, commands: Commands): Promise<NodeAgent> => {
+  await addNode(client, NODE, [HOST_ADDRESS]);
+  const root = mkdtempSync(join(tmpdir(), "turnpike-node-"));
+  const pods = new Map<string, Running>();
+  const outputs = new Map<string, () => string>();
+  let addresses = 0;
+  let isClosing = false;
+
+  const start = async (pod: Pod): Promise<void> => {
+    const { name, uid } = pod.metadata;
+    const number = (addresses += 1);
+    const address = `10.244.${1 + Math.floor(number / 250)}.${1 + (number % 250)}`;
+    const [container] = pod.spec.containers;
+    const [program = "", ...rest] = [...(container?.command ?? []), ...(container?.args ?? [])];
+    const fields: Readonly<Record<string, string>> = { "status.podIP": address, "spec.nodeName": NODE };
+    const environment = Object.fromEntries(
+      (container?.env ?? []).map(({ name: variable, value, valueFrom }) => [
+        variable,
+        value ?? fields[valueFrom?.fieldRef?.fieldPath ?? ""] ?? "",
+      ]),
+    );
+    const folder = join(root, name);
+    mkdirSync(folder);
+    const command = [...(commands[program] ?? [program]), ...rest];
+    const process = await startInPod(address, command, environment, folder);
+    const running: Running = { address, folder, process, isReady: undefined, endsAt: undefined, hasEnded: false };
+    pods.set(uid, running);
+    outputs.set(name, () => process.output);
+    void process.ended.then(() => (running.hasEnded = true));
+  };
+
+  const probe = async ({ address, hasEnded }: Running, pod: Pod): Promise<boolean> => {
+    const probed = pod.spec.containers[0]?.readinessProbe?.httpGet;
+    if (hasEnded) return false;
+    if (probed === undefined) return true;
+    const answer = fetch(`http://${address}:${probed.port}${probed.path}`, { signal: AbortSignal.timeout(500) });
+    return answer.then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  };
+
+  const end = async (running: Running, pod: Pod): Promise<void> => {
+    const { process } = running;
+    if (running.endsAt === undefined) {
+      running.endsAt = performance.now() + (pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000;
+      process.child.kill("SIGTERM");
+    }
+    if (performance.now() > running.endsAt) process.child.kill("SIGKILL");
+    if (!running.hasEnded) return;
+    pods.delete(pod.metadata.uid);
+    await endPod(client, pod.metadata);
+  };
+
+  const look = async (pod: Pod): Promise<void> => {
+    const running = pods.get(pod.metadata.uid);
+    const isLeaving = pod.metadata.deletionTimestamp !== undefined;
+    if (pod.spec.nodeName === undefined) {
+      if (!isLeaving) await schedulePod(client, pod.metadata, NODE);
+    } else if (running === undefined) await (isLeaving ? endPod(client, pod.metadata) : start(pod));
+    else {
+      const isReady = await probe(running, pod);
+      if (isReady !== running.isReady) {
+        await reportPod(client, pod.metadata, [running.address], isReady);
+        running.isReady = isReady;
+      }
+      if (isLeaving) await end(running, pod);
+    }
+  };
+
+  const work = async (): Promise<void> => {
+    while (!isClosing) {
+      const listed = await client.list<Pod>({ apiVersion: "v1", kind: "Pod" });
+      // A pod may go between the look and the act.
+      await Promise.all(listed.map((pod) => look({ ...pod, apiVersion: "v1", kind: "Pod" }).catch(orAbsent)));
+      // What is gone without our word, by a namespace's end say.
+      const present = new Set(listed.map(({ metadata }) => metadata.uid));
+      for (const [uid, { process }] of pods)
+        if (!present.has(uid)) {
+          process.child.kill("SIGKILL");
+          pods.delete(uid);
+        }
+      await after(LOOK_MS);
+    }
+  };
+  const working = work();
+  const failed = working.then(() => new Promise<never>(() => undefined));
+  failed.catch(() => undefined);
+
+  const find = (pod: string): Running | undefined =>
+    [...pods.values()].find(({ folder }) => folder === join(root, pod));
+
+  return {
+    addressOf: (pod) => find(pod)?.address,
+    outputOf: (pod) => outputs.get(pod)?.() ?? "",
+    folder: root,
+    failed,
+    async close() {
+      isClosing = true;
+      await working.catch(() => undefined);
+      await Promise.all(
+        [...pods.values()].map(({ process }) => {
+          process.child.kill("SIGKILL");
+          return process.ended;
+        }),
+      );
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+};

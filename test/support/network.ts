@@ -1,0 +1,88 @@
+/**
+ * A network of its own for a test (Linux, root): this process leaves the machine's network for a new one, with a bridge
+ * on which processes in further networks, the pods, have an address each. Nothing of it outlives the processes.
+ */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import koffi from "koffi";
+import { tiedToUs } from "../cluster/process.ts";
+
+const CLONE_NEWNET = 0x40000000;
+const BRIDGE = "pods";
+
+/** Address of this process on the bridge, as pods see it. */
+export const HOST_ADDRESS = "10.244.0.1";
+const PREFIX_BITS = 16;
+
+const run = (command: string, ...args: readonly string[]): void => {
+  const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? stderr.trim()}`);
+};
+
+/** To be called before anything of this process uses the network. */
+export const enterOwnNetwork = (): void => {
+  const unshare = koffi.load(null).func("int unshare(int flags)") as (flags: number) => number;
+  if (unshare(CLONE_NEWNET) !== 0)
+    throw new Error(`no network of its own for this test (error ${koffi.errno()}): it needs Linux and root`);
+  run("ip", "link", "set", "lo", "up");
+  run("ip", "link", "add", BRIDGE, "type", "bridge");
+  run("ip", "address", "add", `${HOST_ADDRESS}/${PREFIX_BITS}`, "dev", BRIDGE);
+  run("ip", "link", "set", BRIDGE, "up");
+};
+
+let links = 0;
+
+export interface PodProcess {
+  readonly child: ChildProcess;
+  /** Everything it has printed. */
+  readonly output: string;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
+}
+
+/** Starts `command` in a network of its own, where it has `address` on `eth0`. */
+export const startInPod = async (
+  address: string,
+  command: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  folder: string,
+): Promise<PodProcess> => {
+  // It says that its network is there, and waits until that is complete.
+  const script = 'echo ready; read -r _; exec "$@" <&-';
+  const [program, ...args] = tiedToUs("KILL", ["unshare", "--net", "sh", "-c", script, "sh", ...command]);
+  const child = spawn(program, args, {
+    cwd: folder,
+    env: { PATH: process.env["PATH"], ...environment },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const lines = createInterface({ input: child.stdout });
+  await Promise.race([
+    once(lines, "line"),
+    ended.then(() => {
+      throw new Error(`no pod at ${address}: ${command.join(" ")}`);
+    }),
+  ]);
+  let output = "";
+  lines.on("line", (line) => (output += `${line}\n`));
+  child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString("utf8")));
+
+  const pid = String(child.pid);
+  const link = `veth${(links += 1)}`;
+  run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", pid);
+  run("ip", "link", "set", link, "master", BRIDGE, "up");
+  const inside = (...rest: readonly string[]): void => run("nsenter", "--net", "--target", pid, "ip", ...rest);
+  inside("link", "set", "lo", "up");
+  inside("address", "add", `${address}/${PREFIX_BITS}`, "dev", "eth0");
+  inside("link", "set", "eth0", "up");
+  inside("route", "add", "default", "via", HOST_ADDRESS);
+  child.stdin.end("\n");
+  return {
+    child,
+    get output() {
+      return output;
+    },
+    ended,
+  };
+};
