@@ -73,7 +73,7 @@ export const startNodeAgent = async (client: Client, commands: Commands): Promis
   const pods = new Map<string, Running>();
   const outputs = new Map<string, () => string>();
   let addresses = 0;
-  let isClosing = false;
+  const closing = new AbortController();
 
   const start = async (pod: Pod): Promise<void> => {
     const { name, uid } = pod.metadata;
@@ -138,7 +138,7 @@ export const startNodeAgent = async (client: Client, commands: Commands): Promis
   };
 
   const work = async (): Promise<void> => {
-    while (!isClosing) {
+    while (!closing.signal.aborted) {
       const listed = await client.list<Pod>({ apiVersion: "v1", kind: "Pod" });
       // A pod may go between the look and the act.
       await Promise.all(listed.map((pod) => look({ ...pod, apiVersion: "v1", kind: "Pod" }).catch(orAbsent)));
@@ -165,7 +165,7 @@ export const startNodeAgent = async (client: Client, commands: Commands): Promis
     folder: root,
     failed,
     async close() {
-      isClosing = true;
+      closing.abort();
       await working.catch(() => undefined);
       await Promise.all(
         [...pods.values()].map(({ process }) => {

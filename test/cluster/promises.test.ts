@@ -250,10 +250,10 @@ describe("graceful shutdown of backends", { timeout: 90_000 }, () => {
       expect(Math.max(...received) + 1 - received.size).toBe(0);
     }
     await vi.waitFor(async () => expect(await served()).not.toContain(`"${leavingAt}"`), soon);
-    const { sent } = calls[0]!;
-    await vi.waitFor(() => expect(calls[0]!.sent).toBeGreaterThan(sent + 10), soon);
+    const { sent } = calls[0];
+    await vi.waitFor(() => expect(calls[0].sent).toBeGreaterThan(sent + 10), soon);
     // Twenty milliseconds a packet: none beyond the next five came back.
-    expect([...calls[0]!.received].filter((number) => number > sent + 5)).toEqual([]);
+    expect([...calls[0].received].filter((number) => number > sent + 5)).toEqual([]);
     await refused(relay!, leavingAt);
 
     const [, replacement] = await ready(MEDIA, 2);
@@ -311,7 +311,8 @@ describe("the way in", { timeout: 90_000 }, () => {
     const routed = await ready(MEDIA, 2);
     const [other] = await ready("app=other", 1);
     await serves(...routed);
-    await call(relay!, address(routed[0]!));
+    const stream = await call(relay!, address(routed[0]!));
+    await expect(stream.flows(10)).resolves.toBeUndefined();
     for (const peer of [address(other!), address(relay!), HOST_ADDRESS, "127.0.0.1", "169.254.169.254", "10.96.0.1"])
       await refused(relay!, peer);
   });
