@@ -1,7 +1,7 @@
 /** `turnpike operator`: the gateway operator for a cluster; takes the flags and environment of STUNner's. */
 import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
 import { createMetrics } from "../admin/metrics.ts";
 import { serveHttp, type Endpoint } from "../admin/http.ts";
@@ -27,6 +27,8 @@ interface OperatorFlags {
   readonly leaderElectionNamespace?: string;
   readonly enableFinalizer?: boolean;
   readonly requireReferenceGrants?: boolean;
+  readonly embedded?: boolean;
+  readonly embeddedSelector: Readonly<Record<string, string>>;
   readonly kubeconfig?: string;
   readonly journal: string;
   readonly zapLogLevel: string;
@@ -56,12 +58,23 @@ const labelFilter = (): { readonly labelFilter?: readonly string[] } => {
       };
 };
 
-const ownNamespace = (given: string | undefined): string => {
-  if (given !== undefined) return given;
+/** `KEY=VALUE,…` */
+const parseLabels = (text: string): Readonly<Record<string, string>> => {
+  const pairs = text.split(",").map((pair) => /^([^=\s]+)=([^=\s]*)$/.exec(pair.trim()));
+  if (pairs.some((pair) => pair === null)) throw new InvalidArgumentError("expected KEY=VALUE,…");
+  return Object.fromEntries(pairs.flatMap((pair) => (pair === null ? [] : [[pair[1], pair[2]]])));
+};
+
+const DEFAULT_SELECTOR = "app.kubernetes.io/name=turnpike";
+
+/** Of the pod, which `what` has to know. */
+const ownNamespace = (given: string | undefined, what: string): string => {
+  const said = given ?? process.env["POD_NAMESPACE"];
+  if (said !== undefined) return said;
   try {
     return readFileSync(NAMESPACE_FILE, "utf8").trim();
   } catch {
-    throw new TurnpikeError("usage", "not in a pod: --leader-elect needs --leader-election-namespace");
+    throw new TurnpikeError("usage", `not in a pod: ${what} needs --leader-election-namespace`);
   }
 };
 
@@ -82,20 +95,29 @@ const run = async (flags: OperatorFlags): Promise<void> => {
       endpointSource: usesEndpoints ? "Endpoints" : "EndpointSlice",
       discoveryAddress: discoveryAddress(discovery),
       requireReferenceGrants: flags.requireReferenceGrants === true,
+      ...(flags.embedded === true
+        ? {
+            embedded: {
+              namespace: ownNamespace(flags.leaderElectionNamespace, "--embedded"),
+              selector: flags.embeddedSelector,
+            },
+          }
+        : {}),
       ...labelFilter(),
     }),
     journal: flags.journal,
     discovery,
     ...(flags.leaderElect === true
-      ? { lease: { namespace: ownNamespace(flags.leaderElectionNamespace), name: LEASE_NAME } }
+      ? { lease: { namespace: ownNamespace(flags.leaderElectionNamespace, "--leader-elect"), name: LEASE_NAME } }
       : {}),
     finalizer: flags.enableFinalizer === true,
+    ...(flags.embedded === true ? { relay: { address: env("ADDRESS") ?? "0.0.0.0" } } : {}),
     log,
   });
   const { core } = operator.loop;
   const metrics = createMetrics({
     core,
-    relay: { state: () => ({ listeners: [], allocations: [], refused: {}, dropped: {} }) },
+    relay: operator.relay ?? { state: () => ({ listeners: [], allocations: [], refused: {}, dropped: {} }) },
     journalSeq: operator.journalSeq,
     apiRequests: operator.requests,
   });
@@ -178,6 +200,15 @@ export const operatorCommand = (): Command =>
         "--require-reference-grants [bool]",
         "stunner.l7mp.io routes and certificateRefs, too, need a ReferenceGrant for another namespace",
       ),
+    )
+    .addOption(
+      boolean("--embedded [bool]", "relay in this pod: no other dataplanes, for Gateways of its own namespace"),
+    )
+    .option(
+      "--embedded-selector <labels>",
+      "KEY=VALUE,… that the Gateways' Services find the pods of this operator by",
+      parseLabels,
+      parseLabels(DEFAULT_SELECTOR),
     )
     .option("--kubeconfig <file>", "default: KUBECONFIG, ~/.kube/config, or the pod's service account")
     .option("--journal <dir>", "folder of the event log", ".turnpike/operator")

@@ -13,6 +13,7 @@ import type { GatewayStatus } from "./conditions.ts";
 import { renderConfig } from "./config.ts";
 import { renderDeployment } from "./deployment.ts";
 import { renderGatewayStatus, renderInvalidGatewayStatus } from "./gateway-status.ts";
+import { embeddedPorts, outOfReach } from "./embedded.ts";
 import { judgeListeners, listenerName, type JudgedListener } from "./listeners.ts";
 import { isForeign } from "./ownership.ts";
 import { renderService } from "./service.ts";
@@ -92,9 +93,10 @@ const managedObjects = (
   judged: readonly JudgedListener[],
 ): ManagedObjects => {
   if (options.mode === "standalone") return { objects: [], removals: [], obstacle: undefined };
-  const disabled = isDataplaneDisabled(gateway);
+  const disabled = options.embedded !== undefined || isDataplaneDisabled(gateway);
+  const unreachable = outOfReach(options, gateway);
   const wanted = [
-    renderService(name, gateway, judged, annotations),
+    unreachable === undefined ? renderService(name, gateway, options, judged, annotations) : undefined,
     disabled ? undefined : renderDeployment(name, gateway, parameters.dataplane, options),
   ].filter((object) => object !== undefined);
   const isInTheWay = (kind: string): boolean =>
@@ -102,8 +104,12 @@ const managedObjects = (
   const obstacle = wanted.find(({ kind }) => isInTheWay(kind));
   return {
     objects: wanted.filter(({ kind }) => !isInTheWay(kind)),
-    removals: removals(view, name, disabled ? ["Deployment", "DaemonSet"] : ["DaemonSet"]),
-    obstacle: obstacle && `a ${obstacle.kind} named ${name} exists and is not managed by Turnpike`,
+    removals: removals(view, name, [
+      ...(unreachable === undefined ? [] : (["Service"] as const)),
+      ...(disabled ? (["Deployment"] as const) : []),
+      "DaemonSet",
+    ]),
+    obstacle: unreachable ?? (obstacle && `a ${obstacle.kind} named ${name} exists and is not managed by Turnpike`),
   };
 };
 
@@ -121,7 +127,9 @@ const validGateway = (
 
   const annotations = effectiveAnnotations(parameters.config, gateway);
   const attachments = attachmentsOf(view, name, gateway);
-  const judged = judgeListeners(view, options, name, gateway, attachments, targetPorts(annotations));
+  const asked = targetPorts(annotations);
+  const ports = options.embedded === undefined ? asked : embeddedPorts(name, gateway, asked);
+  const judged = judgeListeners(view, options, name, gateway, attachments, ports);
   const settings = { admin: admin.value, auth: auth.value };
   const { config, draining } = renderConfig(view, options, name, settings, attachments, judged);
   const managed = managedObjects(view, options, name, gateway, parameters, annotations, judged);

@@ -2,8 +2,9 @@
 import type { Service, ServicePort, ServiceType } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
+import type { RenderOptions } from "../resources/view.ts";
 import { annotations as keys, HEALTH_CHECK_PORT_NAME } from "../resources/names.ts";
-import { isOn, nodePorts, targetPorts, type Annotations } from "./annotations.ts";
+import { isOn, nodePorts, type Annotations } from "./annotations.ts";
 import { compareText } from "./endpoints.ts";
 import type { JudgedListener } from "./listeners.ts";
 import { ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";
@@ -20,22 +21,21 @@ const serviceType = (annotations: Annotations): ServiceType =>
  */
 const listenerPorts = (judged: readonly JudgedListener[], annotations: Annotations): readonly ServicePort[] => {
   const wantedNodePorts = nodePorts(annotations);
-  const wantedTargetPorts = targetPorts(annotations);
   const exposed = judged.flatMap((one) =>
     one.outcome === "accepted" || one.outcome === "unresolved"
-      ? [{ listener: one.listener, protocol: transportOf(one.protocol) }]
+      ? [{ listener: one.listener, protocol: transportOf(one.protocol), boundPort: one.boundPort }]
       : [],
   );
   const only = isOn(annotations, keys.enableMixedProtocolLb) ? undefined : exposed[0]?.protocol;
   return exposed
     .filter(({ protocol }) => only === undefined || protocol === only)
-    .map(({ listener, protocol }) => {
+    .map(({ listener, protocol, boundPort }) => {
       const nodePort = wantedNodePorts.get(listener.name);
       return {
         name: listener.name,
         protocol,
         port: listener.port,
-        targetPort: wantedTargetPorts.get(listener.name) ?? listener.port,
+        targetPort: boundPort,
         ...(nodePort === undefined ? {} : { nodePort }),
       };
     });
@@ -73,6 +73,7 @@ const withHealthCheck = (ports: readonly ServicePort[], annotations: Annotations
 export const renderService = (
   name: Name,
   gateway: Gateway,
+  options: RenderOptions,
   judged: readonly JudgedListener[],
   annotations: Annotations,
 ): Service | undefined => {
@@ -95,7 +96,7 @@ export const renderService = (
     },
     spec: {
       type,
-      selector: podLabels(gateway),
+      selector: options.embedded?.selector ?? podLabels(gateway),
       ports: type === "LoadBalancer" ? withHealthCheck(ports, annotations) : ports,
       ...(isOutside ? { externalTrafficPolicy: isLocal ? "Local" : "Cluster" } : {}),
       sessionAffinity: isOn(annotations, keys.disableSessionAffinity) ? "None" : "ClientIP",

@@ -56,6 +56,8 @@ export interface RenderOptions {
   readonly requireReferenceGrants: boolean;
   /** Gateway labels that are not copied to generated objects. */
   readonly labelFilter: readonly string[];
+  /** The operator's pods relay themselves: where they are, and labels that select them. There are no other dataplanes then. */
+  readonly embedded?: { readonly namespace: string; readonly selector: Readonly<Record<string, string>> };
   /** Standalone: the address that clients reach every listener at. */
   readonly publicAddress?: string;
 }

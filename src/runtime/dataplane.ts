@@ -126,14 +126,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     started,
     async drain(reason) {
       relaying.stopping(reason);
-      if (relay.state().allocations.length === 0) return;
-      await new Promise<void>((resolve) => {
-        const subscription = relay.events.subscribe(({ event }) => {
-          if (event !== "allocation.closed" || relay.state().allocations.length > 0) return;
-          subscription.unsubscribe();
-          resolve();
-        });
-      });
+      await relaying.drained();
     },
     async stop(limitMs = 5000) {
       const left = await relaying.stop(limitMs);

@@ -1,6 +1,8 @@
 /** Everything for a cluster: Kubernetes in, Kubernetes out, and a config server for dataplanes. */
 import { hostname } from "node:os";
 import type { Logger } from "pino";
+import { localAddresses, placeByAddress } from "../dataplane/placement.ts";
+import type { Relay } from "../dataplane/relay.ts";
 import { startDiscovery, type DiscoveryServer } from "../discovery/server.ts";
 import { createEventRecorder } from "../effects/events.ts";
 import { createReconciler } from "../effects/reconcile.ts";
@@ -16,6 +18,7 @@ import { watchCluster } from "../watchers/kubernetes/cluster.ts";
 import type { ListWatchOptions } from "../watchers/kubernetes/list-watch.ts";
 import { factOf, tellOfDisk } from "./facts.ts";
 import { createLoop, type Loop } from "./loop.ts";
+import { attachRelay } from "./relay.ts";
 
 export interface OperatorOptions {
   readonly kubeconfig?: string;
@@ -27,12 +30,18 @@ export interface OperatorOptions {
   readonly lease?: { readonly namespace: string; readonly name: string; readonly holder?: string };
   /** Whether everything that is managed is removed on `stop`. */
   readonly finalizer: boolean;
+  /** How long calls through the embedded relay may hold up a stop, in ms; as long as they like, if absent. */
+  readonly drainMs?: number;
+  /** This process relays, too: the address that `$STUNNER_ADDR` stands for, its pod's. */
+  readonly relay?: { readonly address: string };
   readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
   readonly log: Logger;
 }
 
 export interface Operator {
   readonly loop: Loop;
+  /** Of this process, where it relays. */
+  readonly relay: Relay | undefined;
   readonly discovery: DiscoveryServer;
   /** Requests made to the API server, by method. */
   readonly requests: Readonly<Record<string, number>>;
@@ -43,6 +52,9 @@ export interface Operator {
   /** Resolves to what could not be brought about within `limitMs`. */
   stop(reason: string, limitMs?: number): Promise<readonly string[]>;
 }
+
+const NEVER = new Promise<void>(() => undefined);
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
 
 const NODE_ADDRESS_TYPES = ["ExternalIP", "ExternalDNS"] as const;
 
@@ -75,6 +87,15 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     throw error;
   });
 
+  const embedded =
+    options.relay &&
+    attachRelay({
+      loop,
+      vault,
+      relay: { place: placeByAddress, own: localAddresses().map(({ address }) => address) },
+      address: options.relay.address,
+      log,
+    });
   const reconciler = createReconciler({ api, core, report });
   const events = createEventRecorder({ api, core, leads: () => operatorState() === "leading", instance: hostname() });
   loop.onFold((fold) => {
@@ -82,8 +103,8 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     events.folded(fold);
     for (const { gateway, config, cause } of fold.changes) {
       discovery.set(gateway, config === undefined ? undefined : vault.reveal(config));
-      // There is no relay in this process whose listeners would have to close first.
-      if (core.registry.state("gateway", gateway) === "terminating")
+      // Without a relay in this process there are no listeners that would have to close first.
+      if (embedded === undefined && core.registry.state("gateway", gateway) === "terminating")
         report([{ fact: { type: "gateway.removed", data: { gateway, allocations: 0 } }, source: "discovery", cause }]);
     }
   });
@@ -126,10 +147,21 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     report(events.map((event) => ({ fact: factOf(event, vault), source: "kubernetes", cause: null }))),
   );
 
+  const giveUpLease = async (): Promise<void> => {
+    if (lease === undefined) return;
+    const held = lease;
+    lease = undefined;
+    reconciler.lead(false);
+    await held.release();
+  };
+
   const stop = async (reason: string, limitMs = 20_000): Promise<readonly string[]> => {
     const leads = operatorState() === "leading";
     tell({ type: "operator.stopping", data: { reason } }, "operator");
-    const limit = new Promise<void>((resolve) => setTimeout(resolve, limitMs).unref());
+    // Somebody else may lead meanwhile; calls go on here until they end.
+    if (embedded !== undefined && !finalizer) await giveUpLease();
+    await Promise.race([embedded?.drained(), options.drainMs === undefined ? NEVER : wait(options.drainMs)]);
+    const limit = wait(limitMs);
     if (finalizer && leads) {
       tell({ type: "operator.drained", data: {} }, "operator");
       // The fold of this turn says what must go; then it is a matter of writing.
@@ -141,7 +173,8 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     reconciler.close();
     const removed = [...core.registry.entities("gateway").keys()] as Name[];
     tell({ type: "operator.finalized", data: { removed: finalizer && leads ? removed : [], left } }, "operator");
-    await Promise.race([lease?.release(), limit]);
+    await Promise.race([giveUpLease(), limit]);
+    await Promise.race([embedded?.close(), limit]);
     await discovery.close();
     await new Promise((resolve) => setImmediate(resolve));
     await api.close();
@@ -151,6 +184,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
 
   return {
     loop,
+    relay: embedded?.relay,
     discovery,
     requests: api.requests,
     get state() {

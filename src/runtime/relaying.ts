@@ -3,9 +3,7 @@
  * says. `standalone.ts` and `dataplane.ts` each put a source at its head and their HTTP servers beside it.
  */
 import type { Logger } from "pino";
-import { createRelay } from "../dataplane/create-relay.ts";
-import type { Relay, RelayEvent, RelayOptions } from "../dataplane/relay.ts";
-import { createPublisher } from "../effects/publish.ts";
+import type { Relay, RelayOptions } from "../dataplane/relay.ts";
 import type { Fact, Happening, Rejection } from "../journal/fact.ts";
 import { createVault, type Vault } from "../journal/vault.ts";
 import { openJournal, type JournalWriter, type WriterOptions } from "../journal/writer.ts";
@@ -15,6 +13,7 @@ import type { RenderOptions } from "../resources/view.ts";
 import type { Source } from "../watchers/source.ts";
 import { factOf, tellOfDisk } from "./facts.ts";
 import { createLoop, type Loop } from "./loop.ts";
+import { attachRelay } from "./relay.ts";
 import { runService } from "./services.ts";
 
 export interface RelayingOptions {
@@ -40,13 +39,13 @@ export interface Relaying {
   tell(fact: Fact, source: string): void;
   /** Listens to a source, which is started anew when it fails. Resolves when what it found at first is in force. */
   follow(name: string, start: () => Source): Promise<void>;
+  /** Resolves when no allocation is open. */
+  drained(): Promise<void>;
   /** Tells the log that the end has begun. */
   stopping(reason: string): void;
   /** Tears down gateway by gateway, within `limitMs`. Resolves to the gateways that could not be removed. */
   stop(limitMs: number): Promise<readonly string[]>;
 }
-
-export const factOfRelay = ({ event, ...data }: RelayEvent): Fact => ({ type: event, data }) as Fact;
 
 /** The rejections that still hold. */
 const createRejections = () => {
@@ -66,18 +65,20 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
   const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
   const loop = createLoop(journal, options.render);
   const { registry } = loop.core;
-  const relay = createRelay({ ...options.relay, log });
-
   const report = (happenings: readonly Happening[]): void => void loop.take(happenings);
   const tell = (fact: Fact, source: string): void => report([{ fact, source, cause: null }]);
-  const publisher = createPublisher({ relay, vault, address: options.address, report });
   const rejections = createRejections();
   loop.onFact((fact) => rejections.note(fact));
-  loop.onFold(({ changes }) => publisher.publish(changes));
+  const { relay, publisher, ...attached } = attachRelay({
+    loop,
+    vault,
+    relay: options.relay,
+    address: options.address,
+    log,
+  });
 
   if (journal.tornBytes > 0) tell({ type: "journal.recovered", data: { tornBytes: journal.tornBytes } }, "journal");
   tell({ type: "operator.started", data: { options: options.render, release } }, "operator");
-  const relayEvents = relay.events.subscribe((event) => tell(factOfRelay(event), "relay"));
   let stopFollowing = (): void => undefined;
 
   const removeAll = async (limitMs: number): Promise<{ readonly removed: readonly Name[]; readonly left: Name[] }> => {
@@ -107,6 +108,7 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
       return registry.state("operator", "operator") ?? "stopped";
     },
     rejections: rejections.all,
+    drained: attached.drained,
     tell,
     follow(name, start) {
       const inForce = new Promise<void>((resolve) => {
@@ -133,10 +135,8 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
     async stop(limitMs) {
       stopFollowing();
       const { removed, left } = await removeAll(limitMs);
-      publisher.close();
-      relayEvents.unsubscribe();
       tell({ type: "operator.finalized", data: { removed, left } }, "operator");
-      await Promise.race([relay.close(), new Promise<void>((resolve) => setTimeout(resolve, limitMs).unref())]);
+      await Promise.race([attached.close(), new Promise<void>((resolve) => setTimeout(resolve, limitMs).unref())]);
       // The last facts are folded at the end of this turn.
       await new Promise((resolve) => setImmediate(resolve));
       journal.close();

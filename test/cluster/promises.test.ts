@@ -12,11 +12,11 @@ import { replay } from "../../src/core/replay.ts";
 import { digest } from "../../src/journal/digest.ts";
 import { readJournal } from "../../src/journal/reader.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
-import { startOperator, type Operator } from "../../src/runtime/operator.ts";
+import { startOperator, type Operator, type OperatorOptions } from "../../src/runtime/operator.ts";
 import { operatorOptions } from "../../src/runtime/options.ts";
 import { STUNNERD } from "../support/dataplane-process.ts";
 import { keepLog } from "../support/logs.ts";
-import { enterOwnNetwork, HOST_ADDRESS } from "../support/network.ts";
+import { addAddress, enterOwnNetwork, HOST_ADDRESS } from "../support/network.ts";
 import { startStream, type Stream } from "../support/stream.ts";
 import { orAbsent, type Literal } from "./client.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
@@ -47,15 +47,19 @@ afterAll(async () => {
 const apply = (...objects: readonly Literal[]) => Promise.all(objects.map((object) => cluster.client.apply(object)));
 const meta = (name: string) => ({ name, namespace: NAMESPACE });
 
-const startOurs = async (finalizer = false): Promise<Operator> => {
-  operator = await startOperator({
+const newOperator = (more: Partial<OperatorOptions> = {}): Promise<Operator> =>
+  startOperator({
     kubeconfig: cluster.kubeconfig,
     render: operatorOptions({ discoveryAddress: `${HOST_ADDRESS}:${DISCOVERY}` }),
     journal: join(root, `operator-${(starts += 1)}`),
     discovery: { host: "0.0.0.0", port: DISCOVERY },
-    finalizer,
+    finalizer: false,
+    drainMs: 0,
     log: pino({ level: "silent" }),
+    ...more,
   });
+const startOurs = async (more: Partial<OperatorOptions> = {}): Promise<Operator> => {
+  operator = await newOperator(more);
   return operator;
 };
 const stopOurs = async (): Promise<void> => {
@@ -90,7 +94,14 @@ const media = (name: string, replicas: number, more: Readonly<Record<string, unk
         metadata: { labels: { app: name }, ...more },
         spec: {
           terminationGracePeriodSeconds: 3,
-          containers: [{ name: "media", image: "example.org/media", command: ["media-server"] }],
+          containers: [
+            {
+              name: "media",
+              image: "example.org/media",
+              command: ["media-server"],
+              readinessProbe: { httpGet: { path: "/", port: 9001 } },
+            },
+          ],
         },
       },
     },
@@ -423,7 +434,7 @@ describe("an operator that is removed", { timeout: 90_000 }, () => {
     const theirs = { ...media("theirs", 0)[1]!, metadata: meta("theirs") };
     await apply(theirs);
     await stopOurs();
-    await startOurs(true);
+    await startOurs({ finalizer: true });
     const [relay] = await ready(DATAPLANE, 1);
     const [pod] = await ready(MEDIA, 2);
     await serves(pod!);
@@ -439,5 +450,96 @@ describe("an operator that is removed", { timeout: 90_000 }, () => {
     expect(await stream.lost()).toEqual([]);
     await stream.client.refresh(0);
     await vi.waitFor(async () => expect(await labelled(DATAPLANE)).toHaveLength(0), soon);
+  });
+});
+
+describe("an operator that relays itself", { timeout: 90_000 }, () => {
+  const STANDBY_ADDRESS = "10.244.0.2";
+  const selector = { "app.kubernetes.io/name": "turnpike" };
+  const embedded = (relayAt: string, port: number): Partial<OperatorOptions> => ({
+    render: operatorOptions({ embedded: { namespace: NAMESPACE, selector } }),
+    relay: { address: relayAt },
+    lease: { namespace: NAMESPACE, name: "turnpike", holder: relayAt },
+    discovery: { host: "127.0.0.1", port },
+  });
+  /** A call through the operator's own relay to a media pod. */
+  const callAt = async (relayAt: string, port: number, to: string): Promise<Stream> => {
+    const stream = await vi.waitFor(
+      () => startStream({ host: relayAt, port, ...credentials }, { address: to, port: MEDIA_PORT }),
+      soon,
+    );
+    streams.push(stream);
+    await stream.flows(5);
+    return stream;
+  };
+
+  it("does so on every replica; only the leader writes, and a change of leader ends no call", async () => {
+    addAddress(STANDBY_ADDRESS);
+    await stopOurs();
+    const leader = await startOurs(embedded(HOST_ADDRESS, DISCOVERY));
+    await vi.waitFor(() => expect(leader.state).toBe("leading"), soon);
+    const standby = await newOperator(embedded(STANDBY_ADDRESS, 0));
+    try {
+      await vi.waitFor(() => expect(standby.state).toBe("standby"), soon);
+      // The managed dataplane of before goes; the Service leads to the operators' pods.
+      await vi.waitFor(async () => expect(await exists(DEPLOYMENT)).toBe(false), soon);
+      const service = await vi.waitFor(async () => {
+        const found = await cluster.client.get<{
+          readonly spec: {
+            readonly selector: unknown;
+            readonly ports: readonly { readonly name: string; readonly targetPort: number }[];
+          };
+        }>({ ...SERVICE, metadata: meta("gateway") });
+        expect(found.spec.selector).toEqual(selector);
+        return found;
+      }, soon);
+      const port = service.spec.ports.find(({ name }) => name === "udp")!.targetPort;
+
+      const [leaving, staying] = await ready(MEDIA, 2);
+      const stayingAt = address(staying!);
+      const leavingAt = address(leaving!);
+      const calls = await Promise.all([
+        callAt(HOST_ADDRESS, port, stayingAt),
+        callAt(STANDBY_ADDRESS, port, stayingAt),
+      ]);
+      const cut = await Promise.all([callAt(HOST_ADDRESS, port, leavingAt), callAt(STANDBY_ADDRESS, port, leavingAt)]);
+      // Both consume the same transitions.
+      await deletePod(leaving!);
+      await vi.waitFor(() => {
+        for (const { relay } of [leader, standby])
+          expect(
+            relay!.state().allocations.flatMap(({ permissions }) => permissions.map(({ peer }) => peer)),
+          ).not.toContain(leavingAt);
+      }, soon);
+      for (const { client } of cut) client.close();
+
+      const { GET: _, ...writes } = standby.requests;
+      expect(writes["PATCH"] ?? 0).toBe(0);
+      expect(writes["DELETE"] ?? 0).toBe(0);
+      const stopping = stopOurs();
+      await vi.waitFor(() => expect(standby.state).toBe("leading"), soon);
+      await calls[1].flows(20);
+      expect(await calls[1].lost()).toEqual([]);
+      expect(standby.requests["DELETE"] ?? 0).toBe(0);
+      await stopping;
+    } finally {
+      await standby.stop("test");
+    }
+  });
+
+  it("waits for its calls before it ends", async () => {
+    await stopOurs();
+    const draining = await startOurs({ ...embedded(HOST_ADDRESS, DISCOVERY), drainMs: 60_000 });
+    const [pod] = await ready(MEDIA, 2);
+    const port = await vi.waitFor(() => {
+      const listener = draining.relay!.state().listeners.find(({ name, at }) => name.endsWith("/udp") && at.length > 0);
+      return Number(listener!.at[0]!.split(":").at(-1));
+    }, soon);
+    const stream = await callAt(HOST_ADDRESS, port, address(pod!));
+    const stopping = stopOurs();
+    await stream.flows(50);
+    expect(await stream.lost()).toEqual([]);
+    await stream.client.refresh(0);
+    await stopping;
   });
 });

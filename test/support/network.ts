@@ -31,6 +31,10 @@ export const enterOwnNetwork = (): void => {
   run("ip", "link", "set", BRIDGE, "up");
 };
 
+/** A further address of this process on the bridge. */
+export const addAddress = (address: string): void =>
+  run("ip", "address", "add", `${address}/${PREFIX_BITS}`, "dev", BRIDGE);
+
 let links = 0;
 
 export interface PodProcess {
