@@ -82,6 +82,44 @@ export const bytesOf = (ip: Ip): Buffer => {
   return bytes;
 };
 
+/**
+ * An IP address as the packet path compares it: four 32-bit words as they stand in memory, IPv4 in the form of an
+ * IPv4-mapped IPv6 address.
+ */
+export interface Words {
+  readonly w0: number;
+  readonly w1: number;
+  readonly w2: number;
+  readonly w3: number;
+}
+
+const scratch = new Uint32Array(4);
+const scratchBytes = new Uint8Array(scratch.buffer);
+/** `::ffff:0:0/96` in memory. */
+scratchBytes.set([0, 0, 0xff, 0xff]);
+export const MAPPED_WORD = scratch[0] ?? 0;
+
+/** @param bytes 4 or 16, in network order. */
+export const wordsOfBytes = (bytes: Uint8Array): Words => {
+  if (bytes.length === 4) {
+    scratchBytes.set(bytes);
+    return { w0: 0, w1: 0, w2: MAPPED_WORD, w3: scratch[0] ?? 0 };
+  }
+  scratchBytes.set(bytes);
+  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = scratch;
+  return { w0, w1, w2, w3 };
+};
+
+/** A transport address with what the packet path needs of it. */
+export interface Endpoint extends TransportAddress, Words {}
+
+/** @throws RangeError when `address` is not an IP literal. */
+export const endpointOf = ({ address, port }: TransportAddress): Endpoint => {
+  const ip = parseIp(address);
+  if (ip === undefined) throw new RangeError(`${JSON.stringify(address)} is no IP address`);
+  return { address, port, ...wordsOfBytes(bytesOf(ip)) };
+};
+
 export const familyOf = (address: string): Family => (address.includes(":") ? 6 : 4);
 
 /** `ADDRESS:PORT`, with IPv6 in brackets. */

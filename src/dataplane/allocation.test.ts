@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { parseIp } from "./address.ts";
+import { endpointOf, parseIp } from "./address.ts";
 import { Allocation, type AllocationScope } from "./allocation.ts";
 import { noDrops, noTraffic, type Flow, type RelayPort } from "./flows.ts";
 import { maxChannels, maxPeers, maxPermissions } from "./limits.ts";
-import { fromClient, peerDataOut } from "./engines/forward.ts";
+import { fromClient, HEADROOM, peerDataOut, TAILROOM } from "./engines/forward.ts";
 import { PermissionIndex } from "./permission.ts";
 
 const peer = parseIp("10.0.0.1")!;
@@ -28,7 +28,7 @@ const allocation = () => {
     address: "192.0.2.1",
     port: 50_000,
     attach: (_flow: Flow) => undefined,
-    send: (bytes, start, end, address, port) =>
+    send: (bytes, start, end, { address, port }) =>
       void toPeer.push(`${address}:${port} ${bytes.toString("utf8", start, end)}`),
     close: () => undefined,
   };
@@ -36,10 +36,10 @@ const allocation = () => {
     id: 1,
     path: {
       protocol: "udp",
-      client: { address: "192.0.2.2", port: 1000 },
+      client: endpointOf({ address: "192.0.2.2", port: 1000 }),
       server: { address: "192.0.2.1", port: 3478 },
-      send: (frame) => {
-        toClient.push(frame);
+      send: (bytes, start, end) => {
+        toClient.push(Buffer.from(bytes.subarray(start, end)));
         return true;
       },
       install: () => undefined,
@@ -53,8 +53,17 @@ const allocation = () => {
     expiresAt: 600_000,
   });
   const say = (text: string): boolean =>
-    fromClient(made.flow, Buffer.concat([Buffer.from([0x40, 0, 0, text.length]), Buffer.from(text)]));
-  const hear = (text: string, port = 9): void => peerDataOut(made.flow, Buffer.from(text), peer.text, port);
+    fromClient(
+      made.flow,
+      Buffer.concat([Buffer.from([0x40, 0, 0, text.length]), Buffer.from(text)]),
+      0,
+      4 + text.length,
+    );
+  const hear = (text: string, port = 9): void => {
+    const bytes = Buffer.alloc(HEADROOM + text.length + TAILROOM);
+    bytes.write(text, HEADROOM);
+    peerDataOut(made.flow, made.flow.peer(peer.text, port), bytes, HEADROOM, HEADROOM + text.length);
+  };
   return { made, scope, gate, admitted, toPeer, toClient, say, hear };
 };
 

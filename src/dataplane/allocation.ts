@@ -1,5 +1,5 @@
 /** An allocation: relayed transport addresses for one five-tuple, and what it may reach (RFC 8656 §5). */
-import { bytesOf, parseIp, type Family, type Ip, type TransportAddress } from "./address.ts";
+import { bytesOf, parseIp, wordsOfBytes, type Family, type Ip, type TransportAddress } from "./address.ts";
 import type { Verdict } from "./admission.ts";
 import type { Channel } from "./channel.ts";
 import { Flow, type Drops, type PeerFlow, type RelayPort, type Traffic } from "./flows.ts";
@@ -193,10 +193,12 @@ export class Allocation {
     // Without a permission there is nothing to remember: a stranger's packets must not push peers out.
     if (!this.permissions.has(ip.text)) return undefined;
     if (this.#peers >= maxPeers) this.#forgetPeers();
+    const bytes = bytesOf(ip);
     const peer: PeerFlow = {
       address: ip.text,
       port,
-      bytes: bytesOf(ip),
+      ...wordsOfBytes(bytes),
+      bytes,
       relay,
       channel: 0,
       open: false,

@@ -2,7 +2,7 @@
  * The flow table: what the packet path knows. Control code installs and removes flows; an engine reads them for each
  * packet and counts on them. Nothing here parses STUN, and nothing on the packet's way allocates.
  */
-import type { Family } from "./address.ts";
+import type { Endpoint, Family, TransportAddress } from "./address.ts";
 
 /** Mutable counters. `in`: from clients; `out`: to clients. */
 export interface Traffic {
@@ -33,13 +33,13 @@ export const noDrops = (): Drops => Object.fromEntries(dropReasons.map((reason) 
 /** The way back to a client, one for each five-tuple. */
 export interface ClientPath {
   readonly protocol: "udp" | "tcp";
-  readonly client: { readonly address: string; readonly port: number };
-  readonly server: { readonly address: string; readonly port: number };
+  readonly client: Endpoint;
+  readonly server: TransportAddress;
   /**
-   * Sends one message; `frame` must not be touched afterwards. `media` may be dropped when the client is slow; then this
-   * is false.
+   * Sends one message, bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they
+   * came from. `media` may be dropped when the client is slow; then this is false.
    */
-  send(frame: Buffer, media: boolean): boolean;
+  send(bytes: Buffer, start: number, end: number, media: boolean): boolean;
 }
 
 /** A socket on a relayed transport address. */
@@ -49,15 +49,13 @@ export interface RelayPort {
   readonly port: number;
   /** Peers' packets go to `flow` from here on. */
   attach(flow: Flow): void;
-  /** Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards. */
-  send(bytes: Buffer, start: number, end: number, address: string, port: number): void;
+  /** Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from. */
+  send(bytes: Buffer, start: number, end: number, peer: PeerFlow): void;
   close(): void;
 }
 
 /** One peer (address and port) of one flow, and whether it may be reached. */
-export interface PeerFlow {
-  readonly address: string;
-  readonly port: number;
+export interface PeerFlow extends Endpoint {
   /** The address as it stands in an XOR-PEER-ADDRESS attribute's plain form, 4 or 16 bytes. */
   readonly bytes: Buffer;
   readonly relay: RelayPort;
@@ -68,6 +66,9 @@ export interface PeerFlow {
   closedBecause: "no-permission" | "not-admitted";
   generation: number;
 }
+
+const hasWords = (at: Endpoint, w0: number, w1: number, w2: number, w3: number): boolean =>
+  at.w3 === w3 && at.w0 === w0 && at.w1 === w1 && at.w2 === w2;
 
 /** What packets of one allocation need: peers by port and address, channels by number. */
 export class Flow {
@@ -110,16 +111,27 @@ export class Flow {
     return this.#meet(address, port);
   }
 
-  /** As `peer`, by the address bytes that start at `offset` of `bytes`, each XORed with `pad`. */
-  peerByBytes(bytes: Buffer, offset: number, length: number, port: number): PeerFlow | undefined {
+  /** As `peer`, by the address bytes that start at `offset` of `bytes`, each XORed with those that start at `pad`. */
+  peerByBytes(bytes: Buffer, offset: number, pad: number, length: number, port: number): PeerFlow | undefined {
     const candidates = this.peers.get(port);
     if (candidates === undefined) return undefined;
     for (let index = 0; index < candidates.length; index++) {
       const candidate = candidates[index];
       if (candidate === undefined || candidate.bytes.length !== length) continue;
       let at = 0;
-      while (at < length && ((bytes[offset + at] ?? 0) ^ (bytes[4 + at] ?? 0)) === candidate.bytes[at]) at++;
+      while (at < length && ((bytes[offset + at] ?? 0) ^ (bytes[pad + at] ?? 0)) === candidate.bytes[at]) at++;
       if (at === length) return this.fresh(candidate);
+    }
+    return undefined;
+  }
+
+  /** As `peer`, by words; nothing where a string would have to be made of them. */
+  peerByWords(w0: number, w1: number, w2: number, w3: number, port: number): PeerFlow | undefined {
+    const candidates = this.peers.get(port);
+    if (candidates === undefined) return undefined;
+    for (let index = 0; index < candidates.length; index++) {
+      const candidate = candidates[index];
+      if (candidate !== undefined && hasWords(candidate, w0, w1, w2, w3)) return this.fresh(candidate);
     }
     return undefined;
   }
@@ -152,6 +164,16 @@ export class FlowTable {
     for (let index = 0; index < candidates.length; index++) {
       const candidate = candidates[index];
       if (candidate !== undefined && candidate.path.client.address === address) return candidate;
+    }
+    return undefined;
+  }
+
+  findWords(w0: number, w1: number, w2: number, w3: number, port: number): Flow | undefined {
+    const candidates = this.#flows.get(port);
+    if (candidates === undefined) return undefined;
+    for (let index = 0; index < candidates.length; index++) {
+      const candidate = candidates[index];
+      if (candidate !== undefined && hasWords(candidate.path.client, w0, w1, w2, w3)) return candidate;
     }
     return undefined;
   }

@@ -219,6 +219,6 @@ export class Serving implements AllocationScope, ListenerOwner {
   send(path: ListenerPath, bytes: Buffer): void {
     this.traffic.packetsOut++;
     this.traffic.bytesOut += bytes.length;
-    path.send(bytes, false);
+    path.send(bytes, 0, bytes.length, false);
   }
 }

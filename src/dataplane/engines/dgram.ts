@@ -6,7 +6,7 @@ import type { RelayAddress } from "../placement.ts";
 import { FlowTable, type RelayPort, type Traffic } from "../flows.ts";
 import { maxBacklogBytes } from "../limits.ts";
 import type { ClientPort, ClientPortOwner, Engine, EngineOptions } from "./engine.ts";
-import { fromClient, isSendIndication, peerDataOut } from "./forward.ts";
+import { fromClient, HEADROOM, isSendIndication, peerDataOut, TAILROOM } from "./forward.ts";
 
 const bufferBytes = 4 << 20;
 
@@ -60,10 +60,10 @@ const listen =
         drops["not-stun"]++;
         return;
       }
-      if (first >= 0x40 || isSendIndication(bytes)) {
+      if (first >= 0x40 || isSendIndication(bytes, 0)) {
         const flow = flows.find(from.address, from.port);
         if (flow === undefined) drops["no-allocation"]++;
-        else fromClient(flow, bytes);
+        else fromClient(flow, bytes, 0, bytes.length);
         return;
       }
       traffic.packetsIn++;
@@ -76,10 +76,10 @@ const listen =
     return {
       at: { address, port },
       flows,
-      send: (bytes, to, toPort) => {
+      send: (bytes, start, end, to) => {
         if (!isOpen) return;
         if (socket.getSendQueueSize() > maxBacklogBytes) drops["socket-backlog"]++;
-        else socket.send(bytes, 0, bytes.length, toPort, to);
+        else socket.send(bytes, start, end - start, to.port, to.address);
       },
       close: () => {
         isOpen = false;
@@ -99,11 +99,15 @@ const relay =
       address: told,
       port: socket.address().port,
       attach: (flow) =>
-        void socket.on("message", (data: Buffer, from: RemoteInfo) => peerDataOut(flow, data, from.address, from.port)),
-      send: (bytes, start, end, to, toPort) => {
+        void socket.on("message", (data: Buffer, from: RemoteInfo) => {
+          const bytes = Buffer.allocUnsafe(HEADROOM + data.length + TAILROOM);
+          data.copy(bytes, HEADROOM);
+          peerDataOut(flow, flow.peer(from.address, from.port), bytes, HEADROOM, HEADROOM + data.length);
+        }),
+      send: (bytes, start, end, peer) => {
         if (!isOpen) return;
         if (socket.getSendQueueSize() > maxBacklogBytes) drops["socket-backlog"]++;
-        else socket.send(bytes, start, end - start, toPort, to);
+        else socket.send(bytes, start, end - start, peer.port, peer.address);
       },
       close: () => {
         if (!isOpen) return;

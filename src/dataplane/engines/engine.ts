@@ -2,7 +2,7 @@
  * The seam between control and packets. An engine owns UDP sockets, forwards what the flow table covers, and hands
  * everything else up.
  */
-import type { TransportAddress } from "../address.ts";
+import type { Endpoint, TransportAddress } from "../address.ts";
 import type { RelayAddress } from "../placement.ts";
 import type { Drops, FlowTable, RelayPort, Traffic } from "../flows.ts";
 
@@ -18,8 +18,8 @@ export interface ClientPortOwner {
 export interface ClientPort {
   readonly at: TransportAddress;
   readonly flows: FlowTable;
-  /** `bytes` must not be touched afterwards. */
-  send(bytes: Buffer, address: string, port: number): void;
+  /** Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from. */
+  send(bytes: Buffer, start: number, end: number, to: Endpoint): void;
   close(): Promise<void>;
 }
 

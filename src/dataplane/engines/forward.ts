@@ -1,10 +1,9 @@
 /**
- * Packets across, in both directions, for engines that have them as buffers: ChannelData (RFC 8656 §12.4), Send and
- * Data indications (§11).
+ * Packets across, in both directions: ChannelData (RFC 8656 §12.4), Send and Data indications (§11). Bytes stay where
+ * they are; what goes in front of them is written there. Nothing here allocates.
  */
 import { randomFillSync } from "node:crypto";
 import { attribute, magicCookie, readXorAddress } from "../stun/attributes.ts";
-import { messageLength } from "../stun/message.ts";
 import type { Flow, PeerFlow } from "../flows.ts";
 
 /** What fits a Data indication beside its other attributes: a STUN length has 16 bits. */
@@ -12,8 +11,21 @@ const maxIndicationBytes = 0xffff - 32;
 const sendIndication = 0x0016;
 const dataIndication = 0x0017;
 
-/** Whether `bytes` start a Send indication. */
-export const isSendIndication = (bytes: Buffer): boolean => bytes[0] === 0 && bytes[1] === sendIndication;
+/** Bytes that an engine keeps free before a peer's data, for what goes in front of it. */
+export const HEADROOM = 64;
+/** And behind it, for padding. */
+export const TAILROOM = 4;
+
+const u16 = (bytes: Buffer, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+
+const setU16 = (bytes: Buffer, at: number, value: number): void => {
+  bytes[at] = value >>> 8;
+  bytes[at + 1] = value & 255;
+};
+
+/** Whether a Send indication starts at `start`. */
+export const isSendIndication = (bytes: Buffer, start: number): boolean =>
+  bytes[start] === 0 && bytes[start + 1] === sendIndication;
 
 const toPeer = (flow: Flow, peer: PeerFlow, bytes: Buffer, start: number, end: number): void => {
   flow.fresh(peer);
@@ -26,31 +38,32 @@ const toPeer = (flow: Flow, peer: PeerFlow, bytes: Buffer, start: number, end: n
   flow.traffic.bytesIn += length;
   flow.listener.packetsIn++;
   flow.listener.bytesIn += length;
-  peer.relay.send(bytes, start, end, peer.address, peer.port);
+  peer.relay.send(bytes, start, end, peer);
 };
 
 /** A ChannelData message from the client. */
-const channelDataIn = (flow: Flow, bytes: Buffer): void => {
-  const length = bytes.length < 4 ? 0xffff : bytes.readUInt16BE(2);
+const channelDataIn = (flow: Flow, bytes: Buffer, start: number, end: number): void => {
+  const length = end - start < 4 ? 0xffff : u16(bytes, start + 2);
   // Padding behind the data is allowed over UDP too, RFC 8656 §12.5.
-  if (4 + length > bytes.length) {
+  if (start + 4 + length > end) {
     flow.drops["channel-data-length"]++;
     return;
   }
-  const peer = flow.channels.get(bytes.readUInt16BE(0));
+  const peer = flow.channels.get(u16(bytes, start));
   if (peer === undefined) flow.drops["no-channel"]++;
-  else toPeer(flow, peer, bytes, 4, 4 + length);
+  else toPeer(flow, peer, bytes, start + 4, start + 4 + length);
 };
 
 /** The peer of a Send indication that has no entry yet. */
-const strangerOf = (flow: Flow, bytes: Buffer, offset: number, length: number): PeerFlow | undefined => {
-  const { address, port } = readXorAddress(bytes, offset, length);
+const strangerOf = (flow: Flow, bytes: Buffer, start: number, offset: number, length: number): PeerFlow | undefined => {
+  const { address, port } = readXorAddress(bytes.subarray(start), offset - start, length);
   return flow.peer(address, port);
 };
 
 /** A Send indication from the client; what is malformed is dropped in silence, RFC 8656 §11.2. */
-const sendIndicationIn = (flow: Flow, bytes: Buffer): void => {
-  if (bytes.length < 20 || messageLength(bytes) !== bytes.length) {
+const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number): void => {
+  const length = end - start;
+  if (length < 20 || u16(bytes, start + 2) + 20 !== length || length % 4 !== 0 || !hasCookie(bytes, start)) {
     flow.drops["not-stun"]++;
     return;
   }
@@ -58,35 +71,38 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer): void => {
   let addressLength = 0;
   let dataAt = 0;
   let dataLength = 0;
-  for (let offset = 20; offset + 4 <= bytes.length;) {
-    const type = bytes.readUInt16BE(offset);
-    const length = bytes.readUInt16BE(offset + 2);
-    if (offset + 4 + length > bytes.length) return;
+  for (let offset = start + 20; offset + 4 <= end;) {
+    const type = u16(bytes, offset);
+    const size = u16(bytes, offset + 2);
+    if (offset + 4 + size > end) return;
     if (type === attribute.xorPeerAddress && addressAt === 0) {
       addressAt = offset + 4;
-      addressLength = length;
+      addressLength = size;
     } else if (type === attribute.data && dataAt === 0) {
       dataAt = offset + 4;
-      dataLength = length;
+      dataLength = size;
     } else if (type < 0x8000 && type !== attribute.dontFragment && type !== attribute.messageIntegrity) return;
-    offset += 4 + ((length + 3) & ~3);
+    offset += 4 + ((size + 3) & ~3);
   }
   const family = addressLength === 8 ? 1 : 2;
   if (addressAt === 0 || dataAt === 0 || (addressLength !== 8 && addressLength !== 20)) return;
   if (bytes[addressAt + 1] !== family) return;
-  const port = bytes.readUInt16BE(addressAt + 2) ^ (magicCookie >>> 16);
+  const port = u16(bytes, addressAt + 2) ^ (magicCookie >>> 16);
   const peer =
-    flow.peerByBytes(bytes, addressAt + 4, addressLength - 4, port) ??
-    strangerOf(flow, bytes, addressAt, addressLength);
+    flow.peerByBytes(bytes, addressAt + 4, start + 4, addressLength - 4, port) ??
+    strangerOf(flow, bytes, start, addressAt, addressLength);
   if (peer === undefined) flow.drops["no-permission"]++;
   else toPeer(flow, peer, bytes, dataAt, dataAt + dataLength);
 };
 
+const hasCookie = (bytes: Buffer, start: number): boolean =>
+  u16(bytes, start + 4) === magicCookie >>> 16 && u16(bytes, start + 6) === (magicCookie & 0xffff);
+
 /** Takes media that a client sent across; false when `bytes` are something else. */
-export const fromClient = (flow: Flow, bytes: Buffer): boolean => {
-  const first = bytes[0] ?? 0xff;
-  if (first >= 0x40 && first < 0x80) channelDataIn(flow, bytes);
-  else if (isSendIndication(bytes)) sendIndicationIn(flow, bytes);
+export const fromClient = (flow: Flow, bytes: Buffer, start: number, end: number): boolean => {
+  const first = bytes[start] ?? 0xff;
+  if (first >= 0x40 && first < 0x80) channelDataIn(flow, bytes, start, end);
+  else if (isSendIndication(bytes, start)) sendIndicationIn(flow, bytes, start, end);
   else return false;
   return true;
 };
@@ -94,66 +110,71 @@ export const fromClient = (flow: Flow, bytes: Buffer): boolean => {
 const randomPool = Buffer.alloc(12 * 256);
 let randomAt = randomPool.length;
 
-/** A Data indication, RFC 8656 §11.3. */
-export const dataIndicationBytes = (peer: PeerFlow, data: Buffer): Buffer => {
-  const addressLength = 4 + peer.bytes.length;
-  const padded = (data.length + 3) & ~3;
-  const bytes = Buffer.allocUnsafe(20 + 4 + addressLength + 4 + padded);
+/** Writes a Data indication (RFC 8656 §11.3) around the data from `start` to `end`; it starts at what this returns. */
+const writeDataIndication = (bytes: Buffer, start: number, end: number, peer: PeerFlow): number => {
+  const addressBytes = peer.bytes.length;
+  const at = start - (32 + addressBytes);
+  const padded = (end - start + 3) & ~3;
   if (randomAt === randomPool.length) {
     randomFillSync(randomPool);
     randomAt = 0;
   }
-  bytes.writeUInt16BE(dataIndication, 0);
-  bytes.writeUInt16BE(bytes.length - 20, 2);
-  bytes.writeUInt32BE(magicCookie, 4);
-  randomPool.copy(bytes, 8, randomAt, (randomAt += 12));
-  bytes.writeUInt16BE(attribute.xorPeerAddress, 20);
-  bytes.writeUInt16BE(addressLength, 22);
-  bytes.writeUInt16BE(peer.bytes.length === 4 ? 1 : 2, 24);
-  bytes.writeUInt16BE(peer.port ^ (magicCookie >>> 16), 26);
-  for (let at = 0; at < peer.bytes.length; at++) bytes[28 + at] = (peer.bytes[at] ?? 0) ^ (bytes[4 + at] ?? 0);
-  const dataAt = 24 + addressLength;
-  bytes.writeUInt16BE(attribute.data, dataAt);
-  bytes.writeUInt16BE(data.length, dataAt + 2);
-  data.copy(bytes, dataAt + 4);
-  bytes.fill(0, dataAt + 4 + data.length);
-  return bytes;
+  setU16(bytes, at, dataIndication);
+  setU16(bytes, at + 2, 12 + addressBytes + padded);
+  setU16(bytes, at + 4, magicCookie >>> 16);
+  setU16(bytes, at + 6, magicCookie & 0xffff);
+  for (let index = 0; index < 12; index++) bytes[at + 8 + index] = randomPool[randomAt + index] ?? 0;
+  randomAt += 12;
+  setU16(bytes, at + 20, attribute.xorPeerAddress);
+  setU16(bytes, at + 22, 4 + addressBytes);
+  setU16(bytes, at + 24, addressBytes === 4 ? 1 : 2);
+  setU16(bytes, at + 26, peer.port ^ (magicCookie >>> 16));
+  for (let index = 0; index < addressBytes; index++)
+    bytes[at + 28 + index] = (peer.bytes[index] ?? 0) ^ (bytes[at + 4 + index] ?? 0);
+  setU16(bytes, start - 4, attribute.data);
+  setU16(bytes, start - 2, end - start);
+  for (let index = end; index < start + padded; index++) bytes[index] = 0;
+  return at;
 };
 
-/** ChannelData, padded to four bytes when it goes over a stream (RFC 8656 §12.5). */
-export const channelDataBytes = (channel: number, data: Buffer, padded: boolean): Buffer => {
-  const length = padded ? (data.length + 3) & ~3 : data.length;
-  const bytes = Buffer.allocUnsafe(4 + length);
-  bytes[0] = channel >>> 8;
-  bytes[1] = channel & 255;
-  bytes[2] = data.length >>> 8;
-  bytes[3] = data.length & 255;
-  data.copy(bytes, 4);
-  for (let at = 4 + data.length; at < bytes.length; at++) bytes[at] = 0;
-  return bytes;
-};
-
-/** A datagram that a peer sent to the relayed transport address. */
-export const peerDataOut = (flow: Flow, data: Buffer, address: string, port: number): void => {
-  const peer = flow.peer(address, port);
+/**
+ * A datagram that a peer sent to the relayed transport address: bytes `start` to `end`, with `HEADROOM` bytes before and
+ * `TAILROOM` bytes behind that are free. `peer` is nothing for a stranger.
+ */
+export const peerDataOut = (
+  flow: Flow,
+  peer: PeerFlow | undefined,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): void => {
   if (peer === undefined || !peer.open) {
     flow.drops[peer?.closedBecause ?? "no-permission"]++;
     return;
   }
-  if (peer.channel === 0 && data.length > maxIndicationBytes) {
-    flow.drops["too-long"]++;
-    return;
+  const length = end - start;
+  let from: number;
+  let to = end;
+  if (peer.channel === 0) {
+    if (length > maxIndicationBytes) {
+      flow.drops["too-long"]++;
+      return;
+    }
+    from = writeDataIndication(bytes, start, end, peer);
+    to = start + ((length + 3) & ~3);
+  } else {
+    from = start - 4;
+    setU16(bytes, from, peer.channel);
+    setU16(bytes, from + 2, length);
+    // Padded to four bytes when it goes over a stream, RFC 8656 §12.5.
+    if (flow.path.protocol === "tcp") for (; (to - start) % 4 !== 0; to++) bytes[to] = 0;
   }
-  const bytes =
-    peer.channel === 0
-      ? dataIndicationBytes(peer, data)
-      : channelDataBytes(peer.channel, data, flow.path.protocol === "tcp");
-  if (!flow.path.send(bytes, true)) {
+  if (!flow.path.send(bytes, from, to, true)) {
     flow.drops["client-backlog"]++;
     return;
   }
   flow.traffic.packetsOut++;
-  flow.traffic.bytesOut += data.length;
+  flow.traffic.bytesOut += length;
   flow.listener.packetsOut++;
-  flow.listener.bytesOut += data.length;
+  flow.listener.bytesOut += length;
 };

@@ -99,8 +99,8 @@ describe("a TCP listener", () => {
     socket.pause();
     flowOn(path);
     let sent = 0;
-    while (path.send(Buffer.alloc(65_536), true)) if (++sent > 2000) break;
+    while (path.send(Buffer.alloc(65_536), 0, 65_536, true)) if (++sent > 2000) break;
     expect(sent).toBeLessThan(2000);
-    expect(path.send(Buffer.alloc(4), true)).toBe(false);
+    expect(path.send(Buffer.alloc(4), 0, 4, true)).toBe(false);
   });
 });

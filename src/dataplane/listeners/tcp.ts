@@ -1,7 +1,7 @@
 /** TURN over TCP: a server for each bind address, a framer and at most one allocation for each connection. */
 import { createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
-import { formatAddress, parseIp, type TransportAddress } from "../address.ts";
+import { endpointOf, formatAddress, parseIp, type Endpoint, type TransportAddress } from "../address.ts";
 import { fromClient } from "../engines/forward.ts";
 import type { Flow, Traffic } from "../flows.ts";
 import { idleConnectionMilliseconds, maxBacklogBytes, maxIdleConnections, maxIdleFrameBytes } from "../limits.ts";
@@ -11,13 +11,13 @@ import type { ListenerOwner, ListenerPath, OpenListener } from "./listener.ts";
 const maxFrameBytes = 4 + 65536 + 20;
 
 const addressOf = (address: string | undefined, port: number | undefined): TransportAddress => ({
-  address: parseIp(address ?? "")?.text ?? "",
+  address: parseIp(address ?? "")?.text ?? "0.0.0.0",
   port: port ?? 0,
 });
 
 class TcpPath implements ListenerPath {
   readonly protocol = "tcp";
-  readonly client: TransportAddress;
+  readonly client: Endpoint;
   readonly server: TransportAddress;
   readonly socket: Socket;
   readonly framer: Framer;
@@ -29,7 +29,7 @@ class TcpPath implements ListenerPath {
 
   constructor(socket: Socket, idle: Set<TcpPath>, onMessage: (frame: Buffer, path: TcpPath) => void) {
     this.socket = socket;
-    this.client = addressOf(socket.remoteAddress, socket.remotePort);
+    this.client = endpointOf(addressOf(socket.remoteAddress, socket.remotePort));
     this.server = addressOf(socket.localAddress, socket.localPort);
     this.#idle = idle;
     this.framer = new Framer(
@@ -41,14 +41,15 @@ class TcpPath implements ListenerPath {
     );
   }
 
-  send(frame: Buffer, media: boolean): boolean {
+  send(bytes: Buffer, start: number, end: number, media: boolean): boolean {
     if (this.socket.destroyed) return false;
     if (this.socket.writableLength > maxBacklogBytes) {
       // A client that leaves a megabyte of media unread and still asks questions is not reading answers either.
       if (!media) this.socket.destroy();
       return false;
     }
-    this.socket.write(frame);
+    // The socket keeps what it cannot send at once.
+    this.socket.write(Buffer.from(bytes.subarray(start, end)));
     return true;
   }
 
@@ -83,7 +84,7 @@ export const listenTcp = async (
   };
 
   const onFrame = (frame: Buffer, path: TcpPath): void => {
-    if (path.flow !== undefined && fromClient(path.flow, frame)) return;
+    if (path.flow !== undefined && fromClient(path.flow, frame, 0, frame.length)) return;
     if ((frame[0] ?? 0) >= 0x40) {
       owner.dropped("no-allocation");
       return;

@@ -1,23 +1,23 @@
 /** TURN over UDP: a client port of the engine for each bind address. */
-import { formatAddress, type TransportAddress } from "../address.ts";
+import { endpointOf, formatAddress, type Endpoint, type TransportAddress } from "../address.ts";
 import type { ClientPort, Engine } from "../engines/engine.ts";
 import type { Flow, Traffic } from "../flows.ts";
 import type { ListenerOwner, ListenerPath, OpenListener } from "./listener.ts";
 
 class UdpPath implements ListenerPath {
   readonly protocol = "udp";
-  readonly client: TransportAddress;
+  readonly client: Endpoint;
   readonly server: TransportAddress;
   readonly #port: ClientPort;
 
-  constructor(port: ClientPort, { address, port: clientPort }: TransportAddress) {
+  constructor(port: ClientPort, client: TransportAddress) {
     this.#port = port;
-    this.client = { address, port: clientPort };
+    this.client = endpointOf(client);
     this.server = port.at;
   }
 
-  send(frame: Buffer): boolean {
-    this.#port.send(frame, this.client.address, this.client.port);
+  send(bytes: Buffer, start: number, end: number): boolean {
+    this.#port.send(bytes, start, end, this.client);
     return true;
   }
 
