@@ -3,8 +3,6 @@ import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { formatAddress } from "./address.ts";
 import { clusterTransitions, listenerSteps, parseConfig, type GatewayConfig, type ListenerStep } from "./config.ts";
 import { Shared, type Held } from "./shared.ts";
-import { createDgramEngine } from "./engines/dgram.ts";
-import type { Engine, EngineOptions } from "./engines/engine.ts";
 import { Gateway } from "./gateway.ts";
 import type {
   AdmissionChange,
@@ -32,8 +30,8 @@ class EmbeddedRelay implements Relay {
   /** Listeners open and close one apply after the other: a port may move between them. */
   #listenerWork: Promise<unknown> = Promise.resolve();
 
-  constructor(options: RelayOptions, makeEngine: (options: EngineOptions) => Engine) {
-    this.#shared = new Shared(options, makeEngine);
+  constructor(options: RelayOptions) {
+    this.#shared = new Shared(options);
   }
 
   get events() {
@@ -201,8 +199,5 @@ const allocationState = ({ allocation, serving }: Held): AllocationState => {
   };
 };
 
-/** A relay with no gateways: `apply` gives it some. */
-export const createRelay = (
-  options: RelayOptions,
-  makeEngine: (options: EngineOptions) => Engine = createDgramEngine,
-): Relay => new EmbeddedRelay(options, makeEngine);
+/** A relay with no gateways: `apply` gives it some. @throws why an engine that is asked for by name cannot run here. */
+export const createRelay = (options: RelayOptions): Relay => new EmbeddedRelay(options);

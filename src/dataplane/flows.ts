@@ -25,6 +25,7 @@ export const dropReasons = [
   "client-backlog",
   "socket-backlog",
   "too-long",
+  "unsendable",
 ] as const;
 export type DropReason = (typeof dropReasons)[number];
 export type Drops = { [reason in DropReason]: number };

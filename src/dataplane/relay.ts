@@ -5,6 +5,7 @@
 import type { Observable } from "rxjs";
 import type { Logger } from "pino";
 import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
+import type { EngineName } from "./engines/choose.ts";
 import type { Placement } from "./placement.ts";
 
 export interface RelayOptions {
@@ -12,6 +13,8 @@ export interface RelayOptions {
   readonly place: (listener: ListenerConfig) => Placement;
   /** IP literals of the relay's own machine: peers only where an endpoint names them. */
   readonly own: readonly string[];
+  /** What moves packets; `auto` unless given. */
+  readonly engine?: EngineName;
   readonly log: Logger;
 }
 

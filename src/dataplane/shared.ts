@@ -3,7 +3,8 @@ import type { Logger } from "pino";
 import { Subject } from "rxjs";
 import type { Allocation } from "./allocation.ts";
 import { createNonces } from "./auth/nonce.ts";
-import type { Engine, EngineOptions } from "./engines/engine.ts";
+import { createEngine } from "./engines/choose.ts";
+import type { Engine } from "./engines/engine.ts";
 import { noDrops } from "./flows.ts";
 import { Refusals } from "./refusals.ts";
 import type { RelayEvent, RelayOptions } from "./relay.ts";
@@ -34,10 +35,10 @@ export class Shared {
   readonly #clock: NodeJS.Timeout;
   #lastId = 0;
 
-  constructor(options: RelayOptions, makeEngine: (options: EngineOptions) => Engine) {
+  constructor(options: RelayOptions) {
     this.options = options;
     this.log = options.log;
-    this.engine = makeEngine({ drops: this.drops });
+    this.engine = createEngine(options.engine ?? "auto", { drops: this.drops }, options.log);
     this.reservations = new Reservations(this.engine);
     this.refusals = new Refusals((event) => this.events.next(event));
     this.#clock = setInterval(() => this.expire(Date.now()), 1000).unref();
@@ -57,6 +58,7 @@ export class Shared {
 
   close(): void {
     clearInterval(this.#clock);
+    this.engine.close();
     this.reservations.expire(Infinity);
     this.events.complete();
   }

@@ -20,6 +20,8 @@ export interface ClientPort {
   readonly flows: FlowTable;
   /** Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from. */
   send(bytes: Buffer, start: number, end: number, to: Endpoint): void;
+  /** Datagrams that the kernel dropped for want of room. */
+  kernelDrops(): number;
   close(): Promise<void>;
 }
 
@@ -28,8 +30,12 @@ export interface Engine {
   listen(at: TransportAddress, traffic: Traffic, owner: ClientPortOwner): Promise<ClientPort>;
   /** Binds a relayed transport address; port 0 for any. Rejects when it cannot. */
   relay(address: RelayAddress, port: number): Promise<RelayPort>;
+  /** Closes what is still open. */
+  close(): void;
 }
 
 export interface EngineOptions {
   readonly drops: Drops;
+  /** Client sockets share their port with those of other engines (SO_REUSEPORT). */
+  readonly reusePort?: boolean;
 }

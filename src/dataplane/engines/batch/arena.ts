@@ -1,0 +1,209 @@
+/**
+ * The memory that packets live in, from the receive call to the send call: slots of one size, each with room before and
+ * behind the data, and the header tables that tell the kernel of them. It is made once; nothing is allocated for a packet.
+ */
+import { MAPPED_WORD, type Endpoint } from "../../address.ts";
+import { HEADROOM, TAILROOM } from "../forward.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  IOVEC_SIZE,
+  MMSGHDR,
+  SOCKADDR_SIZE,
+  SOL_UDP,
+  sockaddrLength,
+  UDP_SEGMENT,
+  type Sys,
+} from "./sys.ts";
+
+/** Slots that are received into. */
+export const RX_SLOTS = 1024;
+/** Slots for what comes from elsewhere: answers of control, data of clients that came over a stream. */
+const EXTRA_SLOTS = 64;
+export const SLOTS = RX_SLOTS + EXTRA_SLOTS;
+/** The longest that there are. */
+export const MAX_DATAGRAM_BYTES = 65_535;
+/** Pages that no packet reaches are never touched. No multiple of a page: slots would share few lines of the cache. */
+const SLOT_BYTES = (HEADROOM + MAX_DATAGRAM_BYTES + TAILROOM + 255) & ~255;
+
+const CMSG_SIZE = 32;
+const CMSG_LENGTH = 24;
+/** `cmsg_len` of a control message with two bytes in it. */
+const CMSG_LEN = 18;
+
+/** A table in one piece of memory, with the offsets of its parts in 32-bit words. */
+const LAYOUT = (() => {
+  let at = 0;
+  const part = (bytes: number): number => {
+    const start = at;
+    at += bytes;
+    return start;
+  };
+  return {
+    slots: part(SLOTS * SLOT_BYTES),
+    rxHeaders: part(SLOTS * MMSGHDR.size),
+    rxVectors: part(SLOTS * IOVEC_SIZE),
+    rxNames: part(SLOTS * SOCKADDR_SIZE),
+    txHeaders: part(SLOTS * MMSGHDR.size),
+    txVectors: part(SLOTS * IOVEC_SIZE),
+    txNames: part(SLOTS * SOCKADDR_SIZE),
+    txControls: part(SLOTS * CMSG_SIZE),
+    bytes: at,
+  };
+})();
+
+export class Arena {
+  /** All of it; data is addressed by offsets into this. */
+  readonly bytes = Buffer.alloc(LAYOUT.bytes);
+  readonly #u32: Uint32Array;
+  readonly #base: number;
+  readonly #rxHeaders: number;
+  readonly txHeaders: number;
+
+  constructor(sys: Sys) {
+    const { buffer, byteOffset } = this.bytes;
+    this.#u32 = new Uint32Array(buffer, byteOffset, LAYOUT.bytes / 4);
+    this.#base = sys.addressOf(this.bytes);
+    this.#rxHeaders = this.#base + LAYOUT.rxHeaders;
+    this.txHeaders = this.#base + LAYOUT.txHeaders;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      this.#pointer(LAYOUT.rxVectors + slot * IOVEC_SIZE, LAYOUT.slots + slot * SLOT_BYTES + HEADROOM);
+      this.#u32[(LAYOUT.rxVectors + slot * IOVEC_SIZE + 8) >> 2] = MAX_DATAGRAM_BYTES;
+      const rx = LAYOUT.rxHeaders + slot * MMSGHDR.size;
+      this.#pointer(rx + MMSGHDR.name, LAYOUT.rxNames + slot * SOCKADDR_SIZE);
+      this.#pointer(rx + MMSGHDR.iov, LAYOUT.rxVectors + slot * IOVEC_SIZE);
+      this.#u32[(rx + MMSGHDR.nameLength) >> 2] = SOCKADDR_SIZE;
+      this.#u32[(rx + MMSGHDR.iovLength) >> 2] = 1;
+      const tx = LAYOUT.txHeaders + slot * MMSGHDR.size;
+      this.#pointer(tx + MMSGHDR.name, LAYOUT.txNames + slot * SOCKADDR_SIZE);
+      const control = LAYOUT.txControls + slot * CMSG_SIZE;
+      this.#pointer(tx + MMSGHDR.control, control);
+      this.#u32[control >> 2] = CMSG_LEN;
+      this.#u32[(control + 8) >> 2] = SOL_UDP;
+      this.#u32[(control + 12) >> 2] = UDP_SEGMENT;
+    }
+  }
+
+  #pointer(at: number, offset: number): void {
+    this.bytes.writeBigUInt64LE(BigInt(this.#base + offset), at);
+  }
+
+  /** Where the kernel finds the receive headers from `slot` on. */
+  rxHeader(slot: number): number {
+    return this.#rxHeaders + slot * MMSGHDR.size;
+  }
+
+  /** Where data of `slot` begins. */
+  dataOf(slot: number): number {
+    return LAYOUT.slots + slot * SLOT_BYTES + HEADROOM;
+  }
+
+  /** The slot that an offset lies in. */
+  slotAt(offset: number): number {
+    return ((offset - LAYOUT.slots) / SLOT_BYTES) | 0;
+  }
+
+  /** Bytes received into `slot`. */
+  lengthOf(slot: number): number {
+    return this.#u32[(LAYOUT.rxHeaders + slot * MMSGHDR.size + MMSGHDR.length) >> 2] ?? 0;
+  }
+
+  flagsOf(slot: number): number {
+    return this.#u32[(LAYOUT.rxHeaders + slot * MMSGHDR.size + MMSGHDR.flags) >> 2] ?? 0;
+  }
+
+  /** Makes `slot` ready to be received into again: the kernel has written the length of the name over its room. */
+  rearm(slot: number): void {
+    this.#u32[(LAYOUT.rxHeaders + slot * MMSGHDR.size + MMSGHDR.nameLength) >> 2] = SOCKADDR_SIZE;
+  }
+
+  /** Word `index` of the source address of `slot`: 0 holds family and port; of IPv4 1 is the address, of IPv6 2 to 5. */
+  sourceWord(slot: number, index: number): number {
+    return this.#u32[((LAYOUT.rxNames + slot * SOCKADDR_SIZE) >> 2) + index] ?? 0;
+  }
+
+  sourcePort(slot: number): number {
+    const at = LAYOUT.rxNames + slot * SOCKADDR_SIZE + 2;
+    return ((this.bytes[at] ?? 0) << 8) | (this.bytes[at + 1] ?? 0);
+  }
+
+  /** Network-order bytes of the source address of `slot`. */
+  sourceBytes(slot: number, family: 4 | 6): Buffer {
+    const at = LAYOUT.rxNames + slot * SOCKADDR_SIZE;
+    return family === 4 ? this.bytes.subarray(at + 4, at + 8) : this.bytes.subarray(at + 8, at + 24);
+  }
+
+  /** Starts message `index` of a send, to `to`, with the vectors from `vector` on. */
+  openMessage(index: number, vector: number, to: Endpoint, family: 4 | 6): void {
+    const u32 = this.#u32;
+    const name = (LAYOUT.txNames + index * SOCKADDR_SIZE) >> 2;
+    const port = ((to.port & 255) << 8) | (to.port >>> 8);
+    if (family === 4) {
+      u32[name] = AF_INET | (port << 16);
+      u32[name + 1] = to.w3;
+      u32[name + 2] = 0;
+      u32[name + 3] = 0;
+    } else {
+      u32[name] = AF_INET6 | (port << 16);
+      u32[name + 1] = 0;
+      u32[name + 2] = to.w0;
+      u32[name + 3] = to.w1;
+      u32[name + 4] = to.w2;
+      u32[name + 5] = to.w3;
+      u32[name + 6] = 0;
+    }
+    const header = (LAYOUT.txHeaders + index * MMSGHDR.size) >> 2;
+    u32[header + MMSGHDR.nameLength / 4] = sockaddrLength(family);
+    const vectors = this.#base + LAYOUT.txVectors + vector * IOVEC_SIZE;
+    u32[header + MMSGHDR.iov / 4] = vectors % 0x100000000;
+    u32[header + MMSGHDR.iov / 4 + 1] = Math.floor(vectors / 0x100000000);
+    u32[header + MMSGHDR.controlLength / 4] = 0;
+  }
+
+  /** Vector `vector` is bytes `start` to `start + length`. */
+  setVector(vector: number, start: number, length: number): void {
+    const at = (LAYOUT.txVectors + vector * IOVEC_SIZE) >> 2;
+    const address = this.#base + start;
+    this.#u32[at] = address % 0x100000000;
+    this.#u32[at + 1] = Math.floor(address / 0x100000000);
+    this.#u32[at + 2] = length;
+  }
+
+  /** Ends message `index`, of `vectors` vectors; several are segments of `segmentBytes` each (UDP GSO). */
+  closeMessage(index: number, vectors: number, segmentBytes: number): void {
+    const header = (LAYOUT.txHeaders + index * MMSGHDR.size) >> 2;
+    this.#u32[header + MMSGHDR.iovLength / 4] = vectors;
+    if (vectors === 1) return;
+    this.#u32[header + MMSGHDR.controlLength / 4] = CMSG_LENGTH;
+    const value = LAYOUT.txControls + index * CMSG_SIZE + 16;
+    this.bytes[value] = segmentBytes & 255;
+    this.bytes[value + 1] = segmentBytes >>> 8;
+  }
+
+  /** Bytes of each segment of message `index` but its last. */
+  segmentBytesOf(index: number): number {
+    const value = LAYOUT.txControls + index * CMSG_SIZE + 16;
+    return (this.bytes[value] ?? 0) | ((this.bytes[value + 1] ?? 0) << 8);
+  }
+
+  /** Makes of message `index` one with a single vector: the first that it has, or the one behind that which it was. */
+  narrow(index: number, segment: number): void {
+    const header = (LAYOUT.txHeaders + index * MMSGHDR.size) >> 2;
+    this.#u32[header + MMSGHDR.iovLength / 4] = 1;
+    this.#u32[header + MMSGHDR.controlLength / 4] = 0;
+    // Vectors are in one 4 GiB piece: the arena is far smaller, and lies so in practice; the carry is minded all the same.
+    if (segment === 0) return;
+    const at = header + MMSGHDR.iov / 4;
+    const next = (this.#u32[at] ?? 0) + IOVEC_SIZE;
+    this.#u32[at] = next % 0x100000000;
+    if (next >= 0x100000000) this.#u32[at + 1] = (this.#u32[at + 1] ?? 0) + 1;
+  }
+
+  /** Vectors of message `index`. */
+  vectorsOf(index: number): number {
+    return this.#u32[(LAYOUT.txHeaders + index * MMSGHDR.size + MMSGHDR.iovLength) >> 2] ?? 0;
+  }
+}
+
+/** The word that marks IPv4 in {@link Endpoint}. */
+export const IPV4_MARK = MAPPED_WORD;

@@ -1,0 +1,14 @@
+/** `sockaddr_in` and `sockaddr_in6` for calls that are made once a socket. */
+import { bytesOf, parseIp, type TransportAddress } from "../../address.ts";
+import { AF_INET, AF_INET6, sockaddrLength } from "./sys.ts";
+
+/** @throws RangeError when `address` is not an IP literal. */
+export const sockaddrOf = ({ address, port }: TransportAddress): Buffer => {
+  const ip = parseIp(address);
+  if (ip === undefined) throw new RangeError(`${JSON.stringify(address)} is no IP address`);
+  const bytes = Buffer.alloc(sockaddrLength(ip.family));
+  bytes.writeUInt16LE(ip.family === 4 ? AF_INET : AF_INET6, 0);
+  bytes.writeUInt16BE(port, 2);
+  bytesOf(ip).copy(bytes, ip.family === 4 ? 4 : 8);
+  return bytes;
+};

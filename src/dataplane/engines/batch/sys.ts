@@ -1,0 +1,186 @@
+/**
+ * The system calls that the batch engine makes, of the C library that Node runs on, and how their structures lie in memory
+ * (Linux, 64 bits, little-endian). Pointers are numbers: those of user space are below 2^47.
+ */
+import { createRequire } from "node:module";
+import { endianness } from "node:os";
+import { getSystemErrorName } from "node:util";
+
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_REUSEPORT = 15;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const SO_MEMINFO = 55;
+const SK_MEMINFO_DROPS = 8;
+const SK_MEMINFO_VARS = 9;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+export const SOL_UDP = 17;
+export const UDP_SEGMENT = 103;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
+const EPOLLIN = 1;
+const EFD_NONBLOCK = SOCK_NONBLOCK;
+
+/** Of `msghdr` inside `mmsghdr`, in bytes. */
+export const MMSGHDR = {
+  size: 64,
+  name: 0,
+  nameLength: 8,
+  iov: 16,
+  iovLength: 24,
+  control: 32,
+  controlLength: 40,
+  flags: 48,
+  length: 56,
+} as const;
+export const IOVEC_SIZE = 16;
+/** `sockaddr_in` and `sockaddr_in6`, rounded up. */
+export const SOCKADDR_SIZE = 32;
+export const sockaddrLength = (family: 4 | 6): number => (family === 4 ? 16 : 28);
+/** `epoll_event` is packed on x86-64 alone. */
+export const EPOLL_EVENT = process.arch === "x64" ? ({ size: 12, data: 4 } as const) : ({ size: 16, data: 8 } as const);
+export const MSG_TRUNC = 0x20;
+
+export const EAGAIN = 11;
+export const EINTR = 4;
+export const EIO = 5;
+export const EINVAL = 22;
+export const EMSGSIZE = 90;
+
+type Numbers = (...args: readonly (number | Buffer | null)[]) => number;
+
+export interface Sys {
+  /** @throws the error of the call. A datagram socket that does not block. */
+  socket(family: 4 | 6): number;
+  bind(fd: number, address: Buffer): void;
+  /** Port that a socket is bound to. */
+  portOf(fd: number): number;
+  reusePort(fd: number): void;
+  /** Best effort: the kernel's limit may be lower. */
+  enlarge(fd: number, bytes: number): void;
+  /** Datagrams that the kernel dropped for want of room, since the socket was made. */
+  dropsOf(fd: number): number;
+  close(fd: number): void;
+  /** As the calls themselves: -1 on failure, `errno()` then. */
+  readonly recvmmsg: (fd: number, headers: number, count: number, flags: number, timeout: null) => number;
+  readonly sendmmsg: (fd: number, headers: number, count: number, flags: number) => number;
+  readonly epollWait: (epoll: number, events: number, count: number, timeoutMs: number) => number;
+  /** On a thread of its own; calls back here. */
+  readonly epollWaitElsewhere: (
+    epoll: number,
+    events: number,
+    count: number,
+    timeoutMs: number,
+    done: (error: unknown, result: number) => void,
+  ) => void;
+  epoll(): number;
+  watch(epoll: number, fd: number): void;
+  unwatch(epoll: number, fd: number): void;
+  eventfd(): number;
+  /** Wakes whoever waits for `eventfd`. */
+  wake(eventfd: number): void;
+  /** Takes the wake-ups back. */
+  calm(eventfd: number): void;
+  /** Where the memory of `bytes` starts, which stays there. */
+  addressOf(bytes: Uint8Array): number;
+  errno(): number;
+}
+
+let loaded: Sys | undefined;
+
+/** @throws where this machine has no such calls; the message says why. */
+export const loadSys = (): Sys => {
+  loaded ??= load();
+  return loaded;
+};
+
+const load = (): Sys => {
+  if (process.platform !== "linux") throw new Error(`it needs Linux, this is ${process.platform}`);
+  if (!["x64", "arm64"].includes(process.arch) || endianness() !== "LE")
+    throw new Error(`it is not made for ${process.arch}`);
+  // Loaded here alone: elsewhere nothing needs it.
+  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi").default;
+  const libc = koffi.load(null);
+  const call = (declaration: string): Numbers => libc.func(declaration);
+  const socket = call("int socket(int domain, int type, int protocol)");
+  const bind = call("int bind(int fd, const void *address, uint length)");
+  const getsockname = call("int getsockname(int fd, void *address, void *length)");
+  const setsockopt = call("int setsockopt(int fd, int level, int name, const void *value, uint length)");
+  const getsockopt = call("int getsockopt(int fd, int level, int name, void *value, void *length)");
+  const close = call("int close(int fd)");
+  const epollCreate = call("int epoll_create1(int flags)");
+  const epollCtl = call("int epoll_ctl(int epoll, int op, int fd, void *event)");
+  const eventfd = call("int eventfd(uint value, int flags)");
+  const read = call("long read(int fd, void *buffer, size_t count)");
+  const write = call("long write(int fd, const void *buffer, size_t count)");
+  // Returns its first argument: the way to learn where memory is.
+  const memmove = call("int64_t memmove(void *to, const void *from, size_t count)") as unknown as (
+    ...args: readonly [Uint8Array, Uint8Array, number]
+  ) => number | bigint;
+  const epollWait = libc.func("int epoll_wait(int epoll, int64_t events, int count, int timeout)");
+  const { errno } = koffi;
+
+  const must = (name: string, result: number): number => {
+    if (result >= 0) return result;
+    const code = getSystemErrorName(-errno());
+    throw Object.assign(new Error(`${name} ${code}`), { code, syscall: name });
+  };
+  const number = (value: number): Buffer => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeInt32LE(value);
+    return bytes;
+  };
+  const set = (fd: number, level: number, name: number, value: number): number =>
+    setsockopt(fd, level, name, number(value), 4);
+  const one = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
+  const eight = Buffer.alloc(8);
+
+  return {
+    socket(family) {
+      const domain = family === 4 ? AF_INET : AF_INET6;
+      const fd = must("socket", socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      if (family === 6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+      return fd;
+    },
+    bind: (fd, address) => void must("bind", bind(fd, address, address.length)),
+    portOf(fd) {
+      const address = Buffer.alloc(SOCKADDR_SIZE);
+      must("getsockname", getsockname(fd, address, number(address.length)));
+      return address.readUInt16BE(2);
+    },
+    reusePort: (fd) => void must("setsockopt", set(fd, SOL_SOCKET, SO_REUSEPORT, 1)),
+    enlarge(fd, bytes) {
+      set(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+      set(fd, SOL_SOCKET, SO_SNDBUF, bytes);
+    },
+    dropsOf(fd) {
+      const info = Buffer.alloc(4 * SK_MEMINFO_VARS);
+      const length = number(info.length);
+      return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, length) < 0 ? 0 : info.readUInt32LE(4 * SK_MEMINFO_DROPS);
+    },
+    close: (fd) => void close(fd),
+    recvmmsg: call("int recvmmsg(int fd, int64_t headers, uint count, int flags, void *timeout)"),
+    sendmmsg: call("int sendmmsg(int fd, int64_t headers, uint count, int flags)"),
+    epollWait,
+    epollWaitElsewhere: epollWait.async,
+    epoll: () => must("epoll_create1", epollCreate(SOCK_CLOEXEC)),
+    watch(epoll, fd) {
+      const event = Buffer.alloc(EPOLL_EVENT.size);
+      event.writeUInt32LE(EPOLLIN, 0);
+      event.writeInt32LE(fd, EPOLL_EVENT.data);
+      must("epoll_ctl", epollCtl(epoll, EPOLL_CTL_ADD, fd, event));
+    },
+    unwatch: (epoll, fd) => void epollCtl(epoll, EPOLL_CTL_DEL, fd, Buffer.alloc(EPOLL_EVENT.size)),
+    eventfd: () => must("eventfd", eventfd(0, EFD_NONBLOCK | SOCK_CLOEXEC)),
+    wake: (fd) => void write(fd, one, 8),
+    calm: (fd) => void read(fd, eight, 8),
+    addressOf: (bytes) => Number(memmove(bytes, bytes, 0)),
+    errno,
+  };
+};

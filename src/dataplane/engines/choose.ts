@@ -1,0 +1,21 @@
+/** Which engine moves packets: the fast one where it works, the portable one elsewhere. */
+import type { Logger } from "pino";
+import { createBatchEngine } from "./batch/batch.ts";
+import { createDgramEngine } from "./dgram.ts";
+import type { Engine, EngineOptions } from "./engine.ts";
+
+export const engineNames = ["auto", "batch", "dgram"] as const;
+export type EngineName = (typeof engineNames)[number];
+
+/** `auto` says why it does without `batch`. @throws why `batch` cannot run here, where that is asked for by name. */
+export const createEngine = (name: EngineName, options: EngineOptions, log: Logger): Engine => {
+  if (name === "dgram") return createDgramEngine(options);
+  try {
+    return createBatchEngine(options);
+  } catch (error) {
+    if (name === "batch") throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    log.info({ reason }, "packets are moved by the dgram engine: the batch engine does not run here");
+    return createDgramEngine(options);
+  }
+};
