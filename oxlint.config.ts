@@ -14,6 +14,7 @@ const rooms: readonly { readonly name: string; readonly pure?: true; readonly pa
   { name: "core", pure: true },
   { name: "dataplane" },
   { name: "turn-client" },
+  { name: "load" },
   { name: "discovery" },
   { name: "effects" },
   { name: "admin" },

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
 import { of, type Observable } from "rxjs";
+import type { EngineName } from "../dataplane/engines/choose.ts";
 import { watchConfigs, type ConfigEvent } from "../discovery/client.ts";
 import { fetchConfig } from "../discovery/fetch.ts";
 import { readConfigFile, watchConfigFile } from "../discovery/file.ts";
@@ -21,6 +22,7 @@ import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { DISCOVERY_PORT } from "../resources/names.ts";
 import { startDataplane } from "../runtime/dataplane.ts";
 import { pinoLevel } from "../runtime/log-level.ts";
+import { engineOption } from "./engine-option.ts";
 import { parseBindAddress } from "./go-flags.ts";
 
 interface DataplaneFlags {
@@ -32,6 +34,7 @@ interface DataplaneFlags {
   readonly udpThreadNum: number;
   readonly dryRun?: boolean;
   readonly forceReadyStatus?: boolean;
+  readonly engine: EngineName;
   readonly journal: string;
   readonly admin?: NonNullable<ReturnType<typeof parseBindAddress>>;
   readonly discoveryTokenFile?: string;
@@ -132,6 +135,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
         },
       }),
     journal: flags.journal,
+    engine: flags.engine,
     ...(flags.admin === undefined ? {} : { admin: flags.admin }),
     forceReady: flags.forceReadyStatus === true,
     log,
@@ -177,6 +181,7 @@ export const dataplaneCommand = (): Command =>
     .option("-l, --log <spec>", "SCOPE:LEVEL,…, all:INFO say; overrides that of the config")
     .option("-v, --verbose", "the same as --log all:DEBUG")
     .option("-u, --udp-thread-num <n>", "UDP sockets, each with a worker of its own", parseThreads, 0)
+    .addOption(engineOption())
     .option("-d, --dry-run", "read the config and say whether it is sound")
     .option("--force-ready-status", "/ready says yes from the start, and during shutdown")
     .option("--journal <dir>", "folder of the event log and of the last good config", ".turnpike/dataplane")

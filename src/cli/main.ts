@@ -9,6 +9,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   standalone: async () => (await import("./standalone.ts")).standaloneCommand(),
   operator: async () => (await import("./operator.ts")).operatorCommand(),
   dataplane: async () => (await import("./dataplane.ts")).dataplaneCommand(),
+  load: async () => (await import("./load.ts")).loadCommand(),
   probe: async () => (await import("./probe.ts")).probeCommand(),
   status: async () => (await import("./status.ts")).statusCommand(),
   log: async () => (await import("./log.ts")).logCommand(),

@@ -7,6 +7,7 @@ import { TurnpikeError } from "../errors.ts";
 import { ephemeralCredentials } from "../turn-client/credentials.ts";
 import { TurnClient, TurnResponseError } from "../turn-client/turn-client.ts";
 import { DEFAULT_ADMIN, fetchState } from "./status.ts";
+import { parseTurnUri, type Target } from "./turn-uri.ts";
 
 interface ProbeOptions {
   readonly user: string;
@@ -19,21 +20,7 @@ interface ProbeOptions {
   readonly admin: string;
 }
 
-interface Target {
-  readonly host: string;
-  readonly port: number;
-  readonly transport: "udp" | "tcp";
-}
-
 const CHANNEL = 0x4000;
-
-/** `turn:HOST[:PORT][?transport=udp|tcp]`, RFC 7065. */
-export const parseTurnUri = (text: string): Target => {
-  const match = /^turn:(?:\/\/)?(\[[^\]]+\]|[^:?]+)(?::(\d+))?(?:\?transport=(udp|tcp))?$/.exec(text);
-  if (match === null) throw new InvalidArgumentError("expected turn:HOST[:PORT][?transport=udp|tcp]");
-  const [, host = "", port = "3478", transport = "udp"] = match;
-  return { host: host.replace(/^\[|\]$/g, ""), port: Number(port), transport: transport === "tcp" ? "tcp" : "udp" };
-};
 
 const parsePeer = (text: string): TransportAddress => {
   const match = /^\[?(.+?)\]?:(\d+)$/.exec(text);

@@ -4,12 +4,14 @@ import { isIP } from "node:net";
 import { performance } from "node:perf_hooks";
 import { Command, InvalidArgumentError } from "commander";
 import { pino } from "pino";
+import type { EngineName } from "../dataplane/engines/choose.ts";
 import { TurnpikeError } from "../errors.ts";
 import type { FactLine } from "../journal/fact.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import { nameOfObject } from "../resources/keys.ts";
 import { startStandalone, type Standalone } from "../runtime/standalone.ts";
 import { echoAddressOf, startEcho, type Echo } from "./echo.ts";
+import { engineOption } from "./engine-option.ts";
 import { sentence } from "./sentence.ts";
 import { DEFAULT_ADMIN } from "./status.ts";
 
@@ -23,6 +25,7 @@ interface StandaloneCommandOptions {
   readonly logLevel: string;
   readonly requireReferenceGrants?: boolean;
   readonly quiet?: boolean;
+  readonly engine: EngineName;
 }
 
 const parseAddress = (text: string, before: readonly string[] | undefined): readonly string[] => {
@@ -187,6 +190,7 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
     },
     requireReferenceGrants: options.requireReferenceGrants === true,
     admin: options.admin,
+    engine: options.engine,
     log,
   }).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "EADDRINUSE" && !(error instanceof TurnpikeError))
@@ -246,6 +250,7 @@ export const standaloneCommand = (): Command =>
       "--require-reference-grants",
       "stunner.l7mp.io routes and certificateRefs, too, need a ReferenceGrant for another namespace",
     )
+    .addOption(engineOption())
     .option("--log-level <level>", "of the program's own messages on stderr", "warn")
     .option("--quiet", "print no events")
     .action(

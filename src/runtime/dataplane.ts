@@ -6,6 +6,7 @@ import { createMetrics } from "../admin/metrics.ts";
 import { dataplaneListener, metricsListener } from "../admin/probes.ts";
 import { startAdmin, type AdminServer } from "../admin/server.ts";
 import { programState } from "../admin/state.ts";
+import type { EngineName } from "../dataplane/engines/choose.ts";
 import { localAddresses, placeByAddress } from "../dataplane/placement.ts";
 import type { Relay } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";
@@ -24,6 +25,7 @@ export interface DataplaneOptions {
   /** Folder of the event log. */
   readonly journal: string;
   readonly journalOptions?: WriterOptions;
+  readonly engine?: EngineName | undefined;
   /** Turnpike's own admin API, if it is wanted. */
   readonly admin?: { readonly host: string; readonly port: number };
   /** `/ready` says yes whatever is the case. */
@@ -57,7 +59,11 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     render: dataplaneOptions(),
     journal: options.journal,
     journalOptions: options.journalOptions,
-    relay: { place: placeByAddress, own: localAddresses().map(({ address }) => address) },
+    relay: {
+      place: placeByAddress,
+      own: localAddresses().map(({ address }) => address),
+      engine: options.engine ?? "auto",
+    },
     address: "",
     log,
   });

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { createMetrics } from "../admin/metrics.ts";
 import { startAdmin, type AdminServer } from "../admin/server.ts";
 import { programState, type ProgramState } from "../admin/state.ts";
+import type { EngineName } from "../dataplane/engines/choose.ts";
 import { placeOn } from "../dataplane/placement.ts";
 import type { Relay } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";
@@ -23,6 +24,7 @@ export interface StandaloneOptions {
   readonly directoryOptions?: DirectoryOptions;
   /** Also of native routes, and of certificateRefs. */
   readonly requireReferenceGrants?: boolean;
+  readonly engine?: EngineName | undefined;
   readonly admin: { readonly host: string; readonly port: number };
   readonly log: Logger;
 }
@@ -49,7 +51,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
     render: standaloneOptions(address, { requireReferenceGrants: options.requireReferenceGrants ?? false }),
     journal: options.journal,
     journalOptions: options.journalOptions,
-    relay: { place: placeOn(addresses), own: addresses },
+    relay: { place: placeOn(addresses), own: addresses, engine: options.engine ?? "auto" },
     address,
     log,
   });

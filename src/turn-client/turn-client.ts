@@ -14,12 +14,13 @@ import { addressFamily, attribute } from "../dataplane/stun/attributes.ts";
 import { decode, encode } from "../dataplane/stun/codec.ts";
 import { method, type Attribute, type Message } from "../dataplane/stun/message.ts";
 import { integrityIsValid, longTermKey } from "../dataplane/stun/integrity.ts";
-import { openTcp, openUdp, type Transport } from "./transport.ts";
+import { openTcp, openUdp, type Receiver, type Transport } from "./transport.ts";
 
 export interface TurnClientOptions {
   readonly host: string;
   readonly port: number;
-  readonly transport?: "udp" | "tcp";
+  /** Or what opens one that is none of ours. */
+  readonly transport?: "udp" | "tcp" | ((receiver: Receiver) => Transport);
   readonly username?: string;
   readonly password?: string;
   /** Milliseconds until a request without an answer fails; 5000 by default. */
@@ -92,11 +93,15 @@ export class TurnClient {
   /** Opens the transport; nothing is asked of the server yet. */
   static async connect(options: TurnClientOptions): Promise<TurnClient> {
     const client = new TurnClient(options);
-    const open = options.transport === "tcp" ? openTcp : openUdp;
-    client.#transport = await open(options.host, options.port, {
+    const receiver: Receiver = {
       message: (bytes) => client.#receive(bytes),
       closed: (reason) => client.#end(reason),
-    });
+    };
+    const { host, port, transport } = options;
+    client.#transport =
+      typeof transport === "function"
+        ? transport(receiver)
+        : await (transport === "tcp" ? openTcp : openUdp)(host, port, receiver);
     return client;
   }
 

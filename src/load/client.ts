@@ -1,0 +1,58 @@
+/** What a client of a load is: a packet to send again and again, and a count of what came back. */
+import { randomBytes } from "node:crypto";
+import type { TransportAddress } from "../dataplane/address.ts";
+import { attribute } from "../dataplane/stun/attributes.ts";
+import { encode } from "../dataplane/stun/codec.ts";
+import { method } from "../dataplane/stun/message.ts";
+import type { TurnClient } from "../turn-client/turn-client.ts";
+import type { Latencies } from "./latencies.ts";
+import type { LoadOptions } from "./load.ts";
+
+/** What all clients count on. */
+export interface Counters {
+  sent: number;
+  received: number;
+  /** Round trips, in microseconds. */
+  readonly latencies: Latencies;
+}
+
+export interface LoadClient {
+  /** Sends a packet. */
+  send(): void;
+  close(): void;
+}
+
+const CHANNEL = 0x4000;
+
+/** The payload begins with the time at which it was sent: a double, 8 bytes. */
+export const microseconds = (): number => performance.now() * 1000;
+
+/** A client's whole message for one packet, and where in it the payload begins. */
+export const messageOf = (
+  { payloadBytes, via, transport }: LoadOptions,
+  peer: TransportAddress,
+): { readonly bytes: Buffer; readonly payloadAt: number } => {
+  const payload = randomBytes(payloadBytes);
+  if (via === "channel") {
+    const header = Buffer.from([CHANNEL >> 8, CHANNEL & 255, payloadBytes >> 8, payloadBytes & 255]);
+    const padding = Buffer.alloc(transport === "tcp" ? -payloadBytes & 3 : 0);
+    return { bytes: Buffer.concat([header, payload, padding]), payloadAt: header.length };
+  }
+  const bytes = encode({
+    method: method.send,
+    class: "indication",
+    transactionId: randomBytes(12),
+    attributes: [
+      { type: attribute.xorPeerAddress, address: peer },
+      { type: attribute.data, value: payload },
+    ],
+  });
+  return { bytes, payloadAt: bytes.indexOf(payload) };
+};
+
+/** Allocates, and opens the way to `peer`. */
+export const prepare = async (client: TurnClient, { via }: LoadOptions, peer: TransportAddress): Promise<void> => {
+  await client.allocate();
+  if (via === "channel") await client.channelBind(CHANNEL, peer);
+  else await client.createPermission(peer.address);
+};

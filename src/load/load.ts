@@ -1,0 +1,106 @@
+/**
+ * Load on a TURN server: clients that send to echo peers of this process, through the server, and count what comes back.
+ * Either each keeps a number of packets under way, so that the server sets the pace, or they send at a rate.
+ */
+import { setTimeout as after } from "node:timers/promises";
+import type { TransportAddress } from "../dataplane/address.ts";
+import { Datagrams } from "../dataplane/engines/batch/datagrams.ts";
+import { noDrops } from "../dataplane/flows.ts";
+import type { Counters, LoadClient } from "./client.ts";
+import { Latencies } from "./latencies.ts";
+import { startPeers } from "./peers.ts";
+import { startTcpClient } from "./tcp-client.ts";
+import { startUdpClient } from "./udp-client.ts";
+
+export interface LoadOptions {
+  readonly server: TransportAddress;
+  readonly username: string;
+  readonly password: string;
+  readonly clients: number;
+  /** Echo peers; client `n` sends to peer `n` modulo this. */
+  readonly peers: number;
+  /** IP literal that clients and peers are at. */
+  readonly address: string;
+  /** At least 8. */
+  readonly payloadBytes: number;
+  readonly via: "channel" | "indication";
+  readonly transport: "udp" | "tcp";
+  /** Packets that each client keeps under way; with a rate it does not count. */
+  readonly window: number;
+  /** Packets a second of each client; 0: as many as come back. */
+  readonly rate: number;
+  readonly warmUpSeconds: number;
+  readonly seconds: number;
+}
+
+export interface LoadResult {
+  /** What was measured over. */
+  readonly seconds: number;
+  readonly sent: number;
+  readonly received: number;
+  /** Round trips, in microseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Called as measuring begins and ends, to look at the server's CPU time at the same moments. */
+export interface LoadHooks {
+  readonly begun?: () => void;
+  readonly ended?: () => void;
+}
+
+const TICK_MS = 2;
+/** Allocations that are asked for at once. */
+const STARTING = 32;
+
+const sendAtRate = (clients: readonly LoadClient[], rate: number): NodeJS.Timeout => {
+  const began = performance.now();
+  let sent = 0;
+  return setInterval(() => {
+    // All clients in turn, evenly over the second.
+    const due = ((performance.now() - began) / 1000) * rate * clients.length;
+    for (; sent < due; sent++) clients[sent % clients.length]?.send();
+  }, TICK_MS);
+};
+
+/** @throws what the server answers to the allocations; TurnResponseError among others. */
+export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Promise<LoadResult> => {
+  const datagrams = new Datagrams(noDrops());
+  const clients: LoadClient[] = [];
+  const counters: Counters = { sent: 0, received: 0, latencies: new Latencies() };
+  let ticking: NodeJS.Timeout | undefined;
+  try {
+    const peers = startPeers(datagrams, options.peers, options.address);
+    const start = (index: number): Promise<LoadClient> => {
+      const peer = peers[index % peers.length];
+      if (peer === undefined) throw new RangeError("a load needs a peer");
+      return options.transport === "udp"
+        ? startUdpClient(datagrams, options, peer, counters)
+        : startTcpClient(options, peer, counters);
+    };
+    while (clients.length < options.clients) {
+      const count = Math.min(STARTING, options.clients - clients.length);
+      clients.push(...(await Promise.all(Array.from({ length: count }, (_, n) => start(clients.length + n)))));
+    }
+    if (options.rate > 0) ticking = sendAtRate(clients, options.rate);
+    else for (const client of clients) for (let sent = 0; sent < options.window; sent++) client.send();
+    await after(options.warmUpSeconds * 1000);
+
+    counters.latencies.reset();
+    const before = { ...counters, at: performance.now() };
+    hooks.begun?.();
+    await after(options.seconds * 1000);
+    hooks.ended?.();
+    return {
+      seconds: (performance.now() - before.at) / 1000,
+      sent: counters.sent - before.sent,
+      received: counters.received - before.received,
+      p50: counters.latencies.quantile(0.5),
+      p99: counters.latencies.quantile(0.99),
+    };
+  } finally {
+    clearInterval(ticking);
+    for (const client of clients) client.close();
+    datagrams.close();
+  }
+};

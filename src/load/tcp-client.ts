@@ -1,0 +1,74 @@
+/** A client over TCP. In a closed loop what comes back, whole messages of one size, is written back as it is. */
+import { once } from "node:events";
+import { connect } from "node:net";
+import type { TransportAddress } from "../dataplane/address.ts";
+import { Framer } from "../dataplane/listeners/framing.ts";
+import { TurnClient } from "../turn-client/turn-client.ts";
+import { messageOf, microseconds, prepare, type Counters, type LoadClient } from "./client.ts";
+import type { LoadOptions } from "./load.ts";
+
+export const startTcpClient = async (
+  options: LoadOptions,
+  peer: TransportAddress,
+  counters: Counters,
+): Promise<LoadClient> => {
+  const { server, rate } = options;
+  const message = messageOf(options, peer);
+  const frameBytes = message.bytes.length;
+  const socket = connect({ host: server.address, port: server.port, noDelay: true });
+  await once(socket, "connect");
+  let framer: Framer | undefined;
+  /** Bytes of the message that has begun. */
+  let begun = 0;
+
+  const count = (chunk: Buffer): void => {
+    const now = microseconds();
+    // Of the messages in a chunk those whose time is whole in it.
+    for (let at = begun === 0 ? 0 : frameBytes - begun; at + 12 <= chunk.length; at += frameBytes)
+      counters.latencies.add(now - chunk.readDoubleLE(at + message.payloadAt));
+    const bytes = begun + chunk.length;
+    const whole = Math.floor(bytes / frameBytes);
+    begun = bytes % frameBytes;
+    counters.received += whole;
+    if (rate > 0) return;
+    counters.sent += whole;
+    socket.write(chunk);
+  };
+  socket.on("data", (chunk: Buffer) => {
+    if (framer === undefined) count(chunk);
+    else framer.push(chunk);
+  });
+
+  const client = await TurnClient.connect({
+    ...options,
+    host: server.address,
+    port: server.port,
+    transport: (receiver) => {
+      framer = new Framer(
+        (frame) => {
+          receiver.message(frame);
+          return !socket.destroyed;
+        },
+        () => 0x1_0000 + 20,
+      );
+      socket.on("error", (error) => receiver.closed(error.message));
+      socket.on("close", () => receiver.closed("the server closed the connection"));
+      return {
+        isReliable: true,
+        local: { address: socket.localAddress ?? "", port: socket.localPort ?? 0 },
+        send: (bytes) => void socket.write(bytes),
+        close: () => socket.destroy(),
+      };
+    },
+  });
+  await prepare(client, options, peer);
+  framer = undefined;
+  return {
+    send() {
+      counters.sent++;
+      message.bytes.writeDoubleLE(microseconds(), message.payloadAt);
+      socket.write(Buffer.from(message.bytes));
+    },
+    close: () => client.close(),
+  };
+};

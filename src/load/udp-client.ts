@@ -1,0 +1,68 @@
+/** A client over UDP. In a closed loop each packet that comes back goes out again from where it lies. */
+import { endpointOf, type TransportAddress } from "../dataplane/address.ts";
+import type { Datagrams, DatagramSocket } from "../dataplane/engines/batch/datagrams.ts";
+import { TurnClient } from "../turn-client/turn-client.ts";
+import { messageOf, microseconds, prepare, type Counters, type LoadClient } from "./client.ts";
+import type { LoadOptions } from "./load.ts";
+import { BATCH, BUFFER_BYTES } from "./peers.ts";
+
+export const startUdpClient = async (
+  datagrams: Datagrams,
+  options: LoadOptions,
+  peer: TransportAddress,
+  counters: Counters,
+): Promise<LoadClient> => {
+  const { server, via, rate, address, payloadBytes } = options;
+  const to = endpointOf(server);
+  const { bytes: arena } = datagrams;
+  const message = messageOf(options, peer);
+  let control: ((bytes: Buffer) => void) | undefined;
+
+  const take = (slot: number, start: number, end: number): void => {
+    if (control !== undefined) return control(Buffer.from(arena.subarray(start, end)));
+    // In a Data indication the payload is the last attribute.
+    const payloadAt = via === "channel" ? start + message.payloadAt : end - ((payloadBytes + 3) & ~3);
+    const now = microseconds();
+    counters.received++;
+    counters.latencies.add(now - arena.readDoubleLE(payloadAt));
+    if (rate > 0) return undefined;
+    counters.sent++;
+    if (via === "channel") {
+      arena.writeDoubleLE(now, payloadAt);
+      return datagrams.send(socket, arena, start, end, to);
+    }
+    const from = datagrams.arena.dataOf(slot);
+    message.bytes.copy(arena, from);
+    arena.writeDoubleLE(now, from + message.payloadAt);
+    return datagrams.send(socket, arena, from, from + message.bytes.length, to);
+  };
+  const socket: DatagramSocket = datagrams.open(
+    { address, port: 0 },
+    { bufferBytes: BUFFER_BYTES, batch: BATCH, take },
+  );
+
+  const client = await TurnClient.connect({
+    ...options,
+    host: server.address,
+    port: server.port,
+    transport: (receiver) => {
+      control = (bytes) => receiver.message(bytes);
+      return {
+        isReliable: false,
+        local: { address, port: datagrams.portOf(socket) },
+        send: (bytes) => datagrams.send(socket, bytes, 0, bytes.length, to),
+        close: () => datagrams.closeSocket(socket),
+      };
+    },
+  });
+  await prepare(client, options, peer);
+  control = undefined;
+  return {
+    send() {
+      counters.sent++;
+      message.bytes.writeDoubleLE(microseconds(), message.payloadAt);
+      datagrams.send(socket, message.bytes, 0, message.bytes.length, to);
+    },
+    close: () => client.close(),
+  };
+};
