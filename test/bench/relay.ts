@@ -1,0 +1,112 @@
+/**
+ * `npm run bench:relay`: packets relayed for each CPU-second, the latency that the relay adds, and what allocations cost;
+ * ours beside coturn and pion/turn. Each server has one core, the load another; all take turns within every round.
+ *
+ *     npm run bench:relay -- [--rounds 3] [--seconds 3] [--case NAME,…] [--server NAME,…]
+ */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import type { LoadResult } from "../../src/load/load.ts";
+import { credentials, startSubject, subjects, type Subject } from "./relay-servers.ts";
+
+const SERVER_CORE = "0";
+const LOAD_CORE = "1";
+const TURNPIKE = fileURLToPath(new URL("../../bin/turnpike", import.meta.url));
+
+interface Case {
+  readonly name: string;
+  readonly transport?: "tcp";
+  readonly flags: readonly string[];
+  /** Whether it measures how long packets take, not how many there are. */
+  readonly latency?: true;
+}
+
+const hundred = ["--clients", "100"];
+const cases: readonly Case[] = [
+  { name: "channel 160 B", flags: [...hundred, "--bytes", "160"] },
+  { name: "channel 160 B, 100 peers", flags: [...hundred, "--bytes", "160", "--peers", "100"] },
+  { name: "channel 1200 B", flags: [...hundred, "--bytes", "1200"] },
+  { name: "channel 1200 B, 100 peers", flags: [...hundred, "--bytes", "1200", "--peers", "100"] },
+  { name: "indication 160 B", flags: [...hundred, "--bytes", "160", "--via", "indication"] },
+  { name: "TCP channel 160 B", transport: "tcp", flags: [...hundred, "--bytes", "160"] },
+  { name: "5,000 packets/s: p50", latency: true, flags: [...hundred, "--bytes", "160", "--rate", "50"] },
+];
+
+type Outcome = LoadResult & { readonly relayedPerCpuSecond: number };
+
+const load = (port: number, pid: number | undefined, { flags, transport }: Case, seconds: string): Outcome => {
+  const uri = `turn:127.0.0.1:${port}${transport === undefined ? "" : `?transport=${transport}`}`;
+  const args = [
+    ["-c", LOAD_CORE, TURNPIKE, "load", uri, "--json", "--seconds", seconds],
+    ["-u", credentials.username, "-w", credentials.password],
+    pid === undefined ? [] : ["--pid", String(pid)],
+    flags,
+  ].flat();
+  const { status, stdout, stderr } = spawnSync("taskset", args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${flags.join(" ")}: ${stderr}`);
+  return JSON.parse(stdout) as Outcome;
+};
+
+const sorted = (values: readonly number[]): readonly number[] => values.toSorted((a, b) => a - b);
+const median = (values: readonly number[]): number => sorted(values)[values.length >> 1] ?? Number.NaN;
+const thousands = (value: number): string => `${(value / 1000).toFixed(0)}k`;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "3" },
+    seconds: { type: "string", default: "3" },
+    case: { type: "string" },
+    server: { type: "string" },
+  },
+});
+const chosen = <T extends { readonly name: string }>(all: readonly T[], names: string | undefined): readonly T[] =>
+  names === undefined ? all : all.filter(({ name }) => names.split(",").some((one) => name.includes(one)));
+
+const servers = chosen(await subjects(), values.server);
+const chosenCases = chosen(cases, values.case);
+const results = new Map<string, Map<string, Outcome[]>>();
+
+for (let round = 1; round <= Number(values.rounds); round += 1)
+  for (const one of chosenCases)
+    for (const server of servers) {
+      const running = await startSubject(server, SERVER_CORE);
+      try {
+        const outcome = load(running.port, running.pid, one, values.seconds);
+        const ofCase = results.get(one.name) ?? new Map<string, Outcome[]>();
+        results.set(one.name, ofCase);
+        ofCase.set(server.name, [...(ofCase.get(server.name) ?? []), outcome]);
+      } finally {
+        await running.stop();
+      }
+    }
+
+const show = (subject: Subject, one: Case): string => {
+  const outcomes = results.get(one.name)?.get(subject.name) ?? [];
+  if (one.latency === true) {
+    const spread = outcomes.map(({ p99 }) => p99);
+    return `${median(outcomes.map(({ p50 }) => p50)).toFixed(0)} µs, p99 ${median(spread).toFixed(0)}`;
+  }
+  const figures = outcomes.map(({ relayedPerCpuSecond }) => relayedPerCpuSecond);
+  const all = sorted(figures);
+  return `${thousands(median(figures))} (${thousands(all[0] ?? 0)}–${thousands(all.at(-1) ?? 0)})`;
+};
+
+const ratio = (one: Case, ours: string, theirs: string): string => {
+  const figure = (name: string): number =>
+    median((results.get(one.name)?.get(name) ?? []).map(({ relayedPerCpuSecond }) => relayedPerCpuSecond));
+  const value = figure(ours) / figure(theirs);
+  return Number.isFinite(value) && one.latency !== true ? `${value.toFixed(2)} ×` : "";
+};
+
+const rows = chosenCases.map((one) => [
+  one.name,
+  ...servers.map((server) => show(server, one)),
+  ratio(one, "batch", "coturn"),
+  ratio(one, "batch", "pion/turn"),
+]);
+const header = ["relayed packets a CPU-second", ...servers.map(({ name }) => name), "batch/coturn", "batch/pion"];
+const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)));
+for (const row of [header, ...rows])
+  process.stdout.write(`${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}\n`);
+process.stdout.write(`median of ${values.rounds} rounds of ${values.seconds} s (lowest–highest)\n`);
