@@ -76,7 +76,8 @@ describe("the difference to the config in force", () => {
     [{ port: 3479 }, "restart"],
     [{ protocol: "TURN-TCP" as const }, "restart"],
     [{ address: "192.0.2.1" }, "restart"],
-    [{ protocol: "TURN-TLS" as const }, "fail"],
+    [{ protocol: "TURN-TLS" as const }, "restart"],
+    [{ cert: "another" }, "update"],
   ])("for a listener with %j is %s", (changes, step) => {
     expect(listenerSteps([listener("l")], [listener("l", changes)])).toMatchObject([{ step }]);
   });

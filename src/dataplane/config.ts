@@ -144,30 +144,25 @@ export const clusterTransitions = (
   return transitions;
 };
 
-export type ListenerStep = { readonly listener: ListenerConfig } & (
-  | { readonly step: "start" | "stop" | "restart" | "update" | "keep" }
-  | { readonly step: "fail"; readonly reason: string }
-);
+export interface ListenerStep {
+  readonly listener: ListenerConfig;
+  readonly step: "start" | "stop" | "restart" | "update" | "keep";
+}
 
 const sameSet = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
   a.length === b.length && a.every((item, index) => item === b[index]);
 
 /** Only what RFC 8656 cannot carry across restarts a listener. */
 const stepFor = (next: ListenerConfig, before: ListenerConfig | undefined): ListenerStep => {
-  const unserved = next.protocol === "TURN-TLS" || next.protocol === "TURN-DTLS";
-  if (unserved)
-    return {
-      listener: next,
-      step: "fail",
-      reason: `${next.protocol} is not served by this release's standalone relay`,
-    };
   if (before === undefined) return { listener: next, step: "start" };
   if (before.protocol !== next.protocol || before.port !== next.port || before.address !== next.address)
     return { listener: next, step: "restart" };
   const same =
     sameSet(before.routes, next.routes) &&
     before.public_address === next.public_address &&
-    before.public_port === next.public_port;
+    before.public_port === next.public_port &&
+    before.cert === next.cert &&
+    before.key === next.key;
   return { listener: next, step: same ? "keep" : "update" };
 };
 

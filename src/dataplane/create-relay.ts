@@ -131,8 +131,14 @@ class EmbeddedRelay implements Relay {
     for (const { step, listener } of steps) {
       const serving = gateway.servings.get(listener.name);
       if (step === "keep" || step === "update") {
-        serving?.adopt(listener);
-        if (step === "update") changes.push({ listener: listener.name, change: "updated", at: serving?.at ?? [] });
+        const reason = serving?.adopt(listener);
+        if (step === "update")
+          changes.push({
+            listener: listener.name,
+            change: "updated",
+            at: serving?.at ?? [],
+            ...(reason === undefined ? {} : { reason }),
+          });
         continue;
       }
       const at = serving?.at ?? [];
@@ -150,7 +156,6 @@ class EmbeddedRelay implements Relay {
     const serving = new Serving(this.#shared, gateway, listener);
     gateway.servings.set(listener.name, serving);
     try {
-      if (step.step === "fail") throw new Error(step.reason);
       await serving.start();
     } catch (error) {
       const reason = messageOf(error);
@@ -171,7 +176,7 @@ class EmbeddedRelay implements Relay {
 
 type Cluster = GatewayConfig["clusters"][number];
 const isDns = (cluster: Cluster): boolean => cluster.type === "STRICT_DNS";
-const starts: ReadonlySet<string> = new Set(["start", "restart", "fail"]);
+const starts: ReadonlySet<string> = new Set(["start", "restart"]);
 
 const allocationState = ({ allocation, serving }: Held): AllocationState => {
   const { id, owner, path, relays, openedAt, expiresAt, permissions, channels, flow } = allocation;

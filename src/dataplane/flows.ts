@@ -33,7 +33,7 @@ export const noDrops = (): Drops => Object.fromEntries(dropReasons.map((reason) 
 
 /** The way back to a client, one for each five-tuple. */
 export interface ClientPath {
-  readonly protocol: "udp" | "tcp";
+  readonly protocol: "udp" | "tcp" | "tls" | "dtls";
   readonly client: Endpoint;
   readonly server: TransportAddress;
   /**

@@ -10,6 +10,10 @@ export const maxChannels = 128;
 export const maxPeers = 512;
 /** Stream connections without an allocation on one listener; the oldest is closed for a new one. */
 export const maxIdleConnections = 4096;
+/** TLS and DTLS handshakes under way on one listener; the oldest makes room for a new one. */
+export const maxHandshakes = 1024;
+/** Milliseconds that a handshake may take. */
+export const handshakeMilliseconds = 10_000;
 /** Milliseconds that a stream connection may go without an allocation, or a frame may stay incomplete. */
 export const idleConnectionMilliseconds = 30_000;
 /** Bytes that may wait in the program for a slow stream client, or for a socket, before media is dropped. */

@@ -35,6 +35,7 @@ export interface ListenerChange {
   readonly change: "started" | "restarted" | "updated" | "stopped" | "failed";
   /** `ADDRESS:PORT` of each socket. */
   readonly at: readonly string[];
+  /** Why it failed; of one that was updated, what of it could not be. */
   readonly reason?: string;
 }
 
@@ -92,6 +93,8 @@ export interface ListenerState {
   readonly reason?: string;
   readonly routes: readonly string[];
   readonly connections: number;
+  /** Datagrams that the kernel dropped for want of room. */
+  readonly kernelDrops: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly packetsIn: number;

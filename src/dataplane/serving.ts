@@ -6,8 +6,16 @@ import type { Shared } from "./shared.ts";
 import { noTraffic } from "./flows.ts";
 import type { Gateway } from "./gateway.ts";
 import { amplification, maxAllocations, TokenBucket } from "./limits.ts";
-import { fiveTuple, type ListenerOwner, type ListenerPath, type OpenListener } from "./listeners/listener.ts";
+import {
+  fiveTuple,
+  type ListenerOwner,
+  type ListenerPath,
+  type Material,
+  type OpenListener,
+} from "./listeners/listener.ts";
+import { listenDtls } from "./listeners/dtls.ts";
 import { listenTcp } from "./listeners/tcp.ts";
+import { listenTls } from "./listeners/tls.ts";
 import { listenUdp } from "./listeners/udp.ts";
 import type { Placement, RelayAddress } from "./placement.ts";
 import type { ListenerState } from "./relay.ts";
@@ -17,6 +25,12 @@ import { failure, type Answer } from "./requests/exchange.ts";
 
 /** Answers a second that may be longer than anti-amplification allows. */
 const longAnswersPerSecond = 200;
+
+/** @throws where the config has no certificate. */
+const materialOf = ({ cert, key }: ListenerConfig): Material => {
+  if (!cert || !key) throw new Error("there is no certificate with a key");
+  return { certificate: Buffer.from(cert, "base64"), key: Buffer.from(key, "base64") };
+};
 
 export class Serving implements AllocationScope, ListenerOwner {
   readonly shared: Shared;
@@ -60,11 +74,19 @@ export class Serving implements AllocationScope, ListenerOwner {
     return this.#placement.relay[family];
   }
 
-  /** Takes over what changed without a restart. */
-  adopt(config: ListenerConfig): void {
+  /** Takes over what changed without a restart. Says what could not be: then it serves as before. */
+  adopt(config: ListenerConfig): string | undefined {
+    const isRenewed = config.cert !== this.config.cert || config.key !== this.config.key;
     this.config = config;
     this.routes = this.gateway.routesOf(config.name);
     this.gateway.admission.touch();
+    if (!isRenewed) return undefined;
+    try {
+      this.#open?.renew?.(materialOf(config));
+      return undefined;
+    } catch (error) {
+      return `the certificate is not renewed: ${error instanceof Error ? error.message : String(error)}`;
+    }
   }
 
   /** Binds the sockets; rejects when one cannot be bound. */
@@ -72,10 +94,23 @@ export class Serving implements AllocationScope, ListenerOwner {
     const { protocol, port } = this.config;
     this.#placement = this.shared.options.place(this.config);
     const { bind } = this.#placement;
-    this.#open =
-      protocol === "TURN-TCP"
-        ? await listenTcp(bind, port, this.traffic, this)
-        : await listenUdp(this.shared.engine, bind, port, this.traffic, this);
+    const { engine } = this.shared;
+    switch (protocol) {
+      case "TURN-UDP":
+        this.#open = await listenUdp(engine, bind, port, this.traffic, this);
+        break;
+      case "TURN-TCP":
+        this.#open = await listenTcp(bind, port, this.traffic, this);
+        break;
+      case "TURN-TLS":
+        this.#open = await listenTls(bind, port, this.traffic, this, materialOf(this.config));
+        break;
+      case "TURN-DTLS":
+        this.#open = await listenDtls(engine, bind, port, this.traffic, this, materialOf(this.config));
+        break;
+      default:
+        protocol satisfies never;
+    }
   }
 
   /** Closes the sockets and the allocations made through them; resolves to the number of those. */
@@ -101,6 +136,7 @@ export class Serving implements AllocationScope, ListenerOwner {
       ...(this.failure !== undefined && { reason: this.failure }),
       routes: [...this.routes],
       connections: this.#open?.connections() ?? 0,
+      kernelDrops: this.#open?.kernelDrops?.() ?? 0,
       ...this.traffic,
     };
   }

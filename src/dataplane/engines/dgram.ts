@@ -5,7 +5,7 @@ import { familyOf, type TransportAddress } from "../address.ts";
 import type { RelayAddress } from "../placement.ts";
 import { FlowTable, type RelayPort, type Traffic } from "../flows.ts";
 import { maxBacklogBytes } from "../limits.ts";
-import type { ClientPort, ClientPortOwner, Engine, EngineOptions } from "./engine.ts";
+import type { ClientPort, ClientPortOwner, DatagramPort, Engine, EngineOptions } from "./engine.ts";
 import { fromClient, HEADROOM, isSendIndication, peerDataOut, TAILROOM } from "./forward.ts";
 
 const bufferBytes = 4 << 20;
@@ -47,13 +47,46 @@ const enlarge = (socket: Socket): void => {
 
 const closed = (socket: Socket): Promise<void> => new Promise((resolve) => socket.close(() => resolve()));
 
+/** A bound socket as a port; `take` gets every datagram. */
+const portOn = async (
+  { drops }: EngineOptions,
+  at: TransportAddress,
+  owner: ClientPortOwner,
+  take: (bytes: Buffer, from: RemoteInfo) => void,
+): Promise<DatagramPort> => {
+  const socket = await open(at.address, at.port);
+  enlarge(socket);
+  socket.on("message", take);
+  socket.on("error", (error) => owner.failed(error.message));
+  const { address, port } = socket.address();
+  let isOpen = true;
+  return {
+    at: { address, port },
+    send: (bytes, start, end, to) => {
+      if (!isOpen) return;
+      if (socket.getSendQueueSize() > maxBacklogBytes) drops["socket-backlog"]++;
+      else socket.send(bytes, start, end - start, to.port, to.address);
+    },
+    // The system tells that of no socket of Node's.
+    kernelDrops: () => 0,
+    close: () => {
+      isOpen = false;
+      return closed(socket);
+    },
+  };
+};
+
+const datagrams =
+  (options: EngineOptions) =>
+  (at: TransportAddress, owner: ClientPortOwner): Promise<DatagramPort> =>
+    portOn(options, at, owner, (bytes, from) => owner.message(bytes, from));
+
 const listen =
-  ({ drops }: EngineOptions) =>
+  (options: EngineOptions) =>
   async (at: TransportAddress, traffic: Traffic, owner: ClientPortOwner): Promise<ClientPort> => {
-    const socket = await open(at.address, at.port);
-    enlarge(socket);
+    const { drops } = options;
     const flows = new FlowTable();
-    socket.on("message", (bytes: Buffer, from: RemoteInfo) => {
+    const port = await portOn(options, at, owner, (bytes, from) => {
       const first = bytes[0] ?? 0xff;
       // Nothing can be sent to port 0, which a forged source may have.
       if (first > 0x7f || (first > 3 && first < 0x40) || from.port === 0) {
@@ -70,24 +103,7 @@ const listen =
       traffic.bytesIn += bytes.length;
       owner.message(bytes, from);
     });
-    socket.on("error", (error) => owner.failed(error.message));
-    const { address, port } = socket.address();
-    let isOpen = true;
-    return {
-      at: { address, port },
-      flows,
-      send: (bytes, start, end, to) => {
-        if (!isOpen) return;
-        if (socket.getSendQueueSize() > maxBacklogBytes) drops["socket-backlog"]++;
-        else socket.send(bytes, start, end - start, to.port, to.address);
-      },
-      // The system tells that of no socket of Node's.
-      kernelDrops: () => 0,
-      close: () => {
-        isOpen = false;
-        return closed(socket);
-      },
-    };
+    return { ...port, flows };
   };
 
 const relay =
@@ -121,6 +137,7 @@ const relay =
 
 export const createDgramEngine = (options: EngineOptions): Engine => ({
   listen: listen(options),
+  datagrams: datagrams(options),
   relay: relay(options),
   close: () => undefined,
 });

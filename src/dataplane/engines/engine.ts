@@ -6,18 +6,17 @@ import type { Endpoint, TransportAddress } from "../address.ts";
 import type { RelayAddress } from "../placement.ts";
 import type { Drops, FlowTable, RelayPort, Traffic } from "../flows.ts";
 
-/** Where a client socket hands up what is no media. */
+/** Where a client socket hands up what is no media: STUN that is no Send indication. */
 export interface ClientPortOwner {
-  /** STUN that is no Send indication. `bytes` are the callee's. */
+  /** `bytes` are the callee's. */
   message(bytes: Buffer, client: TransportAddress): void;
   /** The socket is lost. */
   failed(reason: string): void;
 }
 
-/** A UDP socket that clients send to. */
-export interface ClientPort {
+/** A UDP socket whose datagrams are somebody else's business: DTLS. */
+export interface DatagramPort {
   readonly at: TransportAddress;
-  readonly flows: FlowTable;
   /** Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from. */
   send(bytes: Buffer, start: number, end: number, to: Endpoint): void;
   /** Datagrams that the kernel dropped for want of room. */
@@ -25,9 +24,16 @@ export interface ClientPort {
   close(): Promise<void>;
 }
 
+/** A UDP socket that clients send to. */
+export interface ClientPort extends DatagramPort {
+  readonly flows: FlowTable;
+}
+
 export interface Engine {
   /** Binds a client socket; rejects when it cannot. */
   listen(at: TransportAddress, traffic: Traffic, owner: ClientPortOwner): Promise<ClientPort>;
+  /** Binds a socket that hands up every datagram; rejects when it cannot. */
+  datagrams(at: TransportAddress, owner: ClientPortOwner): Promise<DatagramPort>;
   /** Binds a relayed transport address; port 0 for any. Rejects when it cannot. */
   relay(address: RelayAddress, port: number): Promise<RelayPort>;
   /** Closes what is still open. */

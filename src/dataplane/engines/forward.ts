@@ -166,8 +166,8 @@ export const peerDataOut = (
     from = start - 4;
     setU16(bytes, from, peer.channel);
     setU16(bytes, from + 2, length);
-    // Padded to four bytes when it goes over a stream, RFC 8656 §12.5.
-    if (flow.path.protocol === "tcp") for (; (to - start) % 4 !== 0; to++) bytes[to] = 0;
+    // Padded to four bytes when it goes over a stream, RFC 8656 §12.5; clients read DTLS as one, too.
+    if (flow.path.protocol !== "udp") for (; (to - start) % 4 !== 0; to++) bytes[to] = 0;
   }
   if (!flow.path.send(bytes, from, to, true)) {
     flow.drops["client-backlog"]++;

@@ -18,10 +18,20 @@ export interface ListenerOwner {
   failed(reason: string): void;
 }
 
+/** A certificate chain and its key, in PEM. */
+export interface Material {
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+}
+
 export interface OpenListener {
   /** `ADDRESS:PORT` of each socket. */
   readonly at: readonly string[];
   connections(): number;
+  /** Datagrams that the kernel dropped for want of room. */
+  kernelDrops?(): number;
+  /** New handshakes use `material` from here on; those that are up stay. @throws what OpenSSL says of it. */
+  renew?(material: Material): void;
   close(): Promise<void>;
 }
 

@@ -54,6 +54,7 @@ export const listenUdp = async (
   return {
     at: ports.map(({ at }) => formatAddress(at.address, at.port)),
     connections: () => 0,
+    kernelDrops: () => ports.reduce((sum, one) => sum + one.kernelDrops(), 0),
     close: async () => void (await Promise.all(ports.map((opened) => opened.close()))),
   };
 };

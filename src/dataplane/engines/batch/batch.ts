@@ -2,7 +2,7 @@
 import { familyOf, type TransportAddress } from "../../address.ts";
 import { FlowTable, type Drops, type Flow, type RelayPort, type Traffic } from "../../flows.ts";
 import type { RelayAddress } from "../../placement.ts";
-import type { ClientPort, ClientPortOwner, Engine, EngineOptions } from "../engine.ts";
+import type { ClientPort, ClientPortOwner, DatagramPort, Engine, EngineOptions } from "../engine.ts";
 import { fromClient, isSendIndication, peerDataOut } from "../forward.ts";
 import { IPV4_MARK, type Arena } from "./arena.ts";
 import { Datagrams, type DatagramSocket } from "./datagrams.ts";
@@ -38,9 +38,29 @@ class BatchEngine implements Engine {
       reusePort: this.#options.reusePort === true,
       take: (slot, start, end) => this.#fromClient(socket, flows, traffic, owner, slot, start, end),
     });
+    return { ...this.#portOf(socket, at), flows };
+  }
+
+  // oxlint-disable-next-line require-await -- what throws must reject
+  async datagrams(at: TransportAddress, owner: ClientPortOwner): Promise<DatagramPort> {
+    const datagrams = this.#datagrams;
+    const socket: DatagramSocket = datagrams.open(at, {
+      bufferBytes: CLIENT_BUFFER_BYTES,
+      batch: CLIENT_BATCH,
+      reusePort: this.#options.reusePort === true,
+      take: (slot, start, end) =>
+        owner.message(Buffer.from(this.#bytes.subarray(start, end)), {
+          address: datagrams.sourceOf(slot, socket.family),
+          port: this.#arena.sourcePort(slot),
+        }),
+    });
+    return this.#portOf(socket, at);
+  }
+
+  #portOf(socket: DatagramSocket, { address }: TransportAddress): DatagramPort {
+    const datagrams = this.#datagrams;
     return {
-      at: { address: at.address, port: datagrams.portOf(socket) },
-      flows,
+      at: { address, port: datagrams.portOf(socket) },
       send: (bytes, start, end, to) => datagrams.send(socket, bytes, start, end, to),
       kernelDrops: () => datagrams.kernelDropsOf(socket),
       close: () => Promise.resolve(datagrams.closeSocket(socket)),

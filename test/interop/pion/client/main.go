@@ -27,15 +27,20 @@ var (
 	patience  = 5 * time.Second
 )
 
+// packets opens a socket of the server's family, on its own address: servers are on this machine.
+func packets() (net.PacketConn, error) {
+	host, _, err := net.SplitHostPort(*server)
+	if err != nil {
+		return nil, err
+	}
+	return net.ListenPacket("udp", net.JoinHostPort(host, "0"))
+}
+
 // dial opens the way to the server, as packets.
 func dial() (net.PacketConn, error) {
 	switch *transport {
 	case "udp":
-		host, _, err := net.SplitHostPort(*server)
-		if err != nil {
-			return nil, err
-		}
-		return net.ListenPacket("udp", net.JoinHostPort(host, "0"))
+		return packets()
 	case "tcp":
 		conn, err := net.Dial("tcp", *server)
 		if err != nil {
@@ -53,7 +58,11 @@ func dial() (net.PacketConn, error) {
 		if err != nil {
 			return nil, err
 		}
-		conn, err := dtls.DialWithOptions("udp", address, dtls.WithInsecureSkipVerify(true))
+		local, err := packets()
+		if err != nil {
+			return nil, err
+		}
+		conn, err := dtls.ClientWithOptions(local, address, dtls.WithInsecureSkipVerify(true))
 		if err != nil {
 			return nil, err
 		}

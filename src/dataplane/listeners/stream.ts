@@ -1,0 +1,174 @@
+/** TURN over streams, TCP and TLS: a server for each bind address, a framer and at most one allocation for each connection. */
+import type { Server, Socket } from "node:net";
+import { once } from "node:events";
+import { endpointOf, formatAddress, parseIp, type Endpoint, type TransportAddress } from "../address.ts";
+import { fromClient } from "../engines/forward.ts";
+import type { Flow, Traffic } from "../flows.ts";
+import { idleConnectionMilliseconds, maxBacklogBytes, maxIdleConnections, maxIdleFrameBytes } from "../limits.ts";
+import { Framer } from "./framing.ts";
+import type { ListenerOwner, ListenerPath, OpenListener } from "./listener.ts";
+
+const maxFrameBytes = 4 + 65536 + 20;
+
+const addressOf = (address: string | undefined, port: number | undefined): TransportAddress => ({
+  address: parseIp(address ?? "")?.text ?? "0.0.0.0",
+  port: port ?? 0,
+});
+
+class StreamPath implements ListenerPath {
+  readonly protocol: "tcp" | "tls";
+  readonly client: Endpoint;
+  readonly server: TransportAddress;
+  readonly socket: Socket;
+  readonly framer: Framer;
+  /** Since when there has been no allocation, and no end to the frame that has started; milliseconds. */
+  idleSince = Date.now();
+  partialSince: number | undefined;
+  flow: Flow | undefined;
+  readonly #idle: Set<StreamPath>;
+
+  constructor(
+    protocol: "tcp" | "tls",
+    socket: Socket,
+    idle: Set<StreamPath>,
+    onMessage: (frame: Buffer, path: StreamPath) => void,
+  ) {
+    this.protocol = protocol;
+    this.socket = socket;
+    this.client = endpointOf(addressOf(socket.remoteAddress, socket.remotePort));
+    this.server = addressOf(socket.localAddress, socket.localPort);
+    this.#idle = idle;
+    this.framer = new Framer(
+      (frame) => {
+        onMessage(frame, this);
+        return !socket.destroyed;
+      },
+      () => (this.flow === undefined ? maxIdleFrameBytes : maxFrameBytes),
+    );
+  }
+
+  send(bytes: Buffer, start: number, end: number, media: boolean): boolean {
+    if (this.socket.destroyed) return false;
+    if (this.socket.writableLength > maxBacklogBytes) {
+      // A client that leaves a megabyte of media unread and still asks questions is not reading answers either.
+      if (!media) this.socket.destroy();
+      return false;
+    }
+    // The socket keeps what it cannot send at once.
+    this.socket.write(Buffer.from(bytes.subarray(start, end)));
+    return true;
+  }
+
+  install(flow: Flow): void {
+    this.flow = flow;
+    this.#idle.delete(this);
+  }
+
+  remove(flow: Flow): void {
+    if (this.flow !== flow) return;
+    this.flow = undefined;
+    this.idleSince = Date.now();
+    if (!this.socket.destroyed) this.#idle.add(this);
+  }
+}
+
+export interface StreamOptions {
+  readonly protocol: "tcp" | "tls";
+  /** A server that is not bound yet, and gives every connection that is ready to be read to `accept`. */
+  readonly makeServer: (accept: (socket: Socket) => void) => Server;
+}
+
+/** Binds `port` on each address; when one fails the others are closed and the promise rejects. */
+export const listenStream = async (
+  { protocol, makeServer }: StreamOptions,
+  addresses: readonly string[],
+  port: number,
+  traffic: Traffic,
+  owner: ListenerOwner,
+): Promise<OpenListener> => {
+  const connections = new Set<StreamPath>();
+  /** In the order in which they became idle. */
+  const idle = new Set<StreamPath>();
+
+  const drop = (path: StreamPath, reason: string): void => {
+    if (path.socket.destroyed) return;
+    owner.dropped(reason);
+    path.socket.destroy();
+  };
+
+  const onFrame = (frame: Buffer, path: StreamPath): void => {
+    if (path.flow !== undefined && fromClient(path.flow, frame, 0, frame.length)) return;
+    if ((frame[0] ?? 0) >= 0x40) {
+      owner.dropped("no-allocation");
+      return;
+    }
+    traffic.packetsIn++;
+    traffic.bytesIn += frame.length;
+    owner.message(frame, path);
+  };
+
+  const accept = (socket: Socket): void => {
+    socket.on("error", () => undefined);
+    socket.setNoDelay(true);
+    const path = new StreamPath(protocol, socket, idle, onFrame);
+    if (path.client.port === 0) {
+      socket.destroy();
+      return;
+    }
+    connections.add(path);
+    idle.add(path);
+    if (idle.size > maxIdleConnections) {
+      const [oldest] = idle;
+      if (oldest !== undefined) drop(oldest, "idle-connections");
+    }
+    socket.on("data", (chunk: Buffer) => {
+      const { frames } = path.framer;
+      const error = path.framer.push(chunk);
+      if (error !== undefined) drop(path, error);
+      if (path.framer.frames !== frames || !path.framer.isPartial) path.partialSince = undefined;
+      if (path.framer.isPartial) path.partialSince ??= Date.now();
+    });
+    socket.on("close", () => {
+      connections.delete(path);
+      idle.delete(path);
+      owner.gone(path);
+    });
+  };
+
+  const sweep = setInterval(() => {
+    const before = Date.now() - idleConnectionMilliseconds;
+    for (const path of idle) {
+      if (path.idleSince > before) break;
+      drop(path, "idle-connection");
+    }
+    for (const path of connections)
+      if (path.partialSince !== undefined && path.partialSince < before) drop(path, "partial-frame");
+  }, 1000).unref();
+
+  const servers: Server[] = [];
+  const close = async (): Promise<void> => {
+    clearInterval(sweep);
+    for (const { socket } of connections) socket.destroy();
+    await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+  };
+  try {
+    for (const address of addresses) {
+      const server = makeServer(accept);
+      server.listen({ host: address, port, exclusive: true, ipv6Only: true });
+      await once(server, "listening");
+      server.on("error", (error) => owner.failed(error.message));
+      servers.push(server);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    at: servers.map((server) => {
+      const at = server.address();
+      return at === null || typeof at === "string" ? String(at) : formatAddress(at.address, at.port);
+    }),
+    connections: () => connections.size,
+    close,
+  };
+};

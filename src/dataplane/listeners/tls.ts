@@ -1,0 +1,66 @@
+/** TURN over TLS (RFC 8656 §3.1): handshakes are bounded in number and time, the certificate may change under way. */
+import type { Socket } from "node:net";
+import { createServer, type Server } from "node:tls";
+import type { Traffic } from "../flows.ts";
+import { handshakeMilliseconds, maxHandshakes } from "../limits.ts";
+import type { ListenerOwner, Material, OpenListener } from "./listener.ts";
+import { listenStream } from "./stream.ts";
+
+/** Binds `port` on each address; when one fails the others are closed and the promise rejects. @throws what OpenSSL says of `material`. */
+export const listenTls = async (
+  addresses: readonly string[],
+  port: number,
+  traffic: Traffic,
+  owner: ListenerOwner,
+  material: Material,
+): Promise<OpenListener> => {
+  const servers: Server[] = [];
+  const secure = ({ certificate, key }: Material) => ({ cert: certificate, key, minVersion: "TLSv1.2" as const });
+  /** In the order in which they came. */
+  const handshaking = new Set<Socket>();
+
+  const open = await listenStream(
+    {
+      protocol: "tls",
+      makeServer(accept) {
+        const server = createServer({ ...secure(material), handshakeTimeout: handshakeMilliseconds });
+        server.on("connection", (socket) => {
+          socket.setNoDelay(true);
+          handshaking.add(socket);
+          socket.once("close", () => handshaking.delete(socket));
+          const [oldest] = handshaking;
+          if (handshaking.size <= maxHandshakes || oldest === undefined) return;
+          owner.dropped("handshakes");
+          oldest.destroy();
+        });
+        server.on("secureConnection", (socket) => {
+          // Of the raw sockets only those that are still at it matter; this one is known by its port.
+          for (const raw of handshaking)
+            if (raw.remotePort === socket.remotePort && raw.remoteAddress === socket.remoteAddress)
+              handshaking.delete(raw);
+          accept(socket);
+        });
+        server.on("tlsClientError", (_, socket) => {
+          owner.dropped("handshake");
+          socket.destroy();
+        });
+        servers.push(server);
+        return server;
+      },
+    },
+    addresses,
+    port,
+    traffic,
+    owner,
+  );
+  return {
+    ...open,
+    renew(next) {
+      for (const server of servers) server.setSecureContext(secure(next));
+    },
+    async close() {
+      for (const socket of handshaking) socket.destroy();
+      await open.close();
+    },
+  };
+};

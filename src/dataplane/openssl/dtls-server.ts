@@ -1,0 +1,159 @@
+/** DTLS sessions of one socket (RFC 6347): cookies before any state, certificates that may change under way. */
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Material } from "../listeners/listener.ts";
+import { loadOpenSsl, type Handle, type OpenSsl, type Session } from "./openssl.ts";
+
+export interface SessionOwner {
+  /** Sends a datagram to the other side. */
+  send(datagram: Buffer): void;
+  /** Takes what one record held. */
+  record(bytes: Buffer): void;
+}
+
+const MAX_DATAGRAM_BYTES = 65_535;
+const COOKIE_BYTES = 20;
+const HANDSHAKE = 22;
+const CLIENT_HELLO = 1;
+
+const scratch = Buffer.alloc(MAX_DATAGRAM_BYTES);
+
+/** Whether `datagram` begins a handshake: a ClientHello in epoch 0. */
+export const isClientHello = (datagram: Buffer): boolean =>
+  datagram.length > 13 && datagram[0] === HANDSHAKE && datagram.readUInt16BE(3) === 0 && datagram[13] === CLIENT_HELLO;
+
+/** One client, from its proven cookie on. */
+export class DtlsSession {
+  readonly #ssl: OpenSsl;
+  readonly #session: Session;
+  readonly #owner: SessionOwner;
+  isClosed = false;
+
+  constructor(ssl: OpenSsl, session: Session, owner: SessionOwner) {
+    this.#ssl = ssl;
+    this.#session = session;
+    this.#owner = owner;
+  }
+
+  get isEstablished(): boolean {
+    return !this.isClosed && this.#ssl.isEstablished(this.#session);
+  }
+
+  /** Takes a datagram; what it held goes to the owner before this returns. False when the session has ended. */
+  receive(datagram: Buffer): boolean {
+    if (this.isClosed) return false;
+    this.#ssl.push(this.#session, datagram);
+    return this.advance();
+  }
+
+  /** Reads on, without a new datagram. */
+  advance(): boolean {
+    for (;;) {
+      const count = this.#ssl.read(this.#session, scratch);
+      this.#transmit();
+      if (count < 0) return false;
+      if (count === 0) return true;
+      this.#owner.record(Buffer.from(scratch.subarray(0, count)));
+      if (this.isClosed) return false;
+    }
+  }
+
+  /** False when it cannot be sent: the handshake is not over, or the session is. */
+  send(bytes: Buffer): boolean {
+    if (this.isClosed || !this.#ssl.write(this.#session, bytes)) return false;
+    this.#transmit();
+    return true;
+  }
+
+  /** To be called a few times a second during the handshake. False when the other side does not come back. */
+  tick(): boolean {
+    if (this.isClosed) return false;
+    const goesOn = this.#ssl.retransmit(this.#session);
+    this.#transmit();
+    return goesOn;
+  }
+
+  /** Says goodbye, and gives everything back. */
+  close(): void {
+    if (this.isClosed) return;
+    this.#ssl.shutdown(this.#session);
+    this.#transmit();
+    this.isClosed = true;
+    this.#ssl.free(this.#session);
+  }
+
+  #transmit(): void {
+    for (;;) {
+      const count = this.#ssl.pull(this.#session, scratch);
+      if (count === 0) return;
+      this.#owner.send(Buffer.from(scratch.subarray(0, count)));
+    }
+  }
+}
+
+export class DtlsServer {
+  readonly #ssl = loadOpenSsl();
+  readonly #secret = randomBytes(32);
+  #context: Handle;
+  /** Takes what strangers send, until one of them proves that it is where it says. */
+  #listening: Session;
+
+  /** @throws what OpenSSL says of `material`. */
+  constructor(material: Material) {
+    this.#context = this.#contextOf(material);
+    this.#listening = this.#ssl.newSession(this.#context);
+  }
+
+  /** New handshakes use `material` from here on; sessions that are up stay. @throws what OpenSSL says of it. */
+  renew(material: Material): void {
+    const context = this.#contextOf(material);
+    this.#ssl.free(this.#listening);
+    // Sessions hold on to it.
+    this.#ssl.freeContext(this.#context);
+    this.#context = context;
+    this.#listening = this.#ssl.newSession(context);
+  }
+
+  /**
+   * Takes a datagram of `client` (its address and port as text), of whom nothing is kept. With the cookie that was asked
+   * of it a session begins, and has taken the datagram.
+   */
+  greet(datagram: Buffer, client: string, owner: SessionOwner): DtlsSession | undefined {
+    const ssl = this.#ssl;
+    const listening = this.#listening;
+    ssl.push(listening, datagram);
+    const expected = createHmac("sha256", this.#secret).update(client).digest().subarray(0, COOKIE_BYTES);
+    const isProven = ssl.listen(
+      listening,
+      expected,
+      (cookie) => cookie.length === COOKIE_BYTES && timingSafeEqual(cookie, expected),
+    );
+    for (;;) {
+      const count = ssl.pull(listening, scratch);
+      if (count === 0) break;
+      owner.send(Buffer.from(scratch.subarray(0, count)));
+    }
+    if (!isProven) {
+      // What was no ClientHello would stand in the way of the next one.
+      ssl.discard(listening, scratch);
+      return undefined;
+    }
+    this.#listening = ssl.newSession(this.#context);
+    return new DtlsSession(ssl, listening, owner);
+  }
+
+  close(): void {
+    this.#ssl.free(this.#listening);
+    this.#ssl.freeContext(this.#context);
+  }
+
+  #contextOf({ certificate, key }: Material): Handle {
+    const context = this.#ssl.newContext();
+    try {
+      this.#ssl.useMaterial(context, certificate, key);
+    } catch (error) {
+      this.#ssl.freeContext(context);
+      throw error;
+    }
+    return context;
+  }
+}

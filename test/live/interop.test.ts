@@ -1,0 +1,98 @@
+/** TURN clients that we did not write, each over each transport: coturn's and one on pion/turn. Prints a table. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildPion } from "../interop/go.ts";
+import {
+  credentials,
+  startTestDataplane,
+  transports,
+  type TestDataplane,
+  type TransportName,
+} from "../support/dataplane.ts";
+import { startEchoBackend, type EchoBackend } from "../support/live.ts";
+
+const run = promisify(execFile);
+const MESSAGES = 20;
+
+const engines = ["batch", "dgram"] as const;
+const table: (readonly [client: string, engine: string, transport: string, outcome: string])[] = [];
+let echo: EchoBackend;
+let pion: string;
+let dataplanes: Readonly<Record<(typeof engines)[number], TestDataplane>>;
+
+beforeAll(async () => {
+  pion = await buildPion("client");
+  echo = await startEchoBackend();
+  dataplanes = {
+    batch: await startTestDataplane({}, { engine: "batch" }),
+    dgram: await startTestDataplane({}, { engine: "dgram" }),
+  };
+}, 120_000);
+afterAll(async () => {
+  await Promise.all(Object.values(dataplanes ?? {}).map((one) => one.stop()));
+  await echo?.close();
+  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const lines = table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
+  process.stdout.write(`\n${lines.join("\n")}\n`);
+});
+
+const output = async (command: string, args: readonly string[]): Promise<string> => {
+  const { stdout, stderr } = await run(command, args, { timeout: 60_000 }).catch(
+    (error: { readonly stdout: string; readonly stderr: string }) => error,
+  );
+  return stdout + stderr;
+};
+
+const uclientFlags: Readonly<Record<TransportName, readonly string[]>> = {
+  udp: [],
+  tcp: ["-t"],
+  tls: ["-t", "-S"],
+  dtls: ["-S"],
+};
+
+const uclient = (port: number, peer: string, flags: readonly string[]): Promise<string> =>
+  output(
+    "turnutils_uclient",
+    [
+      ["-c", "-n", String(MESSAGES), "-m", "2", "-l", "160", "-z", "5", "-e", peer, "-r", String(echo.port)],
+      ["-u", credentials.username, "-w", credentials.password, ...flags, "-p", String(port), "127.0.0.1"],
+    ].flat(),
+  );
+
+describe.each(engines)("with the %s engine", (engine) => {
+  describe.each(transports)("over %s", (transport) => {
+    it.each([
+      ["channels", []],
+      ["indications", ["-s"]],
+    ] as const)("turnutils_uclient echoes by %s, and loses nothing", async (how, flags) => {
+      const port = dataplanes[engine].ports[transport];
+      const said = await uclient(port, "127.0.0.1", [...uclientFlags[transport], ...flags]);
+      const expected = 2 * MESSAGES;
+      expect(said).toContain(`tot_send_msgs=${expected}, tot_recv_msgs=${expected}`);
+      expect(said).toContain("Total lost packets 0 (0.000000%)");
+      table.push([`turnutils_uclient, ${how}`, engine, transport, `${expected} of ${expected} echoed`]);
+    });
+
+    it("turnutils_uclient is refused a peer that no route names", async () => {
+      const said = await uclient(dataplanes[engine].ports[transport], "127.0.0.9", uclientFlags[transport]);
+      expect(said).toMatch(/error 403/);
+      expect(said).not.toMatch(/tot_recv_msgs=[1-9]/);
+    });
+
+    it("a client on pion/turn echoes", async () => {
+      const { ports } = dataplanes[engine];
+      const peer = `127.0.0.1:${echo.port}`;
+      const said = await output(pion, [
+        "-server",
+        `127.0.0.1:${ports[transport]}`,
+        "-transport",
+        transport,
+        "-peer",
+        peer,
+      ]);
+      expect(said).toMatch(/^20 of 20 echoed, seen as 127\.0\.0\.1:\d+\n$/);
+      table.push(["pion/turn v5", engine, transport, "20 of 20 echoed"]);
+    });
+  });
+});
