@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { startDiscovery, type DiscoveryServer } from "../discovery/server.ts";
 import { createEventRecorder } from "../effects/events.ts";
 import { createReconciler } from "../effects/reconcile.ts";
-import { holdLease, type Lease } from "../effects/lease.ts";
+import { holdLease, type Lease, type LeaseOptions } from "../effects/lease.ts";
 import type { Fact, Happening } from "../journal/fact.ts";
 import { createVault } from "../journal/vault.ts";
 import { openJournal, type WriterOptions } from "../journal/writer.ts";
@@ -24,10 +24,12 @@ export interface OperatorOptions {
   readonly journalOptions?: WriterOptions;
   readonly discovery: { readonly host: string; readonly port: number };
   /** Absent: no election; this process leads at once. */
-  readonly lease?: { readonly namespace: string; readonly name: string; readonly holder?: string };
+  readonly lease?: Omit<LeaseOptions, "holder" | "onAcquired" | "onLost"> & { readonly holder?: string };
   /** Whether everything that is managed is removed on `stop`. */
   readonly finalizer: boolean;
   readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
+  /** Milliseconds until a request to the API server that is not answered fails. */
+  readonly requestTimeoutMs?: number;
   readonly log: Logger;
 }
 
@@ -38,8 +40,10 @@ export interface Operator {
   readonly requests: Readonly<Record<string, number>>;
   readonly state: string;
   readonly journalSeq: () => number;
-  /** Resolves once nothing is left to be written. */
+  /** Resolves once nothing is being written; what waits for another try does not count. */
   idle(): Promise<void>;
+  /** What is to be written still, another try included. */
+  readonly left: readonly string[];
   /** Resolves to what could not be brought about within `limitMs`. */
   stop(reason: string, limitMs?: number): Promise<readonly string[]>;
 }
@@ -49,7 +53,7 @@ const NODE_ADDRESS_TYPES = ["ExternalIP", "ExternalDNS"] as const;
 /** @throws TurnpikeError `journal-busy`; the error of binding the discovery address or of reading the kubeconfig. */
 export const startOperator = async (options: OperatorOptions): Promise<Operator> => {
   const { log, finalizer } = options;
-  const api = await connect(options.kubeconfig);
+  const api = await connect(options.kubeconfig, options.requestTimeoutMs);
   const vault = createVault();
   const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
   const loop = createLoop(journal, options.render);
@@ -158,6 +162,9 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     },
     journalSeq: () => journal.lastSeq,
     idle: () => reconciler.idle(),
+    get left() {
+      return reconciler.left;
+    },
     stop,
   };
 };
