@@ -42,6 +42,8 @@ export interface Asked {
   readonly verb: "list" | "watch" | "get" | "write";
   /** In ms since 1970. */
   readonly at: number;
+  /** When the API server was asked. */
+  readonly forwardedAt: number | undefined;
   /** What the API server answered; nothing where it was not asked or has not answered. */
   readonly status: number | undefined;
   readonly fault: Fault | undefined;

@@ -84,7 +84,8 @@ export const startFaultyProxy = async (
     const body = await buffer(request);
     const { method = "GET", url: path = "/" } = request;
     const { pathname, searchParams: query } = new URL(path, url);
-    const one = { method, path: pathname, query, verb: verbOf(method, query), at: Date.now(), status: undefined };
+    const verb = verbOf(method, query);
+    const one = { method, path: pathname, query, verb, at: Date.now(), forwardedAt: undefined, status: undefined };
     const record: { -readonly [K in keyof Asked]: Asked[K] } = { ...one, fault: choose({ ...one, fault: undefined }) };
     asked.push(record);
     await listener.asked?.(record);
@@ -96,6 +97,7 @@ export const startFaultyProxy = async (
         return !response.writableEnded && !response.destroyed;
       },
       async forward() {
+        record.forwardedAt = Date.now();
         const sent = ask(`${url}${path}`, { agent, method, headers: endToEnd(request.headers) }).end(body);
         const answered = once(sent, "response");
         sent.on("error", () => undefined);
