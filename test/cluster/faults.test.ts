@@ -1,12 +1,12 @@
 /** What the operator does when the cluster fails in the middle of things. */
 import { describe, expect, it, vi } from "vitest";
 import { gateway, route } from "../support/objects.ts";
-import { installGatewayApi } from "./crds.ts";
+import { installGatewayApi, installOurs } from "./crds.ts";
 import { isChange } from "./fresh.ts";
 import { useCluster } from "./fixture.ts";
 import { impatient } from "./operators.ts";
 import { configsAt, objectsIn, reachable, reaches, settled, soon, type Versions } from "./survey.ts";
-import { media } from "./world.ts";
+import { media, world } from "./world.ts";
 
 const fixture = useCluster();
 const { apply, remove, start, endsWell } = fixture;
@@ -83,33 +83,41 @@ describe("the operator survives", { timeout: 60_000 }, () => {
     await endsWell();
   });
 
-  it("a kind that is removed and comes back", async () => {
+  it.each([
+    {
+      group: "gateway.networking.k8s.io",
+      version: "v1alpha2",
+      install: () => installGatewayApi(fixture.cluster.client, "both"),
+    },
+    { group: "stunner.l7mp.io", version: "v1", install: () => installOurs(fixture.cluster.client) },
+  ])("a kind that is removed and comes back: UDPRoute of $group", async ({ group, version, install }) => {
     const other = {
       ...route("other", ["a"], ["media-b"]),
-      apiVersion: "gateway.networking.k8s.io/v1alpha2",
+      apiVersion: `${group}/${version}`,
       spec: { parentRefs: [{ name: "a" }], rules: [{ backendRefs: [{ name: "media-b", port: 9000 }] }] },
     };
     await apply(other);
     const operator = await start();
-    await reaches(operator, { a: ["10.0.0.1", "10.0.0.2"], b: ["10.0.0.2"] });
+    const whole = { a: ["10.0.0.1", "10.0.0.2"], b: ["10.0.0.2"] };
+    await reaches(operator, whole);
     await settled(fixture.cluster, operator);
     const before = await objects();
     const definition = {
       apiVersion: "apiextensions.k8s.io/v1",
       kind: "CustomResourceDefinition",
-      metadata: { name: "udproutes.gateway.networking.k8s.io" },
+      metadata: { name: `udproutes.${group}` },
     };
     await fixture.cluster.client.delete(definition);
     try {
-      await reaches(operator, { a: ["10.0.0.1"], b: ["10.0.0.2"] });
+      await reaches(operator, group === "stunner.l7mp.io" ? { a: [], b: [] } : { a: ["10.0.0.1"], b: ["10.0.0.2"] });
       await vi.waitFor(() => expect(fixture.cluster.client.get(definition)).rejects.toThrow("not found"), soon);
     } finally {
-      await installGatewayApi(fixture.cluster.client, "both");
+      await install();
     }
-    await apply(other);
-    await reaches(operator, { a: ["10.0.0.1", "10.0.0.2"], b: ["10.0.0.2"] });
+    await apply(...world.filter((object) => (object as { readonly kind: string }).kind === "UDPRoute"), other);
+    await reaches(operator, whole);
     await settled(fixture.cluster, operator);
-    const uids = (all: Awaited<ReturnType<typeof objects>>) => Object.values(all).map(({ uid }) => uid);
+    const uids = (all: Versions) => Object.values(all).map(({ uid }) => uid);
     expect(uids(await objects())).toEqual(uids(before));
     await endsWell();
   });
