@@ -12,7 +12,7 @@ import { operatorOptions } from "../../src/runtime/options.ts";
 import { gateway, route } from "../support/objects.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import type { Asked } from "./faulty/faults.ts";
-import { startFaultyProxy, type FaultyProxy } from "./faulty/proxy.ts";
+import { startFaultyProxy, type FaultyProxy, type Rule } from "./faulty/proxy.ts";
 import { randomOfTest, type Random } from "./faulty/random.ts";
 import { isChange, isWhatAFreshOneComputes } from "./fresh.ts";
 import { startKillable, type KillableOperator } from "./killable.ts";
@@ -20,13 +20,21 @@ import { optionsOf, startQuietly } from "./operators.ts";
 import { objectsIn, replays, settled } from "./survey.ts";
 import { applyAll, controllerOf, foreign, inNamespace, media, removeAll, world } from "./world.ts";
 
-const LANES = ["lane-1", "lane-2", "lane-3", "finalizing"] as const;
+const LANES = ["lane-1", "lane-2", "faulty", "finalizing"] as const;
 const ROUNDS = 25;
 
 /** Moments to be killed at, in turn; of each the exact point is left to chance. */
 const MOMENTS = ["connecting", "list", "line", "write", "line", "change", "write"] as const;
 const MOMENTS_OF_FINALIZING = [...MOMENTS.slice(0, 4), "finalizing", "finalizing", "finalizing"] as const;
 type Moment = (typeof MOMENTS_OF_FINALIZING)[number];
+
+/** Of the lane with an API server that fails meanwhile. */
+const FAULTS: readonly Rule[] = (["internal", "torn", "answer-lost", "late", "cut", "expired"] as const).map(
+  (fault) => ({
+    fault,
+    share: 0.08,
+  }),
+);
 
 let cluster: Cluster;
 let root: string;
@@ -179,17 +187,20 @@ it(
     await Promise.all(
       lanes.map(async (lane) => {
         const moments = lane.name === "finalizing" ? MOMENTS_OF_FINALIZING : MOMENTS;
+        if (lane.name === "faulty") lane.proxy.suffer(FAULTS);
         for (let n = 0; n < ROUNDS; n += 1) await round(lane, moments[n % moments.length]!);
         lane.proxy.listen({});
+        await lane.proxy.heal();
       }),
     );
     const kills = lanes.flatMap((lane) => lane.kills);
     const counts = Object.entries(Object.groupBy(kills, (moment) => moment)).map(
       ([moment, all]) => `${all.length} ${moment}`,
     );
-    console.log(
-      `${kills.length} kills in ${((performance.now() - startedAt) / 1000).toFixed(1)} s: ${counts.join(", ")}`,
-    );
+    const faults = lanes.flatMap(({ proxy }) => Object.values(proxy.happened)).reduce((sum, times) => sum + times, 0);
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    console.log(`${kills.length} kills in ${seconds} s: ${counts.join(", ")}; ${faults} faults meanwhile`);
+    expect(faults).toBeGreaterThan(ROUNDS);
     expect(kills).toHaveLength(LANES.length * ROUNDS);
 
     for (const lane of lanes) {
