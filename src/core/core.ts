@@ -31,6 +31,8 @@ export interface Core {
   apply(fact: FactLine): readonly Derived[];
   /** Whether a fold would have anything to do. */
   readonly dirty: boolean;
+  /** Whether all that was touched has been folded, which a snapshot says nothing about: only then does it hold everything. */
+  readonly isFolded: boolean;
   fold(time: number): Fold;
   readonly view: ObjectsView;
   readonly registry: Registry;
@@ -73,6 +75,8 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     }
     return touched;
   };
+
+  const isFolded = (): boolean => touched.gateways.size + touched.routes.size + touched.classes.size === 0;
 
   const put = (kind: KindId, name: Name, object: AnyObject | undefined, seq: number): readonly Transition[] => {
     const before = objects.put(kind, name, object);
@@ -176,7 +180,10 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     status: (object) => outputs.get(`status ${object}`),
     apply: (fact) => move(fact).map((derivation) => ({ cause: fact.seq, derivation })),
     get dirty() {
-      return synced() && touched.gateways.size + touched.routes.size + touched.classes.size > 0;
+      return synced() && !isFolded();
+    },
+    get isFolded() {
+      return isFolded();
     },
     fold: (time) => folding.fold(touched, time),
     export: () => ({

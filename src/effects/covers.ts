@@ -2,13 +2,14 @@
 
 type Json = Readonly<Record<string, unknown>>;
 
-const isObject = (value: unknown): value is Json =>
+export const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Fields by which Kubernetes tells the items of a list apart. */
 const ITEM_KEYS = ["name", "type", "containerPort", "port"] as const;
 
-const itemKey = (item: unknown): (typeof ITEM_KEYS)[number] | undefined =>
+/** The field that tells `item` apart from others of its list, if any does. */
+export const itemKey = (item: unknown): (typeof ITEM_KEYS)[number] | undefined =>
   isObject(item) ? ITEM_KEYS.find((name) => item[name] !== undefined) : undefined;
 
 /**

@@ -179,6 +179,18 @@ describe("a lease", () => {
     expect(specOf()?.["holderIdentity"]).toBe("thief");
   });
 
+  it("is not said to be lost by one who is giving it back, however long that takes", async () => {
+    const first = stand("first");
+    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    server.answer({ instead: "silence", times: Number.POSITIVE_INFINITY });
+    // The first is given up after half of the deadline; the second lasts past it.
+    const asked = server.asked.length;
+    await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(asked + 1), soon);
+    await first.lease.release();
+    expect(first.log).toEqual(["acquired"]);
+    expect(first.lease.isHeld).toBe(false);
+  });
+
   it("comes back to a holder that lost touch for a while", async () => {
     const first = stand("first");
     await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);

@@ -108,7 +108,8 @@ export const holdLease = (api: Api, options: LeaseOptions): Lease => {
     if (!isHeld) return;
     isHeld = false;
     clearTimeout(deadline);
-    onLost(reason);
+    // One who is giving it back has done with it, and with what would be told.
+    if (!stopping.signal.aborted) onLost(reason);
   };
 
   /** Counted from before it was asked for: others count from when it was granted, which was later. */

@@ -65,6 +65,21 @@ describe("an object of ours", () => {
     expect((await stored()).spec.ports).toHaveLength(1);
   });
 
+  it.each([
+    ["beside ours", [{ name: "theirs", port: 1, protocol: "UDP" }]],
+    ["in the place of ours", [{ name: "p3478", port: 1, protocol: "UDP" }]],
+  ])("loses a port that somebody put %s", async (_, ports) => {
+    await applyObject(api, kind, name, service());
+    await client.patch(reference, { spec: { ports } });
+    expect(await applyObject(api, kind, name, service())).toBe("updated");
+    const { spec } = await stored();
+    expect(spec.ports).toEqual([expect.objectContaining({ name: "p3478", port: 3478 })]);
+    expect(await applyObject(api, kind, name, service())).toBe("unchanged");
+    // And it can still be changed in the usual way.
+    expect(await applyObject(api, kind, name, service({}, [3479]))).toBe("updated");
+    expect((await stored()).spec.ports).toEqual([expect.objectContaining({ port: 3479 })]);
+  });
+
   it("keeps annotations that we once gave it, and those of others", async () => {
     await applyObject(api, kind, name, service({ first: "1", both: "1" }));
     await client.patch(reference, { metadata: { annotations: { theirs: "1" } } });

@@ -9,6 +9,7 @@ import type { Name } from "../resources/keys.ts";
 import type { Kind } from "../resources/kinds.ts";
 import { OWNED_BY_LABEL, OWNED_BY_VALUE } from "../resources/names.ts";
 import { covers } from "./covers.ts";
+import { replacementsOf } from "./strays.ts";
 
 export const FIELD_MANAGER = "turnpike";
 
@@ -72,6 +73,21 @@ const withEarlier = (object: KubernetesObject, present: Stored | undefined): Kub
   };
 };
 
+/** Takes from our lists what others have put there. @returns whether there was any. */
+const dropStrays = async (api: Api, path: string, present: Stored, wanted: KubernetesObject): Promise<boolean> => {
+  const replacements = replacementsOf(present, wanted, EXACT);
+  if (replacements.length === 0) return false;
+  const { resourceVersion } = present.metadata;
+  await api.json({
+    method: "PATCH",
+    path,
+    query: { fieldManager: FIELD_MANAGER },
+    contentType: "application/json-patch+json",
+    body: [{ op: "test", path: "/metadata/resourceVersion", value: resourceVersion }, ...replacements],
+  });
+  return true;
+};
+
 /** @param observed the object as last watched, if it is; saves a look where nothing is to be done. */
 export const applyObject = async (
   api: Api,
@@ -88,13 +104,21 @@ export const applyObject = async (
     if (!isOurs(present)) return "foreign";
     if (covers(present, wanted, EXACT)) return "unchanged";
   }
-  await api.json({
-    method: "PATCH",
-    path,
-    query: { fieldManager: FIELD_MANAGER, force: true },
-    contentType: APPLY,
-    body: withEarlier(wanted, present),
+  const apply = (): Promise<Stored> =>
+    api.json({
+      method: "PATCH",
+      path,
+      query: { fieldManager: FIELD_MANAGER, force: true },
+      contentType: APPLY,
+      body: withEarlier(wanted, present),
+    });
+  const applied = await apply().catch(async (error: unknown) => {
+    // A port of somebody else's may have the name of one of ours.
+    if (!(error instanceof ApiError) || error.status !== 422 || present === undefined) throw error;
+    if (!(await dropStrays(api, path, present, wanted).catch(() => false))) throw error;
+    return apply();
   });
+  await dropStrays(api, path, applied, wanted);
   return present === undefined ? "created" : "updated";
 };
 

@@ -107,6 +107,17 @@ describe("a queue", () => {
     expect(begun).toEqual(["a", "b", "a"]);
   });
 
+  it("does not let a new wish pause for long because of the failures of old ones", async () => {
+    const { queue, begun, failures, fail } = setUp({ firstPauseMs: 100 });
+    for (let wish = 0; wish < 9; wish += 1) {
+      queue.add("a");
+      await fail("a");
+    }
+    expect(failures.at(-1)).toBe("a 1");
+    await vi.advanceTimersByTimeAsync(100);
+    expect(begun).toHaveLength(10);
+  });
+
   it("begins at once what was asked for while a try of it failed", async () => {
     const { queue, begun, fail } = setUp({ firstPauseMs: 10_000 });
     queue.add("a");

@@ -43,7 +43,7 @@ export const createWorkQueue = <K extends string>(options: WorkQueueOptions<K>):
     const pause = Math.max(least, grown / 2 + (Math.random() * grown) / 2);
     const timer = setTimeout(() => {
       paused.delete(key);
-      add(key);
+      begin(key);
     }, pause);
     paused.set(key, timer.unref());
   };
@@ -70,17 +70,22 @@ export const createWorkQueue = <K extends string>(options: WorkQueueOptions<K>):
     }
   };
 
-  const add = (key: K): void => {
+  const begin = (key: K): void => {
     if (closed) return;
+    waiting.add(key);
+    next();
+  };
+
+  const add = (key: K): void => {
     if (running.has(key)) {
       again.add(key);
       return;
     }
-    // A new wish does not wait for the pause of the last one.
+    // A new wish does not wait for the pause of the last one, nor does it pause as long when it fails.
     clearTimeout(paused.get(key));
     paused.delete(key);
-    waiting.add(key);
-    next();
+    attempts.delete(key);
+    begin(key);
   };
 
   return {

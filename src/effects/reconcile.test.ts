@@ -70,3 +70,18 @@ it("nothing is written by one who does not lead, or leads no more; it stays to b
   expect(reconciler.left).toContain("Deployment ns/gw");
   reconciler.close();
 });
+
+it("one who leads no more does not go on with what it had begun", async () => {
+  const { reconciler, fold } = setUp();
+  // The look before a write: by the time it is answered, somebody else leads.
+  server.answer({ delayMs: 300, times: Number.POSITIVE_INFINITY });
+  fold();
+  reconciler.lead(true);
+  await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(0));
+  reconciler.lead(false);
+  await reconciler.idle();
+  await vi.waitFor(() => expect(server.asked.filter(({ isOpen }) => isOpen)).toEqual([]));
+  expect(server.asked.filter(({ method, path }) => method !== "GET" && !path.endsWith("/status"))).toEqual([]);
+  expect(reconciler.left).toContain("Deployment ns/gw");
+  reconciler.close();
+});

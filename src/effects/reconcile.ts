@@ -55,6 +55,9 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
   /** Gateways that were ours and are not any more. */
   const withdrawn = new Set<Name>();
   let leads = false;
+  /** Broken off with the leadership: somebody else may write by the time an answer comes. */
+  let leadership = new AbortController();
+  const writing: Api = { ...api, json: (request) => api.json({ ...request, signal: leadership.signal }) };
 
   const written = (object: string, outcome: Applied): void => {
     if (outcome === "unchanged" || outcome === "absent") return;
@@ -66,7 +69,7 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     const wanted = gateway?.objects.find((object) => object.kind === kind);
     if (wanted !== undefined) {
       const observed = core.view.get(kind, name);
-      written(`${kind}/${name}`, await applyObject(api, kindOf(kind), name, wanted, observed));
+      written(`${kind}/${name}`, await applyObject(writing, kindOf(kind), name, wanted, observed));
       return;
     }
     // Removed is only what a rendering has said must go: what is not rendered yet is no reason.
@@ -74,7 +77,7 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
       gateway === undefined ? withdrawn.has(name) : gateway.removals.some((removal) => removal.kind === kind);
     // What belonged to a Gateway that is deleted goes with it: the garbage collector sees to that.
     if (!isUnwanted || core.view.get("Gateway", name) === undefined) return;
-    written(`${kind}/${name}`, await removeObject(api, kindOf(kind), name));
+    written(`${kind}/${name}`, await removeObject(writing, kindOf(kind), name));
   };
 
   const writeStatus = async (key: ObjectKey): Promise<void> => {
@@ -84,7 +87,7 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     if (status === undefined || object === undefined) return;
     if ("status" in object && covers(object.status, status, WHOLE)) return;
     const version = object.apiVersion.split("/").at(-1) ?? "v1";
-    await applyStatus(api, kindOf(kind), version, name, object.apiVersion, status);
+    await applyStatus(writing, kindOf(kind), version, name, object.apiVersion, status);
   };
 
   const work = async (key: Key): Promise<void> => {
@@ -92,12 +95,19 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     while (core.dirty) await new Promise((resolve) => setImmediate(resolve));
     // Leadership may have been lost while it waited. It stays to be done.
     if (!leads) return;
+    const { signal } = leadership;
     const asked = todo.get(key);
     const space = key.indexOf(" ");
     const [what, name] = [key.slice(0, space), key.slice(space + 1)];
-    if (what === "status") await writeStatus(name as ObjectKey);
-    else if (what === "DaemonSet") written(`DaemonSet/${name}`, await removeObject(api, daemonSets, name as Name));
-    else await writeObject(what as Made, name as Name);
+    try {
+      if (what === "status") await writeStatus(name as ObjectKey);
+      else if (what === "DaemonSet")
+        written(`DaemonSet/${name}`, await removeObject(writing, daemonSets, name as Name));
+      else await writeObject(what as Made, name as Name);
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
+    }
     // Asked for once more meanwhile, it is not done.
     if (todo.get(key) === asked) todo.delete(key);
   };
@@ -151,6 +161,8 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     },
     lead(now) {
       leads = now;
+      if (now && leadership.signal.aborted) leadership = new AbortController();
+      if (!now) leadership.abort();
       if (now) for (const key of todo.keys()) queue.add(key);
     },
     idle: () => queue.idle(),

@@ -11,7 +11,7 @@ export interface Request {
   readonly body?: unknown;
   readonly contentType?: string;
   readonly signal?: AbortSignal;
-  /** Milliseconds until a request without a whole answer fails; 30,000 by default. Of a stream it is the first byte. */
+  /** Milliseconds until a request without a whole answer fails; the connection's by default. Of a stream it is the first byte. */
   readonly timeoutMs?: number;
 }
 
@@ -53,6 +53,8 @@ export interface ApiConnection {
   };
   /** Headers with the credentials of now: tokens are renewed on disk. */
   headers(): Promise<Readonly<Record<string, string>>>;
+  /** For requests that do not say how long they wait; 30,000 by default. */
+  readonly timeoutMs?: number;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -81,6 +83,7 @@ export const createApi = (connection: ApiConnection): Api => {
     bodyTimeout: 0,
     keepAliveTimeout: 30_000,
   });
+  const { timeoutMs: usualTimeoutMs = DEFAULT_TIMEOUT_MS } = connection;
   const requests: Record<string, number> = {};
 
   const open = async (request: Request): Promise<Dispatcher.ResponseData> => {
@@ -91,7 +94,7 @@ export const createApi = (connection: ApiConnection): Api => {
       body,
       contentType = "application/json",
       signal,
-      timeoutMs = DEFAULT_TIMEOUT_MS,
+      timeoutMs = usualTimeoutMs,
     } = request;
     const url = new URL(path, connection.server);
     for (const [name, value] of Object.entries(query))
@@ -120,7 +123,7 @@ export const createApi = (connection: ApiConnection): Api => {
   const whole = async (
     request: Request,
   ): Promise<{ readonly answer: Dispatcher.ResponseData; readonly text: string }> => {
-    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal: given } = request;
+    const { timeoutMs = usualTimeoutMs, signal: given } = request;
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     const signal = given === undefined ? late.signal : AbortSignal.any([given, late.signal]);

@@ -37,7 +37,7 @@ export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop
       for (const listener of foldListeners) listener(folded);
     }
     journal.flush();
-    if (journal.full && !core.dirty) journal.rotate(core.export());
+    if (journal.full && core.isFolded) journal.rotate(core.export());
   };
 
   return {

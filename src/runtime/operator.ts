@@ -6,7 +6,7 @@ import type { Relay } from "../dataplane/relay.ts";
 import { startDiscovery, type DiscoveryServer } from "../discovery/server.ts";
 import { createEventRecorder } from "../effects/events.ts";
 import { createReconciler } from "../effects/reconcile.ts";
-import { holdLease, type Lease } from "../effects/lease.ts";
+import { holdLease, type Lease, type LeaseOptions } from "../effects/lease.ts";
 import type { Fact, Happening } from "../journal/fact.ts";
 import { createVault } from "../journal/vault.ts";
 import { openJournal, type WriterOptions } from "../journal/writer.ts";
@@ -27,7 +27,7 @@ export interface OperatorOptions {
   readonly journalOptions?: WriterOptions;
   readonly discovery: { readonly host: string; readonly port: number };
   /** Absent: no election; this process leads at once. */
-  readonly lease?: { readonly namespace: string; readonly name: string; readonly holder?: string };
+  readonly lease?: Omit<LeaseOptions, "holder" | "onAcquired" | "onLost"> & { readonly holder?: string };
   /** Whether everything that is managed is removed on `stop`. */
   readonly finalizer: boolean;
   /** How long calls through the embedded relay may hold up a stop, in ms; as long as they like, if absent. */
@@ -35,6 +35,8 @@ export interface OperatorOptions {
   /** This process relays, too: the address that `$STUNNER_ADDR` stands for, its pod's. */
   readonly relay?: { readonly address: string };
   readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
+  /** Milliseconds until a request to the API server that is not answered fails. */
+  readonly requestTimeoutMs?: number;
   readonly log: Logger;
 }
 
@@ -47,8 +49,10 @@ export interface Operator {
   readonly requests: Readonly<Record<string, number>>;
   readonly state: string;
   readonly journalSeq: () => number;
-  /** Resolves once nothing is left to be written. */
+  /** Resolves once nothing is being written; what waits for another try does not count. */
   idle(): Promise<void>;
+  /** What is to be written still, another try included. */
+  readonly left: readonly string[];
   /** Resolves to what could not be brought about within `limitMs`. */
   stop(reason: string, limitMs?: number): Promise<readonly string[]>;
 }
@@ -61,7 +65,7 @@ const NODE_ADDRESS_TYPES = ["ExternalIP", "ExternalDNS"] as const;
 /** @throws TurnpikeError `journal-busy`; the error of binding the discovery address or of reading the kubeconfig. */
 export const startOperator = async (options: OperatorOptions): Promise<Operator> => {
   const { log, finalizer } = options;
-  const api = await connect(options.kubeconfig);
+  const api = await connect(options.kubeconfig, options.requestTimeoutMs);
   const vault = createVault();
   const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
   const loop = createLoop(journal, options.render);
@@ -192,6 +196,9 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     },
     journalSeq: () => journal.lastSeq,
     idle: () => reconciler.idle(),
+    get left() {
+      return reconciler.left;
+    },
     stop,
   };
 };

@@ -21,8 +21,10 @@ const METRICS = "127.0.0.1:28080";
 const CHANGES = 40;
 const PARALLEL = 24;
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+/** The least value that at least `share` of all do not exceed. */
+const quantile = (values: readonly number[], share: number): number =>
+  values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN;
+const median = (values: readonly number[]): number => quantile(values, 0.5);
 const show = (ms: number): string => (ms < 100 ? ms.toFixed(1) : ms.toFixed(0));
 
 const until = async (check: () => Promise<boolean>, everyMs = 50): Promise<void> => {
@@ -218,9 +220,9 @@ const scale = async (cluster: Cluster, gateways: number, endpoints: number): Pro
 
   const latencies = await changeLatency(client, gateways, endpoints);
   console.log(
-    `  endpoint change → config on a discovery watch: median ${show(median(latencies))} ms (${show(Math.min(...latencies))} to ${show(Math.max(...latencies))}), the API server's own time included`,
+    `  endpoint change → config on a discovery watch: median ${show(median(latencies))} ms, p95 ${show(quantile(latencies, 0.95))} ms (${show(Math.min(...latencies))} to ${show(Math.max(...latencies))}), the API server's own time included`,
   );
-  console.log(`  peak memory ${show(memoryMiB(operator.process))} MiB; API requests ${await requests()}`);
+  console.log(`  peak memory ${show(memoryMiB(operator.process))} MiB; API requests so far ${await requests()}`);
   await operator.stop();
 
   const restarts: number[] = [];
@@ -235,7 +237,7 @@ const scale = async (cluster: Cluster, gateways: number, endpoints: number): Pro
     restarts.push(performance.now() - operator.startedAt);
     if (round === 2)
       console.log(
-        `  restart → all configs served: median ${show(median(restarts))} ms (${show(Math.min(...restarts))} to ${show(Math.max(...restarts))}); API requests of a restart ${await requests()}`,
+        `  restart → all configs served: median ${show(median(restarts))} ms (${show(Math.min(...restarts))} to ${show(Math.max(...restarts))}); its memory ${show(memoryMiB(operator.process))} MiB, its API requests ${await requests()}`,
       );
     await operator.stop();
   }

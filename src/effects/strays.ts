@@ -1,0 +1,52 @@
+/**
+ * Lists that should hold what we want and nothing else, and hold more. Server-side apply takes away only what it once
+ * put there itself, and refuses what an item of somebody else's stands in the way of: such lists are replaced.
+ */
+import { covers, itemKey, isObject } from "./covers.ts";
+
+/** An operation of a JSON patch (RFC 6902). */
+export interface Replacement {
+  readonly op: "replace";
+  readonly path: string;
+  readonly value: readonly unknown[];
+}
+
+const matching = (present: readonly unknown[], item: unknown): Readonly<Record<string, unknown>> => {
+  const key = itemKey(item);
+  const match = present.find((one) => key !== undefined && isObject(one) && isObject(item) && one[key] === item[key]);
+  return isObject(match) ? match : {};
+};
+
+const escape = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
+
+/**
+ * @param present what the API server has.
+ * @param exact names of lists that must hold nothing else.
+ */
+export const replacementsOf = (
+  present: unknown,
+  wanted: unknown,
+  exact: ReadonlySet<string>,
+  path = "",
+): readonly Replacement[] => {
+  if (Array.isArray(wanted) && Array.isArray(present)) {
+    const field = path.slice(path.lastIndexOf("/") + 1);
+    if (exact.has(field) && wanted.length > 0) {
+      if (covers(present, wanted, exact, field)) return [];
+      const value = wanted.map((item: unknown) => {
+        // The API server's gift: it would give another.
+        const { nodePort } = matching(present, item);
+        return { ...(nodePort === undefined ? {} : { nodePort }), ...(item as object) };
+      });
+      return [{ op: "replace", path, value }];
+    }
+    return wanted.flatMap((item: unknown) => {
+      const at = present.indexOf(matching(present, item));
+      return at < 0 ? [] : replacementsOf(present[at], item, exact, `${path}/${at}`);
+    });
+  }
+  if (!isObject(wanted) || !isObject(present)) return [];
+  return Object.entries(wanted).flatMap(([key, value]) =>
+    replacementsOf(present[key], value, exact, `${path}/${escape(key)}`),
+  );
+};
