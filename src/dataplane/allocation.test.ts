@@ -20,6 +20,7 @@ const allocation = () => {
     traffic: noTraffic(),
     drops: noDrops(),
     permissions: new PermissionIndex(),
+    clusterTraffic: noTraffic,
     check: () => (admitted.all ? { admitted: true, cluster: "c", endpoint: "e" } : { admitted: false, reason: "no" }),
     refused: () => undefined,
   };

@@ -98,8 +98,7 @@ class EmbeddedRelay implements Relay {
     { draining }: Apply,
     which: (cluster: Cluster) => boolean = () => true,
   ): readonly AdmissionChange[] {
-    // Peers are reached over UDP; clusters for TCP peers (RFC 6062) have nothing to admit here.
-    const clusters = gateway.config.clusters.filter((cluster) => cluster.protocol === "UDP");
+    const { clusters } = gateway.config;
     const present = new Set(clusters.map(({ name }) => name));
     const gone = [...gateway.admission.clusters()].filter((name) => !present.has(name));
     const transitions = [
@@ -109,7 +108,13 @@ class EmbeddedRelay implements Relay {
           ? // Only a manifest can name a special address. What a name resolves to is up to whoever owns the name.
             resolver.addresses(cluster.endpoints).filter((address) => gateway.admission.isOrdinary(address))
           : cluster.endpoints;
-        return clusterTransitions(gateway.admission, cluster.name, wanted, draining?.get(cluster.name));
+        return clusterTransitions(
+          gateway.admission,
+          cluster.name,
+          wanted,
+          draining?.get(cluster.name),
+          cluster.protocol,
+        );
       }),
     ];
     const routes = new Map(gateway.config.listeners.map(({ name, routes: names }) => [name, new Set(names)]));

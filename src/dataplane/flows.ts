@@ -60,6 +60,8 @@ export interface PeerFlow extends Endpoint {
   /** The address as it stands in an XOR-PEER-ADDRESS attribute's plain form, 4 or 16 bytes. */
   readonly bytes: Buffer;
   readonly relay: RelayPort;
+  /** What packets of the cluster that admits it are counted on. */
+  cluster: Traffic;
   /** The channel bound to this peer; 0 for none. */
   channel: number;
   /** Whether a permission stands and admission agrees, as of `generation`. */

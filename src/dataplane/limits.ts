@@ -20,6 +20,12 @@ export const idleConnectionMilliseconds = 30_000;
 export const maxBacklogBytes = 1 << 20;
 /** Bytes of the longest frame of a stream client without an allocation. */
 export const maxIdleFrameBytes = 4096;
+/** Connections to TCP peers of one allocation, those that are being made included; more are refused with 508. */
+export const maxPeerConnections = 64;
+/** Milliseconds that a connection to a TCP peer may take to come about, RFC 6062 §5.2. */
+export const connectMilliseconds = 30_000;
+/** Milliseconds that a connection of a TCP peer waits for a client's, RFC 6062 §5.2. */
+export const unboundConnectionMilliseconds = 30_000;
 /** Milliseconds that the port behind EVEN-PORT is held, RFC 8656 §7.2. */
 export const reservationMilliseconds = 30_000;
 /** Ports held for reservations in all. */

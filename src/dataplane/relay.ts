@@ -28,6 +28,8 @@ export interface AdmissionChange {
   /** `revoke`: what was dropped at once. */
   readonly permissions?: number;
   readonly channels?: number;
+  /** To TCP peers; not there where there were none. */
+  readonly connections?: number;
 }
 
 export interface ListenerChange {

@@ -1,9 +1,9 @@
 /** A listener in service: its sockets, its routes, and the allocations made through it. */
 import { formatAddress, type Family, type Ip } from "./address.ts";
-import type { Verdict } from "./admission.ts";
+import type { PeerProtocol, Verdict } from "./admission.ts";
 import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
 import type { Shared } from "./shared.ts";
-import { noTraffic } from "./flows.ts";
+import { noTraffic, type Traffic } from "./flows.ts";
 import type { Gateway } from "./gateway.ts";
 import { amplification, maxAllocations, TokenBucket } from "./limits.ts";
 import {
@@ -141,8 +141,12 @@ export class Serving implements AllocationScope, ListenerOwner {
     };
   }
 
-  check(peer: Ip, port?: number): Verdict {
-    return this.gateway.admission.check(this.name, this.routes, peer, port);
+  check(protocol: PeerProtocol, peer: Ip, port?: number): Verdict {
+    return this.gateway.admission.check(this.name, this.routes, peer, port, protocol);
+  }
+
+  clusterTraffic(cluster: string): Traffic {
+    return this.gateway.clusterTraffic(cluster);
   }
 
   refused = (allocation: Allocation, peer: string, reason: string): void => {
@@ -207,13 +211,14 @@ export class Serving implements AllocationScope, ListenerOwner {
     return isWanted && !this.#isClosed;
   }
 
-  open(options: Omit<AllocationOptions, "id">): void {
+  open(options: Omit<AllocationOptions, "id">): Allocation {
     const { usage } = this.gateway;
     const { userId } = options.owner;
     const allocation = new Allocation(this, { ...options, id: this.shared.nextId() });
     usage.set(userId, (usage.get(userId) ?? 0) + 1);
     this.shared.allocations.set(fiveTuple(options.path), { allocation, serving: this });
     this.shared.events.next({ event: "allocation.opened", ...this.#describe(allocation) });
+    return allocation;
   }
 
   close(allocation: Allocation, reason: string): void {

@@ -38,6 +38,8 @@ const toPeer = (flow: Flow, peer: PeerFlow, bytes: Buffer, start: number, end: n
   flow.traffic.bytesIn += length;
   flow.listener.packetsIn++;
   flow.listener.bytesIn += length;
+  peer.cluster.packetsIn++;
+  peer.cluster.bytesIn += length;
   peer.relay.send(bytes, start, end, peer);
 };
 
@@ -177,4 +179,6 @@ export const peerDataOut = (
   flow.traffic.bytesOut += length;
   flow.listener.packetsOut++;
   flow.listener.bytesOut += length;
+  peer.cluster.packetsOut++;
+  peer.cluster.bytesOut += length;
 };

@@ -4,12 +4,16 @@ import { messageLength } from "../stun/message.ts";
 /** Why a stream cannot be read on. */
 export type FramingError = "frame-garbage" | "frame-too-long";
 
+const nothing = Buffer.alloc(0);
+
 export class Framer {
   /** Bytes of a frame that is not complete. Its size is the frame's once that is known. */
-  #partial = Buffer.alloc(0);
+  #partial = nothing;
   #filled = 0;
   /** Frames read so far. */
   frames = 0;
+  /** What was behind the frame that `onFrame` did not want to read on after. */
+  rest: Buffer = nothing;
   readonly #onFrame: (frame: Buffer) => boolean;
   readonly #maxBytes: () => number;
 
@@ -43,7 +47,10 @@ export class Framer {
         const frame = this.#partial.subarray(0, exact);
         this.#filled = 0;
         this.frames++;
-        if (!this.#onFrame(frame)) return undefined;
+        if (!this.#onFrame(frame)) {
+          this.rest = chunk.subarray(offset);
+          return undefined;
+        }
       }
     }
     while (offset < chunk.length) {
@@ -59,7 +66,10 @@ export class Framer {
       const frame = chunk.subarray(offset, offset + exact);
       offset += padded;
       this.frames++;
-      if (!this.#onFrame(frame)) return undefined;
+      if (!this.#onFrame(frame)) {
+        this.rest = chunk.subarray(offset);
+        return undefined;
+      }
     }
     return undefined;
   }

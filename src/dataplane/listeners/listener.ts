@@ -1,10 +1,16 @@
 /** How clients are reached: what a listener of any transport gives to control, and gets from it. */
+import type { Socket } from "node:net";
 import type { ClientPath, Flow } from "../flows.ts";
 
 /** A five-tuple that a listener can put a flow on. */
 export interface ListenerPath extends ClientPath {
   install(flow: Flow): void;
   remove(flow: Flow): void;
+  /**
+   * Streams have it: the connection is the callee's from here on, and carries no more messages (RFC 6062 §5.4). Nothing where
+   * it has an allocation.
+   */
+  takeOver?(): Socket | undefined;
 }
 
 export interface ListenerOwner {

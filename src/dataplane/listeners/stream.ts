@@ -25,6 +25,8 @@ class StreamPath implements ListenerPath {
   idleSince = Date.now();
   partialSince: number | undefined;
   flow: Flow | undefined;
+  /** Its connection carries messages no more. */
+  isTaken = false;
   readonly #idle: Set<StreamPath>;
 
   constructor(
@@ -41,7 +43,7 @@ class StreamPath implements ListenerPath {
     this.framer = new Framer(
       (frame) => {
         onMessage(frame, this);
-        return !socket.destroyed;
+        return !socket.destroyed && !this.isTaken;
       },
       () => (this.flow === undefined ? maxIdleFrameBytes : maxFrameBytes),
     );
@@ -62,6 +64,14 @@ class StreamPath implements ListenerPath {
   install(flow: Flow): void {
     this.flow = flow;
     this.#idle.delete(this);
+  }
+
+  takeOver(): Socket | undefined {
+    if (this.flow !== undefined || this.isTaken) return undefined;
+    this.isTaken = true;
+    this.partialSince = undefined;
+    this.#idle.delete(this);
+    return this.socket;
   }
 
   remove(flow: Flow): void {
@@ -121,13 +131,19 @@ export const listenStream = async (
       const [oldest] = idle;
       if (oldest !== undefined) drop(oldest, "idle-connections");
     }
-    socket.on("data", (chunk: Buffer) => {
+    const read = (chunk: Buffer): void => {
       const { frames } = path.framer;
       const error = path.framer.push(chunk);
+      if (path.isTaken) {
+        socket.removeListener("data", read);
+        if (path.framer.rest.length > 0) socket.unshift(path.framer.rest);
+        return;
+      }
       if (error !== undefined) drop(path, error);
       if (path.framer.frames !== frames || !path.framer.isPartial) path.partialSince = undefined;
       if (path.framer.isPartial) path.partialSince ??= Date.now();
-    });
+    };
+    socket.on("data", read);
     socket.on("close", () => {
       connections.delete(path);
       idle.delete(path);

@@ -7,7 +7,7 @@ export const createPermission = ({ message, allocation, serving, now }: Allocati
   if (peers.length === 0) return failure(400, "no-peer");
   for (const peer of peers) if (allocation.relayFor(peer.family) === undefined) return failure(443, "peer-family");
   for (const peer of peers) {
-    const verdict = serving.check(peer);
+    const verdict = allocation.check(peer);
     if (verdict.admitted) continue;
     serving.refused(allocation, peer.text, verdict.reason);
     return failure(403, "peer");

@@ -20,7 +20,12 @@ export interface AllocationExchange extends Exchange {
 }
 
 export type Answer =
-  | { readonly kind: "success"; readonly attributes: readonly Attribute[] }
+  | {
+      readonly kind: "success";
+      readonly attributes: readonly Attribute[];
+      /** Done once the answer is on its way. */
+      readonly afterwards?: () => void;
+    }
   | {
       readonly kind: "error";
       readonly code: number;
@@ -30,6 +35,9 @@ export type Answer =
     }
   | { readonly kind: "silence" };
 
-export const success = (...attributes: readonly Attribute[]): Answer => ({ kind: "success", attributes });
+export const success = (...attributes: readonly Attribute[]): Extract<Answer, { readonly kind: "success" }> => ({
+  kind: "success",
+  attributes,
+});
 export const failure = (code: number, reason: string): Answer => ({ kind: "error", code, reason });
 export const silence: Answer = { kind: "silence" };

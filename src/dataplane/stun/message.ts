@@ -11,6 +11,10 @@ export const method = {
   data: 0x007,
   createPermission: 0x008,
   channelBind: 0x009,
+  /** RFC 6062 §6.1. */
+  connect: 0x00a,
+  connectionBind: 0x00b,
+  connectionAttempt: 0x00c,
 } as const;
 
 export type MessageClass = "request" | "indication" | "success" | "error";
@@ -38,6 +42,10 @@ export interface Message {
   readonly data?: Buffer;
   readonly error?: { readonly code: number; readonly reason: string };
   readonly channelNumber?: number;
+  readonly connectionId?: number;
+  readonly dontFragment?: boolean;
+  /** Where a 300 sends the client. */
+  readonly alternateServer?: TransportAddress;
   /** IP protocol number. */
   readonly requestedTransport?: number;
   readonly requestedFamily?: number;
