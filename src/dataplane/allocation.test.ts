@@ -21,6 +21,7 @@ const allocation = () => {
     drops: noDrops(),
     permissions: new PermissionIndex(),
     clusterTraffic: noTraffic,
+    canSendWhole: false,
     check: () => (admitted.all ? { admitted: true, cluster: "c", endpoint: "e" } : { admitted: false, reason: "no" }),
     refused: () => undefined,
   };

@@ -27,6 +27,8 @@ export interface AllocationScope {
   readonly gate: { readonly generation: number };
   readonly traffic: Traffic;
   readonly drops: Drops;
+  /** Whether datagrams to peers can be sent with the DF bit set. */
+  readonly canSendWhole: boolean;
   readonly permissions: PermissionIndex;
   /** What the packets of a cluster are counted on. */
   clusterTraffic(cluster: string): Traffic;
@@ -91,6 +93,7 @@ export class Allocation {
       scope.gate,
       (address, port) => this.#meet(address, port),
       (peer) => this.#judge(peer),
+      scope.canSendWhole,
     );
     for (const relay of options.relays) if (!(relay instanceof TcpRelay)) relay.attach(this.flow);
     options.path.install(this.flow);

@@ -184,13 +184,15 @@ const isDns = (cluster: Cluster): boolean => cluster.type === "STRICT_DNS";
 const starts: ReadonlySet<string> = new Set(["start", "restart"]);
 
 const allocationState = ({ allocation, serving }: Held): AllocationState => {
-  const { id, owner, path, relays, openedAt, expiresAt, permissions, channels, flow } = allocation;
+  const { id, owner, path, protocol, relays, openedAt, expiresAt, permissions, channels, flow } = allocation;
   return {
     id,
     gateway: serving.gateway.name,
     listener: serving.name,
     user: owner.userId,
     protocol: path.protocol,
+    peerProtocol: protocol === "TCP" ? "tcp" : "udp",
+    connections: [...allocation.connections].length,
     client: formatAddress(path.client.address, path.client.port),
     server: formatAddress(path.server.address, path.server.port),
     relayed: relays.map(({ address, port }) => formatAddress(address, port)).join(", "),

@@ -25,6 +25,7 @@ export const dropReasons = [
   "client-backlog",
   "socket-backlog",
   "too-long",
+  "dont-fragment",
   "unsendable",
 ] as const;
 export type DropReason = (typeof dropReasons)[number];
@@ -50,8 +51,11 @@ export interface RelayPort {
   readonly port: number;
   /** Peers' packets go to `flow` from here on. */
   attach(flow: Flow): void;
-  /** Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from. */
-  send(bytes: Buffer, start: number, end: number, peer: PeerFlow): void;
+  /**
+   * Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from.
+   * `whole`: with the DF bit set; only asked of engines that can.
+   */
+  send(bytes: Buffer, start: number, end: number, peer: PeerFlow, whole: boolean): void;
   close(): void;
 }
 
@@ -80,6 +84,8 @@ export class Flow {
   readonly listener: Traffic;
   readonly drops: Drops;
   readonly gate: { readonly generation: number };
+  /** Whether the engine can set the DF bit. */
+  readonly canSendWhole: boolean;
   readonly channels = new Map<number, PeerFlow>();
   /** By port, then by comparing addresses: no string is hashed for a packet. */
   readonly peers = new Map<number, PeerFlow[]>();
@@ -94,7 +100,9 @@ export class Flow {
     gate: { readonly generation: number },
     meet: (address: string, port: number) => PeerFlow | undefined,
     recheck: (peer: PeerFlow) => void,
+    canSendWhole = false,
   ) {
+    this.canSendWhole = canSendWhole;
     this.path = path;
     this.listener = listener;
     this.drops = drops;

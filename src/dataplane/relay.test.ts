@@ -221,8 +221,8 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
       expect(await code(client.createPermission("127.0.0.1"))).toBe(437);
       expect(await code(client.allocate({ family: "ipv6" }))).toBe(440);
       expect(await code(client.request(method.allocate, []))).toBe(400);
-      const tcp = [{ type: attribute.requestedTransport, value: 6 * 0x1000000 }];
-      expect(await code(client.request(method.allocate, tcp))).toBe(442);
+      const sctp = [{ type: attribute.requestedTransport, value: 132 * 0x1000000 }];
+      expect(await code(client.request(method.allocate, sctp))).toBe(442);
       const unknown = [{ type: 0x07ad, raw: Buffer.alloc(4) }];
       expect(await code(client.request(method.allocate, unknown))).toBe(420);
       await client.allocate();

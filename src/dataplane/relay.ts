@@ -71,6 +71,10 @@ export interface AllocationState {
   readonly listener: string;
   readonly user: string;
   readonly protocol: string;
+  /** How peers are reached. */
+  readonly peerProtocol: "udp" | "tcp";
+  /** Connections to TCP peers that are open. */
+  readonly connections: number;
   /** The five-tuple: client and server transport address, and `protocol`. */
   readonly client: string;
   readonly server: string;

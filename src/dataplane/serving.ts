@@ -61,6 +61,10 @@ export class Serving implements AllocationScope, ListenerOwner {
     return this.shared.drops;
   }
 
+  get canSendWhole(): boolean {
+    return this.shared.engine.canSendWhole;
+  }
+
   get permissions() {
     return this.gateway.permissions;
   }

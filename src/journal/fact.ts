@@ -68,6 +68,8 @@ export type Fact =
         readonly endpoint: string;
         readonly permissions: number;
         readonly channels: number;
+        /** To TCP peers; not there where there were none. */
+        readonly connections?: number;
       };
     }
   | { readonly type: "allocation.opened"; readonly data: AllocationSummary }

@@ -1,7 +1,7 @@
 /** How a TURN client reaches its server: datagrams or a framed stream. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { Framer } from "../dataplane/listeners/framing.ts";
 
 export interface Transport {
@@ -9,6 +9,8 @@ export interface Transport {
   /** The client's own address, as its socket has it. */
   readonly local: { readonly address: string; readonly port: number };
   send(bytes: Buffer): void;
+  /** Streams have it: behind the next message that comes, the connection is the callee's and carries data (RFC 6062 §4.3). */
+  takeOver?(): Socket;
   close(): void;
 }
 
@@ -41,17 +43,24 @@ export const openUdp = async (host: string, port: number, receiver: Receiver): P
 export const openTcp = async (host: string, port: number, receiver: Receiver): Promise<Transport> => {
   const socket = connect({ host, port, noDelay: true });
   await once(socket, "connect");
+  let isTaken = false;
   const framer = new Framer(
     (frame) => {
       receiver.message(frame);
-      return !socket.destroyed;
+      return !socket.destroyed && !isTaken;
     },
     () => 0x1_0000 + 20,
   );
-  socket.on("data", (chunk: Buffer) => {
+  const read = (chunk: Buffer): void => {
+    const { frames } = framer;
     const error = framer.push(chunk);
     if (error !== undefined) socket.destroy(new Error(error));
-  });
+    if (!isTaken || framer.frames === frames) return;
+    socket.removeListener("data", read);
+    socket.pause();
+    if (framer.rest.length > 0) socket.unshift(framer.rest);
+  };
+  socket.on("data", read);
   socket.on("error", (error) => receiver.closed(error.message));
   socket.on("close", () => receiver.closed("the server closed the connection"));
   return {
@@ -61,6 +70,10 @@ export const openTcp = async (host: string, port: number, receiver: Receiver): P
       // ChannelData is padded over a stream; STUN is a multiple of four anyway.
       const padding = -bytes.length & 3;
       socket.write(padding === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(padding)]));
+    },
+    takeOver: () => {
+      isTaken = true;
+      return socket;
     },
     close: () => socket.destroy(),
   };

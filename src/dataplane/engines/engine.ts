@@ -36,6 +36,8 @@ export interface Engine {
   datagrams(at: TransportAddress, owner: ClientPortOwner): Promise<DatagramPort>;
   /** Binds a relayed transport address; port 0 for any. Rejects when it cannot. */
   relay(address: RelayAddress, port: number): Promise<RelayPort>;
+  /** Whether a datagram to a peer can be sent with the DF bit set (DONT-FRAGMENT). */
+  readonly canSendWhole: boolean;
   /** Closes what is still open. */
   close(): void;
 }

@@ -8,13 +8,13 @@ import type { ListenerPath } from "../listeners/listener.ts";
 import type { Serving } from "../serving.ts";
 import { TcpRelay } from "../tcp-relay.ts";
 import { connectionAttempt } from "./connection-attempt.ts";
-import { failure, silence, success, type Answer, type Exchange } from "./exchange.ts";
+import { failure, notUnderstood, silence, success, type Answer, type Exchange } from "./exchange.ts";
 
 /** IP protocol numbers. */
 const [tcp, udp] = [6, 17];
 
 /** Which families the request asks for, or what is wrong with it. */
-const families = (message: Message, { protocol }: ListenerPath): readonly Family[] | Answer => {
+const families = (message: Message, { protocol }: ListenerPath, canSendWhole: boolean): readonly Family[] | Answer => {
   const { requestedTransport, requestedFamily, additionalFamily, evenPort, reservationToken } = message;
   if (requestedTransport === undefined) return failure(400, "no-transport");
   if (requestedTransport !== udp && requestedTransport !== tcp) return failure(442, "transport");
@@ -23,6 +23,8 @@ const families = (message: Message, { protocol }: ListenerPath): readonly Family
     if (protocol === "udp" || protocol === "dtls") return failure(400, "tcp-over-datagrams");
     if ((evenPort ?? reservationToken ?? message.dontFragment) !== undefined) return failure(400, "not-for-tcp");
   }
+  // RFC 8656 §7.2: a server that cannot set the DF bit does not know the attribute.
+  if (message.dontFragment === true && !canSendWhole) return notUnderstood([attribute.dontFragment]);
   if (reservationToken !== undefined && (evenPort ?? requestedFamily ?? additionalFamily) !== undefined)
     return failure(400, "reservation-token");
   if (additionalFamily !== undefined) {
@@ -84,7 +86,7 @@ const openPorts = async (message: Message, serving: Serving, wanted: readonly Fa
 };
 
 export const allocate = async ({ message, path, serving, who, now }: Exchange): Promise<Answer> => {
-  const wanted = families(message, path);
+  const wanted = families(message, path, serving.canSendWhole);
   if ("kind" in wanted) return wanted;
   const full = serving.claim(path, who);
   if (full !== undefined) return full;

@@ -12,7 +12,7 @@ import { channelBind } from "./channel-bind.ts";
 import { createPermission } from "./create-permission.ts";
 import { connect } from "./connect.ts";
 import { connectionBind } from "./connection-bind.ts";
-import { failure, type AllocationExchange, type Answer, type Exchange } from "./exchange.ts";
+import { failure, notUnderstood, type AllocationExchange, type Answer, type Exchange } from "./exchange.ts";
 import { refresh } from "./refresh.ts";
 
 type Handler = (exchange: AllocationExchange) => Answer | Promise<Answer>;
@@ -25,13 +25,6 @@ const inAllocation: ReadonlyMap<number, Handler> = new Map<number, Handler>([
 ]);
 
 const withoutAllocation: ReadonlySet<number> = new Set([method.allocate, method.connectionBind]);
-
-const unknownAttributes = ({ unknown }: Message): Answer => ({
-  kind: "error",
-  code: 420,
-  reason: "unknown-attributes",
-  attributes: [{ type: attribute.unknownAttributes, value: unknown }],
-});
 
 /** Answers `message`; with a key, the answer carries MESSAGE-INTEGRITY. */
 const respond = (serving: Serving, message: Message, path: ListenerPath, answer: Answer, key?: Buffer): void => {
@@ -78,7 +71,7 @@ const answerAuthenticated = (exchange: Exchange, held: Held | undefined, key: Bu
   const { message, path, serving, who } = exchange;
   const answer = (outcome: Answer): void => respond(serving, message, path, outcome, key);
   const handle = inAllocation.get(message.method);
-  if (message.unknown.length > 0) answer(unknownAttributes(message));
+  if (message.unknown.length > 0) answer(notUnderstood(message.unknown));
   else if (message.method === method.connectionBind) answer(connectionBind(exchange));
   else if (handle === undefined) answerAllocate(exchange, held, answer);
   else if (held === undefined) answer(failure(437, "no-allocation"));
@@ -94,7 +87,7 @@ const receiveMessage = (serving: Serving, message: Message, path: ListenerPath):
   // Indications and answers are never answered, RFC 8489 §6.3.
   if (message.class !== "request") return;
   if (message.method === method.binding) {
-    if (message.unknown.length > 0) respond(serving, message, path, unknownAttributes(message));
+    if (message.unknown.length > 0) respond(serving, message, path, notUnderstood(message.unknown));
     else serving.reply(path, message.bytes, binding(message, path));
     return;
   }

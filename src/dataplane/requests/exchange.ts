@@ -1,6 +1,7 @@
 /** One request and its answer, as the request files see them. */
 import type { Allocation, Owner } from "../allocation.ts";
 import type { Serving } from "../serving.ts";
+import { attribute } from "../stun/attributes.ts";
 import type { Attribute, Message } from "../stun/message.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
 
@@ -40,4 +41,11 @@ export const success = (...attributes: readonly Attribute[]): Extract<Answer, { 
   attributes,
 });
 export const failure = (code: number, reason: string): Answer => ({ kind: "error", code, reason });
+/** RFC 8489 §6.3.1. */
+export const notUnderstood = (types: readonly number[]): Answer => ({
+  kind: "error",
+  code: 420,
+  reason: "unknown-attributes",
+  attributes: [{ type: attribute.unknownAttributes, value: types }],
+});
 export const silence: Answer = { kind: "silence" };
