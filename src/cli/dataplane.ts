@@ -1,11 +1,13 @@
 /** `turnpike dataplane`: the pod that media flows through; takes the flags and environment of STUNner's `stunnerd`. */
 import { hostname } from "node:os";
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
 import { of, type Observable } from "rxjs";
+import type { TransportAddress } from "../dataplane/address.ts";
 import type { EngineName } from "../dataplane/engines/choose.ts";
 import { watchConfigs, type ConfigEvent } from "../discovery/client.ts";
 import { fetchConfig } from "../discovery/fetch.ts";
@@ -36,6 +38,7 @@ interface DataplaneFlags {
   readonly forceReadyStatus?: boolean;
   readonly engine: EngineName;
   readonly journal: string;
+  readonly alternateServer?: readonly TransportAddress[];
   readonly admin?: NonNullable<ReturnType<typeof parseBindAddress>>;
   readonly discoveryTokenFile?: string;
   readonly discoveryCaFile?: string;
@@ -136,6 +139,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
       }),
     journal: flags.journal,
     engine: flags.engine,
+    relay: { alternateServers: flags.alternateServer ?? [] },
     ...(flags.admin === undefined ? {} : { admin: flags.admin }),
     forceReady: flags.forceReadyStatus === true,
     log,
@@ -171,6 +175,13 @@ const parseThreads = (text: string): number => {
   return Number(text);
 };
 
+const parseServer = (text: string, before: readonly TransportAddress[] = []): readonly TransportAddress[] => {
+  const [, host = "", port = ""] = /^\[?([^\]]*)\]?:(\d{1,5})$/.exec(text) ?? [];
+  if (isIP(host) === 0 || Number(port) < 1 || Number(port) > 65_535)
+    throw new InvalidArgumentError("expected IP:PORT; clients are told an address");
+  return [...before, { address: host, port: Number(port) }];
+};
+
 export const dataplaneCommand = (): Command =>
   new Command("dataplane")
     .description("run a TURN relay with configs from a discovery server or a file")
@@ -184,6 +195,11 @@ export const dataplaneCommand = (): Command =>
     .addOption(engineOption())
     .option("-d, --dry-run", "read the config and say whether it is sound")
     .option("--force-ready-status", "/ready says yes from the start, and during shutdown")
+    .option(
+      "--alternate-server <ip:port>",
+      "where new clients are sent while this drains; may be given again, for the other family",
+      parseServer,
+    )
     .option("--journal <dir>", "folder of the event log and of the last good config", ".turnpike/dataplane")
     .option("--admin <host:port>", "Turnpike's own admin API (default: none)", parseBindAddress)
     .option("--discovery-token-file <file>", "bearer token for the discovery server")

@@ -60,6 +60,10 @@ class EmbeddedRelay implements Relay {
     });
   }
 
+  drain(): void {
+    this.#shared.isDraining = true;
+  }
+
   state(): RelayState {
     const { allocations, refused, drops, dropped } = this.#shared;
     const used = Object.entries(drops).filter(([, count]) => count > 0);

@@ -5,10 +5,17 @@
 import type { Observable } from "rxjs";
 import type { Logger } from "pino";
 import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
+import type { TransportAddress } from "./address.ts";
 import type { EngineName } from "./engines/choose.ts";
 import type { Placement } from "./placement.ts";
 
-export interface RelayOptions {
+/** What an operator of the relay may choose, whatever configs say. */
+export interface RelayTuning {
+  /** Where new clients are sent while the relay drains (RFC 8489 §10), one for each family. */
+  readonly alternateServers?: readonly TransportAddress[];
+}
+
+export interface RelayOptions extends RelayTuning {
   /** Asked when a listener starts: `placeOn`, `placeByAddress`. */
   readonly place: (listener: ListenerConfig) => Placement;
   /** IP literals of the relay's own machine: peers only where an endpoint names them. */
@@ -60,6 +67,8 @@ export interface Relay {
   apply(config: DataplaneConfig, how?: Apply): Promise<ApplyReport>;
   /** Closes the listeners and allocations of a gateway. Resolves to the number of allocations closed. */
   remove(gateway: string): Promise<number>;
+  /** From here on new clients are sent to the alternate servers, where there are any; those that are here stay. */
+  drain(): void;
   state(): RelayState;
   readonly events: Observable<RelayEvent>;
   close(): Promise<void>;

@@ -31,6 +31,7 @@ export class Shared {
   readonly refusals: Refusals;
   readonly allocations = new Map<string, Held>();
   /** Five-tuples whose Allocate is being answered; the value says whether somebody still waits for the answer. */
+  isDraining = false;
   readonly claims = new Map<string, { isWanted: boolean }>();
   readonly #clock: NodeJS.Timeout;
   #lastId = 0;

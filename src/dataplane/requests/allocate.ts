@@ -1,8 +1,8 @@
 /** Allocate, RFC 8656 §7.2. */
-import type { Family } from "../address.ts";
+import { familyOf, type Family } from "../address.ts";
 import type { RelayPort } from "../flows.ts";
 import { grantedSeconds } from "../lifetimes.ts";
-import { addressErrorCodeValue, addressFamily, attribute } from "../stun/attributes.ts";
+import { addressErrorCodeValue, addressFamily, addressValue, attribute } from "../stun/attributes.ts";
 import type { Attribute, Message } from "../stun/message.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
 import type { Serving } from "../serving.ts";
@@ -85,7 +85,22 @@ const openPorts = async (message: Message, serving: Serving, wanted: readonly Fa
   return { relays, missing, ...(reserved && { reserved }) };
 };
 
-export const allocate = async ({ message, path, serving, who, now }: Exchange): Promise<Answer> => {
+/** RFC 8489 §10: whoever goes sends new clients elsewhere, if there is an elsewhere of the client's family. */
+const elsewhere = ({ path, serving }: Exchange): Answer | undefined => {
+  const { isDraining, options } = serving.shared;
+  if (!isDraining) return undefined;
+  const family = familyOf(path.client.address);
+  const server = options.alternateServers?.find(({ address }) => familyOf(address) === family);
+  const value = server && addressValue(server);
+  if (value === undefined) return undefined;
+  const attributes = [{ type: attribute.alternateServer, raw: value }];
+  return { kind: "error", code: 300, reason: "try-alternate", attributes };
+};
+
+export const allocate = async (exchange: Exchange): Promise<Answer> => {
+  const { message, path, serving, who, now } = exchange;
+  const other = elsewhere(exchange);
+  if (other !== undefined) return other;
   const wanted = families(message, path, serving.canSendWhole);
   if ("kind" in wanted) return wanted;
   const full = serving.claim(path, who);
