@@ -26,8 +26,9 @@ import { startDataplane } from "../runtime/dataplane.ts";
 import { pinoLevel } from "../runtime/log-level.ts";
 import { engineOption } from "./engine-option.ts";
 import { parseBindAddress } from "./go-flags.ts";
+import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
 
-interface DataplaneFlags {
+interface DataplaneFlags extends LimitFlags {
   readonly config?: string;
   readonly watch?: boolean;
   readonly id?: string;
@@ -139,7 +140,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
       }),
     journal: flags.journal,
     engine: flags.engine,
-    relay: { alternateServers: flags.alternateServer ?? [] },
+    relay: { ...tuningOf(flags), alternateServers: flags.alternateServer ?? [] },
     ...(flags.admin === undefined ? {} : { admin: flags.admin }),
     forceReady: flags.forceReadyStatus === true,
     log,
@@ -183,7 +184,7 @@ const parseServer = (text: string, before: readonly TransportAddress[] = []): re
 };
 
 export const dataplaneCommand = (): Command =>
-  new Command("dataplane")
+  addLimitOptions(new Command("dataplane"))
     .description("run a TURN relay with configs from a discovery server or a file")
     .argument("[uri]", "turn://USER:PASSWORD@HOST:PORT?transport=udp|tcp: a relay to anywhere, to try it")
     .option("-c, --config <origin>", "file, or discovery server: HOST:PORT, http(s)://, ws(s)://")

@@ -1,10 +1,11 @@
 /** An allocation: relayed transport addresses for one five-tuple, and what it may reach (RFC 8656 §5). */
 import { bytesOf, parseIp, wordsOfBytes, type Family, type Ip, type TransportAddress } from "./address.ts";
 import type { PeerProtocol, Verdict } from "./admission.ts";
+import type { Bandwidth } from "./bandwidth.ts";
 import type { Channel } from "./channel.ts";
 import { Flow, noTraffic, type Drops, type PeerFlow, type RelayPort, type Traffic } from "./flows.ts";
 import { channelSeconds, permissionSeconds } from "./lifetimes.ts";
-import { maxChannels, maxPeerConnections, maxPeers, maxPermissions } from "./limits.ts";
+import { maxChannels, maxPeerConnections, maxPeers, type Limits } from "./limits.ts";
 import type { ListenerPath } from "./listeners/listener.ts";
 import type { PeerConnection } from "./peer-connection.ts";
 import type { Permission, PermissionIndex } from "./permission.ts";
@@ -27,6 +28,9 @@ export interface AllocationScope {
   readonly gate: { readonly generation: number };
   readonly traffic: Traffic;
   readonly drops: Drops;
+  readonly limits: Limits;
+  /** What data of a user's allocation is held to. */
+  bandwidthOf(owner: Owner): Bandwidth | undefined;
   /** Whether datagrams to peers can be sent with the DF bit set. */
   readonly canSendWhole: boolean;
   readonly permissions: PermissionIndex;
@@ -94,6 +98,7 @@ export class Allocation {
       (address, port) => this.#meet(address, port),
       (peer) => this.#judge(peer),
       scope.canSendWhole,
+      scope.bandwidthOf(options.owner),
     );
     for (const relay of options.relays) if (!(relay instanceof TcpRelay)) relay.attach(this.flow);
     options.path.install(this.flow);
@@ -156,7 +161,7 @@ export class Allocation {
       present.expiresAt = expiresAt;
       return true;
     }
-    if (this.permissions.size >= maxPermissions) return false;
+    if (this.permissions.size >= this.scope.limits.maxPermissions) return false;
     const permission: Permission = { allocation: this, peer, expiresAt, channels: new Map() };
     this.permissions.set(peer.text, permission);
     this.#dueAt = Math.min(this.#dueAt, expiresAt);
@@ -171,7 +176,7 @@ export class Allocation {
   /** Whether `permit` would succeed for all of `peers`. */
   hasRoomFor(peers: readonly Ip[]): boolean {
     const added = new Set(peers.map(({ text }) => text).filter((text) => !this.permissions.has(text)));
-    return this.permissions.size + added.size <= maxPermissions;
+    return this.permissions.size + added.size <= this.scope.limits.maxPermissions;
   }
 
   /** Binds or refreshes a channel and the permission of its peer, RFC 8656 §12.2. */

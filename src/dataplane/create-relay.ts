@@ -85,7 +85,7 @@ class EmbeddedRelay implements Relay {
   #tenant(config: GatewayConfig): Tenant {
     const present = this.#tenants.get(config.name);
     if (present !== undefined) return present;
-    const gateway = new Gateway({ ...config, listeners: [] }, this.#shared.options.own);
+    const gateway = new Gateway({ ...config, listeners: [] }, this.#shared.options.own, this.#shared.limits);
     const resolver = new Resolver(() => {
       for (const change of this.#admit(gateway, resolver, {}, isDns))
         this.#shared.log.info({ gateway: gateway.name, ...change }, "a name resolves to other addresses");

@@ -3,6 +3,7 @@
  * packet and counts on them. Nothing here parses STUN, and nothing on the packet's way allocates.
  */
 import type { Endpoint, Family, TransportAddress } from "./address.ts";
+import type { Bandwidth } from "./bandwidth.ts";
 
 /** Mutable counters. `in`: from clients; `out`: to clients. */
 export interface Traffic {
@@ -26,6 +27,8 @@ export const dropReasons = [
   "socket-backlog",
   "too-long",
   "dont-fragment",
+  "user-bandwidth",
+  "listener-bandwidth",
   "unsendable",
 ] as const;
 export type DropReason = (typeof dropReasons)[number];
@@ -86,6 +89,8 @@ export class Flow {
   readonly gate: { readonly generation: number };
   /** Whether the engine can set the DF bit. */
   readonly canSendWhole: boolean;
+  /** What it is held to; nothing where there is no limit. */
+  readonly bandwidth: Bandwidth | undefined;
   readonly channels = new Map<number, PeerFlow>();
   /** By port, then by comparing addresses: no string is hashed for a packet. */
   readonly peers = new Map<number, PeerFlow[]>();
@@ -101,8 +106,10 @@ export class Flow {
     meet: (address: string, port: number) => PeerFlow | undefined,
     recheck: (peer: PeerFlow) => void,
     canSendWhole = false,
+    bandwidth?: Bandwidth,
   ) {
     this.canSendWhole = canSendWhole;
+    this.bandwidth = bandwidth;
     this.path = path;
     this.listener = listener;
     this.drops = drops;

@@ -10,6 +10,8 @@ import { PeerConnections } from "./peer-connections.ts";
 import { PermissionIndex, type Permission } from "./permission.ts";
 import type { AllocationScope } from "./allocation.ts";
 import type { Serving } from "./serving.ts";
+import type { Limits } from "./limits.ts";
+import { Users } from "./users.ts";
 
 export class Gateway {
   readonly name: string;
@@ -19,12 +21,12 @@ export class Gateway {
   /** By cluster; those of clusters that are gone are kept while they are in use. */
   readonly clusters = new Map<string, Traffic>();
   readonly servings = new Map<string, Serving>();
-  /** Allocations by user, those being made included. */
-  readonly usage = new Map<string, number>();
+  readonly users: Users;
   config: GatewayConfig;
   auth: AuthPolicy;
 
-  constructor(config: GatewayConfig, own: readonly string[]) {
+  constructor(config: GatewayConfig, own: readonly string[], limits: Limits) {
+    this.users = new Users(limits);
     this.name = config.name;
     this.config = config;
     this.auth = createAuthPolicy(config.auth);

@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import type { Ip } from "./address.ts";
 import type { Allocation } from "./allocation.ts";
 import { noTraffic, type Traffic } from "./flows.ts";
-import { idleConnectionMilliseconds, unboundConnectionMilliseconds } from "./limits.ts";
+import { lingerMilliseconds, unboundConnectionMilliseconds } from "./limits.ts";
 
 export interface PeerConnectionOptions {
   /** CONNECTION-ID. */
@@ -26,17 +26,30 @@ export interface PeerConnectionOptions {
 
 const keepAliveMilliseconds = 60_000;
 
-/** Takes what `from` reads to `to`, no faster than that writes, until either ends. */
-const pour = (from: Socket, to: Socket, count: (bytes: number) => void): void => {
+/**
+ * Takes what `from` reads to `to`, no faster than that writes, until either ends. `count` says how many milliseconds to wait
+ * before more is read.
+ */
+const pour = (from: Socket, to: Socket, count: (bytes: number) => number): void => {
+  let isHeld = false;
   from.on("data", (chunk: Buffer) => {
-    count(chunk.length);
+    const waitMs = count(chunk.length);
     if (!to.write(chunk)) from.pause();
+    if (waitMs === 0) return;
+    isHeld = true;
+    from.pause();
+    setTimeout(() => {
+      isHeld = false;
+      if (!to.writableNeedDrain) from.resume();
+    }, waitMs).unref();
   });
-  to.on("drain", () => from.resume());
+  to.on("drain", () => {
+    if (!isHeld) from.resume();
+  });
   const end = (): void => {
     if (to.destroyed) return;
     // What was written still leaves; whoever does not take it is not waited for.
-    to.setTimeout(idleConnectionMilliseconds, () => to.destroy());
+    to.setTimeout(lingerMilliseconds, () => to.destroy());
     to.destroySoon();
   };
   from.on("end", end);
@@ -83,17 +96,20 @@ export class PeerConnection {
   bind(client: Socket): void {
     clearTimeout(this.#timer);
     this.#client = client;
+    const { allocation } = this;
     pour(client, this.#socket, (bytes) => {
       for (const traffic of this.#counted) {
         traffic.packetsIn++;
         traffic.bytesIn += bytes;
       }
+      return allocation.flow.bandwidth?.owe("in", bytes) ?? 0;
     });
     pour(this.#socket, client, (bytes) => {
       for (const traffic of this.#counted) {
         traffic.packetsOut++;
         traffic.bytesOut += bytes;
       }
+      return allocation.flow.bandwidth?.owe("out", bytes) ?? 0;
     });
   }
 

@@ -7,12 +7,17 @@ import type { Logger } from "pino";
 import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
 import type { TransportAddress } from "./address.ts";
 import type { EngineName } from "./engines/choose.ts";
+import type { Limits } from "./limits.ts";
 import type { Placement } from "./placement.ts";
 
 /** What an operator of the relay may choose, whatever configs say. */
 export interface RelayTuning {
   /** Where new clients are sent while the relay drains (RFC 8489 §10), one for each family. */
   readonly alternateServers?: readonly TransportAddress[];
+  /** Connections to TCP and TLS listeners begin with a PROXY header (version 2); those that do not are dropped. */
+  readonly proxyProtocol?: boolean;
+  /** What differs from `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
 }
 
 export interface RelayOptions extends RelayTuning {

@@ -5,7 +5,9 @@ import { Allocation, type AllocationOptions, type AllocationScope, type Owner } 
 import type { Shared } from "./shared.ts";
 import { noTraffic, type Traffic } from "./flows.ts";
 import type { Gateway } from "./gateway.ts";
-import { amplification, maxAllocations, TokenBucket } from "./limits.ts";
+import { Bandwidth, Budget } from "./bandwidth.ts";
+import { amplification, type Limits } from "./limits.ts";
+import { TokenBucket } from "./token-bucket.ts";
 import {
   fiveTuple,
   type ListenerOwner,
@@ -20,6 +22,7 @@ import { listenUdp } from "./listeners/udp.ts";
 import type { Placement, RelayAddress } from "./placement.ts";
 import type { ListenerState } from "./relay.ts";
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
+import { isSigned } from "./stun/message.ts";
 import { receive } from "./requests/dispatch.ts";
 import { failure, type Answer } from "./requests/exchange.ts";
 
@@ -43,6 +46,8 @@ export class Serving implements AllocationScope, ListenerOwner {
   #open: OpenListener | undefined;
   #placement: Placement = { bind: [], relay: {} };
   #isClosed = false;
+  readonly #budget: Budget | undefined;
+  readonly #requests: TokenBucket | undefined;
   readonly #longAnswers = new TokenBucket(longAnswersPerSecond, longAnswersPerSecond);
 
   constructor(shared: Shared, gateway: Gateway, config: ListenerConfig) {
@@ -51,6 +56,24 @@ export class Serving implements AllocationScope, ListenerOwner {
     this.name = config.name;
     this.config = config;
     this.routes = gateway.routesOf(config.name);
+    const { listenerBytesPerSecond: bytes, listenerRequestsPerSecond: requests } = shared.limits;
+    this.#budget = bytes > 0 ? new Budget(bytes) : undefined;
+    this.#requests = requests > 0 ? new TokenBucket(requests, requests) : undefined;
+  }
+
+  get limits(): Limits {
+    return this.shared.limits;
+  }
+
+  get proxyProtocol(): boolean {
+    return this.shared.options.proxyProtocol === true;
+  }
+
+  bandwidthOf({ userId }: Owner): Bandwidth | undefined {
+    const user = this.gateway.users.budgetOf(userId);
+    return user === undefined && this.#budget === undefined
+      ? undefined
+      : new Bandwidth(this.shared.clock, user, this.#budget);
   }
 
   get gate(): { readonly generation: number } {
@@ -168,7 +191,22 @@ export class Serving implements AllocationScope, ListenerOwner {
     );
   };
 
+  get isBusy(): boolean {
+    return this.shared.control.isBusy;
+  }
+
+  whenCalm(then: () => void): void {
+    this.shared.control.whenCalm(then);
+  }
+
   message = (bytes: Buffer, path: ListenerPath): void => {
+    if (this.#requests?.take(Date.now()) === false) this.dropped("listener-requests");
+    else if (!this.shared.control.do(() => this.#receive(bytes, path), isSigned(bytes)))
+      this.dropped("control-backlog");
+  };
+
+  #receive(bytes: Buffer, path: ListenerPath): void {
+    if (this.#isClosed) return;
     try {
       receive(this, bytes, path);
     } catch (error) {
@@ -176,7 +214,7 @@ export class Serving implements AllocationScope, ListenerOwner {
       this.shared.dropped.add("internal");
       this.shared.log.error({ error, listener: this.name }, "a message could not be handled");
     }
-  };
+  }
 
   gone = (path: ListenerPath): void => {
     const key = fiveTuple(path);
@@ -196,12 +234,11 @@ export class Serving implements AllocationScope, ListenerOwner {
 
   /** Takes a place for an allocation that is being made; the answer says why there is none. */
   claim(path: ListenerPath, { userId }: Owner): Answer | undefined {
-    const { allocations, claims } = this.shared;
-    const { usage, config } = this.gateway;
-    if (allocations.size + claims.size >= maxAllocations) return failure(508, "allocations");
-    const used = usage.get(userId) ?? 0;
-    if (config.userQuota > 0 && used >= config.userQuota) return failure(486, "quota");
-    usage.set(userId, used + 1);
+    const { allocations, claims, limits } = this.shared;
+    const { users, config } = this.gateway;
+    if (allocations.size + claims.size >= limits.maxAllocations) return failure(508, "allocations");
+    if (config.userQuota > 0 && users.allocationsOf(userId) >= config.userQuota) return failure(486, "quota");
+    users.hold(userId);
     claims.set(fiveTuple(path), { isWanted: true });
     return undefined;
   }
@@ -211,15 +248,13 @@ export class Serving implements AllocationScope, ListenerOwner {
     const key = fiveTuple(path);
     const isWanted = this.shared.claims.get(key)?.isWanted ?? false;
     this.shared.claims.delete(key);
-    this.#release(userId);
+    this.gateway.users.release(userId, Date.now());
     return isWanted && !this.#isClosed;
   }
 
   open(options: Omit<AllocationOptions, "id">): Allocation {
-    const { usage } = this.gateway;
-    const { userId } = options.owner;
+    this.gateway.users.hold(options.owner.userId);
     const allocation = new Allocation(this, { ...options, id: this.shared.nextId() });
-    usage.set(userId, (usage.get(userId) ?? 0) + 1);
     this.shared.allocations.set(fiveTuple(options.path), { allocation, serving: this });
     this.shared.events.next({ event: "allocation.opened", ...this.#describe(allocation) });
     return allocation;
@@ -231,15 +266,8 @@ export class Serving implements AllocationScope, ListenerOwner {
     const described = this.#describe(allocation);
     this.shared.allocations.delete(key);
     allocation.close();
-    this.#release(allocation.owner.userId);
+    this.gateway.users.release(allocation.owner.userId, Date.now());
     this.shared.events.next({ event: "allocation.closed", ...described, reason, ...allocation.flow.traffic });
-  }
-
-  #release(userId: string): void {
-    const { usage } = this.gateway;
-    const used = (usage.get(userId) ?? 1) - 1;
-    if (used > 0) usage.set(userId, used);
-    else usage.delete(userId);
   }
 
   #describe({ id, owner, path, relays }: Allocation) {

@@ -6,6 +6,8 @@ import { createNonces } from "./auth/nonce.ts";
 import { createEngine } from "./engines/choose.ts";
 import type { Engine } from "./engines/engine.ts";
 import { noDrops } from "./flows.ts";
+import { ControlQueue } from "./control-queue.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
 import { Refusals } from "./refusals.ts";
 import type { RelayEvent, RelayOptions } from "./relay.ts";
 import { Reservations } from "./reservations.ts";
@@ -18,8 +20,14 @@ export interface Held {
   readonly serving: Serving;
 }
 
+const tickMilliseconds = 5;
+
 export class Shared {
   readonly options: RelayOptions;
+  readonly limits: Limits;
+  readonly control = new ControlQueue();
+  /** Coarse, and set only where somebody looks at it: see `bandwidth.ts`. */
+  readonly clock = { now: Date.now() };
   readonly log: Logger;
   readonly events = new Subject<RelayEvent>();
   readonly drops = noDrops();
@@ -34,15 +42,20 @@ export class Shared {
   isDraining = false;
   readonly claims = new Map<string, { isWanted: boolean }>();
   readonly #clock: NodeJS.Timeout;
+  readonly #ticks: NodeJS.Timeout | undefined;
   #lastId = 0;
 
   constructor(options: RelayOptions) {
     this.options = options;
+    this.limits = { ...defaultLimits, ...options.limits };
     this.log = options.log;
     this.engine = createEngine(options.engine ?? "auto", { drops: this.drops }, options.log);
     this.reservations = new Reservations(this.engine);
     this.refusals = new Refusals((event) => this.events.next(event));
     this.#clock = setInterval(() => this.expire(Date.now()), 1000).unref();
+    const { userBytesPerSecond, listenerBytesPerSecond } = this.limits;
+    if (userBytesPerSecond + listenerBytesPerSecond > 0)
+      this.#ticks = setInterval(() => (this.clock.now = Date.now()), tickMilliseconds).unref();
   }
 
   nextId(): number {
@@ -59,6 +72,7 @@ export class Shared {
 
   close(): void {
     clearInterval(this.#clock);
+    clearInterval(this.#ticks);
     this.engine.close();
     this.reservations.expire(Infinity);
     this.events.complete();

@@ -5,7 +5,7 @@ import { startAdmin, type AdminServer } from "../admin/server.ts";
 import { programState, type ProgramState } from "../admin/state.ts";
 import type { EngineName } from "../dataplane/engines/choose.ts";
 import { placeOn } from "../dataplane/placement.ts";
-import type { Relay } from "../dataplane/relay.ts";
+import type { Relay, RelayTuning } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { release } from "../release.ts";
@@ -25,6 +25,8 @@ export interface StandaloneOptions {
   /** Also of native routes, and of certificateRefs. */
   readonly requireReferenceGrants?: boolean;
   readonly engine?: EngineName | undefined;
+  /** What the relay does beyond what manifests say. */
+  readonly relay?: RelayTuning;
   readonly admin: { readonly host: string; readonly port: number };
   readonly log: Logger;
 }
@@ -51,7 +53,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
     render: standaloneOptions(address, { requireReferenceGrants: options.requireReferenceGrants ?? false }),
     journal: options.journal,
     journalOptions: options.journalOptions,
-    relay: { place: placeOn(addresses), own: addresses, engine: options.engine ?? "auto" },
+    relay: { place: placeOn(addresses), own: addresses, engine: options.engine ?? "auto", ...options.relay },
     address,
     log,
   });

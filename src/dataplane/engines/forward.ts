@@ -34,6 +34,11 @@ const toPeer = (flow: Flow, peer: PeerFlow, bytes: Buffer, start: number, end: n
     return;
   }
   const length = end - start;
+  const over = flow.bandwidth?.take("in", length);
+  if (over !== undefined) {
+    flow.drops[over]++;
+    return;
+  }
   flow.traffic.packetsIn++;
   flow.traffic.bytesIn += length;
   flow.listener.packetsIn++;
@@ -162,6 +167,11 @@ export const peerDataOut = (
     return;
   }
   const length = end - start;
+  const over = flow.bandwidth?.take("out", length);
+  if (over !== undefined) {
+    flow.drops[over]++;
+    return;
+  }
   let from: number;
   let to = end;
   if (peer.channel === 0) {

@@ -3,7 +3,6 @@ import { endpointOf, formatAddress, type Endpoint, type TransportAddress } from 
 import type { DatagramPort, Engine } from "../engines/engine.ts";
 import { fromClient } from "../engines/forward.ts";
 import type { Flow, Traffic } from "../flows.ts";
-import { handshakeMilliseconds, idleConnectionMilliseconds, maxHandshakes, maxIdleConnections } from "../limits.ts";
 import { DtlsServer, isClientHello, type DtlsSession, type SessionOwner } from "../openssl/dtls-server.ts";
 import { messageLength } from "../stun/message.ts";
 import type { ListenerOwner, ListenerPath, Material, OpenListener } from "./listener.ts";
@@ -64,6 +63,7 @@ export const listenDtls = async (
   owner: ListenerOwner,
   material: Material,
 ): Promise<OpenListener> => {
+  const { handshakeMilliseconds, idleConnectionMilliseconds, maxHandshakes, maxIdleConnections } = owner.limits;
   const server = new DtlsServer(material);
   const paths = new Map<string, DtlsPath>();
   const ports: DatagramPort[] = [];

@@ -12,7 +12,8 @@ export class Framer {
   #filled = 0;
   /** Frames read so far. */
   frames = 0;
-  /** What was behind the frame that `onFrame` did not want to read on after. */
+  /** Whether `onFrame` did not want to read on, and what was behind that frame. */
+  isStopped = false;
   rest: Buffer = nothing;
   readonly #onFrame: (frame: Buffer) => boolean;
   readonly #maxBytes: () => number;
@@ -48,7 +49,7 @@ export class Framer {
         this.#filled = 0;
         this.frames++;
         if (!this.#onFrame(frame)) {
-          this.rest = chunk.subarray(offset);
+          this.#stop(chunk, offset);
           return undefined;
         }
       }
@@ -67,11 +68,22 @@ export class Framer {
       offset += padded;
       this.frames++;
       if (!this.#onFrame(frame)) {
-        this.rest = chunk.subarray(offset);
+        this.#stop(chunk, offset);
         return undefined;
       }
     }
     return undefined;
+  }
+
+  /** Forgets that it was stopped, and what was left then. */
+  goOn(): void {
+    this.isStopped = false;
+    this.rest = nothing;
+  }
+
+  #stop(chunk: Buffer, offset: number): void {
+    this.isStopped = true;
+    this.rest = chunk.subarray(offset);
   }
 
   #grow(size: number): void {

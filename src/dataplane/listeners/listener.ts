@@ -1,5 +1,6 @@
 /** How clients are reached: what a listener of any transport gives to control, and gets from it. */
 import type { Socket } from "node:net";
+import type { Limits } from "../limits.ts";
 import type { ClientPath, Flow } from "../flows.ts";
 
 /** A five-tuple that a listener can put a flow on. */
@@ -14,6 +15,12 @@ export interface ListenerPath extends ClientPath {
 }
 
 export interface ListenerOwner {
+  readonly limits: Limits;
+  /** Streams begin with a PROXY header. */
+  readonly proxyProtocol: boolean;
+  /** Whether messages wait to be looked at: streams are not read on until none do. */
+  readonly isBusy: boolean;
+  whenCalm(then: () => void): void;
   /** One STUN message, not a Send indication. `bytes` are the callee's. */
   message(bytes: Buffer, path: ListenerPath): void;
   /** A stream client is gone. */

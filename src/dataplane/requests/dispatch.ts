@@ -68,7 +68,8 @@ const answerLater = (serving: Serving, outcome: Promise<Answer>, answer: (outcom
 };
 
 const answerAuthenticated = (exchange: Exchange, held: Held | undefined, key: Buffer): void => {
-  const { message, path, serving, who } = exchange;
+  const { message, path, serving, who, now } = exchange;
+  if (!serving.gateway.users.mayAsk(who.userId, now)) return serving.dropped("user-requests");
   const answer = (outcome: Answer): void => respond(serving, message, path, outcome, key);
   const handle = inAllocation.get(message.method);
   if (message.unknown.length > 0) answer(notUnderstood(message.unknown));
@@ -81,6 +82,7 @@ const answerAuthenticated = (exchange: Exchange, held: Held | undefined, key: Bu
     if (outcome instanceof Promise) answerLater(serving, outcome, answer);
     else answer(outcome);
   }
+  return undefined;
 };
 
 const receiveMessage = (serving: Serving, message: Message, path: ListenerPath): void => {

@@ -1,6 +1,6 @@
 /** STUN messages as values: methods, classes, and what a message may say. */
 import type { TransportAddress } from "../address.ts";
-import { magicCookie } from "./attributes.ts";
+import { attribute, magicCookie } from "./attributes.ts";
 
 /** RFC 8489 §18.2, RFC 8656 §17. */
 export const method = {
@@ -85,4 +85,11 @@ export const messageLength = (bytes: Buffer, offset = 0): number | undefined => 
   if ((bytes[offset] ?? 0xff) > 3 || bytes.readUInt32BE(offset + 4) !== magicCookie) return undefined;
   const length = bytes.readUInt16BE(offset + 2);
   return length % 4 === 0 ? 20 + length : undefined;
+};
+
+/** Whether there seems to be a MESSAGE-INTEGRITY in `bytes`, whatever it is worth: a look that costs next to nothing. */
+export const isSigned = (bytes: Buffer): boolean => {
+  for (let at = 20; at + 4 <= bytes.length; at += 4 + ((bytes.readUInt16BE(at + 2) + 3) & ~3))
+    if (bytes.readUInt16BE(at) === attribute.messageIntegrity) return true;
+  return false;
 };
