@@ -19,7 +19,17 @@ export interface Transition {
 
 export type Verdict =
   | { readonly admitted: true; readonly cluster: string; readonly endpoint: string }
-  | { readonly admitted: false; readonly reason: string };
+  | {
+      readonly admitted: false;
+      /** For counters: one of few. */
+      readonly code: DenialCode;
+      /** For people. */
+      readonly reason: string;
+    };
+
+export type Denial = Extract<Verdict, { readonly admitted: false }>;
+export const denialCodes = ["own-address", "special-address", "port", "revoked", "protocol", "no-cluster"] as const;
+export type DenialCode = (typeof denialCodes)[number];
 
 interface Entry {
   readonly cluster: string;
@@ -162,7 +172,18 @@ export class Admission {
       }
       outside ??= entry;
     }
-    return { admitted: false, reason: this.#reason(listener, peer, port, special?.label, outside, other) };
+    const code = outside
+      ? "port"
+      : this.#revoked.has(peer.text)
+        ? "revoked"
+        : other
+          ? "protocol"
+          : own
+            ? "own-address"
+            : special
+              ? "special-address"
+              : "no-cluster";
+    return { admitted: false, code, reason: this.#reason(listener, peer, port, special?.label, outside, other) };
   }
 
   #reason(

@@ -25,7 +25,10 @@ const allocation = () => {
     canSendWhole: false,
     limits: defaultLimits,
     bandwidthOf: () => undefined,
-    check: () => (admitted.all ? { admitted: true, cluster: "c", endpoint: "e" } : { admitted: false, reason: "no" }),
+    check: () =>
+      admitted.all
+        ? { admitted: true, cluster: "c", endpoint: "e" }
+        : { admitted: false, code: "no-cluster", reason: "no" },
     refused: () => undefined,
   };
   const relay: RelayPort = {

@@ -1,6 +1,6 @@
 /** An allocation: relayed transport addresses for one five-tuple, and what it may reach (RFC 8656 §5). */
 import { bytesOf, parseIp, wordsOfBytes, type Family, type Ip, type TransportAddress } from "./address.ts";
-import type { PeerProtocol, Verdict } from "./admission.ts";
+import type { Denial, PeerProtocol, Verdict } from "./admission.ts";
 import type { Bandwidth } from "./bandwidth.ts";
 import type { Channel } from "./channel.ts";
 import { Flow, noTraffic, type Drops, type PeerFlow, type RelayPort, type Traffic } from "./flows.ts";
@@ -38,7 +38,7 @@ export interface AllocationScope {
   clusterTraffic(cluster: string): Traffic;
   check(protocol: PeerProtocol, peer: Ip, port?: number): Verdict;
   /** A packet was dropped because its peer is not admitted. */
-  refused(allocation: Allocation, peer: string, reason: string): void;
+  refused(allocation: Allocation, peer: string, denial: Denial): void;
 }
 
 export type ChannelOutcome = "bound" | "full" | "conflict" | "family";
@@ -295,7 +295,7 @@ export class Allocation {
       return;
     }
     peer.closedBecause = "not-admitted";
-    this.scope.refused(this, peer.address, verdict.reason);
+    this.scope.refused(this, peer.address, verdict);
   }
 
   /** Forgets all peers but those that a channel stands for; what they were told is found again when they speak. */

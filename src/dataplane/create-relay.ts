@@ -65,14 +65,20 @@ class EmbeddedRelay implements Relay {
   }
 
   state(): RelayState {
-    const { allocations, refused, drops, dropped } = this.#shared;
+    const { allocations, refused, denied, opened, closed, drops, dropped } = this.#shared;
     const used = Object.entries(drops).filter(([, count]) => count > 0);
     return {
       listeners: [...this.#tenants.values()].flatMap(({ gateway }) =>
         [...gateway.servings.values()].map((serving) => serving.state()),
       ),
       allocations: [...allocations.values()].map(allocationState),
+      clusters: [...this.#tenants.values()].flatMap(({ gateway }) =>
+        [...gateway.clusters].map(([name, traffic]) => ({ gateway: gateway.name, name, ...traffic })),
+      ),
       refused: refused.toJSON(),
+      denied: denied.toJSON(),
+      opened: opened.toJSON(),
+      closed: closed.toJSON(),
       dropped: { ...dropped.toJSON(), ...Object.fromEntries(used) },
     };
   }

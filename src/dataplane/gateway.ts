@@ -18,7 +18,7 @@ export class Gateway {
   readonly admission: Admission;
   readonly permissions = new PermissionIndex();
   readonly connections = new PeerConnections();
-  /** By cluster; those of clusters that are gone are kept while they are in use. */
+  /** By cluster that was used. */
   readonly clusters = new Map<string, Traffic>();
   readonly servings = new Map<string, Serving>();
   readonly users: Users;
@@ -37,6 +37,9 @@ export class Gateway {
   adopt(config: GatewayConfig): void {
     this.config = config;
     this.auth = createAuthPolicy(config.auth);
+    // Flows that still use one that is gone keep it to themselves.
+    const present = new Set(config.clusters.map(({ name }) => name));
+    for (const name of this.clusters.keys()) if (!present.has(name)) this.clusters.delete(name);
   }
 
   clusterTraffic(cluster: string): Traffic {

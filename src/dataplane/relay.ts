@@ -113,6 +113,11 @@ export interface ListenerState {
   readonly reason?: string;
   readonly routes: readonly string[];
   readonly connections: number;
+  /** Those that clients have made since it started. */
+  readonly connectionsTotal: number;
+  /** TLS and DTLS. */
+  readonly handshakes: number;
+  readonly failedHandshakes: number;
   /** Datagrams that the kernel dropped for want of room. */
   readonly kernelDrops: number;
   readonly bytesIn: number;
@@ -121,11 +126,28 @@ export interface ListenerState {
   readonly packetsOut: number;
 }
 
+export interface ClusterState {
+  readonly gateway: string;
+  readonly name: string;
+  /** `in`: to peers; `out`: from peers. Only of what was admitted. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly packetsIn: number;
+  readonly packetsOut: number;
+}
+
 export interface RelayState {
   readonly listeners: readonly ListenerState[];
+  /** Clusters that packets have gone to or come from. */
+  readonly clusters: readonly ClusterState[];
   readonly allocations: readonly AllocationState[];
   /** Counters since the start: requests refused by error code and reason, datagrams dropped by reason. */
   readonly refused: Readonly<Record<string, number>>;
+  /** Peers not admitted, by `DenialCode`. */
+  readonly denied: Readonly<Record<string, number>>;
+  /** Allocations made, by `CLIENT-TRANSPORT PEER-TRANSPORT`; allocations ended, by why. */
+  readonly opened: Readonly<Record<string, number>>;
+  readonly closed: Readonly<Record<string, number>>;
   readonly dropped: Readonly<Record<string, number>>;
 }
 

@@ -1,6 +1,6 @@
 /** A listener in service: its sockets, its routes, and the allocations made through it. */
 import { formatAddress, type Family, type Ip } from "./address.ts";
-import type { PeerProtocol, Verdict } from "./admission.ts";
+import type { Denial, PeerProtocol, Verdict } from "./admission.ts";
 import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
 import type { Shared } from "./shared.ts";
 import { noTraffic, type Traffic } from "./flows.ts";
@@ -10,6 +10,7 @@ import { amplification, type Limits } from "./limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import {
   fiveTuple,
+  noCounts,
   type ListenerOwner,
   type ListenerPath,
   type Material,
@@ -40,6 +41,7 @@ export class Serving implements AllocationScope, ListenerOwner {
   readonly gateway: Gateway;
   readonly name: string;
   readonly traffic = noTraffic();
+  readonly counts = noCounts();
   config: ListenerConfig;
   routes: ReadonlySet<string>;
   failure: string | undefined;
@@ -162,6 +164,8 @@ export class Serving implements AllocationScope, ListenerOwner {
       at: this.at,
       ...(this.failure !== undefined && { reason: this.failure }),
       routes: [...this.routes],
+      ...this.counts,
+      connectionsTotal: this.counts.connections,
       connections: this.#open?.connections() ?? 0,
       kernelDrops: this.#open?.kernelDrops?.() ?? 0,
       ...this.traffic,
@@ -176,7 +180,8 @@ export class Serving implements AllocationScope, ListenerOwner {
     return this.gateway.clusterTraffic(cluster);
   }
 
-  refused = (allocation: Allocation, peer: string, reason: string): void => {
+  refused = (allocation: Allocation, peer: string, { code, reason }: Denial): void => {
+    this.shared.denied.add(code);
     const { address, port } = allocation.path.client;
     this.shared.refusals.add(
       {
@@ -256,6 +261,7 @@ export class Serving implements AllocationScope, ListenerOwner {
     this.gateway.users.hold(options.owner.userId);
     const allocation = new Allocation(this, { ...options, id: this.shared.nextId() });
     this.shared.allocations.set(fiveTuple(options.path), { allocation, serving: this });
+    this.shared.opened.add(`${options.path.protocol} ${allocation.protocol === "TCP" ? "tcp" : "udp"}`);
     this.shared.events.next({ event: "allocation.opened", ...this.#describe(allocation) });
     return allocation;
   }
@@ -265,6 +271,7 @@ export class Serving implements AllocationScope, ListenerOwner {
     if (this.shared.allocations.get(key)?.allocation !== allocation) return;
     const described = this.#describe(allocation);
     this.shared.allocations.delete(key);
+    this.shared.closed.add(reason);
     allocation.close();
     this.gateway.users.release(allocation.owner.userId, Date.now());
     this.shared.events.next({ event: "allocation.closed", ...described, reason, ...allocation.flow.traffic });

@@ -33,6 +33,11 @@ export class Shared {
   readonly drops = noDrops();
   readonly dropped = new Tally();
   readonly refused = new Tally();
+  /** Peers that were not admitted, by why. */
+  readonly denied = new Tally();
+  /** Allocations, by the transport of the client and that of peers; and by why they ended. */
+  readonly opened = new Tally();
+  readonly closed = new Tally();
   readonly nonces = createNonces();
   readonly engine: Engine;
   readonly reservations: Reservations;

@@ -14,7 +14,19 @@ export interface ListenerPath extends ClientPath {
   takeOver?(): Socket | undefined;
 }
 
+/** What a listener counts beside its traffic, since it started. */
+export interface ListenerCounts {
+  /** Connections that clients have made. */
+  connections: number;
+  /** TLS and DTLS handshakes that were completed, and those that were not. */
+  handshakes: number;
+  failedHandshakes: number;
+}
+
+export const noCounts = (): ListenerCounts => ({ connections: 0, handshakes: 0, failedHandshakes: 0 });
+
 export interface ListenerOwner {
+  readonly counts: ListenerCounts;
   readonly limits: Limits;
   /** Streams begin with a PROXY header. */
   readonly proxyProtocol: boolean;

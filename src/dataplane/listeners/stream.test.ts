@@ -5,7 +5,7 @@ import { Flow, noDrops, noTraffic } from "../flows.ts";
 import { encode } from "../stun/codec.ts";
 import { method } from "../stun/message.ts";
 import { defaultLimits } from "../limits.ts";
-import type { ListenerPath, OpenListener } from "./listener.ts";
+import { noCounts, type ListenerPath, type OpenListener } from "./listener.ts";
 import { listenTcp } from "./tcp.ts";
 
 const binding = encode({ method: method.binding, class: "request", transactionId: Buffer.alloc(12) });
@@ -22,6 +22,7 @@ describe("a TCP listener", () => {
     paths = [];
     opened = await listenTcp(["127.0.0.1"], 0, noTraffic(), {
       limits: defaultLimits,
+      counts: noCounts(),
       proxyProtocol: false,
       isBusy: false,
       whenCalm: (then) => then(),

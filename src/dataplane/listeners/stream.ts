@@ -134,6 +134,7 @@ export const listenStream = async (
       return;
     }
     connections.add(path);
+    owner.counts.connections++;
     idle.add(path);
     if (idle.size > maxIdleConnections) {
       const [oldest] = idle;
@@ -143,15 +144,16 @@ export const listenStream = async (
       const { frames } = path.framer;
       const error = path.framer.push(chunk);
       if (path.framer.isStopped && !socket.destroyed) {
-        socket.pause();
-        const { rest } = path.framer;
-        path.framer.goOn();
-        if (rest.length > 0) socket.unshift(rest);
-        // What was taken is read by whoever took it.
-        if (!path.isTaken)
+        // What was taken is read by whoever took it; the others are read on when their turn comes.
+        if (!path.isTaken) {
+          socket.pause();
           owner.whenCalm(() => {
             if (!path.isTaken && !socket.destroyed) socket.resume();
           });
+        }
+        const { rest } = path.framer;
+        path.framer.goOn();
+        if (rest.length > 0) socket.unshift(rest);
       }
       if (error !== undefined) drop(path, error);
       if (path.framer.frames !== frames || !path.framer.isPartial) path.partialSince = undefined;

@@ -34,10 +34,12 @@ export const listenTls = async (
           socket.once("close", () => handshaking.delete(socket));
           const [oldest] = handshaking;
           if (handshaking.size <= maxHandshakes || oldest === undefined) return;
+          owner.counts.failedHandshakes++;
           owner.dropped("handshakes");
           oldest.destroy();
         });
         server.on("secureConnection", (socket) => {
+          owner.counts.handshakes++;
           // Of the raw sockets only those that are still at it matter; this one is known by its port.
           let addresses: Addresses;
           for (const raw of handshaking)
@@ -48,6 +50,7 @@ export const listenTls = async (
           accept(socket, addresses);
         });
         server.on("tlsClientError", (_, socket) => {
+          owner.counts.failedHandshakes++;
           owner.dropped("handshake");
           socket.destroy();
         });

@@ -15,7 +15,7 @@ export const channelBind = ({ message, allocation, serving, now }: AllocationExc
   if (allocation.relayFor(peer.family) === undefined) return failure(443, "peer-family");
   const verdict = allocation.check(peer, port);
   if (!verdict.admitted) {
-    serving.refused(allocation, peer.text, verdict.reason);
+    serving.refused(allocation, peer.text, verdict);
     return failure(403, "peer");
   }
   const outcome = allocation.bind(channelNumber, peer, port, now);

@@ -12,7 +12,7 @@ export const connect = async ({ message, allocation, serving }: AllocationExchan
   if (relay === undefined) return failure(443, "peer-family");
   const verdict = allocation.check(peer, port);
   if (!verdict.admitted) {
-    serving.refused(allocation, peer.text, verdict.reason);
+    serving.refused(allocation, peer.text, verdict);
     return failure(403, "peer");
   }
   if (allocation.isConnected(peer, port)) return failure(446, "connection-exists");

@@ -20,7 +20,7 @@ export const connectionAttempt = (serving: Serving, allocation: Allocation, sock
   if (!allocation.permissions.has(peer.text)) return refuse("no-permission");
   const verdict = allocation.check(peer, port);
   if (!verdict.admitted) {
-    serving.refused(allocation, peer.text, verdict.reason);
+    serving.refused(allocation, peer.text, verdict);
     return refuse("not-admitted");
   }
   if (allocation.isConnected(peer, port) || !allocation.hasRoomForConnection) return refuse("connections");

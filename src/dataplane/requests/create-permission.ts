@@ -9,7 +9,7 @@ export const createPermission = ({ message, allocation, serving, now }: Allocati
   for (const peer of peers) {
     const verdict = allocation.check(peer);
     if (verdict.admitted) continue;
-    serving.refused(allocation, peer.text, verdict.reason);
+    serving.refused(allocation, peer.text, verdict);
     return failure(403, "peer");
   }
   if (!allocation.hasRoomFor(peers)) return failure(508, "permissions");
