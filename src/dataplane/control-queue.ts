@@ -3,7 +3,7 @@
  * left wait for the next one, and what does not fit the queue is dropped. Whoever signs goes first.
  */
 
-const BUDGET_MILLISECONDS = 0.5;
+const BUDGET_MILLISECONDS = 0.25;
 const MAX_SIGNED = 2048;
 const MAX_UNSIGNED = 2048;
 
