@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import pino from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { freePort } from "../../test/support/live.ts";
 import type { ClusterConfig, DataplaneConfig } from "../resources/dataplane-config.ts";
 import { TurnClient, type AllocateOptions } from "../turn-client/turn-client.ts";
 import { createRelay } from "./create-relay.ts";
@@ -44,9 +45,7 @@ const world = async (engine: EngineName, clusters: readonly ClusterConfig[] = [t
   cleanups.push(() => relay.close());
   const events: RelayEvent[] = [];
   relay.events.subscribe((event) => events.push(event));
-  const held = createServer();
-  const port = await listening(held);
-  await new Promise((resolve) => held.close(resolve));
+  const port = await freePort("127.0.0.1");
   const config = (now = clusters): DataplaneConfig => ({
     version: "v1",
     admin: { name: "ns/gw" },
@@ -60,7 +59,8 @@ const world = async (engine: EngineName, clusters: readonly ClusterConfig[] = [t
     })),
     clusters: now,
   });
-  await relay.apply(config());
+  const { listeners } = await relay.apply(config());
+  expect(listeners.map(({ change }) => change)).toEqual(["started", "started"]);
   const client = async (transport: "tcp" | "udp" = "tcp", password = "p"): Promise<TurnClient> => {
     const made = await TurnClient.connect({ host: "127.0.0.1", port, transport, username: "u", password });
     cleanups.push(() => made.close());
