@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { testedVersion, findBinaries, MissingTool } from "../test/cluster/binaries.ts";
 import { prepareGatewayApi } from "../test/cluster/crds.ts";
 import { whereIs } from "../test/cluster/process.ts";
+import { buildPion } from "../test/interop/go.ts";
 
 const tools = [
   { command: "turnutils_uclient", debian: "coturn", purpose: "TURN clients that we did not write" },
@@ -47,6 +48,7 @@ try {
   if (missing.every(({ command }) => command !== "etcd"))
     await findBinaries(testedVersion, (line) => process.stderr.write(`${line}\n`));
   await prepareGatewayApi();
+  await buildPion("client");
 } catch (error) {
   if (!(error instanceof MissingTool)) throw error;
   process.stderr.write(`${error.message}\n`);

@@ -42,7 +42,7 @@ export interface Dataplane {
   readonly started: Promise<void>;
   /** Serves on until the last allocation has closed. Resolves then. */
   drain(reason: string): Promise<void>;
-  /** Closes everything. Resolves to gateways that could not be removed within `limitMs`. */
+  /** Closes everything, calls too. Resolves to gateways that could not be removed within `limitMs`. */
   stop(limitMs?: number): Promise<readonly string[]>;
 }
 
@@ -135,6 +135,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
       await relaying.drained();
     },
     async stop(limitMs = 5000) {
+      if (relaying.state !== "draining") relaying.stopping("at once");
       const left = await relaying.stop(limitMs);
       await Promise.all([health.close(), scrapes.close(), admin?.close()]);
       return left;
