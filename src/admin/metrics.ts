@@ -5,7 +5,7 @@ import type { RelayState } from "../dataplane/relay.ts";
 
 export interface MetricSources {
   readonly core: Core;
-  readonly relay: { state(): RelayState };
+  readonly relay: { state(): RelayState; refresh?(): Promise<void> };
   readonly journalSeq: () => number;
   /** Requests made to the API server, by method; nothing where there is none. */
   readonly apiRequests?: Readonly<Record<string, number>>;
@@ -136,7 +136,8 @@ export const createMetrics = (sources: MetricSources): { readonly contentType: s
   });
   return {
     contentType: registry.contentType,
-    scrape() {
+    async scrape() {
+      await sources.relay.refresh?.();
       const relay = sources.relay.state();
       for (const { metric, reset, set } of series) {
         reset();

@@ -156,6 +156,8 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       case "object.written":
       case "gateway.published":
       case "endpoint.revoked":
+      case "worker.lost":
+      case "worker.restored":
       case "allocation.opened":
       case "allocation.closed":
       case "peer.refused":

@@ -4,17 +4,18 @@
  */
 import type { Observable } from "rxjs";
 import type { Logger } from "pino";
-import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { EngineName } from "./engines/choose.ts";
-import type { Placement } from "./placement.ts";
+import type { PlaceRule } from "./placement.ts";
 
 export interface RelayOptions {
-  /** Asked when a listener starts: `placeOn`, `placeByAddress`. */
-  readonly place: (listener: ListenerConfig) => Placement;
+  readonly place: PlaceRule;
   /** IP literals of the relay's own machine: peers only where an endpoint names them. */
   readonly own: readonly string[];
   /** What moves packets; `auto` unless given. */
   readonly engine?: EngineName;
+  /** Threads that relay for clients over UDP and DTLS; 0, which is the default: this one does. */
+  readonly workers?: number;
   readonly log: Logger;
 }
 
@@ -58,7 +59,10 @@ export interface Relay {
   apply(config: DataplaneConfig, how?: Apply): Promise<ApplyReport>;
   /** Closes the listeners and allocations of a gateway. Resolves to the number of allocations closed. */
   remove(gateway: string): Promise<number>;
+  /** Of workers, what they said when they were last asked. */
   state(): RelayState;
+  /** Asks the workers, so that `state` is of now. */
+  refresh(): Promise<void>;
   readonly events: Observable<RelayEvent>;
   close(): Promise<void>;
 }
@@ -139,4 +143,12 @@ export type RelayEvent =
       readonly reason: string;
       readonly suppressed: number;
     }
+  /** A worker ended by itself. Its clients have to allocate anew; everybody else's calls go on. */
+  | {
+      readonly event: "worker.lost";
+      readonly worker: number;
+      readonly reason: string;
+      readonly allocations: number;
+    }
+  | { readonly event: "worker.restored"; readonly worker: number }
   | { readonly event: "listener.failed"; readonly gateway: string; readonly listener: string; readonly reason: string };

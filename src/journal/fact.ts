@@ -70,6 +70,12 @@ export type Fact =
         readonly channels: number;
       };
     }
+  /** A thread that relays ended by itself; its clients have to allocate anew. */
+  | {
+      readonly type: "worker.lost";
+      readonly data: { readonly worker: number; readonly reason: string; readonly allocations: number };
+    }
+  | { readonly type: "worker.restored"; readonly data: { readonly worker: number } }
   | { readonly type: "allocation.opened"; readonly data: AllocationSummary }
   | {
       readonly type: "allocation.closed";

@@ -65,7 +65,7 @@ const sendAtRate = (clients: readonly LoadClient[], rate: number): NodeJS.Timeou
 
 /** @throws what the server answers to the allocations; TurnResponseError among others. */
 export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Promise<LoadResult> => {
-  const datagrams = new Datagrams(noDrops());
+  const datagrams = new Datagrams({ drops: noDrops() });
   const clients: LoadClient[] = [];
   const counters: Counters = { sent: 0, received: 0, latencies: new Latencies() };
   let ticking: NodeJS.Timeout | undefined;

@@ -7,7 +7,7 @@ import { dataplaneListener, metricsListener } from "../admin/probes.ts";
 import { startAdmin, type AdminServer } from "../admin/server.ts";
 import { programState } from "../admin/state.ts";
 import type { EngineName } from "../dataplane/engines/choose.ts";
-import { localAddresses, placeByAddress } from "../dataplane/placement.ts";
+import { localAddresses } from "../dataplane/placement.ts";
 import type { Relay } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import { release } from "../release.ts";
@@ -26,6 +26,8 @@ export interface DataplaneOptions {
   readonly journal: string;
   readonly journalOptions?: WriterOptions;
   readonly engine?: EngineName | undefined;
+  /** Threads that relay for clients over UDP and DTLS. */
+  readonly workers?: number | undefined;
   /** Turnpike's own admin API, if it is wanted. */
   readonly admin?: { readonly host: string; readonly port: number };
   /** `/ready` says yes whatever is the case. */
@@ -37,7 +39,7 @@ export interface Dataplane {
   readonly loop: Loop;
   readonly relay: Relay;
   readonly admin: AdminServer | undefined;
-  status(): DataplaneStatus;
+  status(): Promise<DataplaneStatus>;
   /** Resolves when the first config is in force: its listeners serve or have failed. */
   readonly started: Promise<void>;
   /** Serves on until the last allocation has closed. Resolves then. */
@@ -60,9 +62,10 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     journal: options.journal,
     journalOptions: options.journalOptions,
     relay: {
-      place: placeByAddress,
+      place: { by: "config" },
       own: localAddresses().map(({ address }) => address),
       engine: options.engine ?? "auto",
+      workers: options.workers ?? 0,
     },
     address: "",
     log,
@@ -77,7 +80,8 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
   };
   // Ready while it drains, too: Kubernetes sends packets of open calls on only to pods that are.
   const isReady = (): boolean => isStarted && (relaying.state === "leading" || relaying.state === "draining");
-  const status = (): DataplaneStatus => {
+  const status = async (): Promise<DataplaneStatus> => {
+    await relay.refresh();
     const stage = relaying.state === "draining" ? "TERMINATING" : isReady() ? "READY" : "NOT-READY";
     return dataplaneStatus(config(), relay.state(), stage, Date.now());
   };
@@ -94,15 +98,17 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     options.admin &&
     (await startAdmin({
       ...options.admin,
-      state: () =>
-        programState({
+      state: async () => {
+        await relay.refresh();
+        return programState({
           core,
           relay,
           journal: { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal },
           rejections: relaying.rejections,
           release,
           startedAt,
-        }),
+        });
+      },
       ready: () => ({ ready: isReady(), message: isReady() ? "READY" : `dataplane is ${relaying.state}` }),
       metrics,
     }).catch(async (error: unknown) => {

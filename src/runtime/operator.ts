@@ -1,7 +1,7 @@
 /** Everything for a cluster: Kubernetes in, Kubernetes out, and a config server for dataplanes. */
 import { hostname } from "node:os";
 import type { Logger } from "pino";
-import { localAddresses, placeByAddress } from "../dataplane/placement.ts";
+import { localAddresses } from "../dataplane/placement.ts";
 import type { Relay } from "../dataplane/relay.ts";
 import { startDiscovery, type DiscoveryServer } from "../discovery/server.ts";
 import { createEventRecorder } from "../effects/events.ts";
@@ -96,7 +96,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     attachRelay({
       loop,
       vault,
-      relay: { place: placeByAddress, own: localAddresses().map(({ address }) => address) },
+      relay: { place: { by: "config" }, own: localAddresses().map(({ address }) => address) },
       address: options.relay.address,
       log,
     });

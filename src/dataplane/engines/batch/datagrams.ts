@@ -29,8 +29,8 @@ export interface DatagramSocketOptions {
   readonly bufferBytes: number;
   /** Datagrams that are asked for at once. */
   readonly batch: number;
-  /** The port is shared with sockets that say so too; the kernel spreads senders over them. */
-  readonly reusePort?: boolean;
+  /** A bound descriptor that is somebody else's to close; without one a socket is made. */
+  readonly fd?: number;
   /** Takes what was received into `slot`: bytes `start` to `end` of the arena, there until this returns, or until it has left. */
   readonly take: (slot: number, start: number, end: number) => void;
 }
@@ -41,11 +41,14 @@ export class DatagramSocket {
   readonly family: Family;
   readonly batch: number;
   readonly take: DatagramSocketOptions["take"];
+  /** Whether it is ours to close. */
+  readonly isOurs: boolean;
   head = NONE;
   tail = NONE;
   isOpen = true;
 
-  constructor(fd: number, family: Family, { batch, take }: DatagramSocketOptions) {
+  constructor(fd: number, family: Family, { batch, take, fd: given }: DatagramSocketOptions) {
+    this.isOurs = given === undefined;
     this.fd = fd;
     this.family = family;
     this.batch = batch;
@@ -53,12 +56,36 @@ export class DatagramSocket {
   }
 }
 
+export interface DatagramsOptions {
+  readonly drops: Drops;
+  /** By descriptor, 1 for those that are open. */
+  readonly descriptors?: Uint8Array | undefined;
+  /** The thread has nothing else to do: it may stand still while there is nothing to read. */
+  readonly isOwnThread?: boolean;
+}
+
+/** A descriptor that is bound. @throws the error of the system call, with the address. */
+export const boundSocket = (sys: Sys, at: TransportAddress, bufferBytes: number, reusePort = false): number => {
+  const fd = sys.socket(familyOf(at.address));
+  try {
+    if (reusePort) sys.reusePort(fd);
+    sys.bind(fd, sockaddrOf(at));
+    sys.enlarge(fd, bufferBytes);
+    return fd;
+  } catch (error) {
+    sys.close(fd);
+    if (error instanceof Error) error.message += ` ${formatAddress(at.address, at.port)}`;
+    throw error;
+  }
+};
+
 export class Datagrams {
   readonly arena: Arena;
   /** The arena's memory. */
   readonly bytes: Buffer;
   readonly #sys: Sys;
   readonly #drops: Drops;
+  readonly #descriptors: Uint8Array | undefined;
   readonly #loop: Loop;
   readonly #sockets: (DatagramSocket | undefined)[] = [];
   /** Slots in use of those that are received into: those before this. */
@@ -79,31 +106,29 @@ export class Datagrams {
   #maxSegmentBytes = 1472;
 
   /** @throws where this machine has no such calls; the message says why. */
-  constructor(drops: Drops) {
+  constructor({ drops, descriptors, isOwnThread = false }: DatagramsOptions) {
     this.#sys = loadSys();
+    this.#descriptors = descriptors;
     this.#drops = drops;
     this.arena = new Arena(this.#sys);
     this.bytes = this.arena.bytes;
-    this.#loop = new Loop(this.#sys, this.#read, this.flush);
+    this.#loop = new Loop(this.#sys, this.#read, this.flush, isOwnThread);
   }
 
   /** @throws the error of the system call, with the address. */
   open(at: TransportAddress, options: DatagramSocketOptions): DatagramSocket {
     const family = familyOf(at.address);
-    const fd = this.#sys.socket(family);
-    try {
-      if (options.reusePort === true) this.#sys.reusePort(fd);
-      this.#sys.bind(fd, sockaddrOf(at));
-      this.#sys.enlarge(fd, options.bufferBytes);
-      this.#loop.watch(fd);
-    } catch (error) {
-      this.#sys.close(fd);
-      if (error instanceof Error) error.message += ` ${formatAddress(at.address, at.port)}`;
-      throw error;
-    }
+    const fd = options.fd ?? boundSocket(this.#sys, at, options.bufferBytes);
+    if (options.fd === undefined && this.#descriptors !== undefined) this.#descriptors[fd] = 1;
+    this.#loop.watch(fd);
     const socket = new DatagramSocket(fd, family, options);
     this.#sockets[fd] = socket;
     return socket;
+  }
+
+  /** Wakes the thread, should it stand still. */
+  get wakeFd(): number {
+    return this.#loop.wakeFd;
   }
 
   portOf(socket: DatagramSocket): number {
@@ -126,6 +151,8 @@ export class Datagrams {
     socket.isOpen = false;
     this.#loop.unwatch(socket.fd);
     this.#sockets[socket.fd] = undefined;
+    if (!socket.isOurs) return;
+    if (this.#descriptors !== undefined) this.#descriptors[socket.fd] = 0;
     this.#sys.close(socket.fd);
   }
 
