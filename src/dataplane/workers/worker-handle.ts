@@ -38,6 +38,7 @@ export class WorkerHandle {
   #worker: Worker;
   #channel: Channel;
   #wakeFd = -1;
+  #lastId = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #startedAt = 0;
   #isClosing = false;
@@ -83,7 +84,8 @@ export class WorkerHandle {
     const workerData: WorkerData = {
       index,
       options: { place, own },
-      ids,
+      // No number is used twice, whoever counts.
+      ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
       logLevel: log.level,
       descriptors: this.#descriptors,
     };
@@ -118,8 +120,10 @@ export class WorkerHandle {
   }
 
   #took(event: RelayEvent): void {
-    if (event.event === "allocation.opened") this.#allocations.set(event.id, event);
-    else if (event.event === "allocation.closed") this.#allocations.delete(event.id);
+    if (event.event === "allocation.opened") {
+      this.#lastId = event.id;
+      this.#allocations.set(event.id, event);
+    } else if (event.event === "allocation.closed") this.#allocations.delete(event.id);
     this.#options.event(event);
   }
 
