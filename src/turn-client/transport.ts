@@ -1,7 +1,8 @@
 /** How a TURN client reaches its server: datagrams or a framed stream. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { Framer } from "../dataplane/listeners/framing.ts";
 
 export interface Transport {
@@ -41,6 +42,23 @@ export const openUdp = async (host: string, port: number, receiver: Receiver): P
 export const openTcp = async (host: string, port: number, receiver: Receiver): Promise<Transport> => {
   const socket = connect({ host, port, noDelay: true });
   await once(socket, "connect");
+  return streamOn(socket, receiver);
+};
+
+/** @param rejectUnauthorized whether a certificate that nobody vouches for ends it. */
+export const openTls = async (
+  host: string,
+  port: number,
+  receiver: Receiver,
+  rejectUnauthorized = true,
+): Promise<Transport> => {
+  const socket = connectTls({ host, port, rejectUnauthorized });
+  socket.setNoDelay(true);
+  await once(socket, "secureConnect");
+  return streamOn(socket, receiver);
+};
+
+const streamOn = (socket: Socket, receiver: Receiver): Transport => {
   const framer = new Framer(
     (frame) => {
       receiver.message(frame);

@@ -67,7 +67,7 @@ const soon = { timeout: 10_000, interval: 5 };
 
 export const startTestDataplane = async (
   changes: ConfigChanges = {},
-  options: { readonly engine?: EngineName } = {},
+  options: { readonly engine?: EngineName; readonly workers?: number } = {},
 ): Promise<TestDataplane> => {
   const root = mkdtempSync(join(tmpdir(), "turnpike-dataplane-"));
   const journal = join(root, "journal");
@@ -105,6 +105,7 @@ export const startTestDataplane = async (
     source: () => configSource(configs, { origin: "test" }),
     journal,
     engine: options.engine,
+    workers: options.workers,
     log: pino({ level: "silent" }),
   });
   const facts: FactLine[] = [];
