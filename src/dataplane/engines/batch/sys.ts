@@ -22,6 +22,7 @@ const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 export const SOL_UDP = 17;
 export const UDP_SEGMENT = 103;
+const UDP_GRO = 104;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLLIN = 1;
@@ -64,6 +65,8 @@ export interface Sys {
   reusePort(fd: number): void;
   /** Best effort: the kernel's limit may be lower. */
   enlarge(fd: number, bytes: number): void;
+  /** Lets runs from one source arrive as one message (UDP GRO); best effort. */
+  coalesce(fd: number): void;
   /** Datagrams that the kernel dropped for want of room, since the socket was made. */
   dropsOf(fd: number): number;
   close(fd: number): void;
@@ -159,6 +162,7 @@ const load = (): Sys => {
       set(fd, SOL_SOCKET, SO_RCVBUF, bytes);
       set(fd, SOL_SOCKET, SO_SNDBUF, bytes);
     },
+    coalesce: (fd) => void set(fd, SOL_UDP, UDP_GRO, 1),
     dropsOf(fd) {
       const info = Buffer.alloc(4 * SK_MEMINFO_VARS);
       const length = number(info.length);
