@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { createMetrics } from "../admin/metrics.ts";
 import { serveHttp, type Endpoint } from "../admin/http.ts";
 import { metricsListener, probeListener } from "../admin/probes.ts";
+import type { AccessFiles } from "../discovery/access-files.ts";
 import { TurnpikeError } from "../errors.ts";
 import { DISCOVERY_PORT } from "../resources/names.ts";
 import { startOperator } from "../runtime/operator.ts";
@@ -19,6 +20,9 @@ interface OperatorFlags {
   readonly endpointDiscovery: boolean;
   readonly dataplaneMode: string;
   readonly configDiscoveryAddress: Address;
+  readonly configDiscoveryCertFile?: string;
+  readonly configDiscoveryKeyFile?: string;
+  readonly configDiscoveryTokenFile?: string;
   readonly metricsBindAddress: Address;
   readonly healthProbeBindAddress: Address;
   readonly disableEndpontsliceController?: boolean;
@@ -56,6 +60,19 @@ const labelFilter = (): { readonly labelFilter?: readonly string[] } => {
       };
 };
 
+const accessFiles = ({
+  configDiscoveryCertFile: cert,
+  configDiscoveryKeyFile: key,
+  configDiscoveryTokenFile: token,
+}: OperatorFlags): AccessFiles => {
+  if ((cert === undefined) !== (key === undefined))
+    throw new TurnpikeError("usage", "--config-discovery-cert-file and --config-discovery-key-file go together");
+  return {
+    ...(cert === undefined || key === undefined ? {} : { tls: { cert, key } }),
+    ...(token === undefined ? {} : { token }),
+  };
+};
+
 const ownNamespace = (given: string | undefined): string => {
   if (given !== undefined) return given;
   try {
@@ -72,6 +89,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   if (mode.toLowerCase() !== "managed")
     throw new TurnpikeError("usage", `dataplane mode ${mode}: legacy mode is not there yet, only managed`);
 
+  const files = accessFiles(flags);
   const log = pino({ name: "turnpike", level: flags.zapLogLevel }, pino.destination({ fd: 2, sync: true }));
   const usesEndpoints = flags.disableEndpontsliceController === true || flags.disableEndpointsliceController === true;
   const operator = await startOperator({
@@ -85,7 +103,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
       ...labelFilter(),
     }),
     journal: flags.journal,
-    discovery,
+    discovery: { ...discovery, files },
     ...(flags.leaderElect === true
       ? { lease: { namespace: ownNamespace(flags.leaderElectionNamespace), name: LEASE_NAME } }
       : {}),
@@ -100,22 +118,29 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     apiRequests: operator.requests,
   });
   const endpoints: Endpoint[] = [];
-  const serve = async (at: Address, listener: Parameters<typeof serveHttp>[2]): Promise<void> => {
-    if (at !== undefined) endpoints.push(await serveHttp(at.host, at.port, listener));
+  /** The port bound, if any. */
+  const serve = async (at: Address, listener: Parameters<typeof serveHttp>[2]): Promise<number | undefined> => {
+    if (at === undefined) return undefined;
+    const endpoint = await serveHttp(at.host, at.port, listener);
+    endpoints.push(endpoint);
+    return endpoint.port;
   };
   const isReady = (): string | undefined => {
     const { state } = operator;
     return state === "leading" || state === "standby" ? undefined : `operator is ${state}`;
   };
-  await serve(flags.healthProbeBindAddress, probeListener(isReady));
-  await serve(flags.metricsBindAddress, metricsListener(metrics));
+  const ports = {
+    discovery: operator.discovery.port,
+    health: await serve(flags.healthProbeBindAddress, probeListener(isReady)),
+    metrics: await serve(flags.metricsBindAddress, metricsListener(metrics)),
+  };
 
   operator.loop.onFact((fact) => {
     if (fact.type === "effect.failed" || fact.type === "watch.lost") log.warn(fact.data, fact.type);
     else if (fact.type === "lease.acquired" || fact.type === "lease.lost" || fact.type === "object.written")
       log.info(fact.data, fact.type);
   });
-  log.info({ discovery: operator.discovery.port }, "operator started");
+  log.info({ ports }, "operator started");
 
   let stoppingSince: number | undefined;
   const stop = (signal: NodeJS.Signals): void => {
@@ -155,6 +180,15 @@ export const operatorCommand = (): Command =>
       "where dataplanes get their configs",
       parseBindAddress,
       parseBindAddress(`:${DISCOVERY_PORT}`),
+    )
+    .option(
+      "--config-discovery-cert-file <file>",
+      "PEM certificate chain: configs are served over TLS; read again when renewed",
+    )
+    .option("--config-discovery-key-file <file>", "PEM key of the certificate")
+    .option(
+      "--config-discovery-token-file <file>",
+      "what dataplanes must present as a bearer token; read again when renewed",
     )
     .option(
       "--metrics-bind-address <host:port>",

@@ -41,7 +41,10 @@ describe("the discovery address", () => {
     ["URI-6", "2600:1f14:1e98:4505:14dc::9", "http://[2600:1f14:1e98:4505:14dc::9]:13478"],
     ["URI-7", "[2600:1f14::9]:13478", "http://[2600:1f14::9]:13478"],
     ["bracketed, without a port", "[2600:1f14::9]", "http://[2600:1f14::9]:13478"],
-  ])("becomes a URL (%s)", (_, address, url) => expect(discoveryUrl(address)).toBe(url));
+  ])("becomes a URL (%s)", (_, address, url) => {
+    expect(discoveryUrl(address)).toBe(url);
+    expect(discoveryUrl(address, true)).toBe(url.replace("http:", "https:"));
+  });
 });
 
 describe("the Deployment of a Gateway", () => {

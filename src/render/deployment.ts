@@ -18,9 +18,10 @@ const METRICS_PORT = 8080;
 const HEALTH_CHECK_PORT = 8086;
 
 /** The address that pods find the config discovery service at: a bare host gets the port, bare IPv6 its brackets. */
-export const discoveryUrl = (address: string): string => {
-  if (isIPv6(address)) return `http://[${address}]:${DISCOVERY_PORT}`;
-  return /:[0-9]+$/.test(address) ? `http://${address}` : `http://${address}:${DISCOVERY_PORT}`;
+export const discoveryUrl = (address: string, tls = false): string => {
+  const scheme = tls ? "https" : "http";
+  if (isIPv6(address)) return `${scheme}://[${address}]:${DISCOVERY_PORT}`;
+  return /:[0-9]+$/.test(address) ? `${scheme}://${address}` : `${scheme}://${address}:${DISCOVERY_PORT}`;
 };
 
 const environment = (gateway: Gateway, spec: Spec, options: RenderOptions): readonly unknown[] => {
@@ -30,7 +31,7 @@ const environment = (gateway: Gateway, spec: Spec, options: RenderOptions): read
     { name: "STUNNER_NAME", value: gateway.metadata.name },
     { name: "STUNNER_NAMESPACE", value: gateway.metadata.namespace ?? "default" },
     { name: "STUNNER_NODENAME", valueFrom: fromField("spec.nodeName") },
-    { name: "STUNNER_CONFIG_ORIGIN", value: discoveryUrl(options.discoveryAddress) },
+    { name: "STUNNER_CONFIG_ORIGIN", value: discoveryUrl(options.discoveryAddress, options.discoveryTls) },
     ...(spec.env ?? []),
   ];
 };

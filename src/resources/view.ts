@@ -46,6 +46,8 @@ export interface RenderOptions {
   readonly relayToClusterIP: boolean;
   /** `HOST:PORT` that managed dataplanes find the config discovery service at. */
   readonly discoveryAddress: string;
+  /** Whether it speaks TLS. */
+  readonly discoveryTls: boolean;
   /**
    * Whether native routes and certificateRefs, too, need a ReferenceGrant to refer into another namespace.
    * Routes of the Gateway API always do.

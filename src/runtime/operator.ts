@@ -1,6 +1,7 @@
 /** Everything for a cluster: Kubernetes in, Kubernetes out, and a config server for dataplanes. */
 import { hostname } from "node:os";
 import type { Logger } from "pino";
+import { followAccess, readAccess, type AccessFiles } from "../discovery/access-files.ts";
 import { startDiscovery, type DiscoveryServer } from "../discovery/server.ts";
 import { createEventRecorder } from "../effects/events.ts";
 import { createReconciler } from "../effects/reconcile.ts";
@@ -22,7 +23,14 @@ export interface OperatorOptions {
   readonly render: RenderOptions;
   readonly journal: string;
   readonly journalOptions?: WriterOptions;
-  readonly discovery: { readonly host: string; readonly port: number };
+  readonly discovery: {
+    readonly host: string;
+    readonly port: number;
+    /** TLS and a token, where there are such files. */
+    readonly files?: AccessFiles;
+    /** How often they are read again, in ms. */
+    readonly filesEveryMs?: number;
+  };
   /** Absent: no election; this process leads at once. */
   readonly lease?: { readonly namespace: string; readonly name: string; readonly holder?: string };
   /** Whether everything that is managed is removed on `stop`. */
@@ -46,20 +54,24 @@ export interface Operator {
 
 const NODE_ADDRESS_TYPES = ["ExternalIP", "ExternalDNS"] as const;
 
-/** @throws TurnpikeError `journal-busy`; the error of binding the discovery address or of reading the kubeconfig. */
+/** @throws TurnpikeError `journal-busy`, `discovery-file`; the error of binding the discovery address or of reading the kubeconfig. */
 export const startOperator = async (options: OperatorOptions): Promise<Operator> => {
   const { log, finalizer } = options;
+  const { files = {}, filesEveryMs, ...bind } = options.discovery;
+  const access = readAccess(files);
+  const render: RenderOptions = { ...options.render, discoveryTls: access.tls !== undefined };
   const api = await connect(options.kubeconfig);
   const vault = createVault();
   const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
-  const loop = createLoop(journal, options.render);
+  const loop = createLoop(journal, render);
   const { core } = loop;
   const report = (happenings: readonly Happening[]): void => void loop.take(happenings);
   const tell = (fact: Fact, source: string): void => report([{ fact, source, cause: null }]);
   const operatorState = (): string => core.registry.state("operator", "operator") ?? "stopped";
 
   const discovery = await startDiscovery({
-    ...options.discovery,
+    ...bind,
+    ...access,
     // A Service must not send dataplanes to a standby, which may be behind.
     isReady: () => operatorState() === "leading" || operatorState() === "draining",
     addressOfNode: (name) => {
@@ -73,6 +85,13 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   }).catch((error: unknown) => {
     journal.close();
     throw error;
+  });
+
+  const unfollow = followAccess(discovery, files, {
+    initial: access,
+    ...(filesEveryMs === undefined ? {} : { everyMs: filesEveryMs }),
+    onRenewed: () => log.info("certificate or token of config discovery renewed"),
+    onRefused: (reason) => log.warn({ reason }, "renewed certificate or token of config discovery refused"),
   });
 
   const reconciler = createReconciler({ api, core, report });
@@ -97,7 +116,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   });
 
   if (journal.tornBytes > 0) tell({ type: "journal.recovered", data: { tornBytes: journal.tornBytes } }, "journal");
-  tell({ type: "operator.started", data: { options: options.render, release } }, "operator");
+  tell({ type: "operator.started", data: { options: render, release } }, "operator");
 
   let lease: Lease | undefined;
   const elect = (): void => {
@@ -120,7 +139,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   });
 
   const watching = watchCluster(api, {
-    endpointSource: options.render.endpointSource,
+    endpointSource: render.endpointSource,
     ...(options.listWatch && { listWatch: options.listWatch }),
   }).subscribe((events) =>
     report(events.map((event) => ({ fact: factOf(event, vault), source: "kubernetes", cause: null }))),
@@ -142,6 +161,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     const removed = [...core.registry.entities("gateway").keys()] as Name[];
     tell({ type: "operator.finalized", data: { removed: finalizer && leads ? removed : [], left } }, "operator");
     await Promise.race([lease?.release(), limit]);
+    unfollow();
     await discovery.close();
     await new Promise((resolve) => setImmediate(resolve));
     await api.close();
