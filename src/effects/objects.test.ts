@@ -110,6 +110,21 @@ describe("an object of ours", () => {
   });
 });
 
+describe("an object that somebody makes between our look and our write", () => {
+  it("is not adopted", async () => {
+    const beaten = meanwhile(() => client.apply(foreign));
+    expect(await applyObject(beaten, kind, name, service())).toBe("foreign");
+    expect(await stored()).toMatchObject({ spec: { ports: [{ name: "theirs" }] } });
+    expect((await stored()).metadata.labels).toBeUndefined();
+  });
+
+  it("is put right if it is ours, as when another replica made it", async () => {
+    const beaten = meanwhile(() => client.apply(service({}, [1])));
+    expect(await applyObject(beaten, kind, name, service({ a: "1" }))).toBe("updated");
+    expect((await stored()).metadata.annotations).toEqual({ a: "1" });
+  });
+});
+
 it("an object of somebody else is neither adopted nor removed", async () => {
   await client.apply(foreign);
   const before = await stored();

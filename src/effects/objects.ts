@@ -7,7 +7,7 @@ import { objectPath, type Resource } from "../kubernetes/paths.ts";
 import type { KubernetesObject, ObjectMeta } from "../resources/core.ts";
 import type { Name } from "../resources/keys.ts";
 import type { Kind } from "../resources/kinds.ts";
-import { OWNED_BY_LABEL, OWNED_BY_VALUE } from "../resources/names.ts";
+import { isOurs } from "../resources/ownership.ts";
 import { covers } from "./covers.ts";
 
 export const FIELD_MANAGER = "turnpike";
@@ -25,11 +25,12 @@ type Stored = KubernetesObject & {
   readonly metadata: ObjectMeta & { readonly managedFields?: readonly ManagedFields[] };
 };
 
+/** No object is of this version, so an apply that names it makes a new one, or conflicts with what is there. */
+const NO_VERSION = "1";
+const LOOKS = 2;
 const APPLY = "application/apply-patch+yaml";
 /** A list of ports is wanted as it is; a list of containers may have sidecars that others injected. */
 const EXACT = new Set(["ports"]);
-
-export const isOurs = ({ metadata }: KubernetesObject): boolean => metadata.labels?.[OWNED_BY_LABEL] === OWNED_BY_VALUE;
 
 const find = async (api: Api, path: string): Promise<Stored | undefined> => {
   try {
@@ -83,19 +84,30 @@ export const applyObject = async (
   const version = kind.versions[0] ?? "v1";
   const path = objectPath(kind, version, name);
   if (observed !== undefined && isOurs(observed) && covers(observed, wanted, EXACT)) return "unchanged";
-  const present = await find(api, path);
-  if (present !== undefined) {
-    if (!isOurs(present)) return "foreign";
-    if (covers(present, wanted, EXACT)) return "unchanged";
+  const apply = (body: KubernetesObject): Promise<unknown> =>
+    api.json({
+      method: "PATCH",
+      path,
+      query: { fieldManager: FIELD_MANAGER, force: true },
+      contentType: APPLY,
+      body,
+    });
+  for (let look = 1; ; look += 1) {
+    const present = await find(api, path);
+    if (present !== undefined) {
+      if (!isOurs(present)) return "foreign";
+      if (covers(present, wanted, EXACT)) return "unchanged";
+      await apply(withEarlier(wanted, present));
+      return "updated";
+    }
+    try {
+      await apply({ ...wanted, metadata: { ...wanted.metadata, resourceVersion: NO_VERSION } });
+      return "created";
+    } catch (error) {
+      // Somebody was faster. Whose it is takes another look.
+      if (!(error instanceof ApiError) || error.status !== 409 || look === LOOKS) throw error;
+    }
   }
-  await api.json({
-    method: "PATCH",
-    path,
-    query: { fieldManager: FIELD_MANAGER, force: true },
-    contentType: APPLY,
-    body: withEarlier(wanted, present),
-  });
-  return present === undefined ? "created" : "updated";
 };
 
 /** Removes an object if it is ours, and only as it was looked at. */

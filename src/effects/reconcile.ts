@@ -10,7 +10,7 @@ import type { Fold } from "../core/fold.ts";
 import { ApiError, type Api } from "../kubernetes/api.ts";
 import type { FactLine, Happening } from "../journal/fact.ts";
 import { keyOf, nameOfObject, splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
-import { kindOf, type Kind } from "../resources/kinds.ts";
+import { isMadeKind, kindOf, madeKinds, type MadeKind } from "../resources/kinds.ts";
 
 export interface Reconciler {
   /** Takes note of what a fold has changed. */
@@ -25,17 +25,7 @@ export interface Reconciler {
   close(): void;
 }
 
-const daemonSets: Pick<Kind, "group" | "versions" | "plural" | "namespaced"> = {
-  group: "apps",
-  versions: ["v1"],
-  plural: "daemonsets",
-  namespaced: true,
-};
-
-/** Kinds of objects that we make. */
-const MADE = ["Service", "Deployment"] as const;
-type Made = (typeof MADE)[number];
-type Key = `${Made | "DaemonSet" | "status"} ${string}`;
+type Key = `${MadeKind | "status"} ${string}`;
 
 /** Lists of a status that are ours alone; conditions of other types may be anybody's. */
 const WHOLE: ReadonlySet<string> = new Set(["addresses", "listeners", "parents", "supportedKinds"]);
@@ -52,7 +42,7 @@ export interface ReconcilerOptions {
 export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reconciler => {
   /** With how often each was asked for. */
   const todo = new Map<Key, number>();
-  /** Gateways that were ours and are not any more. */
+  /** Gateways that are there, and were ours, and are not any more. */
   const withdrawn = new Set<Name>();
   let leads = false;
 
@@ -61,7 +51,7 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     report([{ fact: { type: "object.written", data: { object, outcome } }, source: "effects", cause: null }]);
   };
 
-  const writeObject = async (kind: Made, name: Name): Promise<void> => {
+  const writeObject = async (kind: MadeKind, name: Name): Promise<void> => {
     const gateway = core.rendered(name);
     const wanted = gateway?.objects.find((object) => object.kind === kind);
     if (wanted !== undefined) {
@@ -96,8 +86,7 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     const space = key.indexOf(" ");
     const [what, name] = [key.slice(0, space), key.slice(space + 1)];
     if (what === "status") await writeStatus(name as ObjectKey);
-    else if (what === "DaemonSet") written(`DaemonSet/${name}`, await removeObject(api, daemonSets, name as Name));
-    else await writeObject(what as Made, name as Name);
+    else await writeObject(what as MadeKind, name as Name);
     // Asked for once more meanwhile, it is not done.
     if (todo.get(key) === asked) todo.delete(key);
   };
@@ -132,10 +121,10 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
         if (output.startsWith(STATUS)) add(`status ${output.slice(STATUS.length)}`);
         else if (output.startsWith(OBJECTS)) {
           const name = output.slice(OBJECTS.length) as Name;
-          if (derivation.data.parts === null) withdrawn.add(name);
+          // Of a Gateway that is deleted nothing is left to us.
+          if (derivation.data.parts === null && core.view.get("Gateway", name) !== undefined) withdrawn.add(name);
           else withdrawn.delete(name);
-          for (const kind of MADE) add(`${kind} ${name}`);
-          if (core.rendered(name)?.removals.some(({ kind }) => kind === "DaemonSet") === true) add(`DaemonSet ${name}`);
+          for (const kind of madeKinds) add(`${kind} ${name}`);
         }
       }
     },
@@ -143,8 +132,8 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
       if (fact.type !== "object.seen" && fact.type !== "object.gone") return;
       const { kind } = fact.data;
       const name = fact.type === "object.seen" ? nameOfObject(kind, fact.data.object) : fact.data.name;
-      if ((kind === "Service" || kind === "Deployment") && core.view.get("Gateway", name) !== undefined)
-        add(`${kind} ${name}`);
+      if (fact.type === "object.gone" && kind === "Gateway") withdrawn.delete(name);
+      if (isMadeKind(kind) && core.view.get("Gateway", name) !== undefined) add(`${kind} ${name}`);
       // Somebody else may have written a status that is ours to write.
       if (kind === "GatewayClass" || kind === "Gateway" || kind === "UDPRoute" || kind === "GatewayUDPRoute")
         add(`status ${keyOf(kind, name)}`);

@@ -5,22 +5,15 @@ import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
 import { renderAdmin } from "./admin.ts";
-import { effectiveAnnotations, isDataplaneDisabled, targetPorts, type Annotations } from "./annotations.ts";
+import { effectiveAnnotations, targetPorts } from "./annotations.ts";
 import { attachmentsOf } from "./attachment.ts";
 import { renderAuth } from "./auth.ts";
 import { parametersOf, type Parameters } from "./classes.ts";
 import type { GatewayStatus } from "./conditions.ts";
 import { renderConfig } from "./config.ts";
-import { renderDeployment } from "./deployment.ts";
 import { renderGatewayStatus, renderInvalidGatewayStatus } from "./gateway-status.ts";
-import { judgeListeners, type JudgedListener } from "./listeners.ts";
-import { isForeign } from "./ownership.ts";
-import { renderService } from "./service.ts";
-
-export interface Removal {
-  readonly kind: "Service" | "Deployment" | "DaemonSet";
-  readonly name: Name;
-}
+import { judgeListeners } from "./listeners.ts";
+import { gatewayObjects, noObjects, type Removal } from "./objects.ts";
 
 export interface RenderedListener {
   /** The section name. */
@@ -57,48 +50,10 @@ export const invalidGateway = (
   invalid: cause,
   status: renderInvalidGatewayStatus(options, gateway, cause),
   objects: [],
-  removals: options.mode === "standalone" ? [] : removals(view, name, ["Service", "Deployment", "DaemonSet"]),
+  removals: noObjects(view, options, name).removals,
   listeners: gateway.spec.listeners.map((listener) => ({ name: listener.name, outcome: "pending", why: cause })),
   draining: {},
 });
-
-const storedObject = (view: ObjectsView, kind: Removal["kind"], name: Name): KubernetesObject | undefined =>
-  kind === "DaemonSet" ? undefined : view.get(kind, name);
-
-const removals = (view: ObjectsView, name: Name, kinds: readonly Removal["kind"][]): readonly Removal[] =>
-  kinds.filter((kind) => !isForeign(storedObject(view, kind, name))).map((kind) => ({ kind, name }));
-
-interface ManagedObjects {
-  readonly objects: readonly KubernetesObject[];
-  readonly removals: readonly Removal[];
-  readonly obstacle: string | undefined;
-}
-
-/** The dataplane is a Deployment, so a DaemonSet of the name is a leftover. */
-const managedObjects = (
-  view: ObjectsView,
-  options: RenderOptions,
-  name: Name,
-  gateway: Gateway,
-  parameters: Parameters,
-  annotations: Annotations,
-  judged: readonly JudgedListener[],
-): ManagedObjects => {
-  if (options.mode === "standalone") return { objects: [], removals: [], obstacle: undefined };
-  const disabled = isDataplaneDisabled(gateway);
-  const wanted = [
-    renderService(name, gateway, judged, annotations),
-    disabled ? undefined : renderDeployment(name, gateway, parameters.dataplane, options),
-  ].filter((object) => object !== undefined);
-  const isInTheWay = (kind: string): boolean =>
-    (kind === "Service" || kind === "Deployment") && isForeign(storedObject(view, kind, name));
-  const obstacle = wanted.find(({ kind }) => isInTheWay(kind));
-  return {
-    objects: wanted.filter(({ kind }) => !isInTheWay(kind)),
-    removals: removals(view, name, disabled ? ["Deployment", "DaemonSet"] : ["DaemonSet"]),
-    obstacle: obstacle && `a ${obstacle.kind} named ${name} exists and is not managed by Turnpike`,
-  };
-};
 
 const validGateway = (
   view: ObjectsView,
@@ -117,14 +72,14 @@ const validGateway = (
   const judged = judgeListeners(view, options, name, gateway, attachments, targetPorts(annotations));
   const settings = { admin: admin.value, auth: auth.value };
   const { config, draining } = renderConfig(view, options, name, settings, attachments, judged);
-  const managed = managedObjects(view, options, name, gateway, parameters, annotations, judged);
+  const made = gatewayObjects(view, options, name, gateway, parameters, annotations, judged);
   return {
     name,
     config,
     invalid: undefined,
-    status: renderGatewayStatus(options, gateway, judged, managed.obstacle),
-    objects: managed.objects,
-    removals: managed.removals,
+    status: renderGatewayStatus(options, gateway, judged, made.obstacle),
+    objects: made.objects,
+    removals: made.removals,
     listeners: judged.map((one) => ({
       name: one.listener.name,
       outcome: one.outcome,

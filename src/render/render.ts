@@ -1,7 +1,7 @@
 /**
  * What should be: from the objects as last seen to dataplane configs, Kubernetes objects and statuses.
  * Pure: the same view and options give the same result, byte for byte. `gateway.ts` puts a Gateway together from
- * `attachment`, `listeners`, `clusters`, `auth` and `admin` (its config), `service` and `deployment` (its objects) and
+ * `attachment`, `listeners`, `clusters`, `auth` and `admin` (its config), `service` and `workload` (its objects) and
  * `gateway-status`; `route-status` and `gateway-class-status` stand beside it.
  */
 import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
@@ -12,7 +12,8 @@ import { invalidGateway, renderControlledGateway, type RenderedGateway } from ".
 import { renderGatewayClassStatus } from "./gateway-class-status.ts";
 import { renderRouteStatus, type RenderedRoute } from "./route-status.ts";
 
-export type { RenderedGateway, RenderedListener, Removal } from "./gateway.ts";
+export type { RenderedGateway, RenderedListener } from "./gateway.ts";
+export type { Removal } from "./objects.ts";
 export type { RenderedRoute } from "./route-status.ts";
 export type {
   GatewayAddress,

@@ -106,8 +106,8 @@ export interface Node extends KubernetesObject {
   readonly status?: { readonly addresses?: readonly { readonly type: string; readonly address: string }[] };
 }
 
-/** Written, and read back only as a whole. */
-export interface Deployment extends KubernetesObject {
+/** A Deployment or DaemonSet: written, and read back only as a whole. */
+export interface Workload extends KubernetesObject {
   readonly spec?: Readonly<Record<string, unknown>>;
   readonly status?: Readonly<Record<string, unknown>>;
 }

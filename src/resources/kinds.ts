@@ -1,7 +1,7 @@
 /** Every kind that Turnpike reads or writes. `id` is the name that keys, facts and logs use. */
 import type { GatewayClass, Gateway, GatewayApiUDPRoute, ReferenceGrant } from "./gateway-api.ts";
 import type { Dataplane, GatewayConfig, StaticService, UDPRoute } from "./stunner.ts";
-import type { Deployment, EndpointSlice, Endpoints, Namespace, Node, Secret, Service } from "./core.ts";
+import type { EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload } from "./core.ts";
 
 export interface KindMap {
   GatewayClass: GatewayClass;
@@ -20,8 +20,15 @@ export interface KindMap {
   Secret: Secret;
   Namespace: Namespace;
   Node: Node;
-  Deployment: Deployment;
+  Deployment: Workload;
+  DaemonSet: Workload;
 }
+
+/** Kinds of the objects that we make for a Gateway. */
+export const madeKinds = ["Service", "Deployment", "DaemonSet"] as const;
+export type MadeKind = (typeof madeKinds)[number];
+
+export const isMadeKind = (kind: string): kind is MadeKind => madeKinds.some((made) => made === kind);
 
 export type KindId = keyof KindMap;
 export type AnyObject = KindMap[KindId];
@@ -61,6 +68,7 @@ export const kinds: readonly Kind[] = [
   define("Namespace", "", ["v1"], "namespaces", false),
   define("Node", "", ["v1"], "nodes", false),
   define("Deployment", "apps", ["v1"], "deployments"),
+  define("DaemonSet", "apps", ["v1"], "daemonsets"),
 ];
 
 const byGroupVersionKind = new Map(

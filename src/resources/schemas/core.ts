@@ -100,4 +100,5 @@ export const coreSchemas: Readonly<Record<string, unknown>> = {
     }),
   }),
   Deployment: kind({}),
+  DaemonSet: kind({}),
 };

@@ -1,5 +1,5 @@
-/** The Deployment that runs a Gateway's dataplane. */
-import type { Deployment } from "../resources/core.ts";
+/** What runs a Gateway's dataplane: a Deployment, or a DaemonSet of the same pods. */
+import type { Workload } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Dataplane } from "../resources/stunner.ts";
 import type { RenderOptions } from "../resources/view.ts";
@@ -71,17 +71,21 @@ const gatewayLabels = (gateway: Gateway, filter: readonly string[]): Readonly<Re
 const replicas = (spec: Spec): { readonly replicas?: number } =>
   spec.replicas === undefined || spec.replicas === 1 ? {} : { replicas: spec.replicas };
 
-export const renderDeployment = (
+export const workloadKind = (dataplane: Dataplane | undefined): "Deployment" | "DaemonSet" =>
+  dataplane?.spec?.dataplaneResource === "DaemonSet" ? "DaemonSet" : "Deployment";
+
+export const renderWorkload = (
   name: Name,
   gateway: Gateway,
   dataplane: Dataplane | undefined,
   options: RenderOptions,
-): Deployment => {
+): Workload => {
   const spec = dataplane?.spec ?? {};
+  const kind = workloadKind(dataplane);
   const labels = podLabels(gateway);
   return {
     apiVersion: "apps/v1",
-    kind: "Deployment",
+    kind,
     metadata: {
       name: gateway.metadata.name,
       namespace: gateway.metadata.namespace ?? "default",
@@ -90,7 +94,7 @@ export const renderDeployment = (
       ownerReferences: [ownerReference(gateway)],
     },
     spec: {
-      ...replicas(spec),
+      ...(kind === "Deployment" ? replicas(spec) : {}),
       selector: {
         matchExpressions: Object.entries(labels).map(([key, value]) => ({ key, operator: "In", values: [value] })),
       },
