@@ -17,6 +17,7 @@ import { createRegistry, type Registry, type RegistrySnapshot, type Transition }
 import type { RenderedGateway } from "../render/render.ts";
 import { createFolding, type Derived, type Fold, type Touched } from "./fold.ts";
 import { createOutputs } from "./outputs.ts";
+import { createRefusals, type Refusals } from "./refusals.ts";
 import { createView } from "./view.ts";
 
 export interface CoreSnapshot {
@@ -25,6 +26,8 @@ export interface CoreSnapshot {
   readonly registry: RegistrySnapshot;
   /** Statuses with their transition times, by output. */
   readonly statuses: readonly (readonly [string, unknown])[];
+  /** Objects that Kubernetes refused to write, and why; absent where there are none. */
+  readonly refusals?: ReturnType<Refusals["export"]>;
 }
 
 export interface Core {
@@ -48,7 +51,8 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
   const registry = createRegistry(snapshot?.registry);
   const backends = createBackends(objects, registry, options);
   const outputs = createOutputs(digest);
-  const view = createView(objects, backends);
+  const refusals = createRefusals(snapshot?.refusals);
+  const view = createView(objects, backends, refusals);
   const folding = createFolding(view, options, registry, outputs);
   const touched: Touched = { gateways: new Map(), routes: new Map(), classes: new Map() };
 
@@ -146,7 +150,11 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       case "watch.lost":
       case "watch.restored":
       case "effect.failed":
-      case "object.written":
+      case "object.written": {
+        const object = refusals.take(fact);
+        if (object !== undefined) touched.gateways.set(object.slice(object.indexOf(" ") + 1) as Name, fact.seq);
+        return [];
+      }
       case "gateway.published":
       case "endpoint.revoked":
       case "allocation.opened":
@@ -181,6 +189,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       objects: kinds.flatMap(({ id }) => objects.list(id).map((object) => [id, object] as const)),
       registry: registry.export(),
       statuses: [...outputs.values].filter(([id]) => id.startsWith("status ")),
+      ...(refusals.export().length === 0 ? {} : { refusals: refusals.export() }),
     }),
   };
 };

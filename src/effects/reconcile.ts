@@ -44,11 +44,27 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
   const todo = new Map<Key, number>();
   /** Gateways that are there, and were ours, and are not any more. */
   const withdrawn = new Set<Name>();
+  /** Keys of which a failure is on record, with the answer's status. */
+  const failed = new Map<Key, number>();
   let leads = false;
 
-  const written = (object: string, outcome: Applied): void => {
-    if (outcome === "unchanged" || outcome === "absent") return;
-    report([{ fact: { type: "object.written", data: { object, outcome } }, source: "effects", cause: null }]);
+  const written = (kind: MadeKind, name: Name, outcome: Applied): void => {
+    const key: Key = `${kind} ${name}`;
+    const isNews = outcome !== "unchanged" && outcome !== "absent";
+    if (!failed.delete(key) && !isNews) return;
+    report([
+      {
+        fact: { type: "object.written", data: { object: `${kind}/${name}`, outcome } },
+        source: "effects",
+        cause: null,
+      },
+    ]);
+    // What a Service gives up, a node port say, may be what others wait for.
+    if (kind === "Service" && isNews) retryServices();
+  };
+
+  const retryServices = (): void => {
+    for (const key of failed.keys()) if (key.startsWith("Service ")) add(key);
   };
 
   const writeObject = async (kind: MadeKind, name: Name): Promise<void> => {
@@ -56,15 +72,15 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     const wanted = gateway?.objects.find((object) => object.kind === kind);
     if (wanted !== undefined) {
       const observed = core.view.get(kind, name);
-      written(`${kind}/${name}`, await applyObject(api, kindOf(kind), name, wanted, observed));
+      written(kind, name, await applyObject(api, kindOf(kind), name, wanted, observed));
       return;
     }
     // Removed is only what a rendering has said must go: what is not rendered yet is no reason.
     const isUnwanted =
       gateway === undefined ? withdrawn.has(name) : gateway.removals.some((removal) => removal.kind === kind);
     // What belonged to a Gateway that is deleted goes with it: the garbage collector sees to that.
-    if (!isUnwanted || core.view.get("Gateway", name) === undefined) return;
-    written(`${kind}/${name}`, await removeObject(api, kindOf(kind), name));
+    const mustGo = isUnwanted && core.view.get("Gateway", name) !== undefined;
+    written(kind, name, mustGo ? await removeObject(api, kindOf(kind), name) : "absent");
   };
 
   const writeStatus = async (key: ObjectKey): Promise<void> => {
@@ -85,8 +101,10 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     const asked = todo.get(key);
     const space = key.indexOf(" ");
     const [what, name] = [key.slice(0, space), key.slice(space + 1)];
-    if (what === "status") await writeStatus(name as ObjectKey);
-    else await writeObject(what as MadeKind, name as Name);
+    if (what === "status") {
+      await writeStatus(name as ObjectKey);
+      failed.delete(key);
+    } else await writeObject(what as MadeKind, name as Name);
     // Asked for once more meanwhile, it is not done.
     if (todo.get(key) === asked) todo.delete(key);
   };
@@ -95,15 +113,14 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     work,
     onFailure: (key, error, attempt) => {
       const reason = error instanceof Error ? error.message : String(error);
-      // The first failure is news, and then every tenth: the log is no place for a heartbeat.
-      if (attempt === 1 || attempt % 10 === 0)
-        report([
-          {
-            fact: { type: "effect.failed", data: { effect: "write", target: key, reason } },
-            source: "effects",
-            cause: null,
-          },
-        ]);
+      const status = error instanceof ApiError ? error.status : 0;
+      // The first failure of a sort is news, and then every tenth: the log is no place for a heartbeat.
+      if (failed.get(key) !== status || attempt % 10 === 0) {
+        const answered = status === 0 ? {} : { status };
+        const data = { effect: "write", target: key, reason, ...answered };
+        report([{ fact: { type: "effect.failed", data }, source: "effects", cause: null }]);
+      }
+      failed.set(key, status);
       return error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
     },
   });
@@ -133,6 +150,7 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
       const { kind } = fact.data;
       const name = fact.type === "object.seen" ? nameOfObject(kind, fact.data.object) : fact.data.name;
       if (fact.type === "object.gone" && kind === "Gateway") withdrawn.delete(name);
+      if (fact.type === "object.gone" && kind === "Service") retryServices();
       if (isMadeKind(kind) && core.view.get("Gateway", name) !== undefined) add(`${kind} ${name}`);
       // Somebody else may have written a status that is ours to write.
       if (kind === "GatewayClass" || kind === "Gateway" || kind === "UDPRoute" || kind === "GatewayUDPRoute")

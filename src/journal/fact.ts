@@ -31,14 +31,26 @@ export type Fact =
   | { readonly type: "objects.synced"; readonly data: { readonly objects: number } }
   | { readonly type: "watch.lost"; readonly data: { readonly reason: string } }
   | { readonly type: "watch.restored"; readonly data: Record<string, never> }
-  /** An object was brought into being, changed or removed; or left alone because it is not ours (`foreign`). */
+  /**
+   * An object was brought into being, changed or removed; or left alone because it is not ours (`foreign`). `unchanged` and
+   * `absent`: after a write of it had failed, it is as it should be.
+   */
   | {
       readonly type: "object.written";
-      readonly data: { readonly object: string; readonly outcome: "created" | "updated" | "removed" | "foreign" };
+      readonly data: {
+        readonly object: string;
+        readonly outcome: "created" | "updated" | "removed" | "foreign" | "unchanged" | "absent";
+      };
     }
   | {
       readonly type: "effect.failed";
-      readonly data: { readonly effect: string; readonly target: string; readonly reason: string };
+      readonly data: {
+        readonly effect: string;
+        readonly target: string;
+        readonly reason: string;
+        /** Of the API server's answer, where it gave one. */
+        readonly status?: number;
+      };
     }
   | {
       readonly type: "listener.bound" | "listener.closed";

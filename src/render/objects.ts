@@ -55,6 +55,7 @@ export const gatewayObjects = (
   ];
   const present = wanted.filter(([, object]) => object !== undefined).map(([kind]) => kind);
   const inTheWay = present.find((kind) => isForeign(view.get(kind, name)));
+  const refused = present.find((kind) => view.refusalOf(kind, name) !== undefined);
   return {
     objects: wanted.flatMap(([kind, object]) =>
       object === undefined || isForeign(view.get(kind, name)) ? [] : [object],
@@ -64,6 +65,9 @@ export const gatewayObjects = (
       name,
       (["Deployment", "DaemonSet"] as const).filter((kind) => !present.includes(kind)),
     ),
-    obstacle: inTheWay && `a ${inTheWay} named ${name} exists and is not managed by Turnpike`,
+    obstacle:
+      inTheWay !== undefined
+        ? `a ${inTheWay} named ${name} exists and is not managed by Turnpike`
+        : refused && `Kubernetes refuses the ${refused} ${name}: ${view.refusalOf(refused, name)}`,
   };
 };

@@ -26,6 +26,8 @@ export interface ObjectsView {
   servicesOfGateway(gateway: Name): readonly KindMap["Service"][];
   /** ReferenceGrants in a namespace, sorted by name. */
   grantsOfNamespace(namespace: string): readonly KindMap["ReferenceGrant"][];
+  /** Why Kubernetes refuses an object that we want to write, if the last write of it was refused. */
+  refusalOf(kind: KindId, name: Name): string | undefined;
   /**
    * Endpoints of a Service that are not gone, sorted by address.
    * `found` is false where no EndpointSlice with an address (or no Endpoints object at all) exists for it.

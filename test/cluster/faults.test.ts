@@ -16,7 +16,7 @@ import type { AnyObject } from "../../src/resources/kinds.ts";
 import { startOperator, type Operator, type OperatorOptions } from "../../src/runtime/operator.ts";
 import { operatorOptions } from "../../src/runtime/options.ts";
 import { keepLog } from "../support/logs.ts";
-import { gatewayClass, gatewayConfig, gateway, route, service, slice } from "../support/objects.ts";
+import { dataplane, gatewayClass, gatewayConfig, gateway, route, service, slice } from "../support/objects.ts";
 import type { Literal } from "./client.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import { installGatewayApi } from "./crds.ts";
@@ -49,13 +49,6 @@ const remove = (...objects: readonly unknown[]) =>
   Promise.all(objects.map((object) => cluster.client.delete(literal(object))));
 
 const media = (name: string, addresses: readonly string[]) => slice(`${name}-1`, name, addresses);
-
-const dataplane = {
-  apiVersion: "stunner.l7mp.io/v1",
-  kind: "Dataplane",
-  metadata: { name: "default" },
-  spec: { image: "example.org/turnpike" },
-};
 
 /** Gateways `a` and `b` with a route each to a Service of their own. */
 const world = [
