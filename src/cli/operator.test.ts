@@ -21,3 +21,17 @@ it.each([
   expect(stderr).not.toContain("    at ");
   expect(status).not.toBe(0);
 });
+
+it.each([
+  ["by the flag", ["--dataplane-mode", "lagacy"], {}],
+  ["by the environment", [], { STUNNER_GATEWAY_OPERATOR_DATAPLANE_MODE: "lagacy" }],
+])("refuses a dataplane mode that there is not, given %s", (_, args, env) => {
+  const { status, stderr } = run(args, env);
+  expect(stderr).toContain("dataplane mode lagacy: there are managed and legacy");
+  expect(status).toBe(2);
+});
+
+it.each([
+  ["in any case", ["-dataplane-mode=Legacy"], {}],
+  ["over the environment", ["-dataplane-mode=legacy"], { STUNNER_GATEWAY_OPERATOR_DATAPLANE_MODE: "lagacy" }],
+])("takes a dataplane mode %s", (_, args, env) => expect(run(args, env).stderr).toContain("/nonexistent"));

@@ -60,6 +60,14 @@ const labelFilter = (): { readonly labelFilter?: readonly string[] } => {
       };
 };
 
+const dataplaneMode = (given: string): "managed" | "legacy" => {
+  // The environment speaks only where the flag is at its default.
+  const mode = (given === "managed" && env("DATAPLANE_MODE")) || given;
+  const known = (["managed", "legacy"] as const).find((one) => one === mode.toLowerCase());
+  if (known === undefined) throw new TurnpikeError("usage", `dataplane mode ${mode}: there are managed and legacy`);
+  return known;
+};
+
 const accessFiles = ({
   configDiscoveryCertFile: cert,
   configDiscoveryKeyFile: key,
@@ -84,10 +92,7 @@ const ownNamespace = (given: string | undefined): string => {
 
 const run = async (flags: OperatorFlags): Promise<void> => {
   const { configDiscoveryAddress: discovery = { host: "0.0.0.0", port: DISCOVERY_PORT } } = flags;
-  // The environment speaks only where the flag is at its default.
-  const mode = flags.dataplaneMode === "managed" ? (env("DATAPLANE_MODE") ?? "managed") : flags.dataplaneMode;
-  if (mode.toLowerCase() !== "managed")
-    throw new TurnpikeError("usage", `dataplane mode ${mode}: legacy mode is not there yet, only managed`);
+  const mode = dataplaneMode(flags.dataplaneMode);
 
   const files = accessFiles(flags);
   const log = pino({ name: "turnpike", level: flags.zapLogLevel }, pino.destination({ fd: 2, sync: true }));
@@ -95,6 +100,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   const operator = await startOperator({
     ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
     render: operatorOptions({
+      mode,
       controllerName: flags.controllerName,
       endpointDiscovery: flags.endpointDiscovery,
       endpointSource: usesEndpoints ? "Endpoints" : "EndpointSlice",
@@ -174,7 +180,11 @@ export const operatorCommand = (): Command =>
     .addOption(
       boolean("--endpoint-discovery [bool]", "pod addresses from EndpointSlices; off: DNS names").default(true),
     )
-    .option("--dataplane-mode <mode>", "managed", "managed")
+    .option(
+      "--dataplane-mode <mode>",
+      "managed: a dataplane for each Gateway; legacy: a ConfigMap for each GatewayClass, for dataplanes of your own",
+      "managed",
+    )
     .option(
       "--config-discovery-address <host:port>",
       "where dataplanes get their configs",

@@ -10,12 +10,12 @@ import { nameOfObject, type Name, type ObjectKey } from "../resources/keys.ts";
 import { kinds, type AnyObject, type KindId } from "../resources/kinds.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import { createBackends, type Backend } from "../machines/backends.ts";
-import { dependantsOf } from "../machines/dependencies.ts";
+import { dependantsOf, type Dependants } from "../machines/dependencies.ts";
 import { createObjects } from "../machines/objects.ts";
 import { referencesOf } from "../machines/references.ts";
 import { createRegistry, type Registry, type RegistrySnapshot, type Transition } from "../machines/registry.ts";
 import type { RenderedGateway } from "../render/render.ts";
-import { createFolding, type Derived, type Fold, type Touched } from "./fold.ts";
+import { createFolding, type ClassConfigMap, type Derived, type Fold, type Touched } from "./fold.ts";
 import { createOutputs } from "./outputs.ts";
 import { createRefusals, type Refusals } from "./refusals.ts";
 import { createView } from "./view.ts";
@@ -39,6 +39,7 @@ export interface Core {
   readonly registry: Registry;
   readonly options: RenderOptions;
   rendered(gateway: Name): RenderedGateway | undefined;
+  configMap(name: Name): ClassConfigMap | undefined;
   status(object: ObjectKey): unknown;
   export(): CoreSnapshot;
 }
@@ -78,6 +79,12 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     return touched;
   };
 
+  const touch = (dependants: Dependants, seq: number): void => {
+    for (const gateway of dependants.gateways) touched.gateways.set(gateway, seq);
+    for (const route of dependants.routes) touched.routes.set(route, seq);
+    for (const className of dependants.classes) touched.classes.set(className, seq);
+  };
+
   const put = (kind: KindId, name: Name, object: AnyObject | undefined, seq: number): readonly Transition[] => {
     const before = objects.put(kind, name, object);
     const transitions: Transition[] = [];
@@ -88,11 +95,24 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     for (const backend of backendsTouched(kind, name, [before, object]))
       transitions.push(...backends.reconcile(backend));
 
-    const dependants = dependantsOf(objects, kind, name, before);
-    for (const gateway of dependants.gateways) touched.gateways.set(gateway, seq);
-    for (const route of dependants.routes) touched.routes.set(route, seq);
-    for (const className of dependants.classes) touched.classes.set(className, seq);
+    touch(dependantsOf(objects, kind, name, before), seq);
+    // Classes may be rivals for one ConfigMap, so that the end of one is the beginning of another.
+    if (options.mode === "legacy" && (kind === "GatewayClass" || kind === "GatewayConfig"))
+      for (const each of objects.names("GatewayClass"))
+        touch(dependantsOf(objects, "GatewayClass", each, undefined), seq);
     return transitions;
+  };
+
+  /** Gateways that an object, `KIND NAME`, is made for. */
+  const concern = (object: string, seq: number): void => {
+    const [kind = "", name = ""] = object.split(" ");
+    if (kind !== "ConfigMap") {
+      touched.gateways.set(name as Name, seq);
+      return;
+    }
+    const className = folding.configMap(name as Name)?.className;
+    if (className === undefined) return;
+    for (const gateway of view.gatewaysOfClass(className)) touched.gateways.set(nameOfObject("Gateway", gateway), seq);
   };
 
   const finalize = (seq: number): readonly Transition[] => {
@@ -152,7 +172,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       case "effect.failed":
       case "object.written": {
         const object = refusals.take(fact);
-        if (object !== undefined) touched.gateways.set(object.slice(object.indexOf(" ") + 1) as Name, fact.seq);
+        if (object !== undefined) concern(object, fact.seq);
         return [];
       }
       case "gateway.published":
@@ -178,6 +198,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     view,
     registry,
     rendered: folding.rendered,
+    configMap: folding.configMap,
     status: (object) => outputs.get(`status ${object}`),
     apply: (fact) => move(fact).map((derivation) => ({ cause: fact.seq, derivation })),
     get dirty() {

@@ -23,6 +23,7 @@ const setUp = (reported: Fact[] = []) => {
   const reconciler: Reconciler = createReconciler({
     api: server.api,
     core,
+    reveal: (config) => config,
     report: (happenings) => reported.push(...happenings.map(({ fact }) => fact)),
   });
   let seq = 0;

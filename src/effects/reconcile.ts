@@ -8,9 +8,13 @@ import { createWorkQueue, type WorkQueue } from "./queue.ts";
 import type { Core } from "../core/core.ts";
 import type { Fold } from "../core/fold.ts";
 import { ApiError, type Api } from "../kubernetes/api.ts";
+import { encodeConfig } from "../discovery/protocol.ts";
 import type { FactLine, Happening } from "../journal/fact.ts";
+import type { KubernetesObject } from "../resources/core.ts";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { keyOf, nameOfObject, splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
 import { isMadeKind, kindOf, madeKinds, type MadeKind } from "../resources/kinds.ts";
+import { LEGACY_CONFIG_KEY } from "../resources/names.ts";
 
 export interface Reconciler {
   /** Takes note of what a fold has changed. */
@@ -25,30 +29,43 @@ export interface Reconciler {
   close(): void;
 }
 
-type Key = `${MadeKind | "status"} ${string}`;
+type Written = MadeKind | "ConfigMap";
+type Key = `${Written | "status"} ${string}`;
 
 /** Lists of a status that are ours alone; conditions of other types may be anybody's. */
 const WHOLE: ReadonlySet<string> = new Set(["addresses", "listeners", "parents", "supportedKinds"]);
 
 const STATUS = "status ";
 const OBJECTS = "objects ";
+const CONFIG_MAP = "configmap ";
 
 export interface ReconcilerOptions {
   readonly api: Api;
   readonly core: Core;
+  /** A config with the values that the core has digests of. */
+  readonly reveal: (config: DataplaneConfig) => DataplaneConfig;
   readonly report: (happenings: readonly Happening[]) => void;
 }
 
-export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reconciler => {
+const kindsOf = (core: Core): readonly MadeKind[] => (core.options.mode === "legacy" ? ["Service"] : madeKinds);
+
+const withData = (object: KubernetesObject, text: string): KubernetesObject & { readonly data: unknown } => ({
+  ...object,
+  data: { [LEGACY_CONFIG_KEY]: text },
+});
+
+export const createReconciler = ({ api, core, reveal, report }: ReconcilerOptions): Reconciler => {
   /** With how often each was asked for. */
   const todo = new Map<Key, number>();
   /** Gateways that are there, and were ours, and are not any more. */
   const withdrawn = new Set<Name>();
+  /** ConfigMaps that had a config of ours and must go. */
+  const withdrawnMaps = new Set<Name>();
   /** Keys of which a failure is on record, with the answer's status. */
   const failed = new Map<Key, number>();
   let leads = false;
 
-  const written = (kind: MadeKind, name: Name, outcome: Applied): void => {
+  const written = (kind: Written, name: Name, outcome: Applied): void => {
     const key: Key = `${kind} ${name}`;
     const isNews = outcome !== "unchanged" && outcome !== "absent";
     if (!failed.delete(key) && !isNews) return;
@@ -83,6 +100,19 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     written(kind, name, mustGo ? await removeObject(api, kindOf(kind), name) : "absent");
   };
 
+  const writeConfigMap = async (name: Name): Promise<void> => {
+    const kind = kindOf("ConfigMap");
+    const wanted = core.configMap(name);
+    if (wanted !== undefined) {
+      const { object, config } = wanted;
+      const text = config === undefined ? "" : encodeConfig(reveal(config));
+      written("ConfigMap", name, await applyObject(api, kind, name, withData(object, text)));
+      return;
+    }
+    written("ConfigMap", name, withdrawnMaps.has(name) ? await removeObject(api, kind, name) : "absent");
+    withdrawnMaps.delete(name);
+  };
+
   const writeStatus = async (key: ObjectKey): Promise<void> => {
     const status = core.status(key);
     const { kind, name } = splitKey(key);
@@ -104,7 +134,8 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
     if (what === "status") {
       await writeStatus(name as ObjectKey);
       failed.delete(key);
-    } else await writeObject(what as MadeKind, name as Name);
+    } else if (what === "ConfigMap") await writeConfigMap(name as Name);
+    else await writeObject(what as MadeKind, name as Name);
     // Asked for once more meanwhile, it is not done.
     if (todo.get(key) === asked) todo.delete(key);
   };
@@ -136,12 +167,17 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
         if (derivation.type !== "rendered") continue;
         const { output } = derivation.data;
         if (output.startsWith(STATUS)) add(`status ${output.slice(STATUS.length)}`);
-        else if (output.startsWith(OBJECTS)) {
+        else if (output.startsWith(CONFIG_MAP)) {
+          const name = output.slice(CONFIG_MAP.length) as Name;
+          if (derivation.data.parts === null) withdrawnMaps.add(name);
+          else withdrawnMaps.delete(name);
+          add(`ConfigMap ${name}`);
+        } else if (output.startsWith(OBJECTS)) {
           const name = output.slice(OBJECTS.length) as Name;
           // Of a Gateway that is deleted nothing is left to us.
           if (derivation.data.parts === null && core.view.get("Gateway", name) !== undefined) withdrawn.add(name);
           else withdrawn.delete(name);
-          for (const kind of madeKinds) add(`${kind} ${name}`);
+          for (const kind of kindsOf(core)) add(`${kind} ${name}`);
         }
       }
     },
@@ -152,6 +188,7 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
       if (fact.type === "object.gone" && kind === "Gateway") withdrawn.delete(name);
       if (fact.type === "object.gone" && kind === "Service") retryServices();
       if (isMadeKind(kind) && core.view.get("Gateway", name) !== undefined) add(`${kind} ${name}`);
+      if (kind === "ConfigMap" && core.configMap(name) !== undefined) add(`ConfigMap ${name}`);
       // Somebody else may have written a status that is ours to write.
       if (kind === "GatewayClass" || kind === "Gateway" || kind === "UDPRoute" || kind === "GatewayUDPRoute")
         add(`status ${keyOf(kind, name)}`);

@@ -121,6 +121,11 @@ export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before:
     case "Deployment":
     case "DaemonSet":
       break;
+    case "ConfigMap":
+      if (isForeign(before) !== isForeign(objects.get(kind, name)))
+        for (const each of objects.names("GatewayConfig"))
+          if (splitName(each).namespace === splitName(name).namespace) walk.config(each);
+      break;
     default:
       kind satisfies never;
   }

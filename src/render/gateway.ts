@@ -13,7 +13,7 @@ import type { GatewayStatus } from "./conditions.ts";
 import { renderConfig } from "./config.ts";
 import { renderGatewayStatus, renderInvalidGatewayStatus } from "./gateway-status.ts";
 import { judgeListeners } from "./listeners.ts";
-import { gatewayObjects, noObjects, type Removal } from "./objects.ts";
+import { gatewayObjects, removalsOf, type Removal } from "./objects.ts";
 
 export interface RenderedListener {
   /** The section name. */
@@ -38,19 +38,21 @@ export interface RenderedGateway {
   readonly draining: Readonly<Record<string, readonly string[]>>;
 }
 
+/** @param ending it is not served because the operator ends. */
 export const invalidGateway = (
   view: ObjectsView,
   options: RenderOptions,
   name: Name,
   gateway: Gateway,
   cause: string,
+  ending = false,
 ): RenderedGateway => ({
   name,
   config: undefined,
   invalid: cause,
   status: renderInvalidGatewayStatus(options, gateway, cause),
   objects: [],
-  removals: noObjects(view, options, name).removals,
+  removals: removalsOf(view, options, name, ending),
   listeners: gateway.spec.listeners.map((listener) => ({ name: listener.name, outcome: "pending", why: cause })),
   draining: {},
 });

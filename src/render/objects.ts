@@ -2,14 +2,14 @@
 import type { KubernetesObject } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
-import { madeKinds, type MadeKind } from "../resources/kinds.ts";
+import { isMadeKind, madeKinds, type MadeKind } from "../resources/kinds.ts";
 import { isForeign } from "../resources/ownership.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import { isDataplaneDisabled, type Annotations } from "./annotations.ts";
-import type { Parameters } from "./classes.ts";
+import { configMapName, type Parameters } from "./classes.ts";
 import type { JudgedListener } from "./listeners.ts";
 import { renderService } from "./service.ts";
-import { renderWorkload, workloadKind } from "./workload.ts";
+import { renderWorkload } from "./workload.ts";
 
 export interface Removal {
   readonly kind: MadeKind;
@@ -29,12 +29,29 @@ export interface GatewayObjects {
 const removals = (view: ObjectsView, name: Name, kinds: readonly MadeKind[]): readonly Removal[] =>
   kinds.filter((kind) => !isForeign(view.get(kind, name))).map((kind) => ({ kind, name }));
 
-/** Of a Gateway that is not served. */
-export const noObjects = (view: ObjectsView, options: RenderOptions, name: Name): GatewayObjects => ({
-  objects: [],
-  removals: options.mode === "standalone" ? [] : removals(view, name, madeKinds),
-  obstacle: undefined,
-});
+/** Of a Gateway that is not served; in legacy mode its Service waits for it to be served again, unless we end. */
+export const removalsOf = (
+  view: ObjectsView,
+  options: RenderOptions,
+  name: Name,
+  ending: boolean,
+): readonly Removal[] => {
+  if (options.mode === "legacy") return ending ? removals(view, name, ["Service"]) : [];
+  return options.mode === "standalone" ? [] : removals(view, name, madeKinds);
+};
+
+/** The ConfigMap is no Gateway's own, but none is programmed without it. */
+const configMapObstacle = (view: ObjectsView, options: RenderOptions, { config }: Parameters): string | undefined => {
+  if (options.mode !== "legacy") return undefined;
+  const name = configMapName(config);
+  if (isForeign(view.get("ConfigMap", name))) return inTheWay("ConfigMap", name);
+  const refusal = view.refusalOf("ConfigMap", name);
+  return refusal && refused("ConfigMap", name, refusal);
+};
+
+const inTheWay = (kind: string, name: Name): string => `a ${kind} named ${name} exists and is not managed by Turnpike`;
+const refused = (kind: string, name: Name, reason: string): string =>
+  `Kubernetes refuses the ${kind} ${name}: ${reason}`;
 
 /** Workloads of a kind that is not wanted are leftovers. */
 export const gatewayObjects = (
@@ -47,27 +64,24 @@ export const gatewayObjects = (
   judged: readonly JudgedListener[],
 ): GatewayObjects => {
   if (options.mode === "standalone") return { objects: [], removals: [], obstacle: undefined };
-  const wanted: readonly (readonly [MadeKind, KubernetesObject | undefined])[] = [
-    ["Service", renderService(name, gateway, judged, annotations)],
-    isDataplaneDisabled(gateway)
-      ? ["Deployment", undefined]
-      : [workloadKind(parameters.dataplane), renderWorkload(name, gateway, parameters.dataplane, options)],
-  ];
-  const present = wanted.filter(([, object]) => object !== undefined).map(([kind]) => kind);
-  const inTheWay = present.find((kind) => isForeign(view.get(kind, name)));
-  const refused = present.find((kind) => view.refusalOf(kind, name) !== undefined);
+  const service = renderService(name, gateway, judged, annotations, options);
+  const workload =
+    options.mode === "legacy" || isDataplaneDisabled(gateway)
+      ? undefined
+      : renderWorkload(name, gateway, parameters.dataplane, options);
+  const wanted = [service, workload].flatMap((object) =>
+    object !== undefined && isMadeKind(object.kind) ? [{ kind: object.kind, object }] : [],
+  );
+  const foreign = wanted.find(({ kind }) => isForeign(view.get(kind, name)));
+  const refusal = wanted.flatMap(({ kind }) => {
+    const reason = view.refusalOf(kind, name);
+    return reason === undefined ? [] : [refused(kind, name, reason)];
+  })[0];
+  const leftovers =
+    options.mode === "legacy" ? [] : (["Deployment", "DaemonSet"] as const).filter((kind) => kind !== workload?.kind);
   return {
-    objects: wanted.flatMap(([kind, object]) =>
-      object === undefined || isForeign(view.get(kind, name)) ? [] : [object],
-    ),
-    removals: removals(
-      view,
-      name,
-      (["Deployment", "DaemonSet"] as const).filter((kind) => !present.includes(kind)),
-    ),
-    obstacle:
-      inTheWay !== undefined
-        ? `a ${inTheWay} named ${name} exists and is not managed by Turnpike`
-        : refused && `Kubernetes refuses the ${refused} ${name}: ${view.refusalOf(refused, name)}`,
+    objects: wanted.flatMap(({ kind, object }) => (isForeign(view.get(kind, name)) ? [] : [object])),
+    removals: removals(view, name, leftovers),
+    obstacle: (foreign && inTheWay(foreign.kind, name)) ?? refusal ?? configMapObstacle(view, options, parameters),
   };
 };

@@ -2,7 +2,8 @@
 import type { Service, ServicePort, ServiceType } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
-import { annotations as keys, HEALTH_CHECK_PORT_NAME } from "../resources/names.ts";
+import type { RenderOptions } from "../resources/view.ts";
+import { APP_LABEL, APP_LABEL_VALUE, annotations as keys, HEALTH_CHECK_PORT_NAME } from "../resources/names.ts";
 import { isOn, nodePorts, targetPorts, type Annotations } from "./annotations.ts";
 import { compareText } from "./endpoints.ts";
 import type { JudgedListener } from "./listeners.ts";
@@ -75,6 +76,7 @@ export const renderService = (
   gateway: Gateway,
   judged: readonly JudgedListener[],
   annotations: Annotations,
+  options: RenderOptions,
 ): Service | undefined => {
   const type = serviceType(annotations);
   const ports = listenerPorts(judged, annotations);
@@ -95,7 +97,8 @@ export const renderService = (
     },
     spec: {
       type,
-      selector: podLabels(gateway),
+      // Who runs the dataplane in legacy mode gives its pods no other label.
+      selector: options.mode === "legacy" ? { [APP_LABEL]: APP_LABEL_VALUE } : podLabels(gateway),
       ports: type === "LoadBalancer" ? withHealthCheck(ports, annotations) : ports,
       ...(isOutside ? { externalTrafficPolicy: isLocal ? "Local" : "Cluster" } : {}),
       sessionAffinity: isOn(annotations, keys.disableSessionAffinity) ? "None" : "ClientIP",

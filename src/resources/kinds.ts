@@ -1,7 +1,7 @@
 /** Every kind that Turnpike reads or writes. `id` is the name that keys, facts and logs use. */
 import type { GatewayClass, Gateway, GatewayApiUDPRoute, ReferenceGrant } from "./gateway-api.ts";
 import type { Dataplane, GatewayConfig, StaticService, UDPRoute } from "./stunner.ts";
-import type { EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload } from "./core.ts";
+import type { ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload } from "./core.ts";
 
 export interface KindMap {
   GatewayClass: GatewayClass;
@@ -22,6 +22,7 @@ export interface KindMap {
   Node: Node;
   Deployment: Workload;
   DaemonSet: Workload;
+  ConfigMap: ConfigMap;
 }
 
 /** Kinds of the objects that we make for a Gateway. */
@@ -69,6 +70,7 @@ export const kinds: readonly Kind[] = [
   define("Node", "", ["v1"], "nodes", false),
   define("Deployment", "apps", ["v1"], "deployments"),
   define("DaemonSet", "apps", ["v1"], "daemonsets"),
+  define("ConfigMap", "", ["v1"], "configmaps"),
 ];
 
 const byGroupVersionKind = new Map(

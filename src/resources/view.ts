@@ -37,8 +37,11 @@ export interface ObjectsView {
 
 /** How the program was started, as far as it changes what is rendered. Recorded in the log with the start. */
 export interface RenderOptions {
-  /** `managed`: for a cluster. `standalone`: no cluster; Dataplane objects are optional and Services do not route. */
-  readonly mode: "managed" | "standalone";
+  /**
+   * `managed`: for a cluster, with dataplanes of our making. `legacy`: for a cluster, with a config in a ConfigMap for each
+   * class, and dataplanes that others run. `standalone`: no cluster; Dataplane objects are optional and Services do not route.
+   */
+  readonly mode: "managed" | "legacy" | "standalone";
   readonly controllerName: string;
   /** Pod addresses from EndpointSlices or Endpoints; off: STRICT_DNS clusters. */
   readonly endpointDiscovery: boolean;

@@ -59,6 +59,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   const { log, finalizer } = options;
   const { files = {}, filesEveryMs, ...bind } = options.discovery;
   const access = readAccess(files);
+  const legacy = options.render.mode === "legacy";
   const render: RenderOptions = { ...options.render, discoveryTls: access.tls !== undefined };
   const api = await connect(options.kubeconfig);
   const vault = createVault();
@@ -94,13 +95,13 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     onRefused: (reason) => log.warn({ reason }, "renewed certificate or token of config discovery refused"),
   });
 
-  const reconciler = createReconciler({ api, core, report });
+  const reconciler = createReconciler({ api, core, reveal: vault.reveal, report });
   const events = createEventRecorder({ api, core, leads: () => operatorState() === "leading", instance: hostname() });
   loop.onFold((fold) => {
     reconciler.folded(fold);
     events.folded(fold);
     for (const { gateway, config, cause } of fold.changes) {
-      discovery.set(gateway, config === undefined ? undefined : vault.reveal(config));
+      if (!legacy) discovery.set(gateway, config === undefined ? undefined : vault.reveal(config));
       // There is no relay in this process whose listeners would have to close first.
       if (core.registry.state("gateway", gateway) === "terminating")
         report([{ fact: { type: "gateway.removed", data: { gateway, allocations: 0 } }, source: "discovery", cause }]);
@@ -140,6 +141,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
 
   const watching = watchCluster(api, {
     endpointSource: render.endpointSource,
+    legacy,
     ...(options.listWatch && { listWatch: options.listWatch }),
   }).subscribe((events) =>
     report(events.map((event) => ({ fact: factOf(event, vault), source: "kubernetes", cause: null }))),

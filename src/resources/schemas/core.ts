@@ -101,4 +101,5 @@ export const coreSchemas: Readonly<Record<string, unknown>> = {
   }),
   Deployment: kind({}),
   DaemonSet: kind({}),
+  ConfigMap: kind({ data: labels }),
 };

@@ -54,6 +54,12 @@ const reducers: { readonly [K in KindId]?: (object: KindMap[K]) => KindMap[K] } 
     const { "control-plane.alpha.kubernetes.io/leader": _, ...annotations } = metadata.annotations ?? {};
     return { ...rest, metadata: { ...metadata, annotations } };
   },
+  ConfigMap: ({ apiVersion, kind, metadata, data }) => ({
+    apiVersion,
+    kind,
+    metadata,
+    ...(data === undefined ? {} : { data }),
+  }),
   Deployment: withoutStatus,
   DaemonSet: withoutStatus,
 };
