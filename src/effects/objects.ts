@@ -4,26 +4,14 @@
  */
 import { ApiError, type Api } from "../kubernetes/api.ts";
 import { objectPath, type Resource } from "../kubernetes/paths.ts";
-import type { KubernetesObject, ObjectMeta } from "../resources/core.ts";
+import type { KubernetesObject } from "../resources/core.ts";
 import type { Name } from "../resources/keys.ts";
 import type { Kind } from "../resources/kinds.ts";
 import { isOurs } from "../resources/ownership.ts";
 import { covers } from "./covers.ts";
-
-export const FIELD_MANAGER = "turnpike";
+import { FIELD_MANAGER, isOwned, ownKeys, ownsMore, type Stored } from "./owned.ts";
 
 export type Applied = "created" | "updated" | "unchanged" | "removed" | "absent" | "foreign";
-
-interface ManagedFields {
-  readonly manager?: string;
-  readonly operation?: string;
-  readonly subresource?: string;
-  readonly fieldsV1?: { readonly "f:metadata"?: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
-}
-
-type Stored = KubernetesObject & {
-  readonly metadata: ObjectMeta & { readonly managedFields?: readonly ManagedFields[] };
-};
 
 /** No object is of this version, so an apply that names it makes a new one, or conflicts with what is there. */
 const NO_VERSION = "1";
@@ -41,17 +29,22 @@ const find = async (api: Api, path: string): Promise<Stored | undefined> => {
   }
 };
 
-/** Keys of a metadata map that we have applied before. */
-const ownKeys = (object: Stored, map: "labels" | "annotations"): readonly string[] =>
-  (object.metadata.managedFields ?? [])
-    .filter(({ manager, subresource }) => manager === FIELD_MANAGER && subresource === undefined)
-    .flatMap(({ fieldsV1 }) => Object.keys(fieldsV1?.["f:metadata"]?.[`f:${map}`] ?? {}))
-    .filter((key) => key.startsWith("f:"))
-    .map((key) => key.slice(2));
+type Scaled = KubernetesObject & { readonly spec?: { readonly replicas?: number } };
+
+/** Left out, replicas that we once asked for would fall back to one. */
+const withReplicas = (object: KubernetesObject, present: Stored): Scaled => {
+  const { spec } = object as Scaled;
+  const { replicas } = (present as Scaled).spec ?? {};
+  return spec === undefined ||
+    spec.replicas !== undefined ||
+    replicas === undefined ||
+    !isOwned(present, "spec", "replicas")
+    ? object
+    : { ...object, spec: { ...spec, replicas } };
+};
 
 /** A label or annotation that was once copied from a Gateway stays (operator-behaviour, quirk 8). */
-const withEarlier = (object: KubernetesObject, present: Stored | undefined): KubernetesObject => {
-  if (present === undefined) return object;
+const withEarlier = (object: KubernetesObject, present: Stored): KubernetesObject => {
   const keep = (map: "labels" | "annotations") => ({
     ...Object.fromEntries(
       ownKeys(present, map).flatMap((key) =>
@@ -63,7 +56,7 @@ const withEarlier = (object: KubernetesObject, present: Stored | undefined): Kub
   // With its uid the API server refuses what would by now be another object of this name.
   const { uid } = present.metadata;
   return {
-    ...object,
+    ...withReplicas(object, present),
     metadata: {
       ...object.metadata,
       ...(uid === undefined ? {} : { uid }),
@@ -73,7 +66,10 @@ const withEarlier = (object: KubernetesObject, present: Stored | undefined): Kub
   };
 };
 
-/** @param observed the object as last watched, if it is; saves a look where nothing is to be done. */
+/**
+ * @param observed the object as last watched; saves a look where nothing is to be done. Only for one who has had
+ * `wanted` applied before: what is watched does not say which of its fields we have applied and do not want any more.
+ */
 export const applyObject = async (
   api: Api,
   kind: Resource,
@@ -96,7 +92,7 @@ export const applyObject = async (
     const present = await find(api, path);
     if (present !== undefined) {
       if (!isOurs(present)) return "foreign";
-      if (covers(present, wanted, EXACT)) return "unchanged";
+      if (covers(present, wanted, EXACT) && !ownsMore(present, wanted)) return "unchanged";
       await apply(withEarlier(wanted, present));
       return "updated";
     }

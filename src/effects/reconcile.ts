@@ -9,6 +9,7 @@ import type { Core } from "../core/core.ts";
 import type { Fold } from "../core/fold.ts";
 import { ApiError, type Api } from "../kubernetes/api.ts";
 import { encodeConfig } from "../discovery/protocol.ts";
+import { digest } from "../journal/digest.ts";
 import type { FactLine, Happening } from "../journal/fact.ts";
 import type { KubernetesObject } from "../resources/core.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -59,6 +60,8 @@ export const createReconciler = ({ api, core, reveal, report }: ReconcilerOption
   const todo = new Map<Key, number>();
   /** Gateways that are there, and were ours, and are not any more. */
   const withdrawn = new Set<Name>();
+  /** Digests of what was wanted when an object was last as it should be. */
+  const applied = new Map<Key, string>();
   /** ConfigMaps that had a config of ours and must go. */
   const withdrawnMaps = new Set<Name>();
   /** Keys of which a failure is on record, with the answer's status. */
@@ -87,17 +90,23 @@ export const createReconciler = ({ api, core, reveal, report }: ReconcilerOption
   const writeObject = async (kind: MadeKind, name: Name): Promise<void> => {
     const gateway = core.rendered(name);
     const wanted = gateway?.objects.find((object) => object.kind === kind);
+    const observed = core.view.get(kind, name);
     if (wanted !== undefined) {
-      const observed = core.view.get(kind, name);
-      written(kind, name, await applyObject(api, kindOf(kind), name, wanted, observed));
+      const text = digest(JSON.stringify(wanted));
+      const known = applied.get(`${kind} ${name}`) === text ? observed : undefined;
+      written(kind, name, await applyObject(api, kindOf(kind), name, wanted, known));
+      applied.set(`${kind} ${name}`, text);
       return;
     }
+    applied.delete(`${kind} ${name}`);
     // Removed is only what a rendering has said must go: what is not rendered yet is no reason.
     const isUnwanted =
       gateway === undefined ? withdrawn.has(name) : gateway.removals.some((removal) => removal.kind === kind);
     // What belonged to a Gateway that is deleted goes with it: the garbage collector sees to that.
     const mustGo = isUnwanted && core.view.get("Gateway", name) !== undefined;
-    written(kind, name, mustGo ? await removeObject(api, kindOf(kind), name) : "absent");
+    // One that we have just made comes here again when it is watched; at the end there is no later.
+    const isThere = observed !== undefined || core.registry.state("operator", "operator") === "finalizing";
+    written(kind, name, mustGo && isThere ? await removeObject(api, kindOf(kind), name) : "absent");
   };
 
   const writeConfigMap = async (name: Name): Promise<void> => {
