@@ -1,10 +1,12 @@
 /** `turnpike operator`: the gateway operator for a cluster; takes the flags and environment of STUNner's. */
 import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
+import { Registry } from "@prometheus-io/client";
 import { Command, Option } from "commander";
 import { pino } from "pino";
 import { createMetrics } from "../admin/metrics.ts";
 import { serveHttp, type Endpoint } from "../admin/http.ts";
+import { createOperatorMeter } from "../admin/operator-metrics.ts";
 import { metricsListener, probeListener } from "../admin/probes.ts";
 import type { AccessFiles } from "../discovery/access-files.ts";
 import { TurnpikeError } from "../errors.ts";
@@ -97,7 +99,9 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   const files = accessFiles(flags);
   const log = pino({ name: "turnpike", level: flags.zapLogLevel }, pino.destination({ fd: 2, sync: true }));
   const usesEndpoints = flags.disableEndpontsliceController === true || flags.disableEndpointsliceController === true;
+  const registry = new Registry();
   const operator = await startOperator({
+    meter: createOperatorMeter(registry),
     ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
     render: operatorOptions({
       mode,
@@ -117,12 +121,13 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     log,
   });
   const { core } = operator.loop;
-  const metrics = createMetrics({
+  const sources = {
     core,
     relay: { state: () => ({ listeners: [], allocations: [], refused: {}, dropped: {} }) },
     journalSeq: operator.journalSeq,
     apiRequests: operator.requests,
-  });
+  };
+  const metrics = createMetrics(sources, registry);
   const endpoints: Endpoint[] = [];
   /** The port bound, if any. */
   const serve = async (at: Address, listener: Parameters<typeof serveHttp>[2]): Promise<number | undefined> => {

@@ -1,6 +1,7 @@
 /** Everything for a cluster: Kubernetes in, Kubernetes out, and a config server for dataplanes. */
 import { hostname } from "node:os";
 import type { Logger } from "pino";
+import { HEARTBEAT_MS, type OperatorMeter } from "../admin/operator-metrics.ts";
 import { followAccess, readAccess, type AccessFiles } from "../discovery/access-files.ts";
 import { startDiscovery, type DiscoveryServer } from "../discovery/server.ts";
 import { createEventRecorder } from "../effects/events.ts";
@@ -36,6 +37,8 @@ export interface OperatorOptions {
   /** Whether everything that is managed is removed on `stop`. */
   readonly finalizer: boolean;
   readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
+  /** Told of what there is to count. */
+  readonly meter?: OperatorMeter;
   readonly log: Logger;
 }
 
@@ -56,7 +59,7 @@ const NODE_ADDRESS_TYPES = ["ExternalIP", "ExternalDNS"] as const;
 
 /** @throws TurnpikeError `journal-busy`, `discovery-file`; the error of binding the discovery address or of reading the kubeconfig. */
 export const startOperator = async (options: OperatorOptions): Promise<Operator> => {
-  const { log, finalizer } = options;
+  const { log, finalizer, meter } = options;
   const { files = {}, filesEveryMs, ...bind } = options.discovery;
   const access = readAccess(files);
   const legacy = options.render.mode === "legacy";
@@ -95,10 +98,26 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     onRefused: (reason) => log.warn({ reason }, "renewed certificate or token of config discovery refused"),
   });
 
-  const reconciler = createReconciler({ api, core, reveal: vault.reveal, report });
+  const reconciler = createReconciler({
+    api,
+    core,
+    reveal: vault.reveal,
+    report,
+    onWrite: (write) => {
+      meter?.wrote(write);
+      settle();
+    },
+  });
+  const settle = (): void => {
+    if (reconciler.isDone) meter?.settled();
+  };
+  meter?.beat();
+  const heartbeat = setInterval(() => meter?.beat(), HEARTBEAT_MS / 2).unref();
   const events = createEventRecorder({ api, core, leads: () => operatorState() === "leading", instance: hostname() });
-  loop.onFold((fold) => {
+  loop.onFold((fold, seconds) => {
     reconciler.folded(fold);
+    meter?.folded(seconds);
+    settle();
     events.folded(fold);
     for (const { gateway, config, cause } of fold.changes) {
       if (!legacy) discovery.set(gateway, config === undefined ? undefined : vault.reveal(config));
@@ -108,6 +127,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     }
   });
   loop.onFact((fact) => {
+    meter?.took(fact);
     reconciler.observed(fact);
     events.took(fact);
     if (fact.type === "lease.acquired") reconciler.lead(true);
@@ -164,6 +184,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     tell({ type: "operator.finalized", data: { removed: finalizer && leads ? removed : [], left } }, "operator");
     await Promise.race([lease?.release(), limit]);
     unfollow();
+    clearInterval(heartbeat);
     await discovery.close();
     await new Promise((resolve) => setImmediate(resolve));
     await api.close();

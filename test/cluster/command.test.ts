@@ -98,3 +98,38 @@ it("serves configs over TLS to those who have the token, and tells dataplanes so
     ),
   );
 });
+
+it("counts folds and writes as STUNner's operator does, and says which dataplane mode the environment chose", async () => {
+  const ports = await start([], { STUNNER_GATEWAY_OPERATOR_DATAPLANE_MODE: "legacy" });
+  const values = async (): Promise<Readonly<Record<string, number>>> => {
+    const text = await (await fetch(`http://127.0.0.1:${ports.metrics}/metrics`)).text();
+    const lines = text.split("\n").filter((line) => line.startsWith("stunner_gateway_operator_"));
+    return Object.fromEntries(
+      lines.map((line) => {
+        const space = line.lastIndexOf(" ");
+        return [line.slice("stunner_gateway_operator_".length, space), Number(line.slice(space + 1))];
+      }),
+    );
+  };
+  const operations = (kind: string, operation: string, scope = "spec"): string =>
+    `resource_operations_total{scope="${scope}",kind="${kind}",operation="${operation}"}`;
+  await soon(async () => {
+    const now = await values();
+    expect(now).toMatchObject({
+      [operations("ConfigMap", "created")]: 1,
+      [operations("Service", "created")]: 1,
+      [operations("Gateway", "updatedStatusOnly", "status")]: expect.any(Number),
+      'reconcile_events_total{result="throttled"}': 0,
+      'update_total{result="error"}': 0,
+      update_errors_total: 0,
+    });
+    expect(now["generation"]).toBeGreaterThan(0);
+    expect(now["generation_last_acked"]).toBe(now["generation"]);
+    expect(now["render_total"]).toBe(now["render_time_seconds_count"]);
+    expect(now['update_total{result="success"}']).toBe(now["update_time_seconds_count"]);
+    expect(now['reconcile_events_total{result="passed"}']).toBeGreaterThan(5);
+    for (const loop of ["operator", "renderer", "updater"])
+      expect(Date.now() / 1000 - (now[`${loop}_loop_last_active_timestamp_seconds`] ?? 0)).toBeLessThan(5);
+    expect(Object.keys(now).join()).not.toContain("Deployment");
+  });
+});
