@@ -336,6 +336,14 @@ describe("a write that Kubernetes refuses", () => {
     expect(take(written("Service/ns/gone", "absent"))).toEqual([]);
   });
 
+  it("of the ConfigMap of a class is in the status of each of its Gateways", () => {
+    const { take } = createHistory(operatorOptions({ mode: "legacy" }));
+    take(...aCall(), seen("Gateway", gateway("other")), synced, { type: "lease.acquired", data: { holder: "test" } });
+    const told = ["rendered status Gateway/ns/gw", "rendered status Gateway/ns/other"];
+    expect(take(failed(403, "ConfigMap ns/stunnerd-config"))).toEqual(told);
+    expect(take(written("ConfigMap/ns/stunnerd-config", "created"))).toEqual(told);
+  });
+
   it("is known after a snapshot, and replays", () => {
     const history = setUp();
     history.take(failed(422));

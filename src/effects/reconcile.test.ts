@@ -6,6 +6,7 @@ import { digest } from "../journal/digest.ts";
 import { JOURNAL_VERSION, type Fact, type FactLine } from "../journal/fact.ts";
 import type { AnyObject } from "../resources/kinds.ts";
 import { OWNED_BY_LABEL, OWNED_BY_VALUE } from "../resources/names.ts";
+import type { RenderOptions } from "../resources/view.ts";
 import { operatorOptions } from "../runtime/options.ts";
 import { createReconciler, type Reconciler } from "./reconcile.ts";
 
@@ -17,13 +18,16 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 
 /** An operator that has started with a Gateway and its Deployment there, and that has not folded yet. */
-const setUp = (reported: Fact[] = []) => {
-  const options = operatorOptions();
+const setUp = (reported: Fact[] = [], overrides: Partial<RenderOptions> = {}) => {
+  const options = operatorOptions(overrides);
   const core = createCore(options, digest);
   const reconciler: Reconciler = createReconciler({
     api: server.api,
     core,
-    reveal: (config) => config,
+    reveal: (config) => ({
+      ...config,
+      auth: { ...config.auth, credentials: { username: "user", password: 's3cr"et' } },
+    }),
     report: (happenings) => reported.push(...happenings.map(({ fact }) => fact)),
   });
   let seq = 0;
@@ -119,4 +123,25 @@ describe("a write that failed", () => {
     expect(aboutService(reported)).toMatchObject([{ status: 500 }, { status: 422 }, { effect: "write" }, { object }]);
     reconciler.close();
   });
+});
+
+it("a failure tells no secret that whoever refuses a ConfigMap quotes", async () => {
+  const reported: Fact[] = [];
+  const { reconciler, fold } = setUp(reported, { mode: "legacy" });
+  const message = 'denied: {"username":"user","password":"s3cr\\"et"} and s3cr"et';
+  const body = JSON.stringify({ kind: "Status", reason: "Forbidden", message });
+  server.answer({ of: ({ path, method }) => path.includes("configmaps") && method === "PATCH", status: 403, body });
+  for (const path of ["/api/v1/services", "/api/v1/configmaps"]) server.serve(path);
+  fold();
+  reconciler.lead(true);
+  await vi.waitFor(() =>
+    expect(reported).toContainEqual({
+      type: "effect.failed",
+      data: expect.objectContaining({
+        target: "ConfigMap ns/stunnerd-config",
+        reason: 'denied: {"username":"user","password":"…"} and …',
+      }),
+    }),
+  );
+  reconciler.close();
 });

@@ -79,7 +79,7 @@ export const createReconciler = ({
     const data = { object: `${what}/${name}`, outcome };
     report([{ fact: { type: "object.written", data }, source: "effects", cause: null }]);
     // What a Service gives up, a node port say, may be what others wait for.
-    if (what === "Service" && isNews) retryServices();
+    if (what === "Service" && isNews && outcome !== "created") retryServices();
   };
 
   const retryServices = (): void => {

@@ -2,7 +2,7 @@
 import type { Core } from "../core/core.ts";
 import { encodeConfig } from "../discovery/protocol.ts";
 import { digest } from "../journal/digest.ts";
-import type { Api } from "../kubernetes/api.ts";
+import { ApiError, type Api } from "../kubernetes/api.ts";
 import type { KubernetesObject } from "../resources/core.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
@@ -33,6 +33,18 @@ const withData = (object: KubernetesObject, text: string): KubernetesObject & { 
   ...object,
   data: { [LEGACY_CONFIG_KEY]: text },
 });
+
+/** Whoever refuses a document may quote from it, and what is said of a failure is written down. */
+const withoutSecrets = (error: unknown, config: DataplaneConfig | undefined): unknown => {
+  if (!(error instanceof ApiError) || config === undefined) return error;
+  const { username: _, ...secret } = config.auth.credentials;
+  const values = [...Object.values(secret), ...(config.listeners ?? []).flatMap(({ key }) => key ?? [])];
+  const message = values
+    .flatMap((value) => [value, JSON.stringify(value).slice(1, -1)])
+    .filter((value) => value !== "")
+    .reduce((text, value) => text.replaceAll(value, "…"), error.message);
+  return new ApiError(error.status, error.reason, message, error.retryAfterMs);
+};
 
 export const splitWriteKey = (
   key: WriteKey,
@@ -81,7 +93,11 @@ export const createWriter = ({
     const wanted = core.configMap(name);
     if (wanted === undefined) return withdrawn.has(configMapOutput(name)) ? removeObject(api, kind, name) : "absent";
     const { object, config } = wanted;
-    return applyObject(api, kind, name, withData(object, config === undefined ? "" : encodeConfig(reveal(config))));
+    const revealed = config && reveal(config);
+    const text = revealed === undefined ? "" : encodeConfig(revealed);
+    return applyObject(api, kind, name, withData(object, text)).catch((error: unknown) => {
+      throw withoutSecrets(error, revealed);
+    });
   };
 
   const writeStatus = async (key: ObjectKey): Promise<Applied> => {
