@@ -66,6 +66,16 @@ const withEarlier = (object: KubernetesObject, present: Stored): KubernetesObjec
   };
 };
 
+const asNew = (object: KubernetesObject): KubernetesObject => ({
+  ...object,
+  metadata: { ...object.metadata, resourceVersion: NO_VERSION },
+});
+
+/** Somebody was faster: an object is there where none was, or another in its place. */
+const isAnother = (error: unknown): boolean =>
+  error instanceof ApiError &&
+  (error.status === 409 || (error.status === 422 && error.message.includes("metadata.uid")));
+
 /**
  * @param observed the object as last watched; saves a look where nothing is to be done. Only for one who has had
  * `wanted` applied before: what is watched does not say which of its fields we have applied and do not want any more.
@@ -90,18 +100,14 @@ export const applyObject = async (
     });
   for (let look = 1; ; look += 1) {
     const present = await find(api, path);
-    if (present !== undefined) {
-      if (!isOurs(present)) return "foreign";
-      if (covers(present, wanted, EXACT) && !ownsMore(present, wanted)) return "unchanged";
-      await apply(withEarlier(wanted, present));
-      return "updated";
-    }
+    if (present !== undefined && !isOurs(present)) return "foreign";
+    if (present !== undefined && covers(present, wanted, EXACT) && !ownsMore(present, wanted)) return "unchanged";
     try {
-      await apply({ ...wanted, metadata: { ...wanted.metadata, resourceVersion: NO_VERSION } });
-      return "created";
+      await apply(present === undefined ? asNew(wanted) : withEarlier(wanted, present));
+      return present === undefined ? "created" : "updated";
     } catch (error) {
-      // Somebody was faster. Whose it is takes another look.
-      if (!(error instanceof ApiError) || error.status !== 409 || look === LOOKS) throw error;
+      // Whose it is now takes another look.
+      if (!isAnother(error) || look === LOOKS) throw error;
     }
   }
 };
