@@ -120,8 +120,11 @@ export const metrics: readonly Metric[] = [
   },
 ];
 
-export const createMetrics = (sources: MetricSources): { readonly contentType: string; scrape(): Promise<string> } => {
-  const registry = new Registry();
+/** @param registry with what others have to say. */
+export const createMetrics = (
+  sources: MetricSources,
+  registry = new Registry(),
+): { readonly contentType: string; scrape(): Promise<string> } => {
   collectDefaultMetrics({ register: registry });
   // Both are read off the state at each scrape, so a counter too is set to what it has come to.
   const series = metrics.map((metric) => {

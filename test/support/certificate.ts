@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { TlsMaterial } from "../../src/discovery/server.ts";
 
 export interface TestCertificate {
   /** PEM. */
@@ -28,4 +29,10 @@ export const makeCertificate = (name = "localhost", kind: "ec" | "rsa" = "ec"): 
   } finally {
     rmSync(folder, { recursive: true });
   }
+};
+
+/** A new one, as servers of Node take it. */
+export const newCertificate = (): TlsMaterial => {
+  const { certificate, key } = makeCertificate("turnpike");
+  return { cert: certificate, key };
 };
