@@ -26,7 +26,8 @@ export const enterOwnNetwork = (): void => {
   if (unshare(CLONE_NEWNET) !== 0)
     throw new Error(`no network of its own for this test (error ${koffi.errno()}): it needs Linux and root`);
   run("ip", "link", "set", "lo", "up");
-  run("ip", "link", "add", BRIDGE, "type", "bridge");
+  // An address of its own: else it takes that of a pod, and changes it, a packet or two being lost, when that pod goes.
+  run("ip", "link", "add", BRIDGE, "address", "02:00:00:00:00:01", "type", "bridge");
   run("ip", "address", "add", `${HOST_ADDRESS}/${PREFIX_BITS}`, "dev", BRIDGE);
   run("ip", "link", "set", BRIDGE, "up");
 };
