@@ -30,6 +30,9 @@ export const enterOwnNetwork = (): void => {
   run("ip", "link", "add", BRIDGE, "address", "02:00:00:00:00:01", "type", "bridge");
   run("ip", "address", "add", `${HOST_ADDRESS}/${PREFIX_BITS}`, "dev", BRIDGE);
   run("ip", "link", "set", BRIDGE, "up");
+  // A bridge without a port counts as unplugged, and its addresses as not there.
+  run("ip", "link", "add", "plug", "type", "dummy");
+  run("ip", "link", "set", "plug", "master", BRIDGE, "up");
 };
 
 /** A further address of this process on the bridge. */
