@@ -31,8 +31,9 @@ export const enterOwnNetwork = (): void => {
   run("ip", "address", "add", `${HOST_ADDRESS}/${PREFIX_BITS}`, "dev", BRIDGE);
   run("ip", "link", "set", BRIDGE, "up");
   // A bridge without a port counts as unplugged, and its addresses as not there.
-  run("ip", "link", "add", "plug", "type", "dummy");
+  run("ip", "link", "add", "plug", "type", "veth", "peer", "name", "socket");
   run("ip", "link", "set", "plug", "master", BRIDGE, "up");
+  run("ip", "link", "set", "socket", "up");
 };
 
 /** A further address of this process on the bridge. */
