@@ -21,7 +21,7 @@ export const makeCertificate = (name = "localhost", kind: "ec" | "rsa" = "ec"): 
     const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
     const algorithm = kind === "ec" ? ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"] : ["rsa:2048"];
     const args = ["req", "-x509", "-nodes", "-days", "30", "-subj", `/CN=${name}`, "-newkey", ...algorithm];
-    const names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1"];
+    const names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1,IP:10.244.0.1"];
     execFileSync("openssl", [...args, ...names, "-keyout", key, "-out", certificate], { stdio: "ignore" });
     const [pem, keyPem] = [readFileSync(certificate, "utf8"), readFileSync(key, "utf8")];
     const base64 = (text: string): string => Buffer.from(text).toString("base64");
