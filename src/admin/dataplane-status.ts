@@ -29,6 +29,10 @@ const stats = ({ bytesIn, bytesOut, packetsIn, packetsOut }: Traffic, now: numbe
   tx: { pkts: packetsOut, bytes: bytesOut, timestamp: new Date(now).toISOString() },
 });
 
+/** At the side of peers: what comes from them is received. */
+const relayStats = ({ bytesIn, bytesOut, packetsIn, packetsOut }: Traffic, now: number) =>
+  stats({ bytesIn: bytesOut, bytesOut: bytesIn, packetsIn: packetsOut, packetsOut: packetsIn }, now);
+
 /** `config`: nothing before the first one has come. */
 export const dataplaneStatus = (
   config: DataplaneConfig | undefined,
@@ -60,7 +64,10 @@ export const dataplaneStatus = (
       ...(key === undefined ? {} : { key: HIDDEN }),
       stats: stats(relay.listeners.find(({ name }) => name === listener.name) ?? NONE, now),
     })),
-    clusters: config?.clusters ?? [],
+    clusters: (config?.clusters ?? []).map((cluster) => ({
+      ...cluster,
+      stats: relayStats(relay.clusters.find(({ name }) => name === cluster.name) ?? NONE, now),
+    })),
     allocationCount: relay.allocations.length,
     status,
   };

@@ -1,11 +1,13 @@
 /** `turnpike dataplane`: the pod that media flows through; takes the flags and environment of STUNner's `stunnerd`. */
 import { availableParallelism, hostname } from "node:os";
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
 import { of, type Observable } from "rxjs";
+import type { TransportAddress } from "../dataplane/address.ts";
 import type { EngineName } from "../dataplane/engines/choose.ts";
 import { watchConfigs, type ConfigEvent } from "../discovery/client.ts";
 import { fetchConfig } from "../discovery/fetch.ts";
@@ -24,8 +26,9 @@ import { startDataplane } from "../runtime/dataplane.ts";
 import { pinoLevel } from "../runtime/log-level.ts";
 import { engineOption } from "./engine-option.ts";
 import { parseBindAddress } from "./go-flags.ts";
+import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
 
-interface DataplaneFlags {
+interface DataplaneFlags extends LimitFlags {
   readonly config?: string;
   readonly watch?: boolean;
   readonly id?: string;
@@ -36,6 +39,7 @@ interface DataplaneFlags {
   readonly forceReadyStatus?: boolean;
   readonly engine: EngineName;
   readonly journal: string;
+  readonly alternateServer?: readonly TransportAddress[];
   readonly admin?: NonNullable<ReturnType<typeof parseBindAddress>>;
   readonly discoveryTokenFile?: string;
   readonly discoveryCaFile?: string;
@@ -138,6 +142,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
     engine: flags.engine,
     // More than there are cores would only get in each other's way.
     workers: Math.min(flags.udpThreadNum, availableParallelism()),
+    relay: { ...tuningOf(flags), alternateServers: flags.alternateServer ?? [] },
     ...(flags.admin === undefined ? {} : { admin: flags.admin }),
     forceReady: flags.forceReadyStatus === true,
     log,
@@ -173,8 +178,15 @@ const parseThreads = (text: string): number => {
   return Number(text);
 };
 
+const parseServer = (text: string, before: readonly TransportAddress[] = []): readonly TransportAddress[] => {
+  const [, host = "", port = ""] = /^\[?([^\]]*)\]?:(\d{1,5})$/.exec(text) ?? [];
+  if (isIP(host) === 0 || Number(port) < 1 || Number(port) > 65_535)
+    throw new InvalidArgumentError("expected IP:PORT; clients are told an address");
+  return [...before, { address: host, port: Number(port) }];
+};
+
 export const dataplaneCommand = (): Command =>
-  new Command("dataplane")
+  addLimitOptions(new Command("dataplane"))
     .description("run a TURN relay with configs from a discovery server or a file")
     .argument("[uri]", "turn://USER:PASSWORD@HOST:PORT?transport=udp|tcp: a relay to anywhere, to try it")
     .option("-c, --config <origin>", "file, or discovery server: HOST:PORT, http(s)://, ws(s)://")
@@ -191,6 +203,11 @@ export const dataplaneCommand = (): Command =>
     .addOption(engineOption())
     .option("-d, --dry-run", "read the config and say whether it is sound")
     .option("--force-ready-status", "/ready says yes from the start, and during shutdown")
+    .option(
+      "--alternate-server <ip:port>",
+      "where new clients are sent while this drains; may be given again, for the other family",
+      parseServer,
+    )
     .option("--journal <dir>", "folder of the event log and of the last good config", ".turnpike/dataplane")
     .option("--admin <host:port>", "Turnpike's own admin API (default: none)", parseBindAddress)
     .option("--discovery-token-file <file>", "bearer token for the discovery server")

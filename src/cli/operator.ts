@@ -145,7 +145,18 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   const { core } = operator.loop;
   const sources = {
     core,
-    relay: operator.relay ?? { state: () => ({ listeners: [], allocations: [], refused: {}, dropped: {} }) },
+    relay: operator.relay ?? {
+      state: () => ({
+        listeners: [],
+        allocations: [],
+        refused: {},
+        dropped: {},
+        clusters: [],
+        denied: {},
+        opened: {},
+        closed: {},
+      }),
+    },
     journalSeq: operator.journalSeq,
     apiRequests: operator.requests,
   };

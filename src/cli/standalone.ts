@@ -12,10 +12,11 @@ import { nameOfObject } from "../resources/keys.ts";
 import { startStandalone, type Standalone } from "../runtime/standalone.ts";
 import { echoAddressOf, startEcho, type Echo } from "./echo.ts";
 import { engineOption } from "./engine-option.ts";
+import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
 import { sentence } from "./sentence.ts";
 import { DEFAULT_ADMIN } from "./status.ts";
 
-interface StandaloneCommandOptions {
+interface StandaloneCommandOptions extends LimitFlags {
   readonly address: readonly string[];
   readonly journal: string;
   readonly admin: { readonly host: string; readonly port: number };
@@ -193,6 +194,7 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
     admin: options.admin,
     engine: options.engine,
     workers: options.workers,
+    relay: tuningOf(options),
     log,
   }).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "EADDRINUSE" && !(error instanceof TurnpikeError))
@@ -235,7 +237,7 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
 };
 
 export const standaloneCommand = (): Command =>
-  new Command("standalone")
+  addLimitOptions(new Command("standalone"))
     .description("run a gateway from a directory of manifests, on this machine")
     .argument("<dir>", "directory of manifests; changes to it are followed")
     .option(

@@ -6,32 +6,55 @@ import { parseIp, type Family, type Ip } from "./address.ts";
 import { bitsOf, parseEndpoint, type Endpoint } from "./endpoint.ts";
 import { specialBlock } from "./special.ts";
 
+/** How peers of a cluster are reached. */
+export type PeerProtocol = "UDP" | "TCP";
+
 export interface Transition {
   readonly change: "admit" | "drain" | "revoke";
   readonly cluster: string;
   readonly endpoint: string;
+  /** UDP unless given. */
+  readonly protocol?: PeerProtocol;
 }
 
 export type Verdict =
   | { readonly admitted: true; readonly cluster: string; readonly endpoint: string }
-  | { readonly admitted: false; readonly reason: string };
+  | {
+      readonly admitted: false;
+      /** For counters: one of few. */
+      readonly code: DenialCode;
+      /** For people. */
+      readonly reason: string;
+    };
+
+export type Denial = Extract<Verdict, { readonly admitted: false }>;
+export const denialCodes = ["own-address", "special-address", "port", "revoked", "protocol", "no-cluster"] as const;
+export type DenialCode = (typeof denialCodes)[number];
 
 interface Entry {
   readonly cluster: string;
   readonly endpoint: Endpoint;
+  readonly protocol: PeerProtocol;
+}
+
+/** An endpoint of a cluster. */
+interface Admitted {
+  readonly endpoint: Endpoint;
+  readonly protocol: PeerProtocol;
+  draining: boolean;
 }
 
 /** Endpoints by prefix length and prefix: a look-up costs one map access for each length in use. */
 export class EndpointIndex {
   readonly #byLength: { readonly [F in Family]: Map<number, Map<bigint, Entry[]>> } = { 4: new Map(), 6: new Map() };
 
-  add(cluster: string, endpoint: Endpoint): void {
+  add(cluster: string, endpoint: Endpoint, protocol: PeerProtocol = "UDP"): void {
     const lengths = this.#byLength[endpoint.family];
     let prefixes = lengths.get(endpoint.length);
     if (prefixes === undefined) lengths.set(endpoint.length, (prefixes = new Map()));
     const entries = prefixes.get(endpoint.prefix);
-    if (entries === undefined) prefixes.set(endpoint.prefix, [{ cluster, endpoint }]);
-    else entries.push({ cluster, endpoint });
+    if (entries === undefined) prefixes.set(endpoint.prefix, [{ cluster, endpoint, protocol }]);
+    else entries.push({ cluster, endpoint, protocol });
   }
 
   remove(cluster: string, endpoint: Endpoint): void {
@@ -63,7 +86,7 @@ const maxRemembered = 1024;
 
 export class Admission {
   readonly #index = new EndpointIndex();
-  readonly #clusters = new Map<string, Map<string, { readonly endpoint: Endpoint; draining: boolean }>>();
+  readonly #clusters = new Map<string, Map<string, Admitted>>();
   readonly #own: ReadonlySet<string>;
   readonly #revoked = new Set<string>();
   /** Changes whenever an answer may have changed; what was answered under another generation must be asked again. */
@@ -75,7 +98,7 @@ export class Admission {
   }
 
   apply(transitions: readonly Transition[]): void {
-    for (const { change, cluster, endpoint: text } of transitions) {
+    for (const { change, cluster, endpoint: text, protocol = "UDP" } of transitions) {
       let endpoints = this.#clusters.get(cluster);
       const present = endpoints?.get(text);
       if (change === "revoke") {
@@ -88,8 +111,8 @@ export class Admission {
         const endpoint = parseEndpoint(text);
         if (endpoint === undefined) continue;
         if (endpoints === undefined) this.#clusters.set(cluster, (endpoints = new Map()));
-        endpoints.set(text, { endpoint, draining: change === "drain" });
-        this.#index.add(cluster, endpoint);
+        endpoints.set(text, { endpoint, protocol, draining: change === "drain" });
+        this.#index.add(cluster, endpoint, protocol);
       }
     }
     if (transitions.length > 0) this.touch();
@@ -110,8 +133,8 @@ export class Admission {
     return this.#clusters.keys();
   }
 
-  /** The endpoints of `cluster` as they were written, and whether each drains. */
-  endpoints(cluster: string): ReadonlyMap<string, { readonly draining: boolean }> {
+  /** The endpoints of `cluster` as they were written. */
+  endpoints(cluster: string): ReadonlyMap<string, Pick<Admitted, "draining" | "protocol">> {
     return this.#clusters.get(cluster) ?? new Map();
   }
 
@@ -122,15 +145,26 @@ export class Admission {
   }
 
   /**
-   * Whether a listener that routes `routes` may reach `peer`. Without a port, any port will do. Every routed cluster is
-   * consulted.
+   * Whether a listener that routes `routes` may reach `peer` over `protocol`. Without a port, any port will do. Every
+   * routed cluster of that protocol is consulted.
    */
-  check(listener: string, routes: ReadonlySet<string>, peer: Ip, port?: number): Verdict {
+  check(
+    listener: string,
+    routes: ReadonlySet<string>,
+    peer: Ip,
+    port?: number,
+    protocol: PeerProtocol = "UDP",
+  ): Verdict {
     const own = this.#own.has(peer.text);
     const special = own ? { label: "the relay's own address", length: bitsOf(peer.family) } : specialBlock(peer);
     let outside: Entry | undefined;
+    let other: Entry | undefined;
     for (const entry of this.#index.containing(peer, special?.length)) {
       if (!routes.has(entry.cluster)) continue;
+      if (entry.protocol !== protocol) {
+        other ??= entry;
+        continue;
+      }
       const { minPort, maxPort, text } = entry.endpoint;
       if (port === undefined || (port >= minPort && port <= maxPort)) {
         this.#revoked.delete(peer.text);
@@ -138,15 +172,34 @@ export class Admission {
       }
       outside ??= entry;
     }
-    return { admitted: false, reason: this.#reason(listener, peer, port, special?.label, outside) };
+    const code = outside
+      ? "port"
+      : this.#revoked.has(peer.text)
+        ? "revoked"
+        : other
+          ? "protocol"
+          : own
+            ? "own-address"
+            : special
+              ? "special-address"
+              : "no-cluster";
+    return { admitted: false, code, reason: this.#reason(listener, peer, port, special?.label, outside, other) };
   }
 
-  #reason(listener: string, peer: Ip, port: number | undefined, special?: string, outside?: Entry): string {
+  #reason(
+    listener: string,
+    peer: Ip,
+    port: number | undefined,
+    special?: string,
+    outside?: Entry,
+    other?: Entry,
+  ): string {
     if (outside !== undefined) {
       const { minPort, maxPort } = outside.endpoint;
       return `${peer.text} is in cluster ${outside.cluster} but port ${port} is outside ${minPort}-${maxPort}`;
     }
     if (this.#revoked.has(peer.text)) return "endpoint was revoked";
+    if (other !== undefined) return `${peer.text} is in cluster ${other.cluster}, which is for ${other.protocol} alone`;
     if (special !== undefined) return `${peer.text} is ${special}: only an endpoint that names it admits it`;
     return `no cluster routed by listener ${listener} contains ${peer.text}`;
   }

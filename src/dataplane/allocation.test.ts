@@ -2,10 +2,11 @@ import { describe, expect, it } from "vitest";
 import { endpointOf, parseIp } from "./address.ts";
 import { Allocation, type AllocationScope } from "./allocation.ts";
 import { noDrops, noTraffic, type Flow, type RelayPort } from "./flows.ts";
-import { maxChannels, maxPeers, maxPermissions } from "./limits.ts";
+import { defaultLimits, maxChannels, maxPeers } from "./limits.ts";
 import { fromClient, HEADROOM, peerDataOut, TAILROOM } from "./engines/forward.ts";
 import { PermissionIndex } from "./permission.ts";
 
+const { maxPermissions } = defaultLimits;
 const peer = parseIp("10.0.0.1")!;
 
 const allocation = () => {
@@ -20,7 +21,14 @@ const allocation = () => {
     traffic: noTraffic(),
     drops: noDrops(),
     permissions: new PermissionIndex(),
-    check: () => (admitted.all ? { admitted: true, cluster: "c", endpoint: "e" } : { admitted: false, reason: "no" }),
+    clusterTraffic: noTraffic,
+    canSendWhole: false,
+    limits: defaultLimits,
+    bandwidthOf: () => undefined,
+    check: () =>
+      admitted.all
+        ? { admitted: true, cluster: "c", endpoint: "e" }
+        : { admitted: false, code: "no-cluster", reason: "no" },
     refused: () => undefined,
   };
   const relay: RelayPort = {

@@ -1,13 +1,16 @@
 /** An allocation: relayed transport addresses for one five-tuple, and what it may reach (RFC 8656 §5). */
 import { bytesOf, parseIp, wordsOfBytes, type Family, type Ip, type TransportAddress } from "./address.ts";
-import type { Verdict } from "./admission.ts";
+import type { Denial, PeerProtocol, Verdict } from "./admission.ts";
+import type { Bandwidth } from "./bandwidth.ts";
 import type { Channel } from "./channel.ts";
-import { Flow, type Drops, type PeerFlow, type RelayPort, type Traffic } from "./flows.ts";
+import { Flow, noTraffic, type Drops, type PeerFlow, type RelayPort, type Traffic } from "./flows.ts";
 import { channelSeconds, permissionSeconds } from "./lifetimes.ts";
-import { maxChannels, maxPeers, maxPermissions } from "./limits.ts";
+import { maxChannels, maxPeerConnections, maxPeers, type Limits } from "./limits.ts";
 import type { ListenerPath } from "./listeners/listener.ts";
+import type { PeerConnection } from "./peer-connection.ts";
 import type { Permission, PermissionIndex } from "./permission.ts";
 import type { Attribute } from "./stun/message.ts";
+import { TcpRelay } from "./tcp-relay.ts";
 
 /** Who made the allocation. They stay good for it whatever the config says later: no call is lost to a config change. */
 export interface Owner {
@@ -25,10 +28,17 @@ export interface AllocationScope {
   readonly gate: { readonly generation: number };
   readonly traffic: Traffic;
   readonly drops: Drops;
+  readonly limits: Limits;
+  /** What data of a user's allocation is held to. */
+  bandwidthOf(owner: Owner): Bandwidth | undefined;
+  /** Whether datagrams to peers can be sent with the DF bit set. */
+  readonly canSendWhole: boolean;
   readonly permissions: PermissionIndex;
-  check(peer: Ip, port?: number): Verdict;
+  /** What the packets of a cluster are counted on. */
+  clusterTraffic(cluster: string): Traffic;
+  check(protocol: PeerProtocol, peer: Ip, port?: number): Verdict;
   /** A packet was dropped because its peer is not admitted. */
-  refused(allocation: Allocation, peer: string, reason: string): void;
+  refused(allocation: Allocation, peer: string, denial: Denial): void;
 }
 
 export type ChannelOutcome = "bound" | "full" | "conflict" | "family";
@@ -37,7 +47,8 @@ export interface AllocationOptions {
   readonly id: number;
   readonly path: ListenerPath;
   readonly owner: Owner;
-  readonly relays: readonly RelayPort[];
+  /** All of one kind: `TcpRelay` for an allocation that reaches its peers over TCP (RFC 6062). */
+  readonly relays: readonly (RelayPort | TcpRelay)[];
   /** Of the Allocate request: the same one again gets the same answer. */
   readonly transactionId: Buffer;
   readonly response: readonly Attribute[];
@@ -50,7 +61,9 @@ export class Allocation {
   readonly id: number;
   readonly path: ListenerPath;
   readonly owner: Owner;
-  relays: readonly RelayPort[];
+  /** How peers are reached. */
+  readonly protocol: PeerProtocol;
+  relays: readonly (RelayPort | TcpRelay)[];
   readonly transactionId: Buffer;
   readonly response: readonly Attribute[];
   readonly openedAt: number;
@@ -59,6 +72,9 @@ export class Allocation {
   readonly permissions = new Map<string, Permission>();
   readonly channels = new Map<number, Channel>();
   readonly scope: AllocationScope;
+  isClosed = false;
+  /** Connections to TCP peers; those that are being made have nothing to show yet. */
+  readonly #connections = new Map<string, PeerConnection | undefined>();
   #peers = 0;
   /** Nothing of this allocation expires before. */
   #dueAt = 0;
@@ -69,6 +85,7 @@ export class Allocation {
     this.path = options.path;
     this.owner = options.owner;
     this.relays = options.relays;
+    this.protocol = options.relays.some((relay) => relay instanceof TcpRelay) ? "TCP" : "UDP";
     this.transactionId = options.transactionId;
     this.response = options.response;
     this.openedAt = options.now;
@@ -80,13 +97,60 @@ export class Allocation {
       scope.gate,
       (address, port) => this.#meet(address, port),
       (peer) => this.#judge(peer),
+      scope.canSendWhole,
+      scope.bandwidthOf(options.owner),
     );
-    for (const relay of options.relays) relay.attach(this.flow);
+    for (const relay of options.relays) if (!(relay instanceof TcpRelay)) relay.attach(this.flow);
     options.path.install(this.flow);
   }
 
-  relayFor(family: Family): RelayPort | undefined {
+  relayFor(family: Family): RelayPort | TcpRelay | undefined {
     return this.relays.find((relay) => relay.family === family);
+  }
+
+  tcpRelayFor(family: Family): TcpRelay | undefined {
+    const relay = this.relayFor(family);
+    return relay instanceof TcpRelay ? relay : undefined;
+  }
+
+  /** Whether a cluster that the listener routes, for peers of this allocation's protocol, admits `peer`. */
+  check(peer: Ip, port?: number): Verdict {
+    return this.scope.check(this.protocol, peer, port);
+  }
+
+  get connections(): Iterable<PeerConnection> {
+    return [...this.#connections.values()].filter((connection) => connection !== undefined);
+  }
+
+  get hasRoomForConnection(): boolean {
+    return this.#connections.size < maxPeerConnections;
+  }
+
+  /** Whether there is a connection to the peer, or one is being made. */
+  isConnected({ text }: Ip, port: number): boolean {
+    return this.#connections.has(`${text} ${port}`);
+  }
+
+  /** Takes a place for a connection; false when there are too many. */
+  connecting({ text }: Ip, port: number): boolean {
+    if (!this.hasRoomForConnection) return false;
+    this.#connections.set(`${text} ${port}`, undefined);
+    return true;
+  }
+
+  /** Gives the place back, if nothing came of it. */
+  connectingEnded({ text }: Ip, port: number): void {
+    const key = `${text} ${port}`;
+    if (this.#connections.get(key) === undefined) this.#connections.delete(key);
+  }
+
+  connected(connection: PeerConnection): void {
+    this.#connections.set(`${connection.peer.text} ${connection.port}`, connection);
+  }
+
+  disconnected(connection: PeerConnection): void {
+    const key = `${connection.peer.text} ${connection.port}`;
+    if (this.#connections.get(key) === connection) this.#connections.delete(key);
   }
 
   /** Installs or refreshes a permission; false when there are too many. */
@@ -97,7 +161,7 @@ export class Allocation {
       present.expiresAt = expiresAt;
       return true;
     }
-    if (this.permissions.size >= maxPermissions) return false;
+    if (this.permissions.size >= this.scope.limits.maxPermissions) return false;
     const permission: Permission = { allocation: this, peer, expiresAt, channels: new Map() };
     this.permissions.set(peer.text, permission);
     this.#dueAt = Math.min(this.#dueAt, expiresAt);
@@ -112,7 +176,7 @@ export class Allocation {
   /** Whether `permit` would succeed for all of `peers`. */
   hasRoomFor(peers: readonly Ip[]): boolean {
     const added = new Set(peers.map(({ text }) => text).filter((text) => !this.permissions.has(text)));
-    return this.permissions.size + added.size <= maxPermissions;
+    return this.permissions.size + added.size <= this.scope.limits.maxPermissions;
   }
 
   /** Binds or refreshes a channel and the permission of its peer, RFC 8656 §12.2. */
@@ -169,13 +233,16 @@ export class Allocation {
   closeFamily(family: Family): void {
     for (const channel of this.channels.values()) if (channel.flow.relay.family === family) this.unbind(channel);
     for (const permission of this.permissions.values()) if (permission.peer.family === family) this.forbid(permission);
+    for (const connection of this.connections) if (connection.peer.family === family) connection.close();
     this.relayFor(family)?.close();
     this.relays = this.relays.filter((relay) => relay.family !== family);
   }
 
   /** Gives everything back. */
   close(): void {
+    this.isClosed = true;
     this.path.remove(this.flow);
+    for (const connection of this.connections) connection.close();
     for (const permission of this.permissions.values()) this.scope.permissions.remove(permission);
     for (const relay of this.relays) relay.close();
     this.permissions.clear();
@@ -189,7 +256,8 @@ export class Allocation {
     if (ip === undefined || port === 0) return undefined;
     if (ip.text !== address) return this.flow.peer(ip.text, port);
     const relay = this.relayFor(ip.family);
-    if (relay === undefined) return undefined;
+    // RFC 6062 §5: there is no other way to a TCP peer than by a connection.
+    if (relay === undefined || relay instanceof TcpRelay) return undefined;
     // Without a permission there is nothing to remember: a stranger's packets must not push peers out.
     if (!this.permissions.has(ip.text)) return undefined;
     if (this.#peers >= maxPeers) this.#forgetPeers();
@@ -200,6 +268,7 @@ export class Allocation {
       ...wordsOfBytes(bytes),
       bytes,
       relay,
+      cluster: noTraffic(),
       channel: 0,
       open: false,
       closedBecause: "no-permission",
@@ -219,11 +288,14 @@ export class Allocation {
       peer.closedBecause = "no-permission";
       return;
     }
-    const verdict = this.scope.check(permission.peer, peer.port);
+    const verdict = this.check(permission.peer, peer.port);
     peer.open = verdict.admitted;
-    if (verdict.admitted) return;
+    if (verdict.admitted) {
+      peer.cluster = this.scope.clusterTraffic(verdict.cluster);
+      return;
+    }
     peer.closedBecause = "not-admitted";
-    this.scope.refused(this, peer.address, verdict.reason);
+    this.scope.refused(this, peer.address, verdict);
   }
 
   /** Forgets all peers but those that a channel stands for; what they were told is found again when they speak. */

@@ -1,14 +1,14 @@
 /** A config document: whether it is sound, and what it changes about the one in force. */
 import { TurnpikeError } from "../errors.ts";
 import type { AuthConfig, DataplaneConfig, ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
-import type { Admission, Transition } from "./admission.ts";
+import type { Admission, PeerProtocol, Transition } from "./admission.ts";
 import { parseEndpoint } from "./endpoint.ts";
 
 /** What the relay keeps of a cluster. */
 export interface Cluster {
   readonly name: string;
   readonly type: "STATIC" | "STRICT_DNS";
-  readonly protocol: "UDP" | "TCP";
+  readonly protocol: PeerProtocol;
   readonly endpoints: readonly string[];
 }
 
@@ -130,16 +130,23 @@ export const clusterTransitions = (
   cluster: string,
   wanted: readonly string[],
   draining?: ReadonlySet<string>,
+  protocol: PeerProtocol = "UDP",
 ): readonly Transition[] => {
   const transitions: Transition[] = [];
   const present = admission.endpoints(cluster);
   const stays = new Set(wanted);
-  for (const endpoint of present.keys())
-    if (!stays.has(endpoint)) transitions.push({ change: "revoke", cluster, endpoint });
+  for (const [endpoint, is] of present)
+    if (!stays.has(endpoint) || is.protocol !== protocol) transitions.push({ change: "revoke", cluster, endpoint });
   for (const endpoint of stays) {
     const drains = draining?.has(endpoint) ?? false;
-    if (present.get(endpoint)?.draining !== drains)
-      transitions.push({ change: drains ? "drain" : "admit", cluster, endpoint });
+    const is = present.get(endpoint);
+    if (is?.draining !== drains || is.protocol !== protocol)
+      transitions.push({
+        change: drains ? "drain" : "admit",
+        cluster,
+        endpoint,
+        ...(protocol === "TCP" ? { protocol } : {}),
+      });
   }
   return transitions;
 };

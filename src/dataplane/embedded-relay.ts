@@ -65,15 +65,25 @@ export class EmbeddedRelay implements Relay {
     });
   }
 
+  drain(): void {
+    this.#shared.isDraining = true;
+  }
+
   state(): RelayState {
-    const { allocations, refused, drops, dropped } = this.#shared;
+    const { allocations, refused, denied, opened, closed, drops, dropped } = this.#shared;
     const used = Object.entries(drops).filter(([, count]) => count > 0);
     return {
       listeners: [...this.#tenants.values()].flatMap(({ gateway }) =>
         [...gateway.servings.values()].map((serving) => serving.state()),
       ),
       allocations: [...allocations.values()].map(allocationState),
+      clusters: [...this.#tenants.values()].flatMap(({ gateway }) =>
+        [...gateway.clusters].map(([name, traffic]) => ({ gateway: gateway.name, name, ...traffic })),
+      ),
       refused: refused.toJSON(),
+      denied: denied.toJSON(),
+      opened: opened.toJSON(),
+      closed: closed.toJSON(),
       dropped: { ...dropped.toJSON(), ...Object.fromEntries(used) },
     };
   }
@@ -90,7 +100,7 @@ export class EmbeddedRelay implements Relay {
   #tenant(config: GatewayConfig): Tenant {
     const present = this.#tenants.get(config.name);
     if (present !== undefined) return present;
-    const gateway = new Gateway({ ...config, listeners: [] }, this.#shared.options.own);
+    const gateway = new Gateway({ ...config, listeners: [] }, this.#shared.options.own, this.#shared.limits);
     const resolver = new Resolver(() => {
       for (const change of this.#admit(gateway, resolver, {}, isDns))
         this.#shared.log.info({ gateway: gateway.name, ...change }, "a name resolves to other addresses");
@@ -107,8 +117,7 @@ export class EmbeddedRelay implements Relay {
     { draining }: Apply,
     which: (cluster: Cluster) => boolean = () => true,
   ): readonly AdmissionChange[] {
-    // Peers are reached over UDP; clusters for TCP peers (RFC 6062) have nothing to admit here.
-    const clusters = gateway.config.clusters.filter((cluster) => cluster.protocol === "UDP");
+    const { clusters } = gateway.config;
     const present = new Set(clusters.map(({ name }) => name));
     const gone = [...gateway.admission.clusters()].filter((name) => !present.has(name));
     const transitions = [
@@ -118,7 +127,13 @@ export class EmbeddedRelay implements Relay {
           ? // Only a manifest can name a special address. What a name resolves to is up to whoever owns the name.
             resolver.addresses(cluster.endpoints).filter((address) => gateway.admission.isOrdinary(address))
           : cluster.endpoints;
-        return clusterTransitions(gateway.admission, cluster.name, wanted, draining?.get(cluster.name));
+        return clusterTransitions(
+          gateway.admission,
+          cluster.name,
+          wanted,
+          draining?.get(cluster.name),
+          cluster.protocol,
+        );
       }),
     ];
     const routes = new Map(gateway.config.listeners.map(({ name, routes: names }) => [name, new Set(names)]));
@@ -188,13 +203,15 @@ const isDns = (cluster: Cluster): boolean => cluster.type === "STRICT_DNS";
 const starts: ReadonlySet<string> = new Set(["start", "restart"]);
 
 const allocationState = ({ allocation, serving }: Held): AllocationState => {
-  const { id, owner, path, relays, openedAt, expiresAt, permissions, channels, flow } = allocation;
+  const { id, owner, path, protocol, relays, openedAt, expiresAt, permissions, channels, flow } = allocation;
   return {
     id,
     gateway: serving.gateway.name,
     listener: serving.name,
     user: owner.userId,
     protocol: path.protocol,
+    peerProtocol: protocol === "TCP" ? "tcp" : "udp",
+    connections: [...allocation.connections].length,
     client: formatAddress(path.client.address, path.client.port),
     server: formatAddress(path.server.address, path.server.port),
     relayed: relays.map(({ address, port }) => formatAddress(address, port)).join(", "),

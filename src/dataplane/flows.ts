@@ -3,6 +3,7 @@
  * packet and counts on them. Nothing here parses STUN, and nothing on the packet's way allocates.
  */
 import type { Endpoint, Family, TransportAddress } from "./address.ts";
+import type { Bandwidth } from "./bandwidth.ts";
 
 /** Mutable counters. `in`: from clients; `out`: to clients. */
 export interface Traffic {
@@ -25,6 +26,9 @@ export const dropReasons = [
   "client-backlog",
   "socket-backlog",
   "too-long",
+  "dont-fragment",
+  "user-bandwidth",
+  "listener-bandwidth",
   "unsendable",
 ] as const;
 export type DropReason = (typeof dropReasons)[number];
@@ -50,8 +54,11 @@ export interface RelayPort {
   readonly port: number;
   /** Peers' packets go to `flow` from here on. */
   attach(flow: Flow): void;
-  /** Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from. */
-  send(bytes: Buffer, start: number, end: number, peer: PeerFlow): void;
+  /**
+   * Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from.
+   * `whole`: with the DF bit set; only asked of engines that can.
+   */
+  send(bytes: Buffer, start: number, end: number, peer: PeerFlow, whole: boolean): void;
   close(): void;
 }
 
@@ -60,6 +67,8 @@ export interface PeerFlow extends Endpoint {
   /** The address as it stands in an XOR-PEER-ADDRESS attribute's plain form, 4 or 16 bytes. */
   readonly bytes: Buffer;
   readonly relay: RelayPort;
+  /** What packets of the cluster that admits it are counted on. */
+  cluster: Traffic;
   /** The channel bound to this peer; 0 for none. */
   channel: number;
   /** Whether a permission stands and admission agrees, as of `generation`. */
@@ -78,6 +87,10 @@ export class Flow {
   readonly listener: Traffic;
   readonly drops: Drops;
   readonly gate: { readonly generation: number };
+  /** Whether the engine can set the DF bit. */
+  readonly canSendWhole: boolean;
+  /** What it is held to; nothing where there is no limit. */
+  readonly bandwidth: Bandwidth | undefined;
   readonly channels = new Map<number, PeerFlow>();
   /** By port, then by comparing addresses: no string is hashed for a packet. */
   readonly peers = new Map<number, PeerFlow[]>();
@@ -92,7 +105,11 @@ export class Flow {
     gate: { readonly generation: number },
     meet: (address: string, port: number) => PeerFlow | undefined,
     recheck: (peer: PeerFlow) => void,
+    canSendWhole = false,
+    bandwidth?: Bandwidth,
   ) {
+    this.canSendWhole = canSendWhole;
+    this.bandwidth = bandwidth;
     this.path = path;
     this.listener = listener;
     this.drops = drops;

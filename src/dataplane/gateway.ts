@@ -5,21 +5,28 @@ import { parseIp } from "./address.ts";
 import { createAuthPolicy, type AuthPolicy } from "./auth/policy.ts";
 import type { GatewayConfig } from "./config.ts";
 import { parseEndpoint } from "./endpoint.ts";
+import { noTraffic, type Traffic } from "./flows.ts";
+import { PeerConnections } from "./peer-connections.ts";
 import { PermissionIndex, type Permission } from "./permission.ts";
 import type { AllocationScope } from "./allocation.ts";
 import type { Serving } from "./serving.ts";
+import type { Limits } from "./limits.ts";
+import { Users } from "./users.ts";
 
 export class Gateway {
   readonly name: string;
   readonly admission: Admission;
   readonly permissions = new PermissionIndex();
+  readonly connections = new PeerConnections();
+  /** By cluster that was used. */
+  readonly clusters = new Map<string, Traffic>();
   readonly servings = new Map<string, Serving>();
-  /** Allocations by user, those being made included. */
-  readonly usage = new Map<string, number>();
+  readonly users: Users;
   config: GatewayConfig;
   auth: AuthPolicy;
 
-  constructor(config: GatewayConfig, own: readonly string[]) {
+  constructor(config: GatewayConfig, own: readonly string[], limits: Limits) {
+    this.users = new Users(limits);
     this.name = config.name;
     this.config = config;
     this.auth = createAuthPolicy(config.auth);
@@ -30,6 +37,15 @@ export class Gateway {
   adopt(config: GatewayConfig): void {
     this.config = config;
     this.auth = createAuthPolicy(config.auth);
+    // Flows that still use one that is gone keep it to themselves.
+    const present = new Set(config.clusters.map(({ name }) => name));
+    for (const name of this.clusters.keys()) if (!present.has(name)) this.clusters.delete(name);
+  }
+
+  clusterTraffic(cluster: string): Traffic {
+    let traffic = this.clusters.get(cluster);
+    if (traffic === undefined) this.clusters.set(cluster, (traffic = noTraffic()));
+    return traffic;
   }
 
   /**
@@ -86,10 +102,9 @@ export class Gateway {
     for (const permissions of this.permissions.peers())
       for (const permission of permissions) {
         const { allocation, peer } = permission;
-        const { scope } = allocation;
-        const gone = !scope.check(peer).admitted;
+        const gone = !allocation.check(peer).admitted;
         const unbound = [...permission.channels.values()].filter(
-          ({ flow }) => gone || !scope.check(peer, flow.port).admitted,
+          ({ flow }) => gone || !allocation.check(peer, flow.port).admitted,
         );
         if (!gone && unbound.length === 0) continue;
         for (const channel of unbound) allocation.unbind(channel);
@@ -102,6 +117,19 @@ export class Gateway {
         change.permissions = (change.permissions ?? 0) + (gone ? 1 : 0);
         change.channels = (change.channels ?? 0) + unbound.length;
       }
+    this.#cutConnections(revoked, changes);
+  }
+
+  /** Ends the connections to TCP peers that are no longer admitted. */
+  #cutConnections(revoked: Map<string, Mutable>, changes: Mutable[]): void {
+    for (const connection of this.connections.values()) {
+      const { allocation, peer, port } = connection;
+      if (allocation.check(peer, port).admitted) continue;
+      connection.close();
+      this.admission.remember(peer.text);
+      const change = changeOf(connection, revoked, changes);
+      change.connections = (change.connections ?? 0) + 1;
+    }
   }
 
   /** The change that a drop is counted on: the endpoint that had admitted the peer, revoked or no longer routed. */
@@ -116,17 +144,25 @@ export class Gateway {
     const routes = before.get(scope) ?? scope.routes;
     const entry = lost.containing(peer).find(({ cluster }) => routes.has(cluster));
     if (entry !== undefined) return revoked.get(`${entry.cluster} ${entry.endpoint.text}`);
-    const verdict = this.admission.check(scope.name, routes, peer);
+    const verdict = this.admission.check(scope.name, routes, peer, undefined, allocation.protocol);
     if (!verdict.admitted) return undefined;
-    const { cluster, endpoint } = verdict;
-    const key = `${cluster} ${endpoint}`;
-    const present = revoked.get(key);
-    if (present !== undefined) return present;
-    const change: Mutable = { change: "revoke", cluster, endpoint };
-    revoked.set(key, change);
-    changes.push(change);
-    return change;
+    return changeOf(verdict, revoked, changes);
   }
 }
 
 type Mutable = { -readonly [K in keyof AdmissionChange]: AdmissionChange[K] };
+
+/** The change that takes `endpoint` of `cluster` away: revoked, or no longer routed, which nothing tells of yet. */
+const changeOf = (
+  { cluster, endpoint }: { readonly cluster: string; readonly endpoint: string },
+  revoked: Map<string, Mutable>,
+  changes: Mutable[],
+): Mutable => {
+  const key = `${cluster} ${endpoint}`;
+  const present = revoked.get(key);
+  if (present !== undefined) return present;
+  const change: Mutable = { change: "revoke", cluster, endpoint };
+  revoked.set(key, change);
+  changes.push(change);
+  return change;
+};

@@ -10,7 +10,7 @@ import { ephemeralCredentials, type Credentials } from "../turn-client/credentia
 import { TurnClient, type TurnClientOptions } from "../turn-client/turn-client.ts";
 import { createRelay } from "./create-relay.ts";
 import type { EngineName } from "./engines/choose.ts";
-import type { Relay, RelayEvent } from "./relay.ts";
+import type { Relay, RelayEvent, RelayTuning } from "./relay.ts";
 import { attribute } from "./stun/attributes.ts";
 import { decode, encode } from "./stun/codec.ts";
 import { method } from "./stun/message.ts";
@@ -85,9 +85,9 @@ const cluster = (...endpoints: readonly string[]): ClusterConfig => ({
 let engine: EngineName;
 const OWN = ["127.0.0.1", "::1"];
 
-const world = async (relayAddresses: readonly string[] = OWN) => {
+const world = async (relayAddresses: readonly string[] = OWN, tuning: RelayTuning = {}) => {
   const place = { by: "addresses", bind: OWN, relay: relayAddresses } as const;
-  const relay = createRelay({ place, own: OWN, engine, log: pino({ level: "silent" }) });
+  const relay = createRelay({ place, own: OWN, engine, log: pino({ level: "silent" }), ...tuning });
   cleanups.push(() => relay.close());
   const events: RelayEvent[] = [];
   relay.events.subscribe((event) => events.push(event));
@@ -220,8 +220,8 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
       expect(await code(client.createPermission("127.0.0.1"))).toBe(437);
       expect(await code(client.allocate({ family: "ipv6" }))).toBe(440);
       expect(await code(client.request(method.allocate, []))).toBe(400);
-      const tcp = [{ type: attribute.requestedTransport, value: 6 * 0x1000000 }];
-      expect(await code(client.request(method.allocate, tcp))).toBe(442);
+      const sctp = [{ type: attribute.requestedTransport, value: 132 * 0x1000000 }];
+      expect(await code(client.request(method.allocate, sctp))).toBe(442);
       const unknown = [{ type: 0x07ad, raw: Buffer.alloc(4) }];
       expect(await code(client.request(method.allocate, unknown))).toBe(420);
       await client.allocate();
@@ -558,6 +558,54 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
       expect(await code(two.refresh())).toBe("success");
       expect(here.relay.state().listeners.map(({ name }) => name)).toEqual(["ns/other/l"]);
       one.close();
+    });
+  });
+
+  describe("a relay that drains", () => {
+    it("sends new clients to the alternate server of their family, and keeps those that are there", async () => {
+      const here = await world(OWN, { alternateServers: [{ address: "192.0.2.7", port: 3479 }] });
+      const before = await here.client();
+      await before.allocate();
+      here.relay.drain();
+      const late = await here.client();
+      const refused: unknown = await late.allocate().catch((error: unknown) => error);
+      expect(refused).toMatchObject({
+        code: 300,
+        response: { alternateServer: { address: "192.0.2.7", port: 3479 }, integrityAt: expect.any(Number) },
+      });
+      expect(await code((await here.client({ password: "wrong" })).allocate())).toBe(401);
+      expect(await before.refresh()).toBe(600);
+      await before.channelBind(0x4000, await echo());
+      expect(await roundTrip(before, 0x4000, "on")).toBe("on");
+      // Nowhere to send it to.
+      expect(await code((await here.client({ host: "::1" })).allocate({ family: "ipv6" }))).toBe("success");
+    });
+
+    it("serves on where no alternate is named", async () => {
+      const here = await world();
+      here.relay.drain();
+      expect(await code((await here.client()).allocate())).toBe("success");
+    });
+  });
+
+  describe("STUN alone (auth none)", () => {
+    it("answers Binding, and refuses every TURN request whether or not it is signed", async () => {
+      const here = await world();
+      const before = await here.client();
+      await before.allocate();
+      await here.relay.apply(here.config({ auth: { type: "none", realm: "r", credentials: {} } }));
+      for (const transport of ["udp", "tcp"] as const) {
+        const anyone = await here.client({ transport });
+        expect(await anyone.binding()).toEqual({ address: "127.0.0.1", port: anyone.local.port });
+        expect(await code(anyone.allocate())).toBe(403);
+        expect(await code(anyone.refresh())).toBe(403);
+        expect(await code(anyone.createPermission("127.0.0.1"))).toBe(403);
+        expect(await code(anyone.channelBind(0x4000, { address: "127.0.0.1", port: 9 }))).toBe(403);
+      }
+      // No call is lost to it.
+      expect(await before.refresh()).toBe(600);
+      await here.relay.apply(here.config());
+      expect(await code((await here.client()).allocate())).toBe("success");
     });
   });
 

@@ -5,10 +5,22 @@
 import type { Observable } from "rxjs";
 import type { Logger } from "pino";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import type { TransportAddress } from "./address.ts";
 import type { EngineName } from "./engines/choose.ts";
+import type { Limits } from "./limits.ts";
 import type { PlaceRule } from "./placement.ts";
 
-export interface RelayOptions {
+/** What an operator of the relay may choose, whatever configs say. */
+export interface RelayTuning {
+  /** Where new clients are sent while the relay drains (RFC 8489 §10), one for each family. */
+  readonly alternateServers?: readonly TransportAddress[];
+  /** Connections to TCP and TLS listeners begin with a PROXY header (version 2); those that do not are dropped. */
+  readonly proxyProtocol?: boolean;
+  /** What differs from `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
+}
+
+export interface RelayOptions extends RelayTuning {
   readonly place: PlaceRule;
   /** IP literals of the relay's own machine: peers only where an endpoint names them. */
   readonly own: readonly string[];
@@ -29,6 +41,8 @@ export interface AdmissionChange {
   /** `revoke`: what was dropped at once. */
   readonly permissions?: number;
   readonly channels?: number;
+  /** To TCP peers; not there where there were none. */
+  readonly connections?: number;
 }
 
 export interface ListenerChange {
@@ -59,6 +73,8 @@ export interface Relay {
   apply(config: DataplaneConfig, how?: Apply): Promise<ApplyReport>;
   /** Closes the listeners and allocations of a gateway. Resolves to the number of allocations closed. */
   remove(gateway: string): Promise<number>;
+  /** From here on new clients are sent to the alternate servers, where there are any; those that are here stay. */
+  drain(): void;
   /** Of workers, what they said when they were last asked. */
   state(): RelayState;
   /** Asks the workers, so that `state` is of now. */
@@ -73,6 +89,10 @@ export interface AllocationState {
   readonly listener: string;
   readonly user: string;
   readonly protocol: string;
+  /** How peers are reached. */
+  readonly peerProtocol: "udp" | "tcp";
+  /** Connections to TCP peers that are open. */
+  readonly connections: number;
   /** The five-tuple: client and server transport address, and `protocol`. */
   readonly client: string;
   readonly server: string;
@@ -97,6 +117,11 @@ export interface ListenerState {
   readonly reason?: string;
   readonly routes: readonly string[];
   readonly connections: number;
+  /** Those that clients have made since it started. */
+  readonly connectionsTotal: number;
+  /** TLS and DTLS. */
+  readonly handshakes: number;
+  readonly failedHandshakes: number;
   /** Datagrams that the kernel dropped for want of room. */
   readonly kernelDrops: number;
   readonly bytesIn: number;
@@ -105,11 +130,28 @@ export interface ListenerState {
   readonly packetsOut: number;
 }
 
+export interface ClusterState {
+  readonly gateway: string;
+  readonly name: string;
+  /** `in`: to peers; `out`: from peers. Only of what was admitted. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly packetsIn: number;
+  readonly packetsOut: number;
+}
+
 export interface RelayState {
   readonly listeners: readonly ListenerState[];
+  /** Clusters that packets have gone to or come from. */
+  readonly clusters: readonly ClusterState[];
   readonly allocations: readonly AllocationState[];
   /** Counters since the start: requests refused by error code and reason, datagrams dropped by reason. */
   readonly refused: Readonly<Record<string, number>>;
+  /** Peers not admitted, by `DenialCode`. */
+  readonly denied: Readonly<Record<string, number>>;
+  /** Allocations made, by `CLIENT-TRANSPORT PEER-TRANSPORT`; allocations ended, by why. */
+  readonly opened: Readonly<Record<string, number>>;
+  readonly closed: Readonly<Record<string, number>>;
   readonly dropped: Readonly<Record<string, number>>;
 }
 

@@ -1,13 +1,16 @@
 /** A listener in service: its sockets, its routes, and the allocations made through it. */
 import { formatAddress, type Family, type Ip } from "./address.ts";
-import type { Verdict } from "./admission.ts";
+import type { Denial, PeerProtocol, Verdict } from "./admission.ts";
 import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
 import type { Shared } from "./shared.ts";
-import { noTraffic } from "./flows.ts";
+import { noTraffic, type Traffic } from "./flows.ts";
 import type { Gateway } from "./gateway.ts";
-import { amplification, maxAllocations, TokenBucket } from "./limits.ts";
+import { Bandwidth, Budget } from "./bandwidth.ts";
+import { amplification, type Limits } from "./limits.ts";
+import { TokenBucket } from "./token-bucket.ts";
 import {
   fiveTuple,
+  noCounts,
   type ListenerOwner,
   type ListenerPath,
   type Material,
@@ -20,6 +23,7 @@ import { listenUdp } from "./listeners/udp.ts";
 import { placeListener, type Placement, type RelayAddress } from "./placement.ts";
 import type { ListenerState } from "./relay.ts";
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
+import { isSigned } from "./stun/message.ts";
 import { receive } from "./requests/dispatch.ts";
 import { failure, type Answer } from "./requests/exchange.ts";
 
@@ -37,12 +41,15 @@ export class Serving implements AllocationScope, ListenerOwner {
   readonly gateway: Gateway;
   readonly name: string;
   readonly traffic = noTraffic();
+  readonly counts = noCounts();
   config: ListenerConfig;
   routes: ReadonlySet<string>;
   failure: string | undefined;
   #open: OpenListener | undefined;
   #placement: Placement = { bind: [], relay: {} };
   #isClosed = false;
+  readonly #budget: Budget | undefined;
+  readonly #requests: TokenBucket | undefined;
   readonly #longAnswers = new TokenBucket(longAnswersPerSecond, longAnswersPerSecond);
 
   constructor(shared: Shared, gateway: Gateway, config: ListenerConfig) {
@@ -51,6 +58,24 @@ export class Serving implements AllocationScope, ListenerOwner {
     this.name = config.name;
     this.config = config;
     this.routes = gateway.routesOf(config.name);
+    const { listenerBytesPerSecond: bytes, listenerRequestsPerSecond: requests } = shared.limits;
+    this.#budget = bytes > 0 ? new Budget(bytes) : undefined;
+    this.#requests = requests > 0 ? new TokenBucket(requests, requests) : undefined;
+  }
+
+  get limits(): Limits {
+    return this.shared.limits;
+  }
+
+  get proxyProtocol(): boolean {
+    return this.shared.options.proxyProtocol === true;
+  }
+
+  bandwidthOf({ userId }: Owner): Bandwidth | undefined {
+    const user = this.gateway.users.budgetOf(userId);
+    return user === undefined && this.#budget === undefined
+      ? undefined
+      : new Bandwidth(this.shared.clock, user, this.#budget);
   }
 
   get gate(): { readonly generation: number } {
@@ -59,6 +84,10 @@ export class Serving implements AllocationScope, ListenerOwner {
 
   get drops() {
     return this.shared.drops;
+  }
+
+  get canSendWhole(): boolean {
+    return this.shared.engine.canSendWhole;
   }
 
   get permissions() {
@@ -135,17 +164,24 @@ export class Serving implements AllocationScope, ListenerOwner {
       at: this.at,
       ...(this.failure !== undefined && { reason: this.failure }),
       routes: [...this.routes],
+      ...this.counts,
+      connectionsTotal: this.counts.connections,
       connections: this.#open?.connections() ?? 0,
       kernelDrops: this.#open?.kernelDrops?.() ?? 0,
       ...this.traffic,
     };
   }
 
-  check(peer: Ip, port?: number): Verdict {
-    return this.gateway.admission.check(this.name, this.routes, peer, port);
+  check(protocol: PeerProtocol, peer: Ip, port?: number): Verdict {
+    return this.gateway.admission.check(this.name, this.routes, peer, port, protocol);
   }
 
-  refused = (allocation: Allocation, peer: string, reason: string): void => {
+  clusterTraffic(cluster: string): Traffic {
+    return this.gateway.clusterTraffic(cluster);
+  }
+
+  refused = (allocation: Allocation, peer: string, { code, reason }: Denial): void => {
+    this.shared.denied.add(code);
     const { address, port } = allocation.path.client;
     this.shared.refusals.add(
       {
@@ -160,7 +196,22 @@ export class Serving implements AllocationScope, ListenerOwner {
     );
   };
 
+  get isBusy(): boolean {
+    return this.shared.control.isBusy;
+  }
+
+  whenCalm(then: () => void): void {
+    this.shared.control.whenCalm(then);
+  }
+
   message = (bytes: Buffer, path: ListenerPath): void => {
+    if (this.#requests?.take(Date.now()) === false) this.dropped("listener-requests");
+    else if (!this.shared.control.do(() => this.#receive(bytes, path), isSigned(bytes)))
+      this.dropped("control-backlog");
+  };
+
+  #receive(bytes: Buffer, path: ListenerPath): void {
+    if (this.#isClosed) return;
     try {
       receive(this, bytes, path);
     } catch (error) {
@@ -168,7 +219,7 @@ export class Serving implements AllocationScope, ListenerOwner {
       this.shared.dropped.add("internal");
       this.shared.log.error({ error, listener: this.name }, "a message could not be handled");
     }
-  };
+  }
 
   gone = (path: ListenerPath): void => {
     const key = fiveTuple(path);
@@ -188,12 +239,11 @@ export class Serving implements AllocationScope, ListenerOwner {
 
   /** Takes a place for an allocation that is being made; the answer says why there is none. */
   claim(path: ListenerPath, { userId }: Owner): Answer | undefined {
-    const { allocations, claims } = this.shared;
-    const { usage, config } = this.gateway;
-    if (allocations.size + claims.size >= maxAllocations) return failure(508, "allocations");
-    const used = usage.get(userId) ?? 0;
-    if (config.userQuota > 0 && used >= config.userQuota) return failure(486, "quota");
-    usage.set(userId, used + 1);
+    const { allocations, claims, limits } = this.shared;
+    const { users, config } = this.gateway;
+    if (allocations.size + claims.size >= limits.maxAllocations) return failure(508, "allocations");
+    if (config.userQuota > 0 && users.allocationsOf(userId) >= config.userQuota) return failure(486, "quota");
+    users.hold(userId);
     claims.set(fiveTuple(path), { isWanted: true });
     return undefined;
   }
@@ -215,17 +265,17 @@ export class Serving implements AllocationScope, ListenerOwner {
     const key = fiveTuple(path);
     const isWanted = this.shared.claims.get(key)?.isWanted ?? false;
     this.shared.claims.delete(key);
-    this.#release(userId);
+    this.gateway.users.release(userId, Date.now());
     return isWanted && !this.#isClosed;
   }
 
-  open(options: Omit<AllocationOptions, "id">): void {
-    const { usage } = this.gateway;
-    const { userId } = options.owner;
+  open(options: Omit<AllocationOptions, "id">): Allocation {
+    this.gateway.users.hold(options.owner.userId);
     const allocation = new Allocation(this, { ...options, id: this.shared.nextId() });
-    usage.set(userId, (usage.get(userId) ?? 0) + 1);
     this.shared.allocations.set(fiveTuple(options.path), { allocation, serving: this });
+    this.shared.opened.add(`${options.path.protocol} ${allocation.protocol === "TCP" ? "tcp" : "udp"}`);
     this.shared.events.next({ event: "allocation.opened", ...this.#describe(allocation) });
+    return allocation;
   }
 
   close(allocation: Allocation, reason: string): void {
@@ -233,17 +283,11 @@ export class Serving implements AllocationScope, ListenerOwner {
     if (this.shared.allocations.get(key)?.allocation !== allocation) return;
     const described = this.#describe(allocation);
     this.shared.allocations.delete(key);
+    this.shared.closed.add(reason);
     allocation.close();
-    this.#release(allocation.owner.userId);
+    this.gateway.users.release(allocation.owner.userId, Date.now());
     this.giveBack(allocation.owner);
     this.shared.events.next({ event: "allocation.closed", ...described, reason, ...allocation.flow.traffic });
-  }
-
-  #release(userId: string): void {
-    const { usage } = this.gateway;
-    const used = (usage.get(userId) ?? 1) - 1;
-    if (used > 0) usage.set(userId, used);
-    else usage.delete(userId);
   }
 
   #describe({ id, owner, path, relays }: Allocation) {

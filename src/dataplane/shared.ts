@@ -6,6 +6,8 @@ import { createNonces } from "./auth/nonce.ts";
 import { createEngine } from "./engines/choose.ts";
 import type { Engine, EngineOptions } from "./engines/engine.ts";
 import { noDrops } from "./flows.ts";
+import { ControlQueue } from "./control-queue.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
 import { Refusals } from "./refusals.ts";
 import type { RelayEvent, RelayOptions } from "./relay.ts";
 import { Reservations } from "./reservations.ts";
@@ -17,6 +19,8 @@ export interface Held {
   readonly allocation: Allocation;
   readonly serving: Serving;
 }
+
+const tickMilliseconds = 5;
 
 /** What a relay in a worker is given beside the options of all. */
 export interface EmbeddedOptions extends RelayOptions {
@@ -32,28 +36,43 @@ export interface EmbeddedOptions extends RelayOptions {
 
 export class Shared {
   readonly options: EmbeddedOptions;
+  readonly limits: Limits;
+  readonly control = new ControlQueue();
+  /** Coarse, and set only where somebody looks at it: see `bandwidth.ts`. */
+  readonly clock = { now: Date.now() };
   readonly log: Logger;
   readonly events = new Subject<RelayEvent>();
   readonly drops = noDrops();
   readonly dropped = new Tally();
   readonly refused = new Tally();
+  /** Peers that were not admitted, by why. */
+  readonly denied = new Tally();
+  /** Allocations, by the transport of the client and that of peers; and by why they ended. */
+  readonly opened = new Tally();
+  readonly closed = new Tally();
   readonly nonces = createNonces();
   readonly engine: Engine;
   readonly reservations: Reservations;
   readonly refusals: Refusals;
   readonly allocations = new Map<string, Held>();
+  isDraining = false;
   /** Five-tuples whose Allocate is being answered; the value says whether somebody still waits for the answer. */
   readonly claims = new Map<string, { isWanted: boolean }>();
   readonly #clock: NodeJS.Timeout;
+  readonly #ticks: NodeJS.Timeout | undefined;
   #opened = 0;
 
   constructor(options: EmbeddedOptions) {
     this.options = options;
+    this.limits = { ...defaultLimits, ...options.limits };
     this.log = options.log;
     this.engine = createEngine(options.engine ?? "auto", { drops: this.drops, ...options.sockets }, options.log);
     this.reservations = new Reservations(this.engine);
     this.refusals = new Refusals((event) => this.events.next(event));
     this.#clock = setInterval(() => this.expire(Date.now()), 1000).unref();
+    const { userBytesPerSecond, listenerBytesPerSecond } = this.limits;
+    if (userBytesPerSecond + listenerBytesPerSecond > 0)
+      this.#ticks = setInterval(() => (this.clock.now = Date.now()), tickMilliseconds).unref();
   }
 
   nextId(): number {
@@ -71,6 +90,7 @@ export class Shared {
 
   close(): void {
     clearInterval(this.#clock);
+    clearInterval(this.#ticks);
     this.engine.close();
     this.reservations.expire(Infinity);
     this.events.complete();

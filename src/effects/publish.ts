@@ -47,10 +47,20 @@ export const factsOf = (gateway: Name, report: ApplyReport, cause: number): read
   const happening = (fact: Happening["fact"]): Happening => ({ fact, source: SOURCE, cause });
   const happenings: Happening[] = [];
 
-  for (const { change, cluster, endpoint, permissions = 0, channels = 0 } of report.admission)
+  for (const { change, cluster, endpoint, permissions = 0, channels = 0, connections } of report.admission)
     if (change === "revoke")
       happenings.push(
-        happening({ type: "endpoint.revoked", data: { gateway, cluster, endpoint, permissions, channels } }),
+        happening({
+          type: "endpoint.revoked",
+          data: {
+            gateway,
+            cluster,
+            endpoint,
+            permissions,
+            channels,
+            ...(connections === undefined ? {} : { connections }),
+          },
+        }),
       );
 
   for (const { listener, change, at, reason } of report.listeners) {

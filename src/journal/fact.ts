@@ -80,6 +80,8 @@ export type Fact =
         readonly endpoint: string;
         readonly permissions: number;
         readonly channels: number;
+        /** To TCP peers; not there where there were none. */
+        readonly connections?: number;
       };
     }
   /** A thread that relays ended by itself; its clients have to allocate anew. */

@@ -8,7 +8,7 @@ import { startAdmin, type AdminServer } from "../admin/server.ts";
 import { programState } from "../admin/state.ts";
 import type { EngineName } from "../dataplane/engines/choose.ts";
 import { localAddresses } from "../dataplane/placement.ts";
-import type { Relay } from "../dataplane/relay.ts";
+import type { Relay, RelayTuning } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import { release } from "../release.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -28,6 +28,8 @@ export interface DataplaneOptions {
   readonly engine?: EngineName | undefined;
   /** Threads that relay for clients over UDP and DTLS. */
   readonly workers?: number | undefined;
+  /** What the relay does beyond what configs say. */
+  readonly relay?: RelayTuning;
   /** Turnpike's own admin API, if it is wanted. */
   readonly admin?: { readonly host: string; readonly port: number };
   /** `/ready` says yes whatever is the case. */
@@ -66,6 +68,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
       own: localAddresses().map(({ address }) => address),
       engine: options.engine ?? "auto",
       workers: options.workers ?? 0,
+      ...options.relay,
     },
     address: "",
     log,

@@ -130,6 +130,7 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
       return inForce;
     },
     stopping(reason) {
+      relay.drain();
       tell({ type: "operator.stopping", data: { reason } }, "operator");
     },
     async stop(limitMs) {

@@ -5,7 +5,7 @@ import { startAdmin, type AdminServer } from "../admin/server.ts";
 import { programState, type ProgramState } from "../admin/state.ts";
 import type { EngineName } from "../dataplane/engines/choose.ts";
 import { placeOn } from "../dataplane/placement.ts";
-import type { Relay } from "../dataplane/relay.ts";
+import type { Relay, RelayTuning } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { release } from "../release.ts";
@@ -27,6 +27,8 @@ export interface StandaloneOptions {
   readonly engine?: EngineName | undefined;
   /** Threads that relay for clients over UDP and DTLS. */
   readonly workers?: number | undefined;
+  /** What the relay does beyond what manifests say. */
+  readonly relay?: RelayTuning;
   readonly admin: { readonly host: string; readonly port: number };
   readonly log: Logger;
 }
@@ -58,6 +60,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
       own: addresses,
       engine: options.engine ?? "auto",
       workers: options.workers ?? 0,
+      ...options.relay,
     },
     address,
     log,

@@ -10,6 +10,8 @@ export interface Transport {
   /** The client's own address, as its socket has it. */
   readonly local: { readonly address: string; readonly port: number };
   send(bytes: Buffer): void;
+  /** Streams have it: behind the next message that comes, the connection is the callee's and carries data (RFC 6062 §4.3). */
+  takeOver?(): Socket;
   close(): void;
 }
 
@@ -59,17 +61,24 @@ export const openTls = async (
 };
 
 const streamOn = (socket: Socket, receiver: Receiver): Transport => {
+  let isTaken = false;
   const framer = new Framer(
     (frame) => {
       receiver.message(frame);
-      return !socket.destroyed;
+      return !socket.destroyed && !isTaken;
     },
     () => 0x1_0000 + 20,
   );
-  socket.on("data", (chunk: Buffer) => {
+  const read = (chunk: Buffer): void => {
+    const { frames } = framer;
     const error = framer.push(chunk);
     if (error !== undefined) socket.destroy(new Error(error));
-  });
+    if (!isTaken || framer.frames === frames) return;
+    socket.removeListener("data", read);
+    socket.pause();
+    if (framer.rest.length > 0) socket.unshift(framer.rest);
+  };
+  socket.on("data", read);
   socket.on("error", (error) => receiver.closed(error.message));
   socket.on("close", () => receiver.closed("the server closed the connection"));
   return {
@@ -79,6 +88,10 @@ const streamOn = (socket: Socket, receiver: Receiver): Transport => {
       // ChannelData is padded over a stream; STUN is a multiple of four anyway.
       const padding = -bytes.length & 3;
       socket.write(padding === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(padding)]));
+    },
+    takeOver: () => {
+      isTaken = true;
+      return socket;
     },
     close: () => socket.destroy(),
   };

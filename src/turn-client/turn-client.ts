@@ -9,8 +9,9 @@
  * const { data } = await client.receive();
  */
 import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
 import type { TransportAddress } from "../dataplane/address.ts";
-import { addressFamily, attribute } from "../dataplane/stun/attributes.ts";
+import { addressFamily, attribute, connectionIdValue } from "../dataplane/stun/attributes.ts";
 import { decode, encode } from "../dataplane/stun/codec.ts";
 import { method, type Attribute, type Message } from "../dataplane/stun/message.ts";
 import { integrityIsValid, longTermKey } from "../dataplane/stun/integrity.ts";
@@ -40,6 +41,10 @@ export interface AllocateOptions {
   /** Asks for an even port; `reserve` for the next one too. */
   readonly evenPort?: "single" | "reserve";
   readonly reservationToken?: Buffer;
+  /** How peers are reached: `udp`, or `tcp` by connections (RFC 6062). */
+  readonly peers?: "udp" | "tcp";
+  /** Asks whether the server can set the DF bit. */
+  readonly dontFragment?: boolean;
 }
 
 export interface Allocated {
@@ -53,8 +58,10 @@ export interface Allocated {
 
 export interface Received {
   readonly data: Buffer;
-  readonly via: "channel" | "indication";
+  /** `attempt`: a TCP peer has connected, there is no data. */
+  readonly via: "channel" | "indication" | "attempt";
   readonly channel?: number;
+  readonly connectionId?: number;
   readonly peer?: TransportAddress;
 }
 
@@ -127,9 +134,10 @@ export class TurnClient {
 
   /** @throws TurnResponseError with the server's error code, here and below. */
   async allocate(options: AllocateOptions = {}): Promise<Allocated> {
-    const { lifetime, family, dual, evenPort, reservationToken } = options;
+    const { lifetime, family, dual, evenPort, reservationToken, peers = "udp", dontFragment } = options;
     const response = await this.request(method.allocate, [
-      { type: attribute.requestedTransport, value: 17 * 0x1000000 },
+      { type: attribute.requestedTransport, value: (peers === "udp" ? 17 : 6) * 0x1000000 },
+      ...(dontFragment === true ? [{ type: attribute.dontFragment, raw: Buffer.alloc(0) }] : []),
       ...(lifetime === undefined ? [] : [{ type: attribute.lifetime, value: lifetime }]),
       ...(family === undefined
         ? []
@@ -170,11 +178,39 @@ export class TurnClient {
     this.#channels.set(channel, peer);
   }
 
+  /** Has the server connect to a TCP peer. Resolves to the connection's id, for `connectionBind`. */
+  async connect(peer: TransportAddress): Promise<number> {
+    const { connectionId } = await this.request(method.connect, [{ type: attribute.xorPeerAddress, address: peer }]);
+    if (connectionId === undefined) throw new Error("the answer names no connection");
+    return connectionId;
+  }
+
+  /** Opens a connection to the server and binds it to that of a peer. Resolves to a paused stream of what the peer sends. */
+  async connectionBind(connectionId: number): Promise<Socket> {
+    const data = await TurnClient.connect(this.#options);
+    data.#realm = this.#realm;
+    data.#nonce = this.#nonce;
+    const socket = data.#transport?.takeOver?.();
+    try {
+      await data.#transact(
+        method.connectionBind,
+        [{ type: attribute.connectionId, raw: connectionIdValue(connectionId) }],
+        true,
+      );
+      if (socket === undefined) throw new Error("the transport is no stream");
+      return socket;
+    } catch (error) {
+      data.close();
+      throw error;
+    }
+  }
+
   /** Sends by indication. Nobody says whether it arrived. */
-  send(peer: TransportAddress, data: Buffer): void {
-    const attributes = [
+  send(peer: TransportAddress, data: Buffer, { dontFragment = false } = {}): void {
+    const attributes: readonly Attribute[] = [
       { type: attribute.xorPeerAddress, address: peer },
       { type: attribute.data, value: data },
+      ...(dontFragment ? [{ type: attribute.dontFragment, raw: Buffer.alloc(0) }] : []),
     ];
     this.sendRaw(encode({ method: method.send, class: "indication", transactionId: randomBytes(12), attributes }));
   }
@@ -310,6 +346,15 @@ export class TurnClient {
     if (message.method === method.data && message.class === "indication") {
       const [peer] = message.peers;
       if (message.data !== undefined) this.#deliver({ data: message.data, via: "indication", ...(peer && { peer }) });
+    } else if (message.method === method.connectionAttempt && message.class === "indication") {
+      const { connectionId, peers } = message;
+      const [peer] = peers;
+      this.#deliver({
+        data: Buffer.alloc(0),
+        via: "attempt",
+        ...(connectionId !== undefined && { connectionId }),
+        ...(peer && { peer }),
+      });
     } else if (message.class === "success" || message.class === "error")
       this.#requests.get(message.transactionId.toString("hex"))?.resolve(message);
   }

@@ -192,11 +192,18 @@ describe("a dataplane", () => {
     await stream.lost();
     const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
     expect(metrics).toContain("stunner_allocations_active 1");
+    expect(metrics).toContain('turnpike_allocations{transport="udp",peers="udp"} 1');
+    expect(metrics).toContain('turnpike_allocations_opened_total{transport="udp",peers="udp"} 1');
+    expect(metrics).toMatch(/stunner_cluster_packets_total\{name="media\/echo",direction="tx"\} [1-9]/);
+    expect(metrics).toMatch(/stunner_cluster_bytes_total\{name="media\/echo",direction="rx"\} [1-9]\d{2}/);
+    expect(metrics).toContain(`turnpike_listener_kernel_drops_total{name="${ID}/udp"} 0`);
+    expect(metrics).toContain(`stunner_listener_connections_total{name="${ID}/tcp"} 0`);
     const { text } = await health("/status");
     expect(JSON.parse(text)).toMatchObject({
       admin: { name: ID },
       auth: { type: "static", credentials: { username: "user-1" } },
       listeners: [{ name: `${ID}/udp`, stats: { rx: { pkts: expect.any(Number) } } }, { name: `${ID}/tcp` }],
+      clusters: [{ name: "media/echo", stats: { rx: { pkts: expect.any(Number) }, tx: { pkts: stream.sent } } }],
       allocationCount: 1,
       status: "READY",
     });

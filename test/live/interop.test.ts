@@ -1,7 +1,10 @@
 /** TURN clients that we did not write, each over each transport: coturn's and one on pion/turn. Prints a table. */
 import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type Server } from "node:net";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ClusterConfig } from "../../src/resources/dataplane-config.ts";
 import { buildPion } from "../interop/go.ts";
 import {
   credentials,
@@ -18,20 +21,32 @@ const MESSAGES = 20;
 const engines = ["batch", "dgram"] as const;
 const table: (readonly [client: string, engine: string, transport: string, outcome: string])[] = [];
 let echo: EchoBackend;
+let tcpEcho: Server;
+let tcpEchoPort: number;
 let pion: string;
 let dataplanes: Readonly<Record<(typeof engines)[number], TestDataplane>>;
 
 beforeAll(async () => {
   pion = await buildPion("client");
   echo = await startEchoBackend();
+  tcpEcho = createServer((socket) => void socket.on("error", () => undefined).pipe(socket)).listen(0, "127.0.0.1");
+  await once(tcpEcho, "listening");
+  tcpEchoPort = (tcpEcho.address() as { port: number }).port;
+  const clusters: readonly ClusterConfig[] = (["UDP", "TCP"] as const).map((protocol) => ({
+    name: `media/${protocol.toLowerCase()}`,
+    type: "STATIC",
+    protocol,
+    endpoints: ["127.0.0.1"],
+  }));
   dataplanes = {
-    batch: await startTestDataplane({}, { engine: "batch" }),
-    dgram: await startTestDataplane({}, { engine: "dgram" }),
+    batch: await startTestDataplane({ clusters }, { engine: "batch" }),
+    dgram: await startTestDataplane({ clusters }, { engine: "dgram" }),
   };
 }, 120_000);
 afterAll(async () => {
   await Promise.all(Object.values(dataplanes ?? {}).map((one) => one.stop()));
   await echo?.close();
+  tcpEcho?.close();
   const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   const lines = table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
   process.stdout.write(`\n${lines.join("\n")}\n`);
@@ -93,6 +108,28 @@ describe.each(engines)("with the %s engine", (engine) => {
       ]);
       expect(said).toMatch(/^20 of 20 echoed, seen as 127\.0\.0\.1:\d+\n$/);
       table.push(["pion/turn v5", engine, transport, "20 of 20 echoed"]);
+    });
+  });
+
+  describe.each(["tcp", "tls"] as const)("over %s, to a TCP peer (RFC 6062)", (transport) => {
+    it("a client on pion/turn echoes", async () => {
+      const { ports, dataplane } = dataplanes[engine];
+      const server = `127.0.0.1:${ports[transport]}`;
+      const to = ["-relaying", "tcp", "-transport", transport, "-peer", `127.0.0.1:${tcpEchoPort}`];
+      const said = await output(pion, ["-server", server, ...to]);
+      expect(said).toMatch(/^20 of 20 echoed, seen as 127\.0\.0\.1:\d+\n$/);
+      expect(dataplane.relay.state().refused).not.toHaveProperty("403 peer");
+      table.push(["pion/turn v5, TCP peer", engine, transport, "20 of 20 echoed"]);
+    });
+
+    // Over TLS it draws a version for each connection, of which half are too old for us.
+    it.runIf(transport === "tcp")("turnutils_uclient echoes with another client as peer", async () => {
+      const port = dataplanes[engine].ports[transport];
+      const said = await uclient(port, "127.0.0.1", ["-T"]);
+      const expected = 2 * MESSAGES;
+      expect(said).toContain(`tot_send_msgs=${expected}, tot_recv_msgs=${expected}`);
+      expect(said).toContain("Total lost packets 0 (0.000000%)");
+      table.push(["turnutils_uclient, TCP peer", engine, transport, `${expected} of ${expected} echoed`]);
     });
   });
 });

@@ -7,6 +7,7 @@ import { ReplaySubject } from "rxjs";
 import { expect, vi } from "vitest";
 import { replay } from "../../src/core/replay.ts";
 import type { EngineName } from "../../src/dataplane/engines/choose.ts";
+import type { RelayTuning } from "../../src/dataplane/relay.ts";
 import type { ConfigEvent } from "../../src/discovery/client.ts";
 import { configSource } from "../../src/discovery/source.ts";
 import { digest } from "../../src/journal/digest.ts";
@@ -67,7 +68,7 @@ const soon = { timeout: 10_000, interval: 5 };
 
 export const startTestDataplane = async (
   changes: ConfigChanges = {},
-  options: { readonly engine?: EngineName; readonly workers?: number } = {},
+  options: { readonly engine?: EngineName; readonly workers?: number; readonly relay?: RelayTuning } = {},
 ): Promise<TestDataplane> => {
   const root = mkdtempSync(join(tmpdir(), "turnpike-dataplane-"));
   const journal = join(root, "journal");
@@ -106,6 +107,7 @@ export const startTestDataplane = async (
     journal,
     engine: options.engine,
     workers: options.workers,
+    ...(options.relay === undefined ? {} : { relay: options.relay }),
     log: pino({ level: "silent" }),
   });
   const facts: FactLine[] = [];
@@ -126,6 +128,8 @@ export const startTestDataplane = async (
       );
     },
     async stop() {
+      // Clients that are still there are not waited for.
+      void dataplane.drain("the test is over");
       expect(await dataplane.stop()).toEqual([]);
       expect(replay(readJournal(journal), digest).divergence).toBeUndefined();
       keepLog(journal);

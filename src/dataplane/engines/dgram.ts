@@ -139,5 +139,7 @@ export const createDgramEngine = (options: EngineOptions): Engine => ({
   listen: listen(options),
   datagrams: datagrams(options),
   relay: relay(options),
+  // Node has no option for it.
+  canSendWhole: false,
   close: () => undefined,
 });

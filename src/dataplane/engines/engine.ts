@@ -38,6 +38,8 @@ export interface Engine {
   relay(address: RelayAddress, port: number): Promise<RelayPort>;
   /** An eventfd that wakes the engine's thread where that stands still. */
   readonly wakeFd?: number;
+  /** Whether a datagram to a peer can be sent with the DF bit set (DONT-FRAGMENT). */
+  readonly canSendWhole: boolean;
   /** Closes what is still open. */
   close(): void;
 }

@@ -27,18 +27,25 @@ const setU16 = (bytes: Buffer, at: number, value: number): void => {
 export const isSendIndication = (bytes: Buffer, start: number): boolean =>
   bytes[start] === 0 && bytes[start + 1] === sendIndication;
 
-const toPeer = (flow: Flow, peer: PeerFlow, bytes: Buffer, start: number, end: number): void => {
+const toPeer = (flow: Flow, peer: PeerFlow, bytes: Buffer, start: number, end: number, whole: boolean): void => {
   flow.fresh(peer);
   if (!peer.open) {
     flow.drops[peer.closedBecause]++;
     return;
   }
   const length = end - start;
+  const over = flow.bandwidth?.take("in", length);
+  if (over !== undefined) {
+    flow.drops[over]++;
+    return;
+  }
   flow.traffic.packetsIn++;
   flow.traffic.bytesIn += length;
   flow.listener.packetsIn++;
   flow.listener.bytesIn += length;
-  peer.relay.send(bytes, start, end, peer);
+  peer.cluster.packetsIn++;
+  peer.cluster.bytesIn += length;
+  peer.relay.send(bytes, start, end, peer, whole);
 };
 
 /** A ChannelData message from the client. */
@@ -51,7 +58,7 @@ const channelDataIn = (flow: Flow, bytes: Buffer, start: number, end: number): v
   }
   const peer = flow.channels.get(u16(bytes, start));
   if (peer === undefined) flow.drops["no-channel"]++;
-  else toPeer(flow, peer, bytes, start + 4, start + 4 + length);
+  else toPeer(flow, peer, bytes, start + 4, start + 4 + length, false);
 };
 
 /** The peer of a Send indication that has no entry yet. */
@@ -71,6 +78,7 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number)
   let addressLength = 0;
   let dataAt = 0;
   let dataLength = 0;
+  let whole = false;
   for (let offset = start + 20; offset + 4 <= end;) {
     const type = u16(bytes, offset);
     const size = u16(bytes, offset + 2);
@@ -81,8 +89,14 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number)
     } else if (type === attribute.data && dataAt === 0) {
       dataAt = offset + 4;
       dataLength = size;
-    } else if (type < 0x8000 && type !== attribute.dontFragment && type !== attribute.messageIntegrity) return;
+    } else if (type === attribute.dontFragment) whole = true;
+    else if (type < 0x8000 && type !== attribute.messageIntegrity) return;
     offset += 4 + ((size + 3) & ~3);
+  }
+  // RFC 8656 §11.2: whoever cannot set the DF bit does not know the attribute, and what it is in is not relayed.
+  if (whole && !flow.canSendWhole) {
+    flow.drops["dont-fragment"]++;
+    return;
   }
   const family = addressLength === 8 ? 1 : 2;
   if (addressAt === 0 || dataAt === 0 || (addressLength !== 8 && addressLength !== 20)) return;
@@ -92,7 +106,7 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number)
     flow.peerByBytes(bytes, addressAt + 4, start + 4, addressLength - 4, port) ??
     strangerOf(flow, bytes, start, addressAt, addressLength);
   if (peer === undefined) flow.drops["no-permission"]++;
-  else toPeer(flow, peer, bytes, dataAt, dataAt + dataLength);
+  else toPeer(flow, peer, bytes, dataAt, dataAt + dataLength, whole);
 };
 
 const hasCookie = (bytes: Buffer, start: number): boolean =>
@@ -153,6 +167,11 @@ export const peerDataOut = (
     return;
   }
   const length = end - start;
+  const over = flow.bandwidth?.take("out", length);
+  if (over !== undefined) {
+    flow.drops[over]++;
+    return;
+  }
   let from: number;
   let to = end;
   if (peer.channel === 0) {
@@ -177,4 +196,6 @@ export const peerDataOut = (
   flow.traffic.bytesOut += length;
   flow.listener.packetsOut++;
   flow.listener.bytesOut += length;
+  peer.cluster.packetsOut++;
+  peer.cluster.bytesOut += length;
 };

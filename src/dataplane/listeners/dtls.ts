@@ -3,7 +3,6 @@ import { endpointOf, formatAddress, type Endpoint, type TransportAddress } from 
 import type { DatagramPort, Engine } from "../engines/engine.ts";
 import { fromClient } from "../engines/forward.ts";
 import type { Flow, Traffic } from "../flows.ts";
-import { handshakeMilliseconds, idleConnectionMilliseconds, maxHandshakes, maxIdleConnections } from "../limits.ts";
 import { DtlsServer, isClientHello, type DtlsSession, type SessionOwner } from "../openssl/dtls-server.ts";
 import { messageLength } from "../stun/message.ts";
 import type { ListenerOwner, ListenerPath, Material, OpenListener } from "./listener.ts";
@@ -18,6 +17,7 @@ class DtlsPath implements ListenerPath {
   readonly beganAt = Date.now();
   idleSince = Date.now();
   session: DtlsSession | undefined;
+  isUp = false;
   flow: Flow | undefined;
 
   constructor(client: Endpoint, server: TransportAddress, key: string) {
@@ -64,6 +64,7 @@ export const listenDtls = async (
   owner: ListenerOwner,
   material: Material,
 ): Promise<OpenListener> => {
+  const { handshakeMilliseconds, idleConnectionMilliseconds, maxHandshakes, maxIdleConnections } = owner.limits;
   const server = new DtlsServer(material);
   const paths = new Map<string, DtlsPath>();
   const ports: DatagramPort[] = [];
@@ -72,6 +73,7 @@ export const listenDtls = async (
     if (paths.get(path.key) !== path) return;
     paths.delete(path.key);
     if (reason !== undefined) owner.dropped(reason);
+    if (!path.isUp) owner.counts.failedHandshakes++;
     owner.gone(path);
     path.session?.close();
   };
@@ -98,6 +100,7 @@ export const listenDtls = async (
     const before = paths.get(key);
     if (before !== undefined) end(before);
     paths.set(key, path);
+    owner.counts.connections++;
     if (paths.size > maxIdleConnections) limit();
     if (!path.session.advance()) end(path, "handshake");
   };
@@ -118,7 +121,12 @@ export const listenDtls = async (
       if (isClientHello(datagram)) return greet(datagram, at, client, key);
       return owner.dropped("not-dtls");
     }
-    return path.session.receive(datagram) ? undefined : end(path);
+    const goesOn = path.session.receive(datagram);
+    if (!path.isUp && path.session.isEstablished) {
+      path.isUp = true;
+      owner.counts.handshakes++;
+    }
+    return goesOn ? undefined : end(path);
   };
 
   const tick = setInterval(() => {

@@ -4,12 +4,17 @@ import { messageLength } from "../stun/message.ts";
 /** Why a stream cannot be read on. */
 export type FramingError = "frame-garbage" | "frame-too-long";
 
+const nothing = Buffer.alloc(0);
+
 export class Framer {
   /** Bytes of a frame that is not complete. Its size is the frame's once that is known. */
-  #partial = Buffer.alloc(0);
+  #partial = nothing;
   #filled = 0;
   /** Frames read so far. */
   frames = 0;
+  /** Whether `onFrame` did not want to read on, and what was behind that frame. */
+  isStopped = false;
+  rest: Buffer = nothing;
   readonly #onFrame: (frame: Buffer) => boolean;
   readonly #maxBytes: () => number;
 
@@ -43,7 +48,10 @@ export class Framer {
         const frame = this.#partial.subarray(0, exact);
         this.#filled = 0;
         this.frames++;
-        if (!this.#onFrame(frame)) return undefined;
+        if (!this.#onFrame(frame)) {
+          this.#stop(chunk, offset);
+          return undefined;
+        }
       }
     }
     while (offset < chunk.length) {
@@ -59,9 +67,23 @@ export class Framer {
       const frame = chunk.subarray(offset, offset + exact);
       offset += padded;
       this.frames++;
-      if (!this.#onFrame(frame)) return undefined;
+      if (!this.#onFrame(frame)) {
+        this.#stop(chunk, offset);
+        return undefined;
+      }
     }
     return undefined;
+  }
+
+  /** Forgets that it was stopped, and what was left then. */
+  goOn(): void {
+    this.isStopped = false;
+    this.rest = nothing;
+  }
+
+  #stop(chunk: Buffer, offset: number): void {
+    this.isStopped = true;
+    this.rest = chunk.subarray(offset);
   }
 
   #grow(size: number): void {

@@ -1,13 +1,38 @@
 /** How clients are reached: what a listener of any transport gives to control, and gets from it. */
+import type { Socket } from "node:net";
+import type { Limits } from "../limits.ts";
 import type { ClientPath, Flow } from "../flows.ts";
 
 /** A five-tuple that a listener can put a flow on. */
 export interface ListenerPath extends ClientPath {
   install(flow: Flow): void;
   remove(flow: Flow): void;
+  /**
+   * Streams have it: the connection is the callee's from here on, and carries no more messages (RFC 6062 §5.4). Nothing where
+   * it has an allocation.
+   */
+  takeOver?(): Socket | undefined;
 }
 
+/** What a listener counts beside its traffic, since it started. */
+export interface ListenerCounts {
+  /** Connections that clients have made. */
+  connections: number;
+  /** TLS and DTLS handshakes that were completed, and those that were not. */
+  handshakes: number;
+  failedHandshakes: number;
+}
+
+export const noCounts = (): ListenerCounts => ({ connections: 0, handshakes: 0, failedHandshakes: 0 });
+
 export interface ListenerOwner {
+  readonly counts: ListenerCounts;
+  readonly limits: Limits;
+  /** Streams begin with a PROXY header. */
+  readonly proxyProtocol: boolean;
+  /** Whether messages wait to be looked at: streams are not read on until none do. */
+  readonly isBusy: boolean;
+  whenCalm(then: () => void): void;
   /** One STUN message, not a Send indication. `bytes` are the callee's. */
   message(bytes: Buffer, path: ListenerPath): void;
   /** A stream client is gone. */

@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Flow, noDrops, noTraffic } from "../flows.ts";
 import { encode } from "../stun/codec.ts";
 import { method } from "../stun/message.ts";
-import type { ListenerPath, OpenListener } from "./listener.ts";
+import { defaultLimits } from "../limits.ts";
+import { noCounts, type ListenerPath, type OpenListener } from "./listener.ts";
 import { listenTcp } from "./tcp.ts";
 
 const binding = encode({ method: method.binding, class: "request", transactionId: Buffer.alloc(12) });
@@ -20,6 +21,11 @@ describe("a TCP listener", () => {
     dropped = [];
     paths = [];
     opened = await listenTcp(["127.0.0.1"], 0, noTraffic(), {
+      limits: defaultLimits,
+      counts: noCounts(),
+      proxyProtocol: false,
+      isBusy: false,
+      whenCalm: (then) => then(),
       message: (_bytes, path) => void paths.push(path),
       gone: () => undefined,
       dropped: (reason) => void dropped.push(reason),

@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { endpointOf, formatAddress, parseIp, type Endpoint, type TransportAddress } from "../address.ts";
 import { fromClient } from "../engines/forward.ts";
 import type { Flow, Traffic } from "../flows.ts";
-import { idleConnectionMilliseconds, maxBacklogBytes, maxIdleConnections, maxIdleFrameBytes } from "../limits.ts";
+import { maxBacklogBytes, maxIdleFrameBytes } from "../limits.ts";
 import { Framer } from "./framing.ts";
+import type { Addresses } from "./proxied.ts";
 import type { ListenerOwner, ListenerPath, OpenListener } from "./listener.ts";
 
 const maxFrameBytes = 4 + 65536 + 20;
@@ -25,24 +26,26 @@ class StreamPath implements ListenerPath {
   idleSince = Date.now();
   partialSince: number | undefined;
   flow: Flow | undefined;
+  /** Its connection carries messages no more. */
+  isTaken = false;
+  /** Called once it is so. */
+  taken = (): void => undefined;
   readonly #idle: Set<StreamPath>;
 
   constructor(
     protocol: "tcp" | "tls",
     socket: Socket,
+    addresses: Addresses,
     idle: Set<StreamPath>,
-    onMessage: (frame: Buffer, path: StreamPath) => void,
+    onMessage: (frame: Buffer, path: StreamPath) => boolean,
   ) {
     this.protocol = protocol;
     this.socket = socket;
-    this.client = endpointOf(addressOf(socket.remoteAddress, socket.remotePort));
-    this.server = addressOf(socket.localAddress, socket.localPort);
+    this.client = endpointOf(addresses?.source ?? addressOf(socket.remoteAddress, socket.remotePort));
+    this.server = addresses?.destination ?? addressOf(socket.localAddress, socket.localPort);
     this.#idle = idle;
     this.framer = new Framer(
-      (frame) => {
-        onMessage(frame, this);
-        return !socket.destroyed;
-      },
+      (frame) => onMessage(frame, this) && !socket.destroyed && !this.isTaken,
       () => (this.flow === undefined ? maxIdleFrameBytes : maxFrameBytes),
     );
   }
@@ -64,6 +67,15 @@ class StreamPath implements ListenerPath {
     this.#idle.delete(this);
   }
 
+  takeOver(): Socket | undefined {
+    if (this.flow !== undefined || this.isTaken) return undefined;
+    this.isTaken = true;
+    this.partialSince = undefined;
+    this.#idle.delete(this);
+    this.taken();
+    return this.socket;
+  }
+
   remove(flow: Flow): void {
     if (this.flow !== flow) return;
     this.flow = undefined;
@@ -74,8 +86,11 @@ class StreamPath implements ListenerPath {
 
 export interface StreamOptions {
   readonly protocol: "tcp" | "tls";
-  /** A server that is not bound yet, and gives every connection that is ready to be read to `accept`. */
-  readonly makeServer: (accept: (socket: Socket) => void) => Server;
+  /**
+   * A server that is not bound yet, and gives every connection that is ready to be read to `accept`, with the addresses that
+   * a load balancer told.
+   */
+  readonly makeServer: (accept: (socket: Socket, addresses?: Addresses) => void) => Server;
 }
 
 /** Binds `port` on each address; when one fails the others are closed and the promise rejects. */
@@ -86,6 +101,7 @@ export const listenStream = async (
   traffic: Traffic,
   owner: ListenerOwner,
 ): Promise<OpenListener> => {
+  const { idleConnectionMilliseconds, maxIdleConnections } = owner.limits;
   const connections = new Set<StreamPath>();
   /** In the order in which they became idle. */
   const idle = new Set<StreamPath>();
@@ -96,38 +112,56 @@ export const listenStream = async (
     path.socket.destroy();
   };
 
-  const onFrame = (frame: Buffer, path: StreamPath): void => {
-    if (path.flow !== undefined && fromClient(path.flow, frame, 0, frame.length)) return;
+  /** Whether to read on. */
+  const onFrame = (frame: Buffer, path: StreamPath): boolean => {
+    if (path.flow !== undefined && fromClient(path.flow, frame, 0, frame.length)) return true;
     if ((frame[0] ?? 0) >= 0x40) {
       owner.dropped("no-allocation");
-      return;
+      return true;
     }
     traffic.packetsIn++;
     traffic.bytesIn += frame.length;
     owner.message(frame, path);
+    return !owner.isBusy;
   };
 
-  const accept = (socket: Socket): void => {
+  const accept = (socket: Socket, addresses?: Addresses): void => {
     socket.on("error", () => undefined);
     socket.setNoDelay(true);
-    const path = new StreamPath(protocol, socket, idle, onFrame);
+    const path = new StreamPath(protocol, socket, addresses, idle, onFrame);
     if (path.client.port === 0) {
       socket.destroy();
       return;
     }
     connections.add(path);
+    owner.counts.connections++;
     idle.add(path);
     if (idle.size > maxIdleConnections) {
       const [oldest] = idle;
       if (oldest !== undefined) drop(oldest, "idle-connections");
     }
-    socket.on("data", (chunk: Buffer) => {
+    const read = (chunk: Buffer): void => {
       const { frames } = path.framer;
       const error = path.framer.push(chunk);
+      if (path.framer.isStopped && !socket.destroyed) {
+        // What was taken is read by whoever took it; the others are read on when their turn comes.
+        if (!path.isTaken) {
+          socket.pause();
+          owner.whenCalm(() => {
+            if (!path.isTaken && !socket.destroyed) socket.resume();
+          });
+        }
+        const { rest } = path.framer;
+        path.framer.goOn();
+        if (rest.length > 0) socket.unshift(rest);
+      }
       if (error !== undefined) drop(path, error);
       if (path.framer.frames !== frames || !path.framer.isPartial) path.partialSince = undefined;
       if (path.framer.isPartial) path.partialSince ??= Date.now();
-    });
+    };
+    path.taken = () => void socket.removeListener("data", read);
+    socket.on("data", read);
+    socket.resume();
     socket.on("close", () => {
       connections.delete(path);
       idle.delete(path);

@@ -1,9 +1,9 @@
 /** TURN over TLS (RFC 8656 §3.1): handshakes are bounded in number and time, the certificate may change under way. */
-import type { Socket } from "node:net";
+import { createServer as createTcpServer, type Socket } from "node:net";
 import { createServer, type Server } from "node:tls";
 import type { Traffic } from "../flows.ts";
-import { handshakeMilliseconds, maxHandshakes } from "../limits.ts";
 import type { ListenerOwner, Material, OpenListener } from "./listener.ts";
+import { createProxied, type Addresses } from "./proxied.ts";
 import { listenStream } from "./stream.ts";
 
 /** Binds `port` on each address; when one fails the others are closed and the promise rejects. @throws what OpenSSL says of `material`. */
@@ -14,10 +14,14 @@ export const listenTls = async (
   owner: ListenerOwner,
   material: Material,
 ): Promise<OpenListener> => {
+  const { handshakeMilliseconds, maxHandshakes } = owner.limits;
   const servers: Server[] = [];
+  const closings: (() => void)[] = [];
   const secure = ({ certificate, key }: Material) => ({ cert: certificate, key, minVersion: "TLSv1.2" as const });
   /** In the order in which they came. */
   const handshaking = new Set<Socket>();
+  /** Of those that came through a load balancer. */
+  const told = new WeakMap<Socket, NonNullable<Addresses>>();
 
   const open = await listenStream(
     {
@@ -30,22 +34,39 @@ export const listenTls = async (
           socket.once("close", () => handshaking.delete(socket));
           const [oldest] = handshaking;
           if (handshaking.size <= maxHandshakes || oldest === undefined) return;
+          owner.counts.failedHandshakes++;
           owner.dropped("handshakes");
           oldest.destroy();
         });
         server.on("secureConnection", (socket) => {
+          owner.counts.handshakes++;
           // Of the raw sockets only those that are still at it matter; this one is known by its port.
+          let addresses: Addresses;
           for (const raw of handshaking)
-            if (raw.remotePort === socket.remotePort && raw.remoteAddress === socket.remoteAddress)
+            if (raw.remotePort === socket.remotePort && raw.remoteAddress === socket.remoteAddress) {
               handshaking.delete(raw);
-          accept(socket);
+              addresses = told.get(raw);
+            }
+          accept(socket, addresses);
         });
         server.on("tlsClientError", (_, socket) => {
+          owner.counts.failedHandshakes++;
           owner.dropped("handshake");
           socket.destroy();
         });
         servers.push(server);
-        return server;
+        if (!owner.proxyProtocol) return server;
+        const { limits, dropped } = owner;
+        const proxied = createProxied({
+          limits,
+          dropped,
+          accept(raw, addresses) {
+            if (addresses !== undefined) told.set(raw, addresses);
+            server.emit("connection", raw);
+          },
+        });
+        closings.push(proxied.close);
+        return createTcpServer({ noDelay: true }, proxied.take);
       },
     },
     addresses,
@@ -59,6 +80,7 @@ export const listenTls = async (
       for (const server of servers) server.setSecureContext(secure(next));
     },
     async close() {
+      for (const closing of closings) closing();
       for (const socket of handshaking) socket.destroy();
       await open.close();
     },

@@ -1,19 +1,30 @@
 /** Allocate, RFC 8656 §7.2. */
-import type { Family } from "../address.ts";
+import { familyOf, type Family } from "../address.ts";
 import type { RelayPort } from "../flows.ts";
 import { grantedSeconds } from "../lifetimes.ts";
-import { addressErrorCodeValue, addressFamily, attribute } from "../stun/attributes.ts";
+import { addressErrorCodeValue, addressFamily, addressValue, attribute } from "../stun/attributes.ts";
 import type { Attribute, Message } from "../stun/message.ts";
+import type { ListenerPath } from "../listeners/listener.ts";
 import type { Serving } from "../serving.ts";
-import { failure, silence, success, type Answer, type Exchange } from "./exchange.ts";
+import { TcpRelay } from "../tcp-relay.ts";
+import { connectionAttempt } from "./connection-attempt.ts";
+import { failure, notUnderstood, silence, success, type Answer, type Exchange } from "./exchange.ts";
 
-const udp = 17;
+/** IP protocol numbers. */
+const [tcp, udp] = [6, 17];
 
 /** Which families the request asks for, or what is wrong with it. */
-const families = (message: Message): readonly Family[] | Answer => {
+const families = (message: Message, { protocol }: ListenerPath, canSendWhole: boolean): readonly Family[] | Answer => {
   const { requestedTransport, requestedFamily, additionalFamily, evenPort, reservationToken } = message;
   if (requestedTransport === undefined) return failure(400, "no-transport");
-  if (requestedTransport !== udp) return failure(442, "transport");
+  if (requestedTransport !== udp && requestedTransport !== tcp) return failure(442, "transport");
+  if (requestedTransport === tcp) {
+    // RFC 6062 §5.1: the client's connection is a stream, and none of these go with it.
+    if (protocol === "udp" || protocol === "dtls") return failure(400, "tcp-over-datagrams");
+    if ((evenPort ?? reservationToken ?? message.dontFragment) !== undefined) return failure(400, "not-for-tcp");
+  }
+  // RFC 8656 §7.2: a server that cannot set the DF bit does not know the attribute.
+  if (message.dontFragment === true && !canSendWhole) return notUnderstood([attribute.dontFragment]);
   if (reservationToken !== undefined && (evenPort ?? requestedFamily ?? additionalFamily) !== undefined)
     return failure(400, "reservation-token");
   if (additionalFamily !== undefined) {
@@ -27,7 +38,7 @@ const families = (message: Message): readonly Family[] | Answer => {
 };
 
 interface Ports {
-  readonly relays: readonly RelayPort[];
+  readonly relays: readonly (RelayPort | TcpRelay)[];
   readonly reserved?: RelayPort;
   /** Families that were asked for and are not there, with an error code each. */
   readonly missing: readonly { readonly family: Family; readonly code: number }[];
@@ -46,7 +57,7 @@ const openPorts = async (message: Message, serving: Serving, wanted: readonly Fa
     const held = reservations.take(reservationToken);
     return held === undefined ? failure(508, "reservation-token") : { relays: [held], missing: [] };
   }
-  const relays: RelayPort[] = [];
+  const relays: (RelayPort | TcpRelay)[] = [];
   const missing: { family: Family; code: number }[] = [];
   let reserved: RelayPort | undefined;
   for (const family of wanted) {
@@ -56,6 +67,10 @@ const openPorts = async (message: Message, serving: Serving, wanted: readonly Fa
       continue;
     }
     try {
+      if (message.requestedTransport === tcp) {
+        relays.push(await TcpRelay.open(address));
+        continue;
+      }
       const even = evenPort === undefined ? undefined : await reservations.even(address, evenPort);
       if (even !== undefined) reserved = even.next;
       else if (evenPort !== undefined) throw new Error("no even port");
@@ -70,8 +85,23 @@ const openPorts = async (message: Message, serving: Serving, wanted: readonly Fa
   return { relays, missing, ...(reserved && { reserved }) };
 };
 
-export const allocate = async ({ message, path, serving, who, now }: Exchange): Promise<Answer> => {
-  const wanted = families(message);
+/** RFC 8489 §10: whoever goes sends new clients elsewhere, if there is an elsewhere of the client's family. */
+const elsewhere = ({ path, serving }: Exchange): Answer | undefined => {
+  const { isDraining, options } = serving.shared;
+  if (!isDraining) return undefined;
+  const family = familyOf(path.client.address);
+  const server = options.alternateServers?.find(({ address }) => familyOf(address) === family);
+  const value = server && addressValue(server);
+  if (value === undefined) return undefined;
+  const attributes = [{ type: attribute.alternateServer, raw: value }];
+  return { kind: "error", code: 300, reason: "try-alternate", attributes };
+};
+
+export const allocate = async (exchange: Exchange): Promise<Answer> => {
+  const { message, path, serving, who, now } = exchange;
+  const other = elsewhere(exchange);
+  if (other !== undefined) return other;
+  const wanted = families(message, path, serving.canSendWhole);
   if ("kind" in wanted) return wanted;
   const full = serving.claim(path, who);
   if (full !== undefined) return full;
@@ -108,7 +138,7 @@ export const allocate = async ({ message, path, serving, who, now }: Exchange): 
       raw: addressErrorCodeValue(family === 4 ? addressFamily.ipv4 : addressFamily.ipv6, code),
     })),
   ];
-  serving.open({
+  const allocation = serving.open({
     path,
     owner: who,
     relays: ports.relays,
@@ -117,5 +147,7 @@ export const allocate = async ({ message, path, serving, who, now }: Exchange): 
     now,
     expiresAt: now + seconds * 1000,
   });
+  for (const relay of ports.relays)
+    if (relay instanceof TcpRelay) relay.attach((socket) => connectionAttempt(serving, allocation, socket));
   return success(...response);
 };

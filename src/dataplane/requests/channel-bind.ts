@@ -10,10 +10,12 @@ export const channelBind = ({ message, allocation, serving, now }: AllocationExc
   if (channelNumber === undefined || peer === undefined) return failure(400, "no-channel-or-peer");
   if (!isChannelNumber(channelNumber)) return failure(400, "channel-number");
   if (port === 0) return failure(400, "peer-port");
+  // RFC 6062 §5: data of a TCP allocation goes over connections alone.
+  if (allocation.protocol === "TCP") return failure(400, "channel-on-tcp");
   if (allocation.relayFor(peer.family) === undefined) return failure(443, "peer-family");
-  const verdict = serving.check(peer, port);
+  const verdict = allocation.check(peer, port);
   if (!verdict.admitted) {
-    serving.refused(allocation, peer.text, verdict.reason);
+    serving.refused(allocation, peer.text, verdict);
     return failure(403, "peer");
   }
   const outcome = allocation.bind(channelNumber, peer, port, now);

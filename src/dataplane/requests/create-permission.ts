@@ -7,9 +7,9 @@ export const createPermission = ({ message, allocation, serving, now }: Allocati
   if (peers.length === 0) return failure(400, "no-peer");
   for (const peer of peers) if (allocation.relayFor(peer.family) === undefined) return failure(443, "peer-family");
   for (const peer of peers) {
-    const verdict = serving.check(peer);
+    const verdict = allocation.check(peer);
     if (verdict.admitted) continue;
-    serving.refused(allocation, peer.text, verdict.reason);
+    serving.refused(allocation, peer.text, verdict);
     return failure(403, "peer");
   }
   if (!allocation.hasRoomFor(peers)) return failure(508, "permissions");

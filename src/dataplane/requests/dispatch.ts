@@ -10,21 +10,21 @@ import { allocate } from "./allocate.ts";
 import { binding } from "./binding.ts";
 import { channelBind } from "./channel-bind.ts";
 import { createPermission } from "./create-permission.ts";
-import { failure, type AllocationExchange, type Answer, type Exchange } from "./exchange.ts";
+import { connect } from "./connect.ts";
+import { connectionBind } from "./connection-bind.ts";
+import { failure, notUnderstood, type AllocationExchange, type Answer, type Exchange } from "./exchange.ts";
 import { refresh } from "./refresh.ts";
 
-const inAllocation: ReadonlyMap<number, (exchange: AllocationExchange) => Answer> = new Map([
+type Handler = (exchange: AllocationExchange) => Answer | Promise<Answer>;
+
+const inAllocation: ReadonlyMap<number, Handler> = new Map<number, Handler>([
   [method.refresh, refresh],
   [method.createPermission, createPermission],
   [method.channelBind, channelBind],
+  [method.connect, connect],
 ]);
 
-const unknownAttributes = ({ unknown }: Message): Answer => ({
-  kind: "error",
-  code: 420,
-  reason: "unknown-attributes",
-  attributes: [{ type: attribute.unknownAttributes, value: unknown }],
-});
+const withoutAllocation: ReadonlySet<number> = new Set([method.allocate, method.connectionBind]);
 
 /** Answers `message`; with a key, the answer carries MESSAGE-INTEGRITY. */
 const respond = (serving: Serving, message: Message, path: ListenerPath, answer: Answer, key?: Buffer): void => {
@@ -44,6 +44,7 @@ const respond = (serving: Serving, message: Message, path: ListenerPath, answer:
   });
   if (key === undefined) serving.reply(path, message.bytes, bytes);
   else serving.send(path, bytes);
+  if (answer.kind === "success") answer.afterwards?.();
 };
 
 const answerAllocate = (exchange: Exchange, held: Held | undefined, answer: (outcome: Answer) => void): void => {
@@ -56,38 +57,51 @@ const answerAllocate = (exchange: Exchange, held: Held | undefined, answer: (out
   }
   // A retransmission of an Allocate that is being answered: the answer is on its way.
   if (serving.shared.claims.has(fiveTuple(path))) return;
-  allocate(exchange).then(answer, (error: unknown) => {
-    serving.shared.log.error({ error, listener: serving.name }, "an Allocate failed");
+  answerLater(serving, allocate(exchange), answer);
+};
+
+const answerLater = (serving: Serving, outcome: Promise<Answer>, answer: (outcome: Answer) => void): void => {
+  outcome.then(answer, (error: unknown) => {
+    serving.shared.log.error({ error, listener: serving.name }, "a request failed");
     answer(failure(500, "internal"));
   });
 };
 
 const answerAuthenticated = (exchange: Exchange, held: Held | undefined, key: Buffer): void => {
-  const { message, path, serving, who } = exchange;
+  const { message, path, serving, who, now } = exchange;
+  if (!serving.gateway.users.mayAsk(who.userId, now)) return serving.dropped("user-requests");
   const answer = (outcome: Answer): void => respond(serving, message, path, outcome, key);
   const handle = inAllocation.get(message.method);
-  if (message.unknown.length > 0) answer(unknownAttributes(message));
+  if (message.unknown.length > 0) answer(notUnderstood(message.unknown));
+  else if (message.method === method.connectionBind) answer(connectionBind(exchange));
   else if (handle === undefined) answerAllocate(exchange, held, answer);
   else if (held === undefined) answer(failure(437, "no-allocation"));
   else if (held.allocation.owner.userId !== who.userId) answer(failure(441, "other-user"));
-  else answer(handle({ ...exchange, allocation: held.allocation }));
+  else {
+    const outcome = handle({ ...exchange, allocation: held.allocation });
+    if (outcome instanceof Promise) answerLater(serving, outcome, answer);
+    else answer(outcome);
+  }
+  return undefined;
 };
 
 const receiveMessage = (serving: Serving, message: Message, path: ListenerPath): void => {
   // Indications and answers are never answered, RFC 8489 §6.3.
   if (message.class !== "request") return;
   if (message.method === method.binding) {
-    if (message.unknown.length > 0) respond(serving, message, path, unknownAttributes(message));
+    if (message.unknown.length > 0) respond(serving, message, path, notUnderstood(message.unknown));
     else serving.reply(path, message.bytes, binding(message, path));
     return;
   }
-  if (message.method !== method.allocate && !inAllocation.has(message.method)) {
+  if (!withoutAllocation.has(message.method) && !inAllocation.has(message.method)) {
     serving.shared.dropped.add("method");
     return;
   }
   const { shared, gateway } = serving;
   const held = shared.allocations.get(fiveTuple(path));
-  const owner = held?.allocation.owner;
+  // A client connection has no allocation; it is of whoever has that of the peer connection.
+  const binds = message.method === method.connectionBind;
+  const { owner } = held?.allocation ?? (binds ? gateway.connections.get(message.connectionId)?.allocation : {}) ?? {};
   const now = Date.now();
   const client = path.client.address;
   const outcome = authenticate(message, { policy: gateway.auth, nonces: shared.nonces, client, owner, now });

@@ -1,6 +1,7 @@
 /** One request and its answer, as the request files see them. */
 import type { Allocation, Owner } from "../allocation.ts";
 import type { Serving } from "../serving.ts";
+import { attribute } from "../stun/attributes.ts";
 import type { Attribute, Message } from "../stun/message.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
 
@@ -20,7 +21,12 @@ export interface AllocationExchange extends Exchange {
 }
 
 export type Answer =
-  | { readonly kind: "success"; readonly attributes: readonly Attribute[] }
+  | {
+      readonly kind: "success";
+      readonly attributes: readonly Attribute[];
+      /** Done once the answer is on its way. */
+      readonly afterwards?: () => void;
+    }
   | {
       readonly kind: "error";
       readonly code: number;
@@ -30,6 +36,16 @@ export type Answer =
     }
   | { readonly kind: "silence" };
 
-export const success = (...attributes: readonly Attribute[]): Answer => ({ kind: "success", attributes });
+export const success = (...attributes: readonly Attribute[]): Extract<Answer, { readonly kind: "success" }> => ({
+  kind: "success",
+  attributes,
+});
 export const failure = (code: number, reason: string): Answer => ({ kind: "error", code, reason });
+/** RFC 8489 §6.3.1. */
+export const notUnderstood = (types: readonly number[]): Answer => ({
+  kind: "error",
+  code: 420,
+  reason: "unknown-attributes",
+  attributes: [{ type: attribute.unknownAttributes, value: types }],
+});
 export const silence: Answer = { kind: "silence" };

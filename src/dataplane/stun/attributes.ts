@@ -26,8 +26,10 @@ export const attribute = {
   reservationToken: 0x0022,
   priority: 0x0024,
   useCandidate: 0x0025,
+  connectionId: 0x002a,
   additionalAddressFamily: 0x8000,
   addressErrorCode: 0x8001,
+  alternateServer: 0x8023,
   fingerprint: 0x8028,
 } as const;
 
@@ -38,11 +40,9 @@ export const magicCookie = 0x2112a442;
 /** Values of REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY. */
 export const addressFamily = { ipv4: 0x01, ipv6: 0x02 } as const;
 
-const understood: ReadonlySet<number> = new Set(
-  Object.values(attribute).filter((type) => type < 0x8000 && type !== attribute.dontFragment),
-);
+const understood: ReadonlySet<number> = new Set(Object.values(attribute).filter((type) => type < 0x8000));
 
-/** Comprehension-required and not understood: answered with 420. DONT-FRAGMENT is among them, RFC 8656 §7.2. */
+/** Comprehension-required and not understood: answered with 420. */
 export const isUnknown = (type: number): boolean => type < 0x8000 && !understood.has(type);
 
 /**
@@ -56,7 +56,7 @@ const lengths: ReadonlyMap<number, (length: number) => boolean> = new Map([
     attribute.xorRelayedAddress,
     attribute.xorMappedAddress,
     0x8020,
-    0x8023,
+    attribute.alternateServer,
     0x802b,
     0x802c,
   ].map((type): [number, (length: number) => boolean] => [type, (length) => length === 8 || length === 20]),
@@ -67,6 +67,7 @@ const lengths: ReadonlyMap<number, (length: number) => boolean> = new Map([
     attribute.additionalAddressFamily,
     draftAdditionalAddressFamily,
     attribute.requestedTransport,
+    attribute.connectionId,
     attribute.priority,
     attribute.fingerprint,
     0x0003,
@@ -82,6 +83,7 @@ const lengths: ReadonlyMap<number, (length: number) => boolean> = new Map([
   [attribute.nonce, (length) => length > 0 && length <= 763],
   [attribute.messageIntegrity, (length) => length === 20],
   [attribute.evenPort, (length) => length === 1],
+  [attribute.dontFragment, (length) => length === 0],
   [attribute.reservationToken, (length) => length === 8],
   [0x0027, (length) => length === 2 || length === 4],
 ]);
@@ -97,7 +99,7 @@ export const isAddress = (type: number): boolean =>
   type === attribute.xorPeerAddress ||
   type === attribute.xorRelayedAddress ||
   type === attribute.xorMappedAddress ||
-  type === 0x8023 ||
+  type === attribute.alternateServer ||
   type === 0x802b ||
   type === 0x802c;
 
@@ -130,6 +132,32 @@ export const xorAddressValue = (at: TransportAddress, transactionId: Buffer): Bu
 export const readErrorCode = (value: Buffer): { readonly code: number; readonly reason: string } => ({
   code: ((value[2] ?? 0) & 7) * 100 + (value[3] ?? 0),
   reason: value.toString("utf8", 4),
+});
+
+/** RFC 6062 §6.2.1. */
+export const connectionIdValue = (id: number): Buffer => {
+  const value = Buffer.allocUnsafe(4);
+  value.writeUInt32BE(id);
+  return value;
+};
+
+/** An address that is not XORed, as ALTERNATE-SERVER has it (RFC 8489 §14.1, §14.15); nothing when it is no IP literal. */
+export const addressValue = (at: TransportAddress): Buffer | undefined => {
+  const ip = parseIp(at.address);
+  if (ip === undefined) return undefined;
+  const head = Buffer.from([
+    0,
+    ip.family === 4 ? addressFamily.ipv4 : addressFamily.ipv6,
+    at.port >>> 8,
+    at.port & 255,
+  ]);
+  return Buffer.concat([head, bytesOf(ip)]);
+};
+
+/** @param value of an attribute whose length and family agree. */
+export const readAddress = (value: Buffer): TransportAddress => ({
+  address: textOfBytes(value, 4, value.length === 8 ? 4 : 16),
+  port: value.readUInt16BE(2),
 });
 
 /** RFC 8656 §18.12: family, then class and number as in ERROR-CODE, no reason phrase. */

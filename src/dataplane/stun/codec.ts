@@ -13,6 +13,7 @@ import {
   isAddress,
   isUnknown,
   lengthIsValid,
+  readAddress,
   readErrorCode,
   xorAddressValue,
 } from "./attributes.ts";
@@ -154,6 +155,15 @@ const raw = (into: Mutable, type: number, value: Buffer): void => {
       break;
     case attribute.addressErrorCode:
       into.addressError ??= { family: value[0] ?? 0, code: readErrorCode(value).code };
+      break;
+    case attribute.connectionId:
+      into.connectionId ??= value.readUInt32BE(0);
+      break;
+    case attribute.dontFragment:
+      into.dontFragment = true;
+      break;
+    case attribute.alternateServer:
+      into.alternateServer ??= readAddress(value);
       break;
     case attribute.errorCode:
       into.error ??= readErrorCode(value);

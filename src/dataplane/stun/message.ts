@@ -1,6 +1,6 @@
 /** STUN messages as values: methods, classes, and what a message may say. */
 import type { TransportAddress } from "../address.ts";
-import { magicCookie } from "./attributes.ts";
+import { attribute, magicCookie } from "./attributes.ts";
 
 /** RFC 8489 §18.2, RFC 8656 §17. */
 export const method = {
@@ -11,6 +11,10 @@ export const method = {
   data: 0x007,
   createPermission: 0x008,
   channelBind: 0x009,
+  /** RFC 6062 §6.1. */
+  connect: 0x00a,
+  connectionBind: 0x00b,
+  connectionAttempt: 0x00c,
 } as const;
 
 export type MessageClass = "request" | "indication" | "success" | "error";
@@ -38,6 +42,10 @@ export interface Message {
   readonly data?: Buffer;
   readonly error?: { readonly code: number; readonly reason: string };
   readonly channelNumber?: number;
+  readonly connectionId?: number;
+  readonly dontFragment?: boolean;
+  /** Where a 300 sends the client. */
+  readonly alternateServer?: TransportAddress;
   /** IP protocol number. */
   readonly requestedTransport?: number;
   readonly requestedFamily?: number;
@@ -77,4 +85,11 @@ export const messageLength = (bytes: Buffer, offset = 0): number | undefined => 
   if ((bytes[offset] ?? 0xff) > 3 || bytes.readUInt32BE(offset + 4) !== magicCookie) return undefined;
   const length = bytes.readUInt16BE(offset + 2);
   return length % 4 === 0 ? 20 + length : undefined;
+};
+
+/** Whether there seems to be a MESSAGE-INTEGRITY in `bytes`, whatever it is worth: a look that costs next to nothing. */
+export const isSigned = (bytes: Buffer): boolean => {
+  for (let at = 20; at + 4 <= bytes.length; at += 4 + ((bytes.readUInt16BE(at + 2) + 3) & ~3))
+    if (bytes.readUInt16BE(at) === attribute.messageIntegrity) return true;
+  return false;
 };

@@ -1,5 +1,12 @@
 /** One answer out of those of several relays that share listeners. */
-import type { AdmissionChange, ApplyReport, ListenerChange, ListenerState, RelayState } from "../relay.ts";
+import type {
+  AdmissionChange,
+  ApplyReport,
+  ClusterState,
+  ListenerChange,
+  ListenerState,
+  RelayState,
+} from "../relay.ts";
 
 const sum = (into: Record<string, number>, more: Readonly<Record<string, number>>): void => {
   for (const [key, value] of Object.entries(more)) into[key] = (into[key] ?? 0) + value;
@@ -16,6 +23,8 @@ const mergeListeners = (states: readonly ListenerState[]): readonly ListenerStat
         : {
             ...(before.state === "failed" ? before : state),
             connections: before.connections + state.connections,
+            connectionsTotal: before.connectionsTotal + state.connectionsTotal,
+            handshakes: before.handshakes + state.handshakes,
             kernelDrops: before.kernelDrops + state.kernelDrops,
             bytesIn: before.bytesIn + state.bytesIn,
             bytesOut: before.bytesOut + state.bytesOut,
@@ -27,18 +36,36 @@ const mergeListeners = (states: readonly ListenerState[]): readonly ListenerStat
   return [...byName.values()];
 };
 
-export const mergeStates = (states: readonly RelayState[]): RelayState => {
-  const refused: Record<string, number> = {};
-  const dropped: Record<string, number> = {};
+const mergeClusters = (states: readonly ClusterState[]): readonly ClusterState[] => {
+  const byName = new Map<string, ClusterState>();
   for (const state of states) {
-    sum(refused, state.refused);
-    sum(dropped, state.dropped);
+    const key = `${state.gateway} ${state.name}`;
+    const before = byName.get(key);
+    byName.set(
+      key,
+      before === undefined
+        ? state
+        : {
+            ...state,
+            bytesIn: before.bytesIn + state.bytesIn,
+            bytesOut: before.bytesOut + state.bytesOut,
+            packetsIn: before.packetsIn + state.packetsIn,
+            packetsOut: before.packetsOut + state.packetsOut,
+          },
+    );
   }
+  return [...byName.values()];
+};
+
+export const mergeStates = (states: readonly RelayState[]): RelayState => {
+  const counters = { refused: {}, denied: {}, opened: {}, closed: {}, dropped: {} };
+  for (const state of states)
+    for (const name of ["refused", "denied", "opened", "closed", "dropped"] as const) sum(counters[name], state[name]);
   return {
+    ...counters,
+    clusters: mergeClusters(states.flatMap(({ clusters }) => clusters)),
     listeners: mergeListeners(states.flatMap(({ listeners }) => listeners)),
     allocations: states.flatMap(({ allocations }) => allocations),
-    refused,
-    dropped,
   };
 };
 

@@ -40,6 +40,7 @@ export class WorkerPool implements Relay {
   /** By gateway, what is in force: a new worker is told all of it. */
   readonly #applied = new Map<string, Applied>();
   #last: RelayState;
+  #isDraining = false;
   #isClosed = false;
 
   /** Whether workers can run here; if not, why is said. */
@@ -73,6 +74,7 @@ export class WorkerPool implements Relay {
           quota: quotas.of(index),
           event: (event) => this.events.next(event),
           began: async (worker) => {
+            if (this.#isDraining) worker.drain();
             for (const { config, how } of this.#applied.values())
               await worker.apply({ config: withListeners(config, ofWorkers), draining: drainingOf(how) });
           },
@@ -105,6 +107,12 @@ export class WorkerPool implements Relay {
       ...this.#workers.map((worker) => worker.remove(gateway).catch(() => 0)),
     ]);
     return counts.reduce((total, count) => total + count, 0);
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+    this.#local.drain();
+    for (const worker of this.#workers) worker.drain();
   }
 
   state(): RelayState {

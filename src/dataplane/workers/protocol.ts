@@ -6,7 +6,7 @@ import type { RelayEvent, RelayOptions } from "../relay.ts";
 /** What a worker is started with. */
 export interface WorkerData {
   readonly index: number;
-  readonly options: Pick<RelayOptions, "place" | "own">;
+  readonly options: Pick<RelayOptions, "place" | "own" | "alternateServers" | "limits">;
   readonly ids: { readonly first: number; readonly step: number };
   readonly logLevel: string;
   /** By descriptor, 1 for those that the worker has open; in memory that both see. */
@@ -31,6 +31,7 @@ export interface PoolSays {
   readonly apply: ApplyRequest;
   readonly remove: string;
   readonly state: undefined;
+  readonly drain: undefined;
   readonly close: undefined;
   /** Ends in an exception that nobody catches: for tests of what then happens. */
   readonly fail: string;

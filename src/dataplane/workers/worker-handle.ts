@@ -61,6 +61,10 @@ export class WorkerHandle {
     return this.#ask("state", undefined);
   }
 
+  drain(): void {
+    this.#channel.tell("drain", undefined);
+  }
+
   fail(reason: string): void {
     this.#channel.tell("fail", reason);
   }
@@ -80,10 +84,10 @@ export class WorkerHandle {
     const { index, options, ids, sockets, quota } = this.#options;
     const sys = loadSys();
     this.#startedAt = performance.now();
-    const { place, own, log } = options;
+    const { place, own, log, alternateServers = [], limits = {} } = options;
     const workerData: WorkerData = {
       index,
-      options: { place, own },
+      options: { place, own, alternateServers, limits },
       // No number is used twice, whoever counts.
       ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
       logLevel: log.level,

@@ -16,6 +16,7 @@ const channel = createChannel(parentPort, {
     }),
   remove: (gateway: string) => relay.remove(gateway),
   state: () => relay.state(),
+  drain: () => relay.drain(),
   close: () => relay.close(),
   fail: (reason: string) => {
     setImmediate(() => {

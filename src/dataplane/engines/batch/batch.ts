@@ -14,6 +14,7 @@ const CLIENT_BUFFER_BYTES = 4 << 20;
 const RELAY_BUFFER_BYTES = 1 << 20;
 
 class BatchEngine implements Engine {
+  readonly canSendWhole = true;
   readonly #options: EngineOptions;
   readonly #drops: Drops;
   readonly #datagrams: Datagrams;
@@ -90,7 +91,10 @@ class BatchEngine implements Engine {
       address: told,
       port: datagrams.portOf(socket),
       attach: (flow) => void (attached = flow),
-      send: (bytes, start, end, peer) => datagrams.send(socket, bytes, start, end, peer),
+      send: (bytes, start, end, peer, whole) => {
+        if (socket.sendsWhole !== whole) datagrams.sendWhole(socket, whole);
+        datagrams.send(socket, bytes, start, end, peer);
+      },
       close: () => datagrams.closeSocket(socket),
     };
   }

@@ -49,6 +49,8 @@ export class DatagramSocket {
   head = NONE;
   tail = NONE;
   isOpen = true;
+  /** Whether what is sent has the DF bit set. */
+  sendsWhole = false;
 
   constructor(fd: number, family: Family, { batch, take, fd: given }: DatagramSocketOptions) {
     this.isOurs = given === undefined;
@@ -215,6 +217,14 @@ export class Datagrams {
       this.bytes.copyWithin(at, from, to);
       socket.take(slot, at, at + to - from);
     }
+  }
+
+  /** What is sent from here on has the DF bit set, or not. It is the socket's: what hangs on it leaves before. */
+  sendWhole(socket: DatagramSocket, whole: boolean): void {
+    if (!socket.isOpen) return;
+    if (socket.head !== NONE) this.#sendAll(socket);
+    this.#sys.dontFragment(socket.fd, socket.family, whole);
+    socket.sendsWhole = whole;
   }
 
   /** Sends bytes `start` to `end` of `bytes`: the arena, from where they lie, or anything else, which is copied. */

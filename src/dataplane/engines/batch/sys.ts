@@ -20,6 +20,13 @@ const SK_MEMINFO_DROPS = 8;
 const SK_MEMINFO_VARS = 9;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
+const IPPROTO_IP = 0;
+const IP_MTU_DISCOVER = 10;
+const IPV6_MTU_DISCOVER = 23;
+/** The DF bit is set, whatever is known of the path; the client is looking for that. */
+const PMTUDISC_PROBE = 3;
+/** What is longer than the path takes is fragmented here. */
+const PMTUDISC_WANT = 1;
 export const SOL_UDP = 17;
 export const UDP_SEGMENT = 103;
 const UDP_GRO = 104;
@@ -63,6 +70,8 @@ export interface Sys {
   /** Port that a socket is bound to. */
   portOf(fd: number): number;
   reusePort(fd: number): void;
+  /** Sets the DF bit on everything that is sent from now on, or no longer does. */
+  dontFragment(fd: number, family: 4 | 6, on: boolean): void;
   /** Best effort: the kernel's limit may be lower. */
   enlarge(fd: number, bytes: number): void;
   /** Lets runs from one source arrive as one message (UDP GRO); best effort. */
@@ -158,6 +167,11 @@ const load = (): Sys => {
       return address.readUInt16BE(2);
     },
     reusePort: (fd) => void must("setsockopt", set(fd, SOL_SOCKET, SO_REUSEPORT, 1)),
+    dontFragment(fd, family, on) {
+      const value = on ? PMTUDISC_PROBE : PMTUDISC_WANT;
+      if (family === 4) set(fd, IPPROTO_IP, IP_MTU_DISCOVER, value);
+      else set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, value);
+    },
     enlarge(fd, bytes) {
       set(fd, SOL_SOCKET, SO_RCVBUF, bytes);
       set(fd, SOL_SOCKET, SO_SNDBUF, bytes);

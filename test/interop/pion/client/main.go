@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"time"
@@ -107,14 +108,49 @@ func overUDP(client *turn.Client) (int, error) {
 	return echoed, nil
 }
 
+// secureConn is TLS that has what the library asks of a TCP connection.
+type secureConn struct {
+	*tls.Conn
+	raw *net.TCPConn
+}
+
+func (c secureConn) CloseRead() error                    { return c.raw.CloseRead() }
+func (c secureConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
+func (c secureConn) SetLinger(seconds int) error         { return c.raw.SetLinger(seconds) }
+func (c secureConn) SetKeepAlive(on bool) error          { return c.raw.SetKeepAlive(on) }
+func (c secureConn) SetKeepAlivePeriod(every time.Duration) error {
+	return c.raw.SetKeepAlivePeriod(every)
+}
+func (c secureConn) SetNoDelay(on bool) error       { return c.raw.SetNoDelay(on) }
+func (c secureConn) SetWriteBuffer(bytes int) error { return c.raw.SetWriteBuffer(bytes) }
+func (c secureConn) SetReadBuffer(bytes int) error  { return c.raw.SetReadBuffer(bytes) }
+
+func dialSecure() (net.Conn, error) {
+	raw, err := net.Dial("tcp", *server)
+	if err != nil {
+		return nil, err
+	}
+	return secureConn{tls.Client(raw, &tls.Config{InsecureSkipVerify: true}), raw.(*net.TCPConn)}, nil
+}
+
 func overTCP(client *turn.Client) (int, error) {
 	allocation, err := client.AllocateTCP()
 	if err != nil {
 		return 0, fmt.Errorf("allocate: %w", err)
 	}
 	defer allocation.Close()
-	conn, err := allocation.Dial("tcp", *peer)
-	if err != nil {
+	var conn net.Conn
+	if *transport == "tls" {
+		// The library's own would be plain TCP.
+		secure, err := dialSecure()
+		if err != nil {
+			return 0, err
+		}
+		conn, err = allocation.DialWithConn(secure, "tcp", *peer)
+		if err != nil {
+			return 0, fmt.Errorf("connect: %w", err)
+		}
+	} else if conn, err = allocation.Dial("tcp", *peer); err != nil {
 		return 0, fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close()

@@ -1,0 +1,62 @@
+/**
+ * Keeps control from standing in the way of packets: of each turn of the event loop requests get a share, those that are
+ * left wait for the next one, and what does not fit the queue is dropped. Whoever signs goes first.
+ */
+
+const BUDGET_MILLISECONDS = 0.25;
+const MAX_SIGNED = 2048;
+const MAX_UNSIGNED = 2048;
+
+export class ControlQueue {
+  readonly #signed: (() => void)[] = [];
+  readonly #unsigned: (() => void)[] = [];
+  readonly #calm: (() => void)[] = [];
+  #spent = 0;
+  #isTurning = false;
+
+  /** Whether more would have to wait. */
+  get isBusy(): boolean {
+    return this.#spent >= BUDGET_MILLISECONDS || this.#signed.length + this.#unsigned.length > 0;
+  }
+
+  /** Does `work`, now or soon; false when there is too much already. */
+  do(work: () => void, isSigned: boolean): boolean {
+    if (!this.isBusy) this.#do(work);
+    else {
+      const queue = isSigned ? this.#signed : this.#unsigned;
+      if (queue.length >= (isSigned ? MAX_SIGNED : MAX_UNSIGNED)) return false;
+      queue.push(work);
+    }
+    if (!this.#isTurning) {
+      this.#isTurning = true;
+      setImmediate(this.#turn);
+    }
+    return true;
+  }
+
+  /** Calls back once nothing waits. */
+  whenCalm(then: () => void): void {
+    if (this.isBusy) this.#calm.push(then);
+    else then();
+  }
+
+  #do(work: () => void): void {
+    const began = performance.now();
+    work();
+    this.#spent += performance.now() - began;
+  }
+
+  readonly #turn = (): void => {
+    this.#spent = 0;
+    for (const queue of [this.#signed, this.#unsigned]) {
+      let done = 0;
+      for (; done < queue.length && this.#spent < BUDGET_MILLISECONDS; done++)
+        this.#do(queue[done] ?? (() => undefined));
+      queue.splice(0, done);
+    }
+    // One by one: each may bring as much again.
+    while (!this.isBusy && this.#calm.length > 0) this.#do(this.#calm.shift() ?? (() => undefined));
+    this.#isTurning = this.#spent > 0 || this.isBusy || this.#calm.length > 0;
+    if (this.#isTurning) setImmediate(this.#turn);
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * A TCP connection between a relayed transport address and a peer (RFC 6062 §5): it waits for a connection of the client
+ * to be bound to it, then what comes by either leaves by the other. Both end together.
+ */
+import type { Socket } from "node:net";
+import type { Ip } from "./address.ts";
+import type { Allocation } from "./allocation.ts";
+import { noTraffic, type Traffic } from "./flows.ts";
+import { lingerMilliseconds, unboundConnectionMilliseconds } from "./limits.ts";
+
+export interface PeerConnectionOptions {
+  /** CONNECTION-ID. */
+  readonly id: number;
+  readonly allocation: Allocation;
+  readonly peer: Ip;
+  readonly port: number;
+  /** To the peer; paused. */
+  readonly socket: Socket;
+  /** What admitted the peer. */
+  readonly cluster: string;
+  readonly endpoint: string;
+  /** Counted on, beside the allocation's own. */
+  readonly traffic: readonly Traffic[];
+  readonly closed: () => void;
+}
+
+const keepAliveMilliseconds = 60_000;
+
+/**
+ * Takes what `from` reads to `to`, no faster than that writes, until either ends. `count` says how many milliseconds to wait
+ * before more is read.
+ */
+const pour = (from: Socket, to: Socket, count: (bytes: number) => number): void => {
+  let isHeld = false;
+  from.on("data", (chunk: Buffer) => {
+    const waitMs = count(chunk.length);
+    if (!to.write(chunk)) from.pause();
+    if (waitMs === 0) return;
+    isHeld = true;
+    from.pause();
+    setTimeout(() => {
+      isHeld = false;
+      if (!to.writableNeedDrain) from.resume();
+    }, waitMs).unref();
+  });
+  to.on("drain", () => {
+    if (!isHeld) from.resume();
+  });
+  const end = (): void => {
+    if (to.destroyed) return;
+    // What was written still leaves; whoever does not take it is not waited for.
+    to.setTimeout(lingerMilliseconds, () => to.destroy());
+    to.destroySoon();
+  };
+  from.on("end", end);
+  from.on("close", end);
+  from.setKeepAlive(true, keepAliveMilliseconds);
+  from.resume();
+};
+
+export class PeerConnection {
+  readonly id: number;
+  readonly allocation: Allocation;
+  readonly peer: Ip;
+  readonly port: number;
+  readonly cluster: string;
+  readonly endpoint: string;
+  readonly traffic = noTraffic();
+  readonly #socket: Socket;
+  readonly #counted: readonly Traffic[];
+  readonly #timer: NodeJS.Timeout;
+  #client: Socket | undefined;
+
+  constructor(options: PeerConnectionOptions) {
+    const { allocation, socket, closed } = options;
+    this.id = options.id;
+    this.allocation = allocation;
+    this.peer = options.peer;
+    this.port = options.port;
+    this.cluster = options.cluster;
+    this.endpoint = options.endpoint;
+    this.#socket = socket;
+    this.#counted = [this.traffic, allocation.flow.traffic, ...options.traffic];
+    socket.setNoDelay(true);
+    socket.on("error", () => undefined);
+    socket.once("close", closed);
+    // RFC 6062 §5.2: a connection that nobody binds to is closed.
+    this.#timer = setTimeout(() => this.close(), unboundConnectionMilliseconds).unref();
+  }
+
+  get isBound(): boolean {
+    return this.#client !== undefined;
+  }
+
+  /** From here on `client` and the peer have one stream. */
+  bind(client: Socket): void {
+    clearTimeout(this.#timer);
+    this.#client = client;
+    const { allocation } = this;
+    pour(client, this.#socket, (bytes) => {
+      for (const traffic of this.#counted) {
+        traffic.packetsIn++;
+        traffic.bytesIn += bytes;
+      }
+      return allocation.flow.bandwidth?.owe("in", bytes) ?? 0;
+    });
+    pour(this.#socket, client, (bytes) => {
+      for (const traffic of this.#counted) {
+        traffic.packetsOut++;
+        traffic.bytesOut += bytes;
+      }
+      return allocation.flow.bandwidth?.owe("out", bytes) ?? 0;
+    });
+  }
+
+  /** Ends both connections at once. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#socket.destroy();
+    this.#client?.destroy();
+  }
+}

@@ -1,0 +1,56 @@
+/** The peer connections of a gateway by CONNECTION-ID, whichever allocation they belong to (RFC 6062 §5). */
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import type { Ip } from "./address.ts";
+import type { Verdict } from "./admission.ts";
+import type { Allocation } from "./allocation.ts";
+import { PeerConnection } from "./peer-connection.ts";
+
+export class PeerConnections {
+  readonly #byId = new Map<number, PeerConnection>();
+
+  get(id: number | undefined): PeerConnection | undefined {
+    return id === undefined ? undefined : this.#byId.get(id);
+  }
+
+  values(): Iterable<PeerConnection> {
+    return this.#byId.values();
+  }
+
+  /** Takes a connection to a peer that was admitted. */
+  add(
+    allocation: Allocation,
+    peer: Ip,
+    port: number,
+    socket: Socket,
+    { cluster, endpoint }: Extract<Verdict, { readonly admitted: true }>,
+  ): PeerConnection {
+    const { scope } = allocation;
+    const id = this.#unusedId();
+    const connection = new PeerConnection({
+      id,
+      allocation,
+      peer,
+      port,
+      socket,
+      cluster,
+      endpoint,
+      traffic: [scope.traffic, scope.clusterTraffic(cluster)],
+      closed: () => {
+        this.#byId.delete(id);
+        allocation.disconnected(connection);
+      },
+    });
+    this.#byId.set(id, connection);
+    allocation.connected(connection);
+    return connection;
+  }
+
+  /** One that nobody can guess: it is half of what a client needs to take the connection. */
+  #unusedId(): number {
+    for (;;) {
+      const id = randomBytes(4).readUInt32BE(0);
+      if (id !== 0 && !this.#byId.has(id)) return id;
+    }
+  }
+}

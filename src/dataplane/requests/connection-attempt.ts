@@ -1,0 +1,40 @@
+/** ConnectionAttempt, RFC 6062 §5.3: a peer has connected to the relayed transport address, and the client is told. */
+import type { Socket } from "node:net";
+import { parseIp } from "../address.ts";
+import type { Allocation } from "../allocation.ts";
+import { attribute, connectionIdValue } from "../stun/attributes.ts";
+import { encode } from "../stun/codec.ts";
+import { method } from "../stun/message.ts";
+import type { Serving } from "../serving.ts";
+import { randomBytes } from "node:crypto";
+
+/** Takes the connection of a peer that has a permission and is admitted; any other is closed. */
+export const connectionAttempt = (serving: Serving, allocation: Allocation, socket: Socket): void => {
+  const peer = parseIp(socket.remoteAddress ?? "");
+  const port = socket.remotePort ?? 0;
+  const refuse = (reason: string): void => {
+    serving.dropped(reason);
+    socket.destroy();
+  };
+  if (peer === undefined || port === 0 || allocation.isClosed) return void socket.destroy();
+  if (!allocation.permissions.has(peer.text)) return refuse("no-permission");
+  const verdict = allocation.check(peer, port);
+  if (!verdict.admitted) {
+    serving.refused(allocation, peer.text, verdict);
+    return refuse("not-admitted");
+  }
+  if (allocation.isConnected(peer, port) || !allocation.hasRoomForConnection) return refuse("connections");
+  const { id } = serving.gateway.connections.add(allocation, peer, port, socket, verdict);
+  serving.send(
+    allocation.path,
+    encode({
+      method: method.connectionAttempt,
+      class: "indication",
+      transactionId: randomBytes(12),
+      attributes: [
+        { type: attribute.xorPeerAddress, address: { address: peer.text, port } },
+        { type: attribute.connectionId, raw: connectionIdValue(id) },
+      ],
+    }),
+  );
+};
