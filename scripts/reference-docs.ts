@@ -2,11 +2,18 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { metrics } from "../src/admin/metrics.ts";
+import { operatorMetrics } from "../src/admin/operator-metrics.ts";
 import { machinesMarkdown } from "../src/cli/machines.ts";
 import { errors } from "../src/errors.ts";
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
   [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+
+const metricRow = ({ name, labels, help }: (typeof operatorMetrics)[number]): readonly string[] => [
+  `\`${name}\``,
+  labels.map((label) => `\`${label}\``).join(", "),
+  help,
+];
 
 export const referencePages: Readonly<Record<string, string>> = {
   "machines.md": `# State machines
@@ -30,10 +37,14 @@ ${table(
 \`GET /metrics\` on the admin API, in Prometheus' text format, beside the Node.js and process defaults. Names that begin
 with \`stunner_\` are those that STUNner's dashboards know.
 
-${table(
-  ["name", "labels", "meaning"],
-  metrics.map(({ name, labels, help }) => [`\`${name}\``, labels.map((label) => `\`${label}\``).join(", "), help]),
-)}
+${table(["name", "labels", "meaning"], metrics.map(metricRow))}
+
+## The operator's, as STUNner names them
+
+\`turnpike operator\` has these too, at \`--metrics-bind-address\`. There is one loop, and no throttle: a *fold* stands for STUNner's
+render, and a *write* of one object or status for its update. Times are histograms with buckets from 5 ms to 60 s.
+
+${table(["name", "labels", "meaning"], operatorMetrics.map(metricRow))}
 `,
 };
 

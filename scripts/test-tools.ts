@@ -7,6 +7,8 @@ import { spawnSync } from "node:child_process";
 import { testedVersion, findBinaries, MissingTool } from "../test/cluster/binaries.ts";
 import { prepareGatewayApi } from "../test/cluster/crds.ts";
 import { whereIs } from "../test/cluster/process.ts";
+import { buildPion } from "../test/interop/go.ts";
+import { pythonWithAiortc } from "../test/interop/python.ts";
 
 const tools = [
   { command: "turnutils_uclient", debian: "coturn", purpose: "TURN clients that we did not write" },
@@ -14,6 +16,7 @@ const tools = [
   { command: "openssl", debian: "openssl", purpose: "test certificates" },
   { command: "ip", debian: "iproute2", purpose: "networks of their own for tests" },
   { command: "unshare", debian: "util-linux", purpose: "networks of their own for tests" },
+  { command: "python3", debian: "python3-venv", purpose: "aiortc, a WebRTC stack that is none of a browser's" },
   { command: "etcd", debian: "etcd-server", purpose: "storage of the API server of Kubernetes" },
 ] as const;
 
@@ -47,6 +50,8 @@ try {
   if (missing.every(({ command }) => command !== "etcd"))
     await findBinaries(testedVersion, (line) => process.stderr.write(`${line}\n`));
   await prepareGatewayApi();
+  await buildPion("client");
+  await pythonWithAiortc();
 } catch (error) {
   if (!(error instanceof MissingTool)) throw error;
   process.stderr.write(`${error.message}\n`);

@@ -29,6 +29,10 @@ export const errors = {
     what: "the config discovery server answered with an error",
     todo: "the message has its status and reason",
   },
+  "discovery-file": {
+    what: "a certificate, key or token for config discovery cannot be read or used",
+    todo: "correct the file that the message names; one that was read before stays in force",
+  },
   "admin-bind": { what: "the admin API could not bind its address", todo: "choose another with --admin" },
   "admin-unreachable": {
     what: "no running Turnpike answers at the admin address",

@@ -5,7 +5,7 @@ import type { RelayState } from "../dataplane/relay.ts";
 
 export interface MetricSources {
   readonly core: Core;
-  readonly relay: { state(): RelayState };
+  readonly relay: { state(): RelayState; refresh?(): Promise<void> };
   readonly journalSeq: () => number;
   /** Requests made to the API server, by method; nothing where there is none. */
   readonly apiRequests?: Readonly<Record<string, number>>;
@@ -228,8 +228,11 @@ export const metrics: readonly Metric[] = [
   },
 ];
 
-export const createMetrics = (sources: MetricSources): { readonly contentType: string; scrape(): Promise<string> } => {
-  const registry = new Registry();
+/** @param registry with what others have to say. */
+export const createMetrics = (
+  sources: MetricSources,
+  registry = new Registry(),
+): { readonly contentType: string; scrape(): Promise<string> } => {
   collectDefaultMetrics({ register: registry });
   // Both are read off the state at each scrape, so a counter too is set to what it has come to.
   const series = metrics.map((metric) => {
@@ -244,7 +247,8 @@ export const createMetrics = (sources: MetricSources): { readonly contentType: s
   });
   return {
     contentType: registry.contentType,
-    scrape() {
+    async scrape() {
+      await sources.relay.refresh?.();
       const relay = sources.relay.state();
       for (const { metric, reset, set } of series) {
         reset();

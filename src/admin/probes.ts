@@ -21,7 +21,7 @@ export const metricsListener =
 
 /** What the probes of a dataplane's pod ask, with the words that STUNner's answers have. */
 export const dataplaneListener =
-  (isReady: () => boolean, status: () => unknown): RequestListener =>
+  (isReady: () => boolean, status: () => Promise<unknown>): RequestListener =>
   ({ url }, response) => {
     switch (pathOf(url)) {
       case "/live":
@@ -31,7 +31,11 @@ export const dataplaneListener =
           ? answerJson(response, { status: 200, message: "READY" })
           : answerJson(response, { status: 503, message: "stunnerd not ready" }, 503);
       case "/status":
-        return answerJson(response, status());
+        void status().then(
+          (value) => answerJson(response, value),
+          (error: unknown) => answer(response, 500, `${String(error)}\n`),
+        );
+        return undefined;
       default:
         return answer(response, 404, "there are /live, /ready and /status\n");
     }

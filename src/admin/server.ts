@@ -6,7 +6,7 @@ export interface AdminOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly state: () => ProgramState;
+  readonly state: () => Promise<ProgramState>;
   readonly ready: () => { readonly ready: boolean; readonly message: string };
   readonly metrics: Scrape;
 }
@@ -30,7 +30,11 @@ export const startAdmin = async (options: AdminOptions): Promise<AdminServer> =>
       case "/metrics":
         return answerMetrics(response, options.metrics);
       case "/api/v1/state":
-        return answerJson(response, options.state());
+        void options.state().then(
+          (state) => answerJson(response, state),
+          (error: unknown) => answer(response, 500, `${String(error)}\n`),
+        );
+        return undefined;
       default:
         return answer(response, 404, "there are /live, /ready, /metrics and /api/v1/state\n");
     }

@@ -1,5 +1,5 @@
 /** `turnpike dataplane`: the pod that media flows through; takes the flags and environment of STUNner's `stunnerd`. */
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { resolve } from "node:path";
@@ -140,6 +140,8 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
       }),
     journal: flags.journal,
     engine: flags.engine,
+    // More than there are cores would only get in each other's way.
+    workers: Math.min(flags.udpThreadNum, availableParallelism()),
     relay: { ...tuningOf(flags), alternateServers: flags.alternateServer ?? [] },
     ...(flags.admin === undefined ? {} : { admin: flags.admin }),
     forceReady: flags.forceReadyStatus === true,
@@ -161,7 +163,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
       return;
     }
     stoppingSince = Date.now();
-    log.info({ signal, allocations: dataplane.relay.state().allocations.length }, "draining: open calls go on");
+    log.info({ signal }, "draining: open calls go on");
     void dataplane
       .drain(signal)
       .then(() => dataplane.stop())
@@ -192,7 +194,12 @@ export const dataplaneCommand = (): Command =>
     .option("-i, --id <namespace/name>", "which config (default: STUNNER_NAMESPACE/STUNNER_NAME)")
     .option("-l, --log <spec>", "SCOPE:LEVEL,…, all:INFO say; overrides that of the config")
     .option("-v, --verbose", "the same as --log all:DEBUG")
-    .option("-u, --udp-thread-num <n>", "UDP sockets, each with a worker of its own", parseThreads, 0)
+    .option(
+      "-u, --udp-thread-num <n>",
+      "threads that relay for clients over UDP and DTLS, no more than there are cores",
+      parseThreads,
+      0,
+    )
     .addOption(engineOption())
     .option("-d, --dry-run", "read the config and say whether it is sound")
     .option("--force-ready-status", "/ready says yes from the start, and during shutdown")

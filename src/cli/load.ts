@@ -26,6 +26,9 @@ const cpuSeconds = (pid: number): number => {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 };
 
+const rssBytes = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+
 const whole =
   (least: number) =>
   (text: string): number => {
@@ -43,8 +46,11 @@ const parseVia = (text: string): LoadOptions["via"] => {
 const run = async (uri: string, flags: LoadFlags): Promise<void> => {
   const { host, port, transport } = parseTurnUri(uri);
   const cpu: number[] = [];
+  let rss = 0;
   const look = (): void => {
-    if (flags.pid !== undefined) cpu.push(cpuSeconds(flags.pid));
+    if (flags.pid === undefined) return;
+    cpu.push(cpuSeconds(flags.pid));
+    rss = rssBytes(flags.pid);
   };
   const result = await runLoad(
     {
@@ -62,7 +68,9 @@ const run = async (uri: string, flags: LoadFlags): Promise<void> => {
   const told = {
     ...result,
     relayedPerSecond: Math.round(relayed / result.seconds),
-    ...(spent === undefined ? {} : { cpuSeconds: spent, relayedPerCpuSecond: Math.round(relayed / spent) }),
+    ...(spent === undefined
+      ? {}
+      : { cpuSeconds: spent, relayedPerCpuSecond: Math.round(relayed / spent), rssBytes: rss }),
   };
   if (flags.json === true) process.stdout.write(`${JSON.stringify(told)}\n`);
   else

@@ -1,11 +1,14 @@
 /** `turnpike operator`: the gateway operator for a cluster; takes the flags and environment of STUNner's. */
 import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
+import { Registry } from "@prometheus-io/client";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
 import { createMetrics } from "../admin/metrics.ts";
 import { serveHttp, type Endpoint } from "../admin/http.ts";
+import { createOperatorMeter } from "../admin/operator-metrics.ts";
 import { metricsListener, probeListener } from "../admin/probes.ts";
+import type { AccessFiles } from "../discovery/access-files.ts";
 import { TurnpikeError } from "../errors.ts";
 import { DISCOVERY_PORT } from "../resources/names.ts";
 import { startOperator } from "../runtime/operator.ts";
@@ -19,6 +22,9 @@ interface OperatorFlags {
   readonly endpointDiscovery: boolean;
   readonly dataplaneMode: string;
   readonly configDiscoveryAddress: Address;
+  readonly configDiscoveryCertFile?: string;
+  readonly configDiscoveryKeyFile?: string;
+  readonly configDiscoveryTokenFile?: string;
   readonly metricsBindAddress: Address;
   readonly healthProbeBindAddress: Address;
   readonly disableEndpontsliceController?: boolean;
@@ -67,6 +73,27 @@ const parseLabels = (text: string): Readonly<Record<string, string>> => {
 
 const DEFAULT_SELECTOR = "app.kubernetes.io/name=turnpike";
 
+const dataplaneMode = (given: string): "managed" | "legacy" => {
+  // The environment speaks only where the flag is at its default.
+  const mode = (given === "managed" && env("DATAPLANE_MODE")) || given;
+  const known = (["managed", "legacy"] as const).find((one) => one === mode.toLowerCase());
+  if (known === undefined) throw new TurnpikeError("usage", `dataplane mode ${mode}: there are managed and legacy`);
+  return known;
+};
+
+const accessFiles = ({
+  configDiscoveryCertFile: cert,
+  configDiscoveryKeyFile: key,
+  configDiscoveryTokenFile: token,
+}: OperatorFlags): AccessFiles => {
+  if ((cert === undefined) !== (key === undefined))
+    throw new TurnpikeError("usage", "--config-discovery-cert-file and --config-discovery-key-file go together");
+  return {
+    ...(cert === undefined || key === undefined ? {} : { tls: { cert, key } }),
+    ...(token === undefined ? {} : { token }),
+  };
+};
+
 /** Of the pod, which `what` has to know. */
 const ownNamespace = (given: string | undefined, what: string): string => {
   const said = given ?? process.env["POD_NAMESPACE"];
@@ -80,16 +107,17 @@ const ownNamespace = (given: string | undefined, what: string): string => {
 
 const run = async (flags: OperatorFlags): Promise<void> => {
   const { configDiscoveryAddress: discovery = { host: "0.0.0.0", port: DISCOVERY_PORT } } = flags;
-  // The environment speaks only where the flag is at its default.
-  const mode = flags.dataplaneMode === "managed" ? (env("DATAPLANE_MODE") ?? "managed") : flags.dataplaneMode;
-  if (mode.toLowerCase() !== "managed")
-    throw new TurnpikeError("usage", `dataplane mode ${mode}: legacy mode is not there yet, only managed`);
+  const mode = dataplaneMode(flags.dataplaneMode);
 
+  const files = accessFiles(flags);
   const log = pino({ name: "turnpike", level: flags.zapLogLevel }, pino.destination({ fd: 2, sync: true }));
   const usesEndpoints = flags.disableEndpontsliceController === true || flags.disableEndpointsliceController === true;
+  const registry = new Registry();
   const operator = await startOperator({
+    meter: createOperatorMeter(registry),
     ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
     render: operatorOptions({
+      mode,
       controllerName: flags.controllerName,
       endpointDiscovery: flags.endpointDiscovery,
       endpointSource: usesEndpoints ? "Endpoints" : "EndpointSlice",
@@ -106,7 +134,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
       ...labelFilter(),
     }),
     journal: flags.journal,
-    discovery,
+    discovery: { ...discovery, files },
     ...(flags.leaderElect === true
       ? { lease: { namespace: ownNamespace(flags.leaderElectionNamespace, "--leader-elect"), name: LEASE_NAME } }
       : {}),
@@ -115,7 +143,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     log,
   });
   const { core } = operator.loop;
-  const metrics = createMetrics({
+  const sources = {
     core,
     relay: operator.relay ?? {
       state: () => ({
@@ -131,24 +159,32 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     },
     journalSeq: operator.journalSeq,
     apiRequests: operator.requests,
-  });
+  };
+  const metrics = createMetrics(sources, registry);
   const endpoints: Endpoint[] = [];
-  const serve = async (at: Address, listener: Parameters<typeof serveHttp>[2]): Promise<void> => {
-    if (at !== undefined) endpoints.push(await serveHttp(at.host, at.port, listener));
+  /** The port bound, if any. */
+  const serve = async (at: Address, listener: Parameters<typeof serveHttp>[2]): Promise<number | undefined> => {
+    if (at === undefined) return undefined;
+    const endpoint = await serveHttp(at.host, at.port, listener);
+    endpoints.push(endpoint);
+    return endpoint.port;
   };
   const isReady = (): string | undefined => {
     const { state } = operator;
     return state === "leading" || state === "standby" ? undefined : `operator is ${state}`;
   };
-  await serve(flags.healthProbeBindAddress, probeListener(isReady));
-  await serve(flags.metricsBindAddress, metricsListener(metrics));
+  const ports = {
+    discovery: operator.discovery.port,
+    health: await serve(flags.healthProbeBindAddress, probeListener(isReady)),
+    metrics: await serve(flags.metricsBindAddress, metricsListener(metrics)),
+  };
 
   operator.loop.onFact((fact) => {
     if (fact.type === "effect.failed" || fact.type === "watch.lost") log.warn(fact.data, fact.type);
     else if (fact.type === "lease.acquired" || fact.type === "lease.lost" || fact.type === "object.written")
       log.info(fact.data, fact.type);
   });
-  log.info({ discovery: operator.discovery.port }, "operator started");
+  log.info({ ports }, "operator started");
 
   let stoppingSince: number | undefined;
   const stop = (signal: NodeJS.Signals): void => {
@@ -182,12 +218,25 @@ export const operatorCommand = (): Command =>
     .addOption(
       boolean("--endpoint-discovery [bool]", "pod addresses from EndpointSlices; off: DNS names").default(true),
     )
-    .option("--dataplane-mode <mode>", "managed", "managed")
+    .option(
+      "--dataplane-mode <mode>",
+      "managed: a dataplane for each Gateway; legacy: a ConfigMap for each GatewayClass, for dataplanes of your own",
+      "managed",
+    )
     .option(
       "--config-discovery-address <host:port>",
       "where dataplanes get their configs",
       parseBindAddress,
       parseBindAddress(`:${DISCOVERY_PORT}`),
+    )
+    .option(
+      "--config-discovery-cert-file <file>",
+      "PEM certificate chain: configs are served over TLS; read again when renewed",
+    )
+    .option("--config-discovery-key-file <file>", "PEM key of the certificate")
+    .option(
+      "--config-discovery-token-file <file>",
+      "what dataplanes must present as a bearer token; read again when renewed",
     )
     .option(
       "--metrics-bind-address <host:port>",

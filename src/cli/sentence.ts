@@ -60,6 +60,10 @@ export const sentence = (line: JournalLine): string => {
       const { endpoint, cluster, gateway, permissions, channels } = line.data;
       return `endpoint ${endpoint} of ${cluster} revoked at ${gateway}: ${plural(permissions, "permission")} and ${plural(channels, "channel")} dropped`;
     }
+    case "worker.lost":
+      return `worker ${line.data.worker} ended (${line.data.reason}); ${plural(line.data.allocations, "allocation")} with it`;
+    case "worker.restored":
+      return `worker ${line.data.worker} relays again`;
     case "allocation.opened":
       return `allocation ${line.data.id} of ${line.data.user} opened: ${line.data.client} relays from ${line.data.relayed} (${line.data.listener})`;
     case "allocation.closed":

@@ -27,6 +27,7 @@ interface StandaloneCommandOptions extends LimitFlags {
   readonly requireReferenceGrants?: boolean;
   readonly quiet?: boolean;
   readonly engine: EngineName;
+  readonly workers?: number;
 }
 
 const parseAddress = (text: string, before: readonly string[] | undefined): readonly string[] => {
@@ -192,6 +193,7 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
     requireReferenceGrants: options.requireReferenceGrants === true,
     admin: options.admin,
     engine: options.engine,
+    workers: options.workers,
     relay: tuningOf(options),
     log,
   }).catch((error: unknown) => {
@@ -252,6 +254,7 @@ export const standaloneCommand = (): Command =>
       "--require-reference-grants",
       "stunner.l7mp.io routes and certificateRefs, too, need a ReferenceGrant for another namespace",
     )
+    .option("--workers <n>", "threads that relay for clients over UDP and DTLS (default: none but this)", parseCount)
     .addOption(engineOption())
     .option("--log-level <level>", "of the program's own messages on stderr", "warn")
     .option("--quiet", "print no events")

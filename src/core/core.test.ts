@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createHistory, given, gone, seen, synced } from "../../test/support/given.ts";
 import {
   aCall,
+  dataplane,
   gateway,
   gatewayApiRoute,
   gatewayClass,
@@ -14,8 +15,10 @@ import {
 } from "../../test/support/objects.ts";
 import { digest } from "../journal/digest.ts";
 import type { Fact, JournalLine } from "../journal/fact.ts";
-import type { Name } from "../resources/keys.ts";
-import { createCore, type CoreSnapshot } from "./core.ts";
+import type { Name, ObjectKey } from "../resources/keys.ts";
+import type { GatewayStatus } from "../render/render.ts";
+import { operatorOptions } from "../runtime/options.ts";
+import { createCore, type Core, type CoreSnapshot } from "./core.ts";
 import { replay } from "./replay.ts";
 
 const serving: readonly Fact[] = [...aCall(), synced];
@@ -280,6 +283,77 @@ describe("any history", () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe("a write that Kubernetes refuses", () => {
+  const setUp = () => {
+    const history = createHistory(operatorOptions());
+    history.take(...aCall(), seen("Dataplane", dataplane), synced, {
+      type: "lease.acquired",
+      data: { holder: "test" },
+    });
+    return history;
+  };
+  const failed = (status: number, target = "Service ns/gw", reason = "port 30777 is taken"): Fact => ({
+    type: "effect.failed",
+    data: { effect: "write", target, reason, ...(status === 0 ? {} : { status }) },
+  });
+  const written = (object: string, outcome: "created" | "unchanged" | "absent"): Fact => ({
+    type: "object.written",
+    data: { object, outcome },
+  });
+  const programmed = (core: Core): string => {
+    const { conditions } = core.status("Gateway/ns/gw" as ObjectKey) as GatewayStatus;
+    return conditions.find(({ type }) => type === "Programmed")?.message ?? "";
+  };
+
+  it("is in the status, with what Kubernetes says, until it succeeds", () => {
+    const { core, take } = setUp();
+    const before = programmed(core);
+    expect(take(failed(422))).toEqual(["rendered status Gateway/ns/gw"]);
+    expect(programmed(core)).toBe("Kubernetes refuses the Service ns/gw: port 30777 is taken");
+    expect(take(failed(422))).toEqual([]);
+    expect(take(written("Deployment/ns/gw", "created"))).toEqual([]);
+    expect(take(written("Service/ns/gw", "unchanged"))).toEqual(["rendered status Gateway/ns/gw"]);
+    expect(programmed(core)).toBe(before);
+  });
+
+  it.each([0, 401, 408, 409, 429, 500, 503])("is something else than one that fails with %s", (status) => {
+    const { take, core } = setUp();
+    expect(take(failed(status))).toEqual([]);
+    take(failed(403));
+    // Nor does it say that the refusal is over.
+    expect(take(failed(status, "Service ns/gw", "other"))).toEqual([]);
+    expect(programmed(core)).toContain("is taken");
+  });
+
+  it("of a status, or of an object that is not wanted, is nobody's business", () => {
+    const { take } = setUp();
+    expect(take(failed(422, "status Gateway/ns/gw"))).toEqual([]);
+    expect(take(failed(422, "DaemonSet ns/gw"))).toEqual([]);
+    expect(take(failed(422, "Service ns/gone"))).toEqual([]);
+    expect(take(written("Service/ns/gone", "absent"))).toEqual([]);
+  });
+
+  it("of the ConfigMap of a class is in the status of each of its Gateways", () => {
+    const { take } = createHistory(operatorOptions({ mode: "legacy" }));
+    take(...aCall(), seen("Gateway", gateway("other")), synced, { type: "lease.acquired", data: { holder: "test" } });
+    const told = ["rendered status Gateway/ns/gw", "rendered status Gateway/ns/other"];
+    expect(take(failed(403, "ConfigMap ns/stunnerd-config"))).toEqual(told);
+    expect(take(written("ConfigMap/ns/stunnerd-config", "created"))).toEqual(told);
+  });
+
+  it("is known after a snapshot, and replays", () => {
+    const history = setUp();
+    history.take(failed(422));
+    const snapshot = JSON.parse(JSON.stringify(history.core.export())) as CoreSnapshot;
+    const restored = createCore(history.core.options, digest, snapshot);
+    expect(JSON.stringify(restored.export())).toBe(JSON.stringify(history.core.export()));
+    expect(programmed(restored)).toContain("30777");
+    history.take(written("Service/ns/gw", "created"));
+    expect(history.core.export()).not.toHaveProperty("refusals");
+    expect(replay(JSON.parse(JSON.stringify(history.lines)) as JournalLine[], digest).divergence).toBeUndefined();
   });
 });
 

@@ -10,13 +10,14 @@ import { nameOfObject, type Name, type ObjectKey } from "../resources/keys.ts";
 import { allKinds, type AnyObject, type KindId } from "../resources/kinds.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import { createBackends, type Backend } from "../machines/backends.ts";
-import { dependantsOf } from "../machines/dependencies.ts";
+import { dependantsOf, type Dependants } from "../machines/dependencies.ts";
 import { createObjects } from "../machines/objects.ts";
 import { referencesOf } from "../machines/references.ts";
 import { createRegistry, type Registry, type RegistrySnapshot, type Transition } from "../machines/registry.ts";
 import type { RenderedGateway } from "../render/render.ts";
-import { createFolding, type Derived, type Fold, type Touched } from "./fold.ts";
+import { createFolding, type ClassConfigMap, type Derived, type Fold, type Touched } from "./fold.ts";
 import { createOutputs } from "./outputs.ts";
+import { createRefusals, type Refusals } from "./refusals.ts";
 import { createView } from "./view.ts";
 
 export interface CoreSnapshot {
@@ -25,6 +26,8 @@ export interface CoreSnapshot {
   readonly registry: RegistrySnapshot;
   /** Statuses with their transition times, by output. */
   readonly statuses: readonly (readonly [string, unknown])[];
+  /** Objects that Kubernetes refused to write, and why; absent where there are none. */
+  readonly refusals?: ReturnType<Refusals["export"]>;
 }
 
 export interface Core {
@@ -38,6 +41,7 @@ export interface Core {
   readonly registry: Registry;
   readonly options: RenderOptions;
   rendered(gateway: Name): RenderedGateway | undefined;
+  configMap(name: Name): ClassConfigMap | undefined;
   status(object: ObjectKey): unknown;
   export(): CoreSnapshot;
 }
@@ -50,7 +54,8 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
   const registry = createRegistry(snapshot?.registry);
   const backends = createBackends(objects, registry, options);
   const outputs = createOutputs(digest);
-  const view = createView(objects, backends);
+  const refusals = createRefusals(snapshot?.refusals);
+  const view = createView(objects, backends, refusals);
   const folding = createFolding(view, options, registry, outputs);
   const touched: Touched = { gateways: new Map(), routes: new Map(), classes: new Map() };
 
@@ -78,6 +83,12 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
 
   const isFolded = (): boolean => touched.gateways.size + touched.routes.size + touched.classes.size === 0;
 
+  const touch = (dependants: Dependants, seq: number): void => {
+    for (const gateway of dependants.gateways) touched.gateways.set(gateway, seq);
+    for (const route of dependants.routes) touched.routes.set(route, seq);
+    for (const className of dependants.classes) touched.classes.set(className, seq);
+  };
+
   const put = (kind: KindId, name: Name, object: AnyObject | undefined, seq: number): readonly Transition[] => {
     const before = objects.put(kind, name, object);
     const transitions: Transition[] = [];
@@ -88,11 +99,24 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     for (const backend of backendsTouched(kind, name, [before, object]))
       transitions.push(...backends.reconcile(backend));
 
-    const dependants = dependantsOf(objects, kind, name, before);
-    for (const gateway of dependants.gateways) touched.gateways.set(gateway, seq);
-    for (const route of dependants.routes) touched.routes.set(route, seq);
-    for (const className of dependants.classes) touched.classes.set(className, seq);
+    touch(dependantsOf(objects, kind, name, before), seq);
+    // Classes may be rivals for one ConfigMap, so that the end of one is the beginning of another.
+    if (options.mode === "legacy" && (kind === "GatewayClass" || kind === "GatewayConfig"))
+      for (const each of objects.names("GatewayClass"))
+        touch(dependantsOf(objects, "GatewayClass", each, undefined), seq);
     return transitions;
+  };
+
+  /** Gateways that an object, `KIND NAME`, is made for. */
+  const concern = (object: string, seq: number): void => {
+    const [kind = "", name = ""] = object.split(" ");
+    if (kind !== "ConfigMap") {
+      touched.gateways.set(name as Name, seq);
+      return;
+    }
+    const className = folding.configMap(name as Name)?.className;
+    if (className === undefined) return;
+    for (const gateway of view.gatewaysOfClass(className)) touched.gateways.set(nameOfObject("Gateway", gateway), seq);
   };
 
   const finalize = (seq: number): readonly Transition[] => {
@@ -153,9 +177,15 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       case "watch.restored":
       case "config.withdrawn":
       case "effect.failed":
-      case "object.written":
+      case "object.written": {
+        const object = refusals.take(fact);
+        if (object !== undefined) concern(object, fact.seq);
+        return [];
+      }
       case "gateway.published":
       case "endpoint.revoked":
+      case "worker.lost":
+      case "worker.restored":
       case "allocation.opened":
       case "allocation.closed":
       case "peer.refused":
@@ -177,6 +207,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     view,
     registry,
     rendered: folding.rendered,
+    configMap: folding.configMap,
     status: (object) => outputs.get(`status ${object}`),
     apply: (fact) => move(fact).map((derivation) => ({ cause: fact.seq, derivation })),
     get dirty() {
@@ -191,6 +222,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       objects: allKinds.flatMap(({ id }) => objects.list(id).map((object) => [id, object] as const)),
       registry: registry.export(),
       statuses: [...outputs.values].filter(([id]) => id.startsWith("status ")),
+      ...(refusals.export().length === 0 ? {} : { refusals: refusals.export() }),
     }),
   };
 };

@@ -8,11 +8,13 @@ import { splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
 import type { ObjectsView, RenderOptions, RouteKind } from "../resources/view.ts";
 import type { Registry } from "../machines/registry.ts";
 import {
+  renderConfigMap,
   renderFinalizingGateway,
   renderFinalizingGatewayClass,
   renderGateway,
   renderGatewayClass,
   renderRoute,
+  type RenderedConfigMap,
   type RenderedGateway,
 } from "../render/render.ts";
 import { moveListeners } from "./listeners.ts";
@@ -51,6 +53,13 @@ export interface Folding {
   /** Renders what was touched, and forgets that it was. @param time of the fold, in ms since 1970. */
   fold(touched: Touched, time: number): Fold;
   rendered(gateway: Name): RenderedGateway | undefined;
+  /** Legacy mode: the config of a class, by the ConfigMap that it stands in. */
+  configMap(name: Name): ClassConfigMap | undefined;
+}
+
+/** A ConfigMap, and the class whose config it has. */
+export interface ClassConfigMap extends RenderedConfigMap {
+  readonly className: string;
 }
 
 /** Terminating endpoints, where there are any. */
@@ -80,6 +89,7 @@ export const createFolding = (
   outputs: Outputs,
 ): Folding => {
   const rendered = new Map<Name, RenderedGateway>();
+  const configMaps = new Map<Name, ClassConfigMap>();
 
   const foldGateway = (name: Name, cause: number, time: number): Fold => {
     const derived: Derivation[] = [];
@@ -155,9 +165,39 @@ export const createFolding = (
     return derived.map((derivation) => ({ cause, derivation }));
   };
 
+  /** After the Gateways: a class's config is made of theirs. */
+  const foldConfigMap = (className: string, cause: number, time: number): readonly Derived[] => {
+    const derived: Derivation[] = [];
+    const next = isFinalizing(registry)
+      ? undefined
+      : renderConfigMap(view, options, className, (gateway) => rendered.get(gateway));
+    for (const [name, before] of configMaps)
+      if (before.className === className && name !== next?.name) {
+        configMaps.delete(name);
+        outputs.put({ id: `configmap ${name}`, value: undefined }, time, derived);
+      }
+    if (next !== undefined) {
+      configMaps.set(next.name, { ...next, className });
+      outputs.put({ id: `configmap ${next.name}`, value: { object: next.object, ...next.config } }, time, derived);
+    }
+    return derived.map((derivation) => ({ cause, derivation }));
+  };
+
+  /** Classes whose config may be another one now. */
+  const classesOf = ({ gateways, classes }: Touched): ReadonlyMap<string, number> => {
+    const found = new Map(classes);
+    for (const [name, cause] of gateways) {
+      const className = view.get("Gateway", name)?.spec.gatewayClassName;
+      if (className !== undefined) found.set(className, Math.max(cause, found.get(className) ?? 0));
+    }
+    return found;
+  };
+
   return {
     rendered: (gateway) => rendered.get(gateway),
-    fold({ gateways, routes, classes }, time) {
+    configMap: (name) => configMaps.get(name),
+    fold(touched, time) {
+      const { gateways, routes, classes } = touched;
       const derived: Derived[] = [];
       const changes: GatewayChange[] = [];
       for (const [name, cause] of classes) derived.push(...foldClass(name, cause, time));
@@ -166,6 +206,8 @@ export const createFolding = (
         derived.push(...folded.derived);
         changes.push(...folded.changes);
       }
+      if (options.mode === "legacy")
+        for (const [name, cause] of classesOf(touched)) derived.push(...foldConfigMap(name, cause, time));
       for (const [key, cause] of routes) derived.push(...foldRoute(key, cause, time));
       classes.clear();
       gateways.clear();

@@ -3,13 +3,14 @@ import type { Name } from "../resources/keys.ts";
 import type { ObjectsView, Route, RouteKind } from "../resources/view.ts";
 import type { Backends } from "../machines/backends.ts";
 import { namesOfKind, type Objects } from "../machines/objects.ts";
+import type { Refusals } from "./refusals.ts";
 
 export const routeOf = (kind: RouteKind, name: Name, view: ObjectsView): Route | undefined => {
   const object = view.get(kind, name);
   return object === undefined ? undefined : { kind, name, object };
 };
 
-export const createView = (objects: Objects, backends: Backends): ObjectsView => {
+export const createView = (objects: Objects, backends: Backends, refusals: Refusals): ObjectsView => {
   const view: ObjectsView = {
     get: objects.get,
     list: objects.list,
@@ -30,6 +31,7 @@ export const createView = (objects: Objects, backends: Backends): ObjectsView =>
       namesOfKind(objects.referrers(`grant:${namespace}`), "ReferenceGrant").flatMap(
         (name) => objects.get("ReferenceGrant", name) ?? [],
       ),
+    refusalOf: refusals.of,
     endpointsOfService: backends.endpointsOfService,
   };
 

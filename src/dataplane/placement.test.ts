@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { placeByAddress, placeOn } from "./placement.ts";
+import { placeByAddress, placeListener, placeOn } from "./placement.ts";
 
 const locals = [
   { interface: "lo", address: "127.0.0.1", internal: true },
@@ -48,6 +48,9 @@ describe("a listener is placed", () => {
   });
 
   it("where the command line says, whatever the config", () => {
-    expect(placeOn(["127.0.0.1", "::1"])()).toEqual({ bind: ["127.0.0.1", "::1"], relay: both("127.0.0.1", "::1") });
+    expect(placeListener(placeOn(["127.0.0.1", "::1"]), { address: "192.0.2.1" })).toEqual({
+      bind: ["127.0.0.1", "::1"],
+      relay: both("127.0.0.1", "::1"),
+    });
   });
 });

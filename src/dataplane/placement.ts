@@ -29,11 +29,16 @@ const relayOn = (addresses: readonly string[]): Placement["relay"] => {
   return Object.fromEntries(entries);
 };
 
+/** How listeners are placed: as their configs say, or all of them on the same addresses. As data: workers are told it. */
+export type PlaceRule =
+  | { readonly by: "config" }
+  | { readonly by: "addresses"; readonly bind: readonly string[]; readonly relay?: readonly string[] };
+
 /** Every listener on the same `addresses`, whatever its config says. */
-export const placeOn = (addresses: readonly string[]) => {
-  const placement: Placement = { bind: addresses, relay: relayOn(addresses) };
-  return (): Placement => placement;
-};
+export const placeOn = (addresses: readonly string[]): PlaceRule => ({ by: "addresses", bind: addresses });
+
+export const placeListener = (rule: PlaceRule, listener: Pick<ListenerConfig, "address">): Placement =>
+  rule.by === "config" ? placeByAddress(listener) : { bind: rule.bind, relay: relayOn(rule.relay ?? rule.bind) };
 
 interface Local {
   readonly interface: string;

@@ -9,7 +9,6 @@ import type { AuthConfig, ClusterConfig, DataplaneConfig, ListenerConfig } from 
 import { ephemeralCredentials, type Credentials } from "../turn-client/credentials.ts";
 import { TurnClient, type TurnClientOptions } from "../turn-client/turn-client.ts";
 import { createRelay } from "./create-relay.ts";
-import { placeOn } from "./placement.ts";
 import type { EngineName } from "./engines/choose.ts";
 import type { Relay, RelayEvent, RelayTuning } from "./relay.ts";
 import { attribute } from "./stun/attributes.ts";
@@ -87,7 +86,7 @@ let engine: EngineName;
 const OWN = ["127.0.0.1", "::1"];
 
 const world = async (relayAddresses: readonly string[] = OWN, tuning: RelayTuning = {}) => {
-  const place = () => ({ bind: OWN, relay: placeOn(relayAddresses)().relay });
+  const place = { by: "addresses", bind: OWN, relay: relayAddresses } as const;
   const relay = createRelay({ place, own: OWN, engine, log: pino({ level: "silent" }), ...tuning });
   cleanups.push(() => relay.close());
   const events: RelayEvent[] = [];

@@ -4,11 +4,11 @@
  */
 import type { Observable } from "rxjs";
 import type { Logger } from "pino";
-import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { TransportAddress } from "./address.ts";
 import type { EngineName } from "./engines/choose.ts";
 import type { Limits } from "./limits.ts";
-import type { Placement } from "./placement.ts";
+import type { PlaceRule } from "./placement.ts";
 
 /** What an operator of the relay may choose, whatever configs say. */
 export interface RelayTuning {
@@ -21,12 +21,13 @@ export interface RelayTuning {
 }
 
 export interface RelayOptions extends RelayTuning {
-  /** Asked when a listener starts: `placeOn`, `placeByAddress`. */
-  readonly place: (listener: ListenerConfig) => Placement;
+  readonly place: PlaceRule;
   /** IP literals of the relay's own machine: peers only where an endpoint names them. */
   readonly own: readonly string[];
   /** What moves packets; `auto` unless given. */
   readonly engine?: EngineName;
+  /** Threads that relay for clients over UDP and DTLS; 0, which is the default: this one does. */
+  readonly workers?: number;
   readonly log: Logger;
 }
 
@@ -74,7 +75,10 @@ export interface Relay {
   remove(gateway: string): Promise<number>;
   /** From here on new clients are sent to the alternate servers, where there are any; those that are here stay. */
   drain(): void;
+  /** Of workers, what they said when they were last asked. */
   state(): RelayState;
+  /** Asks the workers, so that `state` is of now. */
+  refresh(): Promise<void>;
   readonly events: Observable<RelayEvent>;
   close(): Promise<void>;
 }
@@ -181,4 +185,12 @@ export type RelayEvent =
       readonly reason: string;
       readonly suppressed: number;
     }
+  /** A worker ended by itself. Its clients have to allocate anew; everybody else's calls go on. */
+  | {
+      readonly event: "worker.lost";
+      readonly worker: number;
+      readonly reason: string;
+      readonly allocations: number;
+    }
+  | { readonly event: "worker.restored"; readonly worker: number }
   | { readonly event: "listener.failed"; readonly gateway: string; readonly listener: string; readonly reason: string };

@@ -20,7 +20,7 @@ import { listenDtls } from "./listeners/dtls.ts";
 import { listenTcp } from "./listeners/tcp.ts";
 import { listenTls } from "./listeners/tls.ts";
 import { listenUdp } from "./listeners/udp.ts";
-import type { Placement, RelayAddress } from "./placement.ts";
+import { placeListener, type Placement, type RelayAddress } from "./placement.ts";
 import type { ListenerState } from "./relay.ts";
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
 import { isSigned } from "./stun/message.ts";
@@ -121,7 +121,7 @@ export class Serving implements AllocationScope, ListenerOwner {
   /** Binds the sockets; rejects when one cannot be bound. */
   async start(): Promise<void> {
     const { protocol, port } = this.config;
-    this.#placement = this.shared.options.place(this.config);
+    this.#placement = placeListener(this.shared.options.place, this.config);
     const { bind } = this.#placement;
     const { engine } = this.shared;
     switch (protocol) {
@@ -248,6 +248,18 @@ export class Serving implements AllocationScope, ListenerOwner {
     return undefined;
   }
 
+  /** Whether the user may have one more allocation, counting those of all workers. */
+  async take({ userId }: Owner): Promise<boolean> {
+    const { userQuota } = this.gateway.config;
+    if (userQuota === 0) return true;
+    return (await this.shared.options.quota?.take(this.gateway.name, userId, userQuota)) ?? true;
+  }
+
+  /** Undoes `take`. */
+  giveBack({ userId }: Owner): void {
+    this.shared.options.quota?.give(this.gateway.name, userId);
+  }
+
   /** Gives the place back; false when nobody waits for the allocation any more. */
   unclaim(path: ListenerPath, { userId }: Owner): boolean {
     const key = fiveTuple(path);
@@ -274,6 +286,7 @@ export class Serving implements AllocationScope, ListenerOwner {
     this.shared.closed.add(reason);
     allocation.close();
     this.gateway.users.release(allocation.owner.userId, Date.now());
+    this.giveBack(allocation.owner);
     this.shared.events.next({ event: "allocation.closed", ...described, reason, ...allocation.flow.traffic });
   }
 

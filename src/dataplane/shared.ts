@@ -4,7 +4,7 @@ import { Subject } from "rxjs";
 import type { Allocation } from "./allocation.ts";
 import { createNonces } from "./auth/nonce.ts";
 import { createEngine } from "./engines/choose.ts";
-import type { Engine } from "./engines/engine.ts";
+import type { Engine, EngineOptions } from "./engines/engine.ts";
 import { noDrops } from "./flows.ts";
 import { ControlQueue } from "./control-queue.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
@@ -22,8 +22,20 @@ export interface Held {
 
 const tickMilliseconds = 5;
 
+/** What a relay in a worker is given beside the options of all. */
+export interface EmbeddedOptions extends RelayOptions {
+  /** Numbers of allocations: those of workers are not to meet. */
+  readonly ids?: { readonly first: number; readonly step: number };
+  readonly sockets?: Pick<EngineOptions, "clientSockets" | "descriptors">;
+  /** Allocations by user over all workers. */
+  readonly quota?: {
+    take(gateway: string, user: string, limit: number): Promise<boolean>;
+    give(gateway: string, user: string): void;
+  };
+}
+
 export class Shared {
-  readonly options: RelayOptions;
+  readonly options: EmbeddedOptions;
   readonly limits: Limits;
   readonly control = new ControlQueue();
   /** Coarse, and set only where somebody looks at it: see `bandwidth.ts`. */
@@ -43,18 +55,18 @@ export class Shared {
   readonly reservations: Reservations;
   readonly refusals: Refusals;
   readonly allocations = new Map<string, Held>();
-  /** Five-tuples whose Allocate is being answered; the value says whether somebody still waits for the answer. */
   isDraining = false;
+  /** Five-tuples whose Allocate is being answered; the value says whether somebody still waits for the answer. */
   readonly claims = new Map<string, { isWanted: boolean }>();
   readonly #clock: NodeJS.Timeout;
   readonly #ticks: NodeJS.Timeout | undefined;
-  #lastId = 0;
+  #opened = 0;
 
-  constructor(options: RelayOptions) {
+  constructor(options: EmbeddedOptions) {
     this.options = options;
     this.limits = { ...defaultLimits, ...options.limits };
     this.log = options.log;
-    this.engine = createEngine(options.engine ?? "auto", { drops: this.drops }, options.log);
+    this.engine = createEngine(options.engine ?? "auto", { drops: this.drops, ...options.sockets }, options.log);
     this.reservations = new Reservations(this.engine);
     this.refusals = new Refusals((event) => this.events.next(event));
     this.#clock = setInterval(() => this.expire(Date.now()), 1000).unref();
@@ -64,7 +76,8 @@ export class Shared {
   }
 
   nextId(): number {
-    return ++this.#lastId;
+    const { first, step } = this.options.ids ?? { first: 1, step: 1 };
+    return first + this.#opened++ * step;
   }
 
   /** Ends what is over at `now`, milliseconds since the epoch. One timer does it for everything. */

@@ -10,8 +10,8 @@ export interface ApiOptions {
   readonly store: ConfigStore;
   readonly isReady: () => boolean;
   readonly addressOfNode: (node: string) => string | undefined;
-  /** Undefined: everyone may read. */
-  readonly token?: string | undefined;
+  /** The token of now; undefined: everyone may read. */
+  readonly token: () => string | undefined;
 }
 
 export interface Answer {
@@ -63,10 +63,14 @@ const listBody = (configs: readonly StoredConfig[]): Buffer =>
   ]);
 
 export const createApi = ({ store, isReady, addressOfNode, token }: ApiOptions) => {
-  // Digests have one length, so that the comparison tells nothing about the token's.
-  const expected = token === undefined ? undefined : sha256(`Bearer ${token}`);
-  const isAllowed = (request: IncomingMessage): boolean =>
-    expected === undefined || timingSafeEqual(sha256(request.headers.authorization ?? ""), expected);
+  const isAllowed = (request: IncomingMessage): boolean => {
+    const expected = token();
+    // Digests have one length, so that the comparison tells nothing about the token's.
+    return (
+      expected === undefined ||
+      timingSafeEqual(sha256(request.headers.authorization ?? ""), sha256(`Bearer ${expected}`))
+    );
+  };
 
   const answerWith = (scope: Scope, node: string | undefined): Answer => {
     if (scope.of !== "config") return { status: 200, type: JSON_TYPE, body: listBody(store.list(scope)) };

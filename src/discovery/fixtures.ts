@@ -4,7 +4,8 @@ import { vi } from "vitest";
 import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
 import { startDiscovery, type DiscoveryOptions, type DiscoveryReport, type DiscoveryServer } from "./server.ts";
 
-export const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 2 });
+export const soon = (check: () => void | Promise<void>): Promise<void> =>
+  vi.waitFor(check, { timeout: 10_000, interval: 2 });
 
 export const listenerAt = (name: string, address = "$STUNNER_ADDR"): ListenerConfig => ({
   name,

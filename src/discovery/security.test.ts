@@ -1,27 +1,12 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Subscription } from "rxjs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { newCertificate } from "../../test/support/certificate.ts";
 import { watchConfigs, type ConfigEvent, type WatchOptions } from "./client.ts";
 import { fetchConfig } from "./fetch.ts";
 import { configOf, refusedWatch, soon, start, type Running } from "./fixtures.ts";
 import type { TlsMaterial } from "./server.ts";
-
-/** A certificate for 127.0.0.1 that vouches for itself. */
-const newCertificate = (): TlsMaterial => {
-  const folder = mkdtempSync(join(tmpdir(), "turnpike-discovery-"));
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const name = ["-subj", "/CN=discovery", "-addext", "subjectAltName=IP:127.0.0.1"];
-  execFileSync("openssl", ["req", "-x509", ...kind, ...name, "-keyout", key, "-out", cert], { stdio: "ignore" });
-  const material = { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") };
-  rmSync(folder, { recursive: true });
-  return material;
-};
 
 let first: TlsMaterial;
 let second: TlsMaterial;

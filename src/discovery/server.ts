@@ -62,6 +62,8 @@ export interface DiscoveryServer {
   nodeChanged(node: string): void;
   /** @throws the error of OpenSSL, or RangeError when the server was started without TLS; the old one stays. */
   setTls(tls: TlsMaterial): void;
+  /** For requests from now on; who watches already stays. @throws RangeError when it is empty, or there was none before. */
+  setToken(token: string): void;
   stats(): DiscoveryStats;
   /** Takes leave of every watcher; resolves within 2 s or so, whatever they do. */
   close(): Promise<void>;
@@ -78,6 +80,8 @@ const CLOSE_GRACE_MS = 2000;
 const IDLE_REQUEST_MS = 60_000;
 /** RFC 6455 §7.4.1 and IANA: "try again later". */
 const CLOSE_TRY_AGAIN_LATER = 1013;
+
+const EMPTY_TOKEN = "an empty token lets everyone in: leave it out, or give one";
 
 const peerOf = ({ socket }: IncomingMessage): string => `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
 
@@ -98,11 +102,12 @@ const answerUpgrade = (request: IncomingMessage, socket: Socket, answer: Answer)
  * when the token is empty.
  */
 export const startDiscovery = async (options: DiscoveryOptions): Promise<DiscoveryServer> => {
-  const { addressOfNode, isReady, report = () => undefined, token } = options;
-  if (token === "") throw new RangeError("an empty token lets everyone in: leave it out, or give one");
+  const { addressOfNode, isReady, report = () => undefined } = options;
+  let { token } = options;
+  if (token === "") throw new RangeError(EMPTY_TOKEN);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const store = createStore();
-  const judge = createApi({ store, isReady, addressOfNode, token });
+  const judge = createApi({ store, isReady, addressOfNode, token: () => token });
   const hub = createHub({ store, limits, addressOfNode, report });
   const upgrader = new WebSocketServer({
     noServer: true,
@@ -180,6 +185,11 @@ export const startDiscovery = async (options: DiscoveryOptions): Promise<Discove
       // Throws before the server forgets the old one.
       createSecureContext(tls);
       tlsServer.setSecureContext(tls);
+    },
+    setToken(next) {
+      if (token === undefined) throw new RangeError("discovery was started without a token");
+      if (next === "") throw new RangeError(EMPTY_TOKEN);
+      token = next;
     },
     stats: () => ({ configs: store.size, ...hub.stats() }),
     close() {

@@ -4,6 +4,7 @@ import type { Core } from "../core/core.ts";
 import type { Fold } from "../core/fold.ts";
 import type { FactLine } from "../journal/fact.ts";
 import type { Name } from "../resources/keys.ts";
+import { isMadeKind } from "../resources/kinds.ts";
 import { DEFAULT_CONTROLLER_NAME } from "../resources/names.ts";
 
 export interface EventRecorder {
@@ -89,8 +90,7 @@ export const createEventRecorder = ({
         );
       } else if (fact.type === "effect.failed" && fact.data.effect === "write") {
         const [kind = "", name = ""] = fact.data.target.split(" ");
-        if (kind === "Service" || kind === "Deployment")
-          say(name as Name, "Warning", "WriteFailed", `${kind}: ${fact.data.reason}`);
+        if (isMadeKind(kind)) say(name as Name, "Warning", "WriteFailed", `${kind}: ${fact.data.reason}`);
       }
     },
   };

@@ -119,9 +119,119 @@ describe("an object of ours", () => {
       await client.delete(reference);
       await client.apply(foreign);
     });
-    await expect(applyObject(replaced, kind, name, service({ a: "1" }))).rejects.toMatchObject({ status: 422 });
-    expect((await stored()).metadata.labels).toBeUndefined();
     expect(await applyObject(replaced, kind, name, service({ a: "1" }))).toBe("foreign");
+    expect((await stored()).metadata.labels).toBeUndefined();
+  });
+});
+
+describe("what we do not want any more", () => {
+  const workload = kindOf("Deployment");
+  const labels = { app: "x" };
+  const container = { name: "main", image: "i", env: [{ name: "A", value: "1" }], args: ["-w"] };
+  const deployment = (main: object = container, pod: object = {}, spec: object = {}) => ({
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "gw", namespace: "default", labels: { [OWNED_BY_LABEL]: OWNED_BY_VALUE } },
+    spec: {
+      ...spec,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [main], ...pod } },
+    },
+  });
+  interface Running extends KubernetesObject {
+    readonly spec: {
+      readonly replicas: number;
+      readonly template: {
+        readonly spec: Readonly<Record<string, unknown>> & {
+          readonly containers: readonly (typeof container & Readonly<Record<string, unknown>>)[];
+        };
+      };
+    };
+  }
+  const running = () => client.get<Running>(deployment());
+  const write = (...wanted: Parameters<typeof deployment>) => applyObject(api, workload, name, deployment(...wanted));
+  const tolerations = [{ key: "media", operator: "Exists" }];
+
+  it("goes, and the next look finds nothing to do", async () => {
+    const more = {
+      ...container,
+      env: [...container.env, { name: "B", value: "2" }],
+      resources: { limits: { cpu: "1" } },
+    };
+    await write({ ...more, livenessProbe: { httpGet: { path: "/", port: 1 } } }, { tolerations, hostNetwork: true });
+    expect(await write()).toBe("updated");
+    const { spec } = (await running()).spec.template;
+    expect(spec).not.toHaveProperty("tolerations");
+    expect(spec).not.toHaveProperty("hostNetwork");
+    expect(spec.containers).toMatchObject([{ env: [{ name: "A" }], args: ["-w"], resources: {} }]);
+    expect(spec.containers[0]).not.toHaveProperty("livenessProbe");
+    expect(await write()).toBe("unchanged");
+    const { env: _, args: __, ...bare } = container;
+    expect(await write(bare)).toBe("updated");
+    expect((await running()).spec.template.spec.containers[0]).not.toHaveProperty("env");
+    expect(await write(bare)).toBe("unchanged");
+  });
+
+  it("stays where others set it, and so does what only they set (LD-7..13)", async () => {
+    await write(container, { tolerations, terminationGracePeriodSeconds: 60 });
+    await client.apply(
+      deployment({ name: "main", image: "i", env: [{ name: "THEIRS", value: "3" }] }, { tolerations }),
+      { fieldManager: "other", force: true },
+    );
+    await client.patch(
+      deployment(),
+      { spec: { template: { spec: { containers: [{ name: "sidecar", image: "s" }] } } } },
+      { type: "strategic-merge" },
+    );
+    expect(await write()).toBe("updated");
+    const { spec } = (await running()).spec.template;
+    expect(spec["tolerations"]).toEqual(tolerations);
+    expect(spec.containers.map((one) => one.name).toSorted()).toEqual(["main", "sidecar"]);
+    expect(
+      spec.containers
+        .find((one) => one.name === "main")
+        ?.env.map((one) => one.name)
+        .toSorted(),
+    ).toEqual(["A", "THEIRS"]);
+    expect(await write()).toBe("unchanged");
+  });
+
+  it("is not how many replicas there are (IM-29)", async () => {
+    await write(container, {}, { replicas: 3 });
+    expect(await write()).toBe("unchanged");
+    expect(await write({ ...container, image: "j" })).toBe("updated");
+    expect((await running()).spec.replicas).toBe(3);
+    await client.patch(deployment(), { spec: { replicas: 5 } });
+    expect(await write()).toBe("updated");
+    expect((await running()).spec.replicas).toBe(5);
+  });
+
+  it("is an address of a Service, and not the node port that it has by then", async () => {
+    const asking = { ...service(), spec: { ...service().spec, type: "LoadBalancer", loadBalancerIP: "192.0.2.1" } };
+    const [port] = service().spec.ports;
+    const fixed = { ...asking, spec: { ...asking.spec, ports: [{ ...port, nodePort: 30_790 }] } };
+    await applyObject(api, kind, name, fixed);
+    const { loadBalancerIP: _, ...spec } = asking.spec;
+    const modest = { ...asking, spec };
+    expect(await applyObject(api, kind, name, modest)).toBe("updated");
+    expect((await stored()).spec).not.toHaveProperty("loadBalancerIP");
+    expect((await stored()).spec.ports).toMatchObject([{ nodePort: 30_790 }]);
+    expect(await applyObject(api, kind, name, modest)).toBe("unchanged");
+  });
+});
+
+describe("an object that somebody makes between our look and our write", () => {
+  it("is not adopted", async () => {
+    const beaten = meanwhile(() => client.apply(foreign));
+    expect(await applyObject(beaten, kind, name, service())).toBe("foreign");
+    expect(await stored()).toMatchObject({ spec: { ports: [{ name: "theirs" }] } });
+    expect((await stored()).metadata.labels).toBeUndefined();
+  });
+
+  it("is put right if it is ours, as when another replica made it", async () => {
+    const beaten = meanwhile(() => client.apply(service({}, [1])));
+    expect(await applyObject(beaten, kind, name, service({ a: "1" }))).toBe("updated");
+    expect((await stored()).metadata.annotations).toEqual({ a: "1" });
   });
 });
 

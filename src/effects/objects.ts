@@ -4,33 +4,22 @@
  */
 import { ApiError, type Api } from "../kubernetes/api.ts";
 import { objectPath, type Resource } from "../kubernetes/paths.ts";
-import type { KubernetesObject, ObjectMeta } from "../resources/core.ts";
+import type { KubernetesObject } from "../resources/core.ts";
 import type { Name } from "../resources/keys.ts";
 import type { Kind } from "../resources/kinds.ts";
-import { OWNED_BY_LABEL, OWNED_BY_VALUE } from "../resources/names.ts";
+import { isOurs } from "../resources/ownership.ts";
 import { covers } from "./covers.ts";
+import { FIELD_MANAGER, isOwned, ownKeys, ownsMore, type Stored } from "./owned.ts";
 import { replacementsOf } from "./strays.ts";
-
-export const FIELD_MANAGER = "turnpike";
 
 export type Applied = "created" | "updated" | "unchanged" | "removed" | "absent" | "foreign";
 
-interface ManagedFields {
-  readonly manager?: string;
-  readonly operation?: string;
-  readonly subresource?: string;
-  readonly fieldsV1?: { readonly "f:metadata"?: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
-}
-
-type Stored = KubernetesObject & {
-  readonly metadata: ObjectMeta & { readonly managedFields?: readonly ManagedFields[] };
-};
-
+/** No object is of this version, so an apply that names it makes a new one, or conflicts with what is there. */
+const NO_VERSION = "1";
+const LOOKS = 2;
 const APPLY = "application/apply-patch+yaml";
 /** A list of ports is wanted as it is; a list of containers may have sidecars that others injected. */
 const EXACT = new Set(["ports"]);
-
-export const isOurs = ({ metadata }: KubernetesObject): boolean => metadata.labels?.[OWNED_BY_LABEL] === OWNED_BY_VALUE;
 
 const find = async (api: Api, path: string): Promise<Stored | undefined> => {
   try {
@@ -41,17 +30,22 @@ const find = async (api: Api, path: string): Promise<Stored | undefined> => {
   }
 };
 
-/** Keys of a metadata map that we have applied before. */
-const ownKeys = (object: Stored, map: "labels" | "annotations"): readonly string[] =>
-  (object.metadata.managedFields ?? [])
-    .filter(({ manager, subresource }) => manager === FIELD_MANAGER && subresource === undefined)
-    .flatMap(({ fieldsV1 }) => Object.keys(fieldsV1?.["f:metadata"]?.[`f:${map}`] ?? {}))
-    .filter((key) => key.startsWith("f:"))
-    .map((key) => key.slice(2));
+type Scaled = KubernetesObject & { readonly spec?: { readonly replicas?: number } };
+
+/** Left out, replicas that we once asked for would fall back to one. */
+const withReplicas = (object: KubernetesObject, present: Stored): Scaled => {
+  const { spec } = object as Scaled;
+  const { replicas } = (present as Scaled).spec ?? {};
+  return spec === undefined ||
+    spec.replicas !== undefined ||
+    replicas === undefined ||
+    !isOwned(present, "spec", "replicas")
+    ? object
+    : { ...object, spec: { ...spec, replicas } };
+};
 
 /** A label or annotation that was once copied from a Gateway stays (operator-behaviour, quirk 8). */
-const withEarlier = (object: KubernetesObject, present: Stored | undefined): KubernetesObject => {
-  if (present === undefined) return object;
+const withEarlier = (object: KubernetesObject, present: Stored): KubernetesObject => {
   const keep = (map: "labels" | "annotations") => ({
     ...Object.fromEntries(
       ownKeys(present, map).flatMap((key) =>
@@ -63,7 +57,7 @@ const withEarlier = (object: KubernetesObject, present: Stored | undefined): Kub
   // With its uid the API server refuses what would by now be another object of this name.
   const { uid } = present.metadata;
   return {
-    ...object,
+    ...withReplicas(object, present),
     metadata: {
       ...object.metadata,
       ...(uid === undefined ? {} : { uid }),
@@ -88,7 +82,20 @@ const dropStrays = async (api: Api, path: string, present: Stored, wanted: Kuber
   return true;
 };
 
-/** @param observed the object as last watched, if it is; saves a look where nothing is to be done. */
+const asNew = (object: KubernetesObject): KubernetesObject => ({
+  ...object,
+  metadata: { ...object.metadata, resourceVersion: NO_VERSION },
+});
+
+/** Somebody was faster: an object is there where none was, or another in its place. */
+const isAnother = (error: unknown): boolean =>
+  error instanceof ApiError &&
+  (error.status === 409 || (error.status === 422 && error.message.includes("metadata.uid")));
+
+/**
+ * @param observed the object as last watched; saves a look where nothing is to be done. Only for one who has had
+ * `wanted` applied before: what is watched does not say which of its fields we have applied and do not want any more.
+ */
 export const applyObject = async (
   api: Api,
   kind: Resource,
@@ -99,27 +106,33 @@ export const applyObject = async (
   const version = kind.versions[0] ?? "v1";
   const path = objectPath(kind, version, name);
   if (observed !== undefined && isOurs(observed) && covers(observed, wanted, EXACT)) return "unchanged";
-  const present = await find(api, path);
-  if (present !== undefined) {
-    if (!isOurs(present)) return "foreign";
-    if (covers(present, wanted, EXACT)) return "unchanged";
-  }
-  const apply = (): Promise<Stored> =>
+  const apply = (body: KubernetesObject): Promise<Stored> =>
     api.json({
       method: "PATCH",
       path,
       query: { fieldManager: FIELD_MANAGER, force: true },
       contentType: APPLY,
-      body: withEarlier(wanted, present),
+      body,
     });
-  const applied = await apply().catch(async (error: unknown) => {
-    // A port of somebody else's may have the name of one of ours.
-    if (!(error instanceof ApiError) || error.status !== 422 || present === undefined) throw error;
-    if (!(await dropStrays(api, path, present, wanted).catch(() => false))) throw error;
-    return apply();
-  });
-  await dropStrays(api, path, applied, wanted);
-  return present === undefined ? "created" : "updated";
+  for (let look = 1; ; look += 1) {
+    const present = await find(api, path);
+    if (present !== undefined && !isOurs(present)) return "foreign";
+    if (present !== undefined && covers(present, wanted, EXACT) && !ownsMore(present, wanted)) return "unchanged";
+    try {
+      const body = present === undefined ? asNew(wanted) : withEarlier(wanted, present);
+      const applied = await apply(body).catch(async (error: unknown) => {
+        // A port of somebody else's may have the name of one of ours.
+        if (!(error instanceof ApiError) || error.status !== 422 || present === undefined) throw error;
+        if (!(await dropStrays(api, path, present, wanted).catch(() => false))) throw error;
+        return apply(body);
+      });
+      await dropStrays(api, path, applied, wanted);
+      return present === undefined ? "created" : "updated";
+    } catch (error) {
+      // Whose it is now takes another look.
+      if (!isAnother(error) || look === LOOKS) throw error;
+    }
+  }
 };
 
 /** Removes an object if it is ours, and only as it was looked at. */

@@ -1,11 +1,12 @@
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { startFakeApi, type FakeApi } from "../../test/support/fake-api.ts";
-import { aCall } from "../../test/support/objects.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { startFakeApi, type Asked, type FakeApi } from "../../test/support/fake-api.ts";
+import { aCall, dataplane } from "../../test/support/objects.ts";
 import { createCore } from "../core/core.ts";
 import { digest } from "../journal/digest.ts";
 import { JOURNAL_VERSION, type Fact, type FactLine } from "../journal/fact.ts";
 import type { AnyObject } from "../resources/kinds.ts";
 import { OWNED_BY_LABEL, OWNED_BY_VALUE } from "../resources/names.ts";
+import type { RenderOptions } from "../resources/view.ts";
 import { operatorOptions } from "../runtime/options.ts";
 import { createReconciler, type Reconciler } from "./reconcile.ts";
 
@@ -17,10 +18,18 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 
 /** An operator that has started with a Gateway and its Deployment there, and that has not folded yet. */
-const setUp = () => {
-  const options = operatorOptions();
+const setUp = (reported: Fact[] = [], overrides: Partial<RenderOptions> = {}) => {
+  const options = operatorOptions(overrides);
   const core = createCore(options, digest);
-  const reconciler: Reconciler = createReconciler({ api: server.api, core, report: () => undefined });
+  const reconciler: Reconciler = createReconciler({
+    api: server.api,
+    core,
+    reveal: (config) => ({
+      ...config,
+      auth: { ...config.auth, credentials: { username: "user", password: 's3cr"et' } },
+    }),
+    report: (happenings) => reported.push(...happenings.map(({ fact }) => fact)),
+  });
   let seq = 0;
   const take = (...facts: readonly Fact[]): void => {
     for (const fact of facts) {
@@ -36,6 +45,7 @@ const setUp = () => {
     metadata: { name: "gw", namespace: "ns", labels: { [OWNED_BY_LABEL]: OWNED_BY_VALUE } },
   } as AnyObject;
   take({ type: "operator.started", data: { options, release: "test" } }, ...aCall());
+  take({ type: "object.seen", data: { kind: "Dataplane", object: dataplane } });
   take({ type: "object.seen", data: { kind: "Deployment", object: deployment } });
   take({ type: "objects.synced", data: { objects: 7 } }, { type: "lease.acquired", data: { holder: "test" } });
   return { core, reconciler, fold: () => reconciler.folded(core.fold(seq)) };
@@ -83,5 +93,69 @@ it("one who leads no more does not go on with what it had begun", async () => {
   await vi.waitFor(() => expect(server.asked.filter(({ isOpen }) => isOpen)).toEqual([]));
   expect(server.asked.filter(({ method, path }) => method !== "GET" && !path.endsWith("/status"))).toEqual([]);
   expect(reconciler.left).toContain("Deployment ns/gw");
+});
+
+describe("a write that failed", () => {
+  const isService = ({ method, path }: Asked): boolean => method === "PATCH" && path.includes("/services/");
+  const aboutService = (facts: readonly Fact[]) =>
+    facts.filter((fact) => JSON.stringify(fact.data).includes("Service")).map(({ data }) => data);
+  const object = "Service/ns/gw";
+  const target = "Service ns/gw";
+
+  beforeEach(() => {
+    for (const path of ["/api/v1/services", "/apis/apps/v1/deployments", "/apis/apps/v1/daemonsets"])
+      server.serve(path);
+  });
+
+  it.each([
+    ["made", {}, "created"],
+    ["there already", { isDone: true }, "unchanged"],
+  ] as const)("is told with its status, and that the object is %s at last", async (_, script, outcome) => {
+    server.answer({ of: isService, status: 422, ...script });
+    const reported: Fact[] = [];
+    const { reconciler, fold } = setUp(reported);
+    fold();
+    reconciler.lead(true);
+    await vi.waitFor(() =>
+      expect(aboutService(reported)).toEqual([
+        expect.objectContaining({ effect: "write", target, status: 422 }),
+        { object, outcome },
+      ]),
+    );
+    reconciler.close();
+  });
+
+  it("is told again when it fails in another way, and not for each try", async () => {
+    server.answer({ of: isService, status: 500, times: 2 });
+    server.answer({ of: isService, status: 422, times: 2 });
+    server.answer({ of: isService, instead: "connection" });
+    const reported: Fact[] = [];
+    const { reconciler, fold } = setUp(reported);
+    fold();
+    reconciler.lead(true);
+    await vi.waitFor(() => expect(aboutService(reported)).toContainEqual({ object, outcome: "created" }), 10_000);
+    expect(aboutService(reported)).toMatchObject([{ status: 500 }, { status: 422 }, { effect: "write" }, { object }]);
+    reconciler.close();
+  });
+});
+
+it("a failure tells no secret that whoever refuses a ConfigMap quotes", async () => {
+  const reported: Fact[] = [];
+  const { reconciler, fold } = setUp(reported, { mode: "legacy" });
+  const message = 'denied: {"username":"user","password":"s3cr\\"et"} and s3cr"et';
+  const body = JSON.stringify({ kind: "Status", reason: "Forbidden", message });
+  server.answer({ of: ({ path, method }) => path.includes("configmaps") && method === "PATCH", status: 403, body });
+  for (const path of ["/api/v1/services", "/api/v1/configmaps"]) server.serve(path);
+  fold();
+  reconciler.lead(true);
+  await vi.waitFor(() =>
+    expect(reported).toContainEqual({
+      type: "effect.failed",
+      data: expect.objectContaining({
+        target: "ConfigMap ns/stunnerd-config",
+        reason: 'denied: {"username":"user","password":"…"} and …',
+      }),
+    }),
+  );
   reconciler.close();
 });

@@ -2,15 +2,22 @@
  * Keeps the cluster as the core says: objects of our Gateways, statuses, and what others have changed about them. Only a
  * leader writes; a standby knows all that there is to do and does it once it leads.
  */
-import { covers } from "./covers.ts";
-import { applyObject, applyStatus, removeObject, type Applied } from "./objects.ts";
-import { createWorkQueue, type WorkQueue } from "./queue.ts";
 import type { Core } from "../core/core.ts";
 import type { Fold } from "../core/fold.ts";
-import { ApiError, type Api } from "../kubernetes/api.ts";
 import type { FactLine, Happening } from "../journal/fact.ts";
-import { keyOf, nameOfObject, splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
-import { kindOf, type Kind } from "../resources/kinds.ts";
+import { ApiError, type Api } from "../kubernetes/api.ts";
+import { keyOf, nameOfObject, type Name } from "../resources/keys.ts";
+import { isMadeKind, madeKinds, type MadeKind } from "../resources/kinds.ts";
+import type { Applied } from "./objects.ts";
+import { createWorkQueue, type WorkQueue } from "./queue.ts";
+import {
+  configMapOutput,
+  createWriter,
+  objectsOutput,
+  splitWriteKey,
+  type WriteKey,
+  type WriterOptions,
+} from "./writer.ts";
 
 export interface Reconciler {
   /** Takes note of what a fold has changed. */
@@ -22,114 +29,106 @@ export interface Reconciler {
   idle(): Promise<void>;
   /** Keys that are still to be done. */
   readonly left: readonly string[];
+  readonly isDone: boolean;
   close(): void;
 }
 
-const daemonSets: Pick<Kind, "group" | "versions" | "plural" | "namespaced"> = {
-  group: "apps",
-  versions: ["v1"],
-  plural: "daemonsets",
-  namespaced: true,
-};
-
-/** Kinds of objects that we make. */
-const MADE = ["Service", "Deployment"] as const;
-type Made = (typeof MADE)[number];
-type Key = `${Made | "DaemonSet" | "status"} ${string}`;
-
-/** Lists of a status that are ours alone; conditions of other types may be anybody's. */
-const WHOLE: ReadonlySet<string> = new Set(["addresses", "listeners", "parents", "supportedKinds"]);
-
 const STATUS = "status ";
 const OBJECTS = "objects ";
+const CONFIG_MAP = "configmap ";
 
-export interface ReconcilerOptions {
-  readonly api: Api;
-  readonly core: Core;
-  readonly report: (happenings: readonly Happening[]) => void;
+/** What became of one try to write. */
+export interface Write {
+  readonly key: WriteKey;
+  readonly outcome: Applied | "error";
+  /** The try before it had failed. */
+  readonly isRetry: boolean;
+  readonly seconds: number;
 }
 
-export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reconciler => {
+export interface ReconcilerOptions extends Omit<WriterOptions, "withdrawn"> {
+  readonly report: (happenings: readonly Happening[]) => void;
+  /** Called with every try, those too that no fact tells of. */
+  readonly onWrite?: (write: Write) => void;
+}
+
+const kindsOf = (core: Core): readonly MadeKind[] => (core.options.mode === "legacy" ? ["Service"] : madeKinds);
+
+export const createReconciler = ({
+  api,
+  core,
+  reveal,
+  report,
+  onWrite = () => undefined,
+}: ReconcilerOptions): Reconciler => {
   /** With how often each was asked for. */
-  const todo = new Map<Key, number>();
-  /** Gateways that were ours and are not any more. */
-  const withdrawn = new Set<Name>();
-  let leads = false;
+  const todo = new Map<WriteKey, number>();
+  /** Outputs that were there and are not any more, as long as there is something of them to remove. */
+  const withdrawn = new Set<string>();
   /** Broken off with the leadership: somebody else may write by the time an answer comes. */
   let leadership = new AbortController();
   const writing: Api = { ...api, json: (request) => api.json({ ...request, signal: leadership.signal }) };
+  const write = createWriter({ api: writing, core, reveal, withdrawn });
+  /** Keys of which a failure is on record, with the answer's status. */
+  const failed = new Map<WriteKey, number>();
+  let leads = false;
 
-  const written = (object: string, outcome: Applied): void => {
-    if (outcome === "unchanged" || outcome === "absent") return;
-    report([{ fact: { type: "object.written", data: { object, outcome } }, source: "effects", cause: null }]);
+  /** Tells what is news of an object: that it is another one now, or that it is as it should be after it had failed. */
+  const done = (key: WriteKey, outcome: Applied): void => {
+    const isNews = outcome !== "unchanged" && outcome !== "absent";
+    const { what, name } = splitWriteKey(key);
+    if (what === "ConfigMap") withdrawn.delete(configMapOutput(name as Name));
+    if ((!failed.delete(key) && !isNews) || what === "status") return;
+    const data = { object: `${what}/${name}`, outcome };
+    report([{ fact: { type: "object.written", data }, source: "effects", cause: null }]);
+    // What a Service gives up, a node port say, may be what others wait for.
+    if (what === "Service" && isNews && outcome !== "created") retryServices();
   };
 
-  const writeObject = async (kind: Made, name: Name): Promise<void> => {
-    const gateway = core.rendered(name);
-    const wanted = gateway?.objects.find((object) => object.kind === kind);
-    if (wanted !== undefined) {
-      const observed = core.view.get(kind, name);
-      written(`${kind}/${name}`, await applyObject(writing, kindOf(kind), name, wanted, observed));
-      return;
-    }
-    // Removed is only what a rendering has said must go: what is not rendered yet is no reason.
-    const isUnwanted =
-      gateway === undefined ? withdrawn.has(name) : gateway.removals.some((removal) => removal.kind === kind);
-    // What belonged to a Gateway that is deleted goes with it: the garbage collector sees to that.
-    if (!isUnwanted || core.view.get("Gateway", name) === undefined) return;
-    written(`${kind}/${name}`, await removeObject(writing, kindOf(kind), name));
+  const retryServices = (): void => {
+    for (const key of failed.keys()) if (key.startsWith("Service ")) add(key);
   };
 
-  const writeStatus = async (key: ObjectKey): Promise<void> => {
-    const status = core.status(key);
-    const { kind, name } = splitKey(key);
-    const object = core.view.get(kind, name);
-    if (status === undefined || object === undefined) return;
-    if ("status" in object && covers(object.status, status, WHOLE)) return;
-    const version = object.apiVersion.split("/").at(-1) ?? "v1";
-    await applyStatus(writing, kindOf(kind), version, name, object.apiVersion, status);
-  };
-
-  const work = async (key: Key): Promise<void> => {
+  const work = async (key: WriteKey): Promise<void> => {
     // Between a fact and its fold the core says what was right before, which for a new start is that nothing is wanted.
     while (core.dirty) await new Promise((resolve) => setImmediate(resolve));
     // Leadership may have been lost while it waited. It stays to be done.
     if (!leads) return;
-    const { signal } = leadership;
     const asked = todo.get(key);
-    const space = key.indexOf(" ");
-    const [what, name] = [key.slice(0, space), key.slice(space + 1)];
-    try {
-      if (what === "status") await writeStatus(name as ObjectKey);
-      else if (what === "DaemonSet")
-        written(`DaemonSet/${name}`, await removeObject(writing, daemonSets, name as Name));
-      else await writeObject(what as Made, name as Name);
-    } catch (error) {
-      if (signal.aborted) return;
+    const isRetry = failed.has(key);
+    const startedAt = performance.now();
+    const tell = (outcome: Write["outcome"]): void =>
+      onWrite({ key, outcome, isRetry, seconds: (performance.now() - startedAt) / 1000 });
+    const { signal } = leadership;
+    const outcome = await write(key).catch((error: unknown) => {
+      if (signal.aborted) return undefined;
+      tell("error");
       throw error;
-    }
+    });
+    if (outcome === undefined) return;
+    done(key, outcome);
     // Asked for once more meanwhile, it is not done.
     if (todo.get(key) === asked) todo.delete(key);
+    tell(outcome);
   };
 
-  const queue: WorkQueue<Key> = createWorkQueue({
+  const queue: WorkQueue<WriteKey> = createWorkQueue({
     work,
     onFailure: (key, error, attempt) => {
       const reason = error instanceof Error ? error.message : String(error);
-      // The first failure is news, and then every tenth: the log is no place for a heartbeat.
-      if (attempt === 1 || attempt % 10 === 0)
-        report([
-          {
-            fact: { type: "effect.failed", data: { effect: "write", target: key, reason } },
-            source: "effects",
-            cause: null,
-          },
-        ]);
+      const status = error instanceof ApiError ? error.status : 0;
+      // The first failure of a sort is news, and then every tenth: the log is no place for a heartbeat.
+      if (failed.get(key) !== status || attempt % 10 === 0) {
+        const answered = status === 0 ? {} : { status };
+        const data = { effect: "write", target: key, reason, ...answered };
+        report([{ fact: { type: "effect.failed", data }, source: "effects", cause: null }]);
+      }
+      failed.set(key, status);
       return error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
     },
   });
 
-  const add = (key: Key): void => {
+  const add = (key: WriteKey): void => {
     todo.set(key, (todo.get(key) ?? 0) + 1);
     if (leads) queue.add(key);
   };
@@ -140,12 +139,17 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
         if (derivation.type !== "rendered") continue;
         const { output } = derivation.data;
         if (output.startsWith(STATUS)) add(`status ${output.slice(STATUS.length)}`);
-        else if (output.startsWith(OBJECTS)) {
+        else if (output.startsWith(CONFIG_MAP)) {
+          const name = output.slice(CONFIG_MAP.length) as Name;
+          if (derivation.data.parts === null) withdrawn.add(output);
+          else withdrawn.delete(output);
+          add(`ConfigMap ${name}`);
+        } else if (output.startsWith(OBJECTS)) {
           const name = output.slice(OBJECTS.length) as Name;
-          if (derivation.data.parts === null) withdrawn.add(name);
-          else withdrawn.delete(name);
-          for (const kind of MADE) add(`${kind} ${name}`);
-          if (core.rendered(name)?.removals.some(({ kind }) => kind === "DaemonSet") === true) add(`DaemonSet ${name}`);
+          // Of a Gateway that is deleted nothing is left to us.
+          if (derivation.data.parts === null && core.view.get("Gateway", name) !== undefined) withdrawn.add(output);
+          else withdrawn.delete(output);
+          for (const kind of kindsOf(core)) add(`${kind} ${name}`);
         }
       }
     },
@@ -153,8 +157,10 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
       if (fact.type !== "object.seen" && fact.type !== "object.gone") return;
       const { kind } = fact.data;
       const name = fact.type === "object.seen" ? nameOfObject(kind, fact.data.object) : fact.data.name;
-      if ((kind === "Service" || kind === "Deployment") && core.view.get("Gateway", name) !== undefined)
-        add(`${kind} ${name}`);
+      if (fact.type === "object.gone" && kind === "Gateway") withdrawn.delete(objectsOutput(name));
+      if (fact.type === "object.gone" && kind === "Service") retryServices();
+      if (isMadeKind(kind) && core.view.get("Gateway", name) !== undefined) add(`${kind} ${name}`);
+      if (kind === "ConfigMap" && core.configMap(name) !== undefined) add(`ConfigMap ${name}`);
       // Somebody else may have written a status that is ours to write.
       if (kind === "GatewayClass" || kind === "Gateway" || kind === "UDPRoute" || kind === "GatewayUDPRoute")
         add(`status ${keyOf(kind, name)}`);
@@ -166,6 +172,9 @@ export const createReconciler = ({ api, core, report }: ReconcilerOptions): Reco
       if (now) for (const key of todo.keys()) queue.add(key);
     },
     idle: () => queue.idle(),
+    get isDone() {
+      return todo.size === 0;
+    },
     get left() {
       return [...todo.keys()];
     },

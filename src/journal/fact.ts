@@ -33,14 +33,26 @@ export type Fact =
   | { readonly type: "watch.restored"; readonly data: Record<string, never> }
   /** The operator has a Gateway no more. A dataplane serves on: its pod goes when its calls have. */
   | { readonly type: "config.withdrawn"; readonly data: { readonly gateway: Name } }
-  /** An object was brought into being, changed or removed; or left alone because it is not ours (`foreign`). */
+  /**
+   * An object was brought into being, changed or removed; or left alone because it is not ours (`foreign`). `unchanged` and
+   * `absent`: after a write of it had failed, it is as it should be.
+   */
   | {
       readonly type: "object.written";
-      readonly data: { readonly object: string; readonly outcome: "created" | "updated" | "removed" | "foreign" };
+      readonly data: {
+        readonly object: string;
+        readonly outcome: "created" | "updated" | "removed" | "foreign" | "unchanged" | "absent";
+      };
     }
   | {
       readonly type: "effect.failed";
-      readonly data: { readonly effect: string; readonly target: string; readonly reason: string };
+      readonly data: {
+        readonly effect: string;
+        readonly target: string;
+        readonly reason: string;
+        /** Of the API server's answer, where it gave one. */
+        readonly status?: number;
+      };
     }
   | {
       readonly type: "listener.bound" | "listener.closed";
@@ -72,6 +84,12 @@ export type Fact =
         readonly connections?: number;
       };
     }
+  /** A thread that relays ended by itself; its clients have to allocate anew. */
+  | {
+      readonly type: "worker.lost";
+      readonly data: { readonly worker: number; readonly reason: string; readonly allocations: number };
+    }
+  | { readonly type: "worker.restored"; readonly data: { readonly worker: number } }
   | { readonly type: "allocation.opened"; readonly data: AllocationSummary }
   | {
       readonly type: "allocation.closed";

@@ -4,7 +4,7 @@
  * never leaves the process, so a digest in a log tells nothing but "same" or "different" within that run.
  */
 import { createHmac, createPrivateKey, randomBytes, X509Certificate } from "node:crypto";
-import type { Secret } from "../resources/core.ts";
+import type { ConfigMap, Secret } from "../resources/core.ts";
 import { keyOf, nameOfObject, type ObjectKey } from "../resources/keys.ts";
 import type { AnyObject, KindId } from "../resources/kinds.ts";
 import { LAST_APPLIED_ANNOTATION } from "../resources/names.ts";
@@ -54,9 +54,12 @@ export const createVault = (key: Buffer = randomBytes(32)): Vault => {
   const values = new Map<string, Buffer>();
   const stored = new Map<ObjectKey, readonly string[]>();
 
+  const digestOf = (value: string | Buffer): string =>
+    PREFIX + createHmac("sha256", key).update(value).digest("base64url").slice(0, 22);
+
   const put = (value: Buffer, digests: string[]): string => {
     if (value.length === 0) return "";
-    const digest = PREFIX + createHmac("sha256", key).update(value).digest("base64url").slice(0, 22);
+    const digest = digestOf(value);
     values.set(digest, value);
     digests.push(digest);
     return digest;
@@ -125,11 +128,20 @@ export const createVault = (key: Buffer = randomBytes(32)): Vault => {
     };
   };
 
+  /** Nobody asks for these values again: they are only compared. */
+  const redactConfigMap = (object: ConfigMap): ConfigMap => ({
+    ...object,
+    ...(object.data === undefined
+      ? {}
+      : { data: Object.fromEntries(Object.entries(object.data).map(([name, text]) => [name, digestOf(text)])) }),
+  });
+
   const valueOf = (digest: string, encoding: "utf8" | "base64"): string =>
     digest.startsWith(PREFIX) ? (values.get(digest)?.toString(encoding) ?? "") : digest;
 
   return {
     redact(kind, object) {
+      if (kind === "ConfigMap") return redactConfigMap(withoutLastApplied(object as ConfigMap));
       if (kind !== "Secret" && kind !== "GatewayConfig" && kind !== "DataplaneConfig") return object;
       const clean = withoutLastApplied(object);
       const digests: string[] = [];

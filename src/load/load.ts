@@ -34,6 +34,8 @@ export interface LoadOptions {
 }
 
 export interface LoadResult {
+  /** Seconds that it took to make all allocations, each with its channel or permission. */
+  readonly allocateSeconds: number;
   /** What was measured over. */
   readonly seconds: number;
   readonly sent: number;
@@ -65,7 +67,7 @@ const sendAtRate = (clients: readonly LoadClient[], rate: number): NodeJS.Timeou
 
 /** @throws what the server answers to the allocations; TurnResponseError among others. */
 export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Promise<LoadResult> => {
-  const datagrams = new Datagrams(noDrops());
+  const datagrams = new Datagrams({ drops: noDrops() });
   const clients: LoadClient[] = [];
   const counters: Counters = { sent: 0, received: 0, latencies: new Latencies() };
   let ticking: NodeJS.Timeout | undefined;
@@ -78,10 +80,12 @@ export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Prom
         ? startUdpClient(datagrams, options, peer, counters)
         : startTcpClient(options, peer, counters);
     };
+    const began = performance.now();
     while (clients.length < options.clients) {
       const count = Math.min(STARTING, options.clients - clients.length);
       clients.push(...(await Promise.all(Array.from({ length: count }, (_, n) => start(clients.length + n)))));
     }
+    const allocateSeconds = (performance.now() - began) / 1000;
     if (options.rate > 0) ticking = sendAtRate(clients, options.rate);
     else for (const client of clients) for (let sent = 0; sent < options.window; sent++) client.send();
     await after(options.warmUpSeconds * 1000);
@@ -92,6 +96,7 @@ export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Prom
     await after(options.seconds * 1000);
     hooks.ended?.();
     return {
+      allocateSeconds,
       seconds: (performance.now() - before.at) / 1000,
       sent: counters.sent - before.sent,
       received: counters.received - before.received,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { gateway, gatewayApiRoute, referenceGrant, route } from "../../test/support/objects.ts";
+import { gateway, gatewayApiRoute, referenceGrant, route, service } from "../../test/support/objects.ts";
 import { nameOfObject, type Name } from "../resources/keys.ts";
 import type { AnyObject, KindId } from "../resources/kinds.ts";
 import { dependantsOf } from "./dependencies.ts";
@@ -41,4 +41,32 @@ describe("a ReferenceGrant", () => {
       expect([...classes]).toEqual([]);
     },
   );
+});
+
+describe("an object of a Gateway's name", () => {
+  const name = "ns/gw" as Name;
+  const metadata = { name: "gw", namespace: "ns" };
+  const labels = { "stunner.l7mp.io/owned-by": "stunner" };
+  const workload = (kind: string, more = {}) =>
+    ({ apiVersion: "apps/v1", kind, metadata: { ...metadata, ...more } }) as AnyObject;
+
+  it.each([
+    ["Deployment", workload("Deployment"), workload("Deployment", { labels })],
+    ["DaemonSet", workload("DaemonSet"), workload("DaemonSet", { labels })],
+    ["Service", service("gw"), { ...service("gw"), metadata: { ...metadata, labels } }],
+  ] as const)("concerns it when it begins or ends to be in its way: a %s", (kind, foreign, ours) => {
+    const objects = createObjects();
+    objects.put("Gateway", name, gateway("gw"));
+    const concerned = (object: AnyObject | undefined): boolean =>
+      dependantsOf(objects, kind, name, objects.put(kind, name, object)).gateways.has(name);
+    expect([foreign, foreign, ours, ours, undefined, foreign, undefined].map(concerned)).toEqual([
+      true,
+      false,
+      true,
+      false,
+      false,
+      true,
+      true,
+    ]);
+  });
 });

@@ -1,6 +1,7 @@
 /** Who must be rendered again when an object changes. Work grows with what changed, not with what exists. */
-import type { AnyObject, KindId, KindMap } from "../resources/kinds.ts";
+import { isMadeKind, type AnyObject, type KindId, type KindMap } from "../resources/kinds.ts";
 import { keyOf, splitKey, splitName, type Name, type ObjectKey } from "../resources/keys.ts";
+import { isForeign } from "../resources/ownership.ts";
 import type { RouteKind } from "../resources/view.ts";
 import { namesOfKind, type Objects } from "./objects.ts";
 import { referencesOf, type Reference } from "./references.ts";
@@ -55,6 +56,10 @@ const collect = (objects: Objects) => {
 /** What depends on the object `name` of `kind`, which is in `objects` as it is now, and was `before`. */
 export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before: AnyObject | undefined): Dependants => {
   const walk = collect(objects);
+
+  // What somebody else made under a Gateway's name stands in its way until it is gone.
+  if (isMadeKind(kind) && objects.get("Gateway", name) !== undefined)
+    if (isForeign(before) !== isForeign(objects.get(kind, name))) walk.found.gateways.add(name);
 
   switch (kind) {
     case "GatewayClass":
@@ -117,6 +122,12 @@ export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before:
       walk.found.gateways.add(name);
       break;
     case "Deployment":
+    case "DaemonSet":
+      break;
+    case "ConfigMap":
+      if (isForeign(before) !== isForeign(objects.get(kind, name)))
+        for (const each of objects.names("GatewayConfig"))
+          if (splitName(each).namespace === splitName(name).namespace) walk.config(each);
       break;
     default:
       kind satisfies never;

@@ -4,9 +4,9 @@ import type { Dataplane, GatewayConfig } from "../resources/stunner.ts";
 import type { KindMap } from "../resources/kinds.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import { nameOf, type Name } from "../resources/keys.ts";
-import { DEFAULT_DATAPLANE, STUNNER_GROUP } from "../resources/names.ts";
+import { DEFAULT_DATAPLANE, LEGACY_CONFIG_MAP, STUNNER_GROUP } from "../resources/names.ts";
 
-/** What a class's Gateways are rendered with. Standalone there may be no Dataplane object. */
+/** What a class's Gateways are rendered with. Standalone there may be no Dataplane object, in legacy mode it does not count. */
 export interface Parameters {
   readonly config: GatewayConfig;
   readonly dataplane: Dataplane | undefined;
@@ -36,6 +36,20 @@ export const controlledGateway = (
   return gateway && gatewayClass && { gateway, gatewayClass };
 };
 
+/** Of the legacy config of classes with this GatewayConfig. */
+export const configMapName = (config: GatewayConfig): Name =>
+  nameOf(config.metadata.namespace ?? "default", LEGACY_CONFIG_MAP);
+
+/** The class whose config stands in the ConfigMap of this namespace: of several the first by name. */
+const configMapHolder = (view: ObjectsView, options: RenderOptions, namespace: string): string | undefined =>
+  view.list("GatewayClass").find(({ metadata: { name } }) => {
+    const { parametersRef } = usableClass(view, options, name)?.spec ?? {};
+    return (
+      parametersRef?.namespace === namespace &&
+      view.get("GatewayConfig", nameOf(namespace, parametersRef.name)) !== undefined
+    );
+  })?.metadata.name;
+
 export const parametersOf = (
   view: ObjectsView,
   options: RenderOptions,
@@ -45,6 +59,12 @@ export const parametersOf = (
   const configName = nameOf(reference?.namespace, reference?.name ?? "");
   const config = view.get("GatewayConfig", configName);
   if (config === undefined) return { found: false, cause: `GatewayConfig ${configName} not found` };
+  if (options.mode === "legacy") {
+    const holder = configMapHolder(view, options, reference?.namespace ?? "");
+    return holder === gatewayClass.metadata.name
+      ? { found: true, parameters: { config, dataplane: undefined } }
+      : { found: false, cause: `ConfigMap ${configMapName(config)} has the config of GatewayClass ${holder}` };
+  }
   const dataplaneName = config.spec?.dataplane || DEFAULT_DATAPLANE;
   const dataplane = view.get("Dataplane", nameOf(undefined, dataplaneName));
   if (dataplane === undefined && options.mode === "managed")

@@ -5,23 +5,16 @@ import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
 import { renderAdmin } from "./admin.ts";
-import { effectiveAnnotations, isDataplaneDisabled, targetPorts, type Annotations } from "./annotations.ts";
+import { effectiveAnnotations, targetPorts } from "./annotations.ts";
 import { attachmentsOf } from "./attachment.ts";
 import { renderAuth } from "./auth.ts";
 import { parametersOf, type Parameters } from "./classes.ts";
 import type { GatewayStatus } from "./conditions.ts";
 import { renderConfig } from "./config.ts";
-import { renderDeployment } from "./deployment.ts";
 import { renderGatewayStatus, renderInvalidGatewayStatus } from "./gateway-status.ts";
-import { embeddedPorts, outOfReach } from "./embedded.ts";
-import { judgeListeners, listenerName, type JudgedListener } from "./listeners.ts";
-import { isForeign } from "./ownership.ts";
-import { renderService } from "./service.ts";
-
-export interface Removal {
-  readonly kind: "Service" | "Deployment" | "DaemonSet";
-  readonly name: Name;
-}
+import { embeddedPorts } from "./embedded.ts";
+import { judgeListeners, listenerName } from "./listeners.ts";
+import { gatewayObjects, removalsOf, type Removal } from "./objects.ts";
 
 export interface RenderedListener {
   /** The section name. */
@@ -48,19 +41,21 @@ export interface RenderedGateway {
   readonly draining: Readonly<Record<string, readonly string[]>>;
 }
 
+/** @param ending it is not served because the operator ends. */
 export const invalidGateway = (
   view: ObjectsView,
   options: RenderOptions,
   name: Name,
   gateway: Gateway,
   cause: string,
+  ending = false,
 ): RenderedGateway => ({
   name,
   config: undefined,
   invalid: cause,
   status: renderInvalidGatewayStatus(options, gateway, cause),
   objects: [],
-  removals: options.mode === "standalone" ? [] : removals(view, name, ["Service", "Deployment", "DaemonSet"]),
+  removals: removalsOf(view, options, name, ending),
   listeners: gateway.spec.listeners.map((listener) => ({
     name: listener.name,
     entity: listenerName(name, listener.name),
@@ -69,49 +64,6 @@ export const invalidGateway = (
   })),
   draining: {},
 });
-
-const storedObject = (view: ObjectsView, kind: Removal["kind"], name: Name): KubernetesObject | undefined =>
-  kind === "DaemonSet" ? undefined : view.get(kind, name);
-
-const removals = (view: ObjectsView, name: Name, kinds: readonly Removal["kind"][]): readonly Removal[] =>
-  kinds.filter((kind) => !isForeign(storedObject(view, kind, name))).map((kind) => ({ kind, name }));
-
-interface ManagedObjects {
-  readonly objects: readonly KubernetesObject[];
-  readonly removals: readonly Removal[];
-  readonly obstacle: string | undefined;
-}
-
-/** The dataplane is a Deployment, so a DaemonSet of the name is a leftover. */
-const managedObjects = (
-  view: ObjectsView,
-  options: RenderOptions,
-  name: Name,
-  gateway: Gateway,
-  parameters: Parameters,
-  annotations: Annotations,
-  judged: readonly JudgedListener[],
-): ManagedObjects => {
-  if (options.mode === "standalone") return { objects: [], removals: [], obstacle: undefined };
-  const disabled = options.embedded !== undefined || isDataplaneDisabled(gateway);
-  const unreachable = outOfReach(options, gateway);
-  const wanted = [
-    unreachable === undefined ? renderService(name, gateway, options, judged, annotations) : undefined,
-    disabled ? undefined : renderDeployment(name, gateway, parameters.dataplane, options),
-  ].filter((object) => object !== undefined);
-  const isInTheWay = (kind: string): boolean =>
-    (kind === "Service" || kind === "Deployment") && isForeign(storedObject(view, kind, name));
-  const obstacle = wanted.find(({ kind }) => isInTheWay(kind));
-  return {
-    objects: wanted.filter(({ kind }) => !isInTheWay(kind)),
-    removals: removals(view, name, [
-      ...(unreachable === undefined ? [] : (["Service"] as const)),
-      ...(disabled ? (["Deployment"] as const) : []),
-      "DaemonSet",
-    ]),
-    obstacle: unreachable ?? (obstacle && `a ${obstacle.kind} named ${name} exists and is not managed by Turnpike`),
-  };
-};
 
 const validGateway = (
   view: ObjectsView,
@@ -132,14 +84,14 @@ const validGateway = (
   const judged = judgeListeners(view, options, name, gateway, attachments, ports);
   const settings = { admin: admin.value, auth: auth.value };
   const { config, draining } = renderConfig(view, options, name, settings, attachments, judged);
-  const managed = managedObjects(view, options, name, gateway, parameters, annotations, judged);
+  const made = gatewayObjects(view, options, name, gateway, parameters, annotations, judged);
   return {
     name,
     config,
     invalid: undefined,
-    status: renderGatewayStatus(options, gateway, judged, managed.obstacle),
-    objects: managed.objects,
-    removals: managed.removals,
+    status: renderGatewayStatus(options, gateway, judged, made.obstacle),
+    objects: made.objects,
+    removals: made.removals,
     listeners: judged.map((one) => ({
       name: one.listener.name,
       entity: listenerName(name, one.listener.name),

@@ -1,5 +1,5 @@
 /** Names, labels and owner references that everything generated for a Gateway carries. */
-import type { KubernetesObject, OwnerReference } from "../resources/core.ts";
+import type { OwnerReference } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
 import {
@@ -36,7 +36,3 @@ export const ownerReference = (gateway: Gateway): OwnerReference => ({
   name: gateway.metadata.name,
   uid: gateway.metadata.uid ?? "",
 });
-
-/** An object by the Gateway's name that someone else made: neither changed nor removed. */
-export const isForeign = (object: KubernetesObject | undefined): boolean =>
-  object !== undefined && object.metadata.labels?.[OWNED_BY_LABEL] !== OWNED_BY_VALUE;

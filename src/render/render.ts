@@ -1,8 +1,8 @@
 /**
  * What should be: from the objects as last seen to dataplane configs, Kubernetes objects and statuses.
  * Pure: the same view and options give the same result, byte for byte. `gateway.ts` puts a Gateway together from
- * `attachment`, `listeners`, `clusters`, `auth` and `admin` (its config), `service` and `deployment` (its objects) and
- * `gateway-status`; `route-status` and `gateway-class-status` stand beside it.
+ * `attachment`, `listeners`, `clusters`, `auth` and `admin` (its config), `service` and `workload` (its objects) and
+ * `gateway-status`; `route-status`, `gateway-class-status` and, of a whole class, `legacy` stand beside it.
  */
 import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
@@ -13,7 +13,9 @@ import { renderGatewayClassStatus } from "./gateway-class-status.ts";
 import { receivedGateway } from "./received.ts";
 import { renderRouteStatus, type RenderedRoute } from "./route-status.ts";
 
-export type { RenderedGateway, RenderedListener, Removal } from "./gateway.ts";
+export type { RenderedGateway, RenderedListener } from "./gateway.ts";
+export { renderConfigMap, type RenderedConfigMap } from "./legacy.ts";
+export type { Removal } from "./objects.ts";
 export type { RenderedRoute } from "./route-status.ts";
 export type {
   GatewayAddress,
@@ -60,7 +62,7 @@ export const renderFinalizingGateway = (
   name: Name,
 ): RenderedGateway | undefined => {
   const controlled = controlledGateway(view, options, name);
-  return controlled && invalidGateway(view, options, name, controlled.gateway, FINALIZING);
+  return controlled && invalidGateway(view, options, name, controlled.gateway, FINALIZING, true);
 };
 
 /** A class as the operator leaves it when it is removed. Routes are left as they are: their parents still exist. */

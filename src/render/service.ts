@@ -3,12 +3,18 @@ import type { Service, ServicePort, ServiceType } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
 import type { RenderOptions } from "../resources/view.ts";
-import { annotations as keys, HEALTH_CHECK_PORT_NAME } from "../resources/names.ts";
+import { APP_LABEL, APP_LABEL_VALUE, annotations as keys, HEALTH_CHECK_PORT_NAME } from "../resources/names.ts";
 import { isOn, nodePorts, type Annotations } from "./annotations.ts";
 import { compareText } from "./endpoints.ts";
 import type { JudgedListener } from "./listeners.ts";
 import { ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";
 import { transportOf } from "./protocol.ts";
+
+const selectorOf = (gateway: Gateway, { mode, embedded }: RenderOptions): Readonly<Record<string, string>> => {
+  if (embedded !== undefined) return embedded.selector;
+  // Who runs the dataplane in legacy mode gives its pods no other label.
+  return mode === "legacy" ? { [APP_LABEL]: APP_LABEL_VALUE } : podLabels(gateway);
+};
 
 const serviceTypes: readonly ServiceType[] = ["ClusterIP", "NodePort", "ExternalName", "LoadBalancer"];
 
@@ -73,9 +79,9 @@ const withHealthCheck = (ports: readonly ServicePort[], annotations: Annotations
 export const renderService = (
   name: Name,
   gateway: Gateway,
-  options: RenderOptions,
   judged: readonly JudgedListener[],
   annotations: Annotations,
+  options: RenderOptions,
 ): Service | undefined => {
   const type = serviceType(annotations);
   const ports = listenerPorts(judged, annotations);
@@ -96,7 +102,7 @@ export const renderService = (
     },
     spec: {
       type,
-      selector: options.embedded?.selector ?? podLabels(gateway),
+      selector: selectorOf(gateway, options),
       ports: type === "LoadBalancer" ? withHealthCheck(ports, annotations) : ports,
       ...(isOutside ? { externalTrafficPolicy: isLocal ? "Local" : "Cluster" } : {}),
       sessionAffinity: isOn(annotations, keys.disableSessionAffinity) ? "None" : "ClientIP",

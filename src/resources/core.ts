@@ -106,8 +106,13 @@ export interface Node extends KubernetesObject {
   readonly status?: { readonly addresses?: readonly { readonly type: string; readonly address: string }[] };
 }
 
-/** Written, and read back only as a whole. */
-export interface Deployment extends KubernetesObject {
+/** Values of its data are digests, once past the vault. */
+export interface ConfigMap extends KubernetesObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** A Deployment or DaemonSet: written, and read back only as a whole. */
+export interface Workload extends KubernetesObject {
   readonly spec?: Readonly<Record<string, unknown>>;
   readonly status?: Readonly<Record<string, unknown>>;
 }

@@ -2,7 +2,7 @@
 import type { GatewayClass, Gateway, GatewayApiUDPRoute, ReferenceGrant } from "./gateway-api.ts";
 import type { Dataplane, GatewayConfig, StaticService, UDPRoute } from "./stunner.ts";
 import type { ReceivedConfig } from "./dataplane-config.ts";
-import type { Deployment, EndpointSlice, Endpoints, Namespace, Node, Secret, Service } from "./core.ts";
+import type { ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload } from "./core.ts";
 
 export interface KindMap {
   GatewayClass: GatewayClass;
@@ -21,10 +21,18 @@ export interface KindMap {
   Secret: Secret;
   Namespace: Namespace;
   Node: Node;
-  Deployment: Deployment;
+  Deployment: Workload;
+  DaemonSet: Workload;
+  ConfigMap: ConfigMap;
   /** No object of a cluster: what a dataplane was told by a discovery server or a file. */
   DataplaneConfig: ReceivedConfig;
 }
+
+/** Kinds of the objects that we make for a Gateway. */
+export const madeKinds = ["Service", "Deployment", "DaemonSet"] as const;
+export type MadeKind = (typeof madeKinds)[number];
+
+export const isMadeKind = (kind: string): kind is MadeKind => madeKinds.some((made) => made === kind);
 
 export type KindId = keyof KindMap;
 export type AnyObject = KindMap[KindId];
@@ -65,6 +73,8 @@ export const kinds: readonly Kind[] = [
   define("Namespace", "", ["v1"], "namespaces", false),
   define("Node", "", ["v1"], "nodes", false),
   define("Deployment", "apps", ["v1"], "deployments"),
+  define("DaemonSet", "apps", ["v1"], "daemonsets"),
+  define("ConfigMap", "", ["v1"], "configmaps"),
 ];
 
 /** Every kind that the core may hold. */

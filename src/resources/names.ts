@@ -33,4 +33,7 @@ export const LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-confi
 export const ADDRESS_PLACEHOLDER = "$STUNNER_ADDR";
 export const DISCOVERY_PORT = 13478;
 export const HEALTH_CHECK_PORT_NAME = "gateway-health-check";
+/** In legacy mode the config of a class's dataplane, and the key of its data. */
+export const LEGACY_CONFIG_MAP = "stunnerd-config";
+export const LEGACY_CONFIG_KEY = "stunnerd.conf";
 export const DATAPLANE_CONTAINER = "stunner-daemon";

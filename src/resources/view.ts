@@ -26,6 +26,8 @@ export interface ObjectsView {
   servicesOfGateway(gateway: Name): readonly KindMap["Service"][];
   /** ReferenceGrants in a namespace, sorted by name. */
   grantsOfNamespace(namespace: string): readonly KindMap["ReferenceGrant"][];
+  /** Why Kubernetes refuses an object that we want to write, if the last write of it was refused. */
+  refusalOf(kind: KindId, name: Name): string | undefined;
   /**
    * Endpoints of a Service that are not gone, sorted by address.
    * `found` is false where no EndpointSlice with an address (or no Endpoints object at all) exists for it.
@@ -36,10 +38,11 @@ export interface ObjectsView {
 /** How the program was started, as far as it changes what is rendered. Recorded in the log with the start. */
 export interface RenderOptions {
   /**
-   * `managed`: for a cluster. `standalone`: no cluster; Dataplane objects are optional and Services do not route.
+   * `managed`: for a cluster, with dataplanes of our making. `legacy`: for a cluster, with a config in a ConfigMap for each
+   * class, and dataplanes that others run. `standalone`: no cluster; Dataplane objects are optional and Services do not route.
    * `dataplane`: configs come rendered, from elsewhere.
    */
-  readonly mode: "managed" | "standalone" | "dataplane";
+  readonly mode: "managed" | "legacy" | "standalone" | "dataplane";
   readonly controllerName: string;
   /** Pod addresses from EndpointSlices or Endpoints; off: STRICT_DNS clusters. */
   readonly endpointDiscovery: boolean;
@@ -49,6 +52,8 @@ export interface RenderOptions {
   readonly relayToClusterIP: boolean;
   /** `HOST:PORT` that managed dataplanes find the config discovery service at. */
   readonly discoveryAddress: string;
+  /** Whether it speaks TLS. */
+  readonly discoveryTls: boolean;
   /**
    * Whether native routes and certificateRefs, too, need a ReferenceGrant to refer into another namespace.
    * Routes of the Gateway API always do.

@@ -7,7 +7,7 @@ import { dataplaneListener, metricsListener } from "../admin/probes.ts";
 import { startAdmin, type AdminServer } from "../admin/server.ts";
 import { programState } from "../admin/state.ts";
 import type { EngineName } from "../dataplane/engines/choose.ts";
-import { localAddresses, placeByAddress } from "../dataplane/placement.ts";
+import { localAddresses } from "../dataplane/placement.ts";
 import type { Relay, RelayTuning } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import { release } from "../release.ts";
@@ -26,6 +26,8 @@ export interface DataplaneOptions {
   readonly journal: string;
   readonly journalOptions?: WriterOptions;
   readonly engine?: EngineName | undefined;
+  /** Threads that relay for clients over UDP and DTLS. */
+  readonly workers?: number | undefined;
   /** What the relay does beyond what configs say. */
   readonly relay?: RelayTuning;
   /** Turnpike's own admin API, if it is wanted. */
@@ -39,12 +41,12 @@ export interface Dataplane {
   readonly loop: Loop;
   readonly relay: Relay;
   readonly admin: AdminServer | undefined;
-  status(): DataplaneStatus;
+  status(): Promise<DataplaneStatus>;
   /** Resolves when the first config is in force: its listeners serve or have failed. */
   readonly started: Promise<void>;
   /** Serves on until the last allocation has closed. Resolves then. */
   drain(reason: string): Promise<void>;
-  /** Closes everything. Resolves to gateways that could not be removed within `limitMs`. */
+  /** Closes everything, calls too. Resolves to gateways that could not be removed within `limitMs`. */
   stop(limitMs?: number): Promise<readonly string[]>;
 }
 
@@ -62,9 +64,10 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     journal: options.journal,
     journalOptions: options.journalOptions,
     relay: {
-      place: placeByAddress,
+      place: { by: "config" },
       own: localAddresses().map(({ address }) => address),
       engine: options.engine ?? "auto",
+      workers: options.workers ?? 0,
       ...options.relay,
     },
     address: "",
@@ -80,7 +83,8 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
   };
   // Ready while it drains, too: Kubernetes sends packets of open calls on only to pods that are.
   const isReady = (): boolean => isStarted && (relaying.state === "leading" || relaying.state === "draining");
-  const status = (): DataplaneStatus => {
+  const status = async (): Promise<DataplaneStatus> => {
+    await relay.refresh();
     const stage = relaying.state === "draining" ? "TERMINATING" : isReady() ? "READY" : "NOT-READY";
     return dataplaneStatus(config(), relay.state(), stage, Date.now());
   };
@@ -97,15 +101,17 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     options.admin &&
     (await startAdmin({
       ...options.admin,
-      state: () =>
-        programState({
+      state: async () => {
+        await relay.refresh();
+        return programState({
           core,
           relay,
           journal: { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal },
           rejections: relaying.rejections,
           release,
           startedAt,
-        }),
+        });
+      },
       ready: () => ({ ready: isReady(), message: isReady() ? "READY" : `dataplane is ${relaying.state}` }),
       metrics,
     }).catch(async (error: unknown) => {
@@ -138,6 +144,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
       await relaying.drained();
     },
     async stop(limitMs = 5000) {
+      if (relaying.state !== "draining") relaying.stopping("at once");
       const left = await relaying.stop(limitMs);
       await Promise.all([health.close(), scrapes.close(), admin?.close()]);
       return left;

@@ -13,15 +13,15 @@ export interface Loop {
   /** Takes facts that belong together. They are folded with all others of this turn of the event loop. */
   take(happenings: readonly Happening[]): readonly FactLine[];
   readonly core: Core;
-  /** Called with what was concluded and what effects must bring about. */
-  onFold(listener: (fold: Fold) => void): void;
+  /** Called with what was concluded and what effects must bring about, and how long that took. */
+  onFold(listener: (fold: Fold, seconds: number) => void): void;
   /** Called with each fact, after it was applied. */
   onFact(listener: (fact: FactLine) => void): void;
 }
 
 export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop => {
   const core = createCore(options, digest);
-  const foldListeners: ((fold: Fold) => void)[] = [];
+  const foldListeners: ((fold: Fold, seconds: number) => void)[] = [];
   const factListeners: ((fact: FactLine) => void)[] = [];
   let scheduled = false;
 
@@ -30,11 +30,13 @@ export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop
     if (core.dirty) {
       const time = Date.now();
       journal.derive({ type: "fold", data: { through: journal.lastSeq } }, journal.lastSeq, time);
+      const startedAt = performance.now();
       const folded = core.fold(time);
+      const seconds = (performance.now() - startedAt) / 1000;
       for (const { cause, derivation } of folded.derived) journal.derive(derivation, cause, time);
       // What is acted on must be on record first.
       journal.flush();
-      for (const listener of foldListeners) listener(folded);
+      for (const listener of foldListeners) listener(folded, seconds);
     }
     journal.flush();
     if (journal.full && core.isFolded) journal.rotate(core.export());

@@ -1,8 +1,10 @@
 /** Everything for a cluster: Kubernetes in, Kubernetes out, and a config server for dataplanes. */
 import { hostname } from "node:os";
 import type { Logger } from "pino";
-import { localAddresses, placeByAddress } from "../dataplane/placement.ts";
+import { localAddresses } from "../dataplane/placement.ts";
 import type { Relay } from "../dataplane/relay.ts";
+import { HEARTBEAT_MS, type OperatorMeter } from "../admin/operator-metrics.ts";
+import { followAccess, readAccess, type AccessFiles } from "../discovery/access-files.ts";
 import { startDiscovery, type DiscoveryServer } from "../discovery/server.ts";
 import { createEventRecorder } from "../effects/events.ts";
 import { createReconciler } from "../effects/reconcile.ts";
@@ -25,7 +27,14 @@ export interface OperatorOptions {
   readonly render: RenderOptions;
   readonly journal: string;
   readonly journalOptions?: WriterOptions;
-  readonly discovery: { readonly host: string; readonly port: number };
+  readonly discovery: {
+    readonly host: string;
+    readonly port: number;
+    /** TLS and a token, where there are such files. */
+    readonly files?: AccessFiles;
+    /** How often they are read again, in ms. */
+    readonly filesEveryMs?: number;
+  };
   /** Absent: no election; this process leads at once. */
   readonly lease?: Omit<LeaseOptions, "holder" | "onAcquired" | "onLost"> & { readonly holder?: string };
   /** Whether everything that is managed is removed on `stop`. */
@@ -37,6 +46,8 @@ export interface OperatorOptions {
   readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
   /** Milliseconds until a request to the API server that is not answered fails. */
   readonly requestTimeoutMs?: number;
+  /** Told of what there is to count. */
+  readonly meter?: OperatorMeter;
   readonly log: Logger;
 }
 
@@ -62,20 +73,25 @@ const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(
 
 const NODE_ADDRESS_TYPES = ["ExternalIP", "ExternalDNS"] as const;
 
-/** @throws TurnpikeError `journal-busy`; the error of binding the discovery address or of reading the kubeconfig. */
+/** @throws TurnpikeError `journal-busy`, `discovery-file`; the error of binding the discovery address or of reading the kubeconfig. */
 export const startOperator = async (options: OperatorOptions): Promise<Operator> => {
-  const { log, finalizer } = options;
+  const { log, finalizer, meter } = options;
+  const { files = {}, filesEveryMs, ...bind } = options.discovery;
+  const access = readAccess(files);
+  const legacy = options.render.mode === "legacy";
+  const render: RenderOptions = { ...options.render, discoveryTls: access.tls !== undefined };
   const api = await connect(options.kubeconfig, options.requestTimeoutMs);
   const vault = createVault();
   const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
-  const loop = createLoop(journal, options.render);
+  const loop = createLoop(journal, render);
   const { core } = loop;
   const report = (happenings: readonly Happening[]): void => void loop.take(happenings);
   const tell = (fact: Fact, source: string): void => report([{ fact, source, cause: null }]);
   const operatorState = (): string => core.registry.state("operator", "operator") ?? "stopped";
 
   const discovery = await startDiscovery({
-    ...options.discovery,
+    ...bind,
+    ...access,
     // A Service must not send dataplanes to a standby, which may be behind.
     isReady: () => operatorState() === "leading" || operatorState() === "draining",
     addressOfNode: (name) => {
@@ -96,23 +112,47 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     attachRelay({
       loop,
       vault,
-      relay: { place: placeByAddress, own: localAddresses().map(({ address }) => address) },
+      relay: { place: { by: "config" }, own: localAddresses().map(({ address }) => address) },
       address: options.relay.address,
       log,
     });
-  const reconciler = createReconciler({ api, core, report });
+  const unfollow = followAccess(discovery, files, {
+    initial: access,
+    ...(filesEveryMs === undefined ? {} : { everyMs: filesEveryMs }),
+    onRenewed: () => log.info("certificate or token of config discovery renewed"),
+    onRefused: (reason) => log.warn({ reason }, "renewed certificate or token of config discovery refused"),
+  });
+
+  const reconciler = createReconciler({
+    api,
+    core,
+    reveal: vault.reveal,
+    report,
+    onWrite: (write) => {
+      meter?.wrote(write);
+      settle();
+    },
+  });
+  const settle = (): void => {
+    if (reconciler.isDone) meter?.settled();
+  };
+  meter?.beat();
+  const heartbeat = setInterval(() => meter?.beat(), HEARTBEAT_MS / 2).unref();
   const events = createEventRecorder({ api, core, leads: () => operatorState() === "leading", instance: hostname() });
-  loop.onFold((fold) => {
+  loop.onFold((fold, seconds) => {
     reconciler.folded(fold);
+    meter?.folded(seconds);
+    settle();
     events.folded(fold);
     for (const { gateway, config, cause } of fold.changes) {
-      discovery.set(gateway, config === undefined ? undefined : vault.reveal(config));
+      if (!legacy) discovery.set(gateway, config === undefined ? undefined : vault.reveal(config));
       // Without a relay in this process there are no listeners that would have to close first.
       if (embedded === undefined && core.registry.state("gateway", gateway) === "terminating")
         report([{ fact: { type: "gateway.removed", data: { gateway, allocations: 0 } }, source: "discovery", cause }]);
     }
   });
   loop.onFact((fact) => {
+    meter?.took(fact);
     reconciler.observed(fact);
     events.took(fact);
     if (fact.type === "lease.acquired") reconciler.lead(true);
@@ -122,7 +162,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   });
 
   if (journal.tornBytes > 0) tell({ type: "journal.recovered", data: { tornBytes: journal.tornBytes } }, "journal");
-  tell({ type: "operator.started", data: { options: options.render, release } }, "operator");
+  tell({ type: "operator.started", data: { options: render, release } }, "operator");
 
   let lease: Lease | undefined;
   const elect = (): void => {
@@ -145,7 +185,8 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   });
 
   const watching = watchCluster(api, {
-    endpointSource: options.render.endpointSource,
+    endpointSource: render.endpointSource,
+    legacy,
     ...(options.listWatch && { listWatch: options.listWatch }),
   }).subscribe((events) =>
     report(events.map((event) => ({ fact: factOf(event, vault), source: "kubernetes", cause: null }))),
@@ -179,6 +220,8 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     tell({ type: "operator.finalized", data: { removed: finalizer && leads ? removed : [], left } }, "operator");
     await Promise.race([giveUpLease(), limit]);
     await Promise.race([embedded?.close(), limit]);
+    unfollow();
+    clearInterval(heartbeat);
     await discovery.close();
     await new Promise((resolve) => setImmediate(resolve));
     await api.close();

@@ -18,6 +18,7 @@ const common = {
   endpointSource: "EndpointSlice",
   requireReferenceGrants: false,
   labelFilter: LABEL_FILTER,
+  discoveryTls: false,
 } as const;
 
 /** @param publicAddress what clients reach the listeners at. */

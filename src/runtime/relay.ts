@@ -1,5 +1,6 @@
 /** A relay that does what the core says: what a fold has changed goes in, what comes of it returns as facts. */
 import type { Logger } from "pino";
+import { filter, firstValueFrom } from "rxjs";
 import { createRelay } from "../dataplane/create-relay.ts";
 import type { Relay, RelayEvent, RelayOptions } from "../dataplane/relay.ts";
 import { createPublisher, type Publisher } from "../effects/publish.ts";
@@ -38,14 +39,14 @@ export const attachRelay = ({ loop, vault, address, log, ...options }: AttachOpt
     relay,
     publisher,
     async drained() {
-      if (relay.state().allocations.length === 0) return;
-      await new Promise<void>((resolve) => {
-        const subscription = relay.events.subscribe(({ event }) => {
-          if (event !== "allocation.closed" || relay.state().allocations.length > 0) return;
-          subscription.unsubscribe();
-          resolve();
+      for (;;) {
+        const closed = firstValueFrom(relay.events.pipe(filter(({ event }) => event === "allocation.closed")), {
+          defaultValue: undefined,
         });
-      });
+        await relay.refresh();
+        if (relay.state().allocations.length === 0) return;
+        await closed;
+      }
     },
     async close() {
       publisher.close();

@@ -25,6 +25,8 @@ export interface StandaloneOptions {
   /** Also of native routes, and of certificateRefs. */
   readonly requireReferenceGrants?: boolean;
   readonly engine?: EngineName | undefined;
+  /** Threads that relay for clients over UDP and DTLS. */
+  readonly workers?: number | undefined;
   /** What the relay does beyond what manifests say. */
   readonly relay?: RelayTuning;
   readonly admin: { readonly host: string; readonly port: number };
@@ -53,7 +55,13 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
     render: standaloneOptions(address, { requireReferenceGrants: options.requireReferenceGrants ?? false }),
     journal: options.journal,
     journalOptions: options.journalOptions,
-    relay: { place: placeOn(addresses), own: addresses, engine: options.engine ?? "auto", ...options.relay },
+    relay: {
+      place: placeOn(addresses),
+      own: addresses,
+      engine: options.engine ?? "auto",
+      workers: options.workers ?? 0,
+      ...options.relay,
+    },
     address,
     log,
   });
@@ -72,7 +80,10 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
 
   const admin = await startAdmin({
     ...options.admin,
-    state,
+    state: async () => {
+      await relay.refresh();
+      return state();
+    },
     ready: () =>
       relaying.state === "leading"
         ? { ready: true, message: "READY" }

@@ -2,6 +2,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { Framer } from "../dataplane/listeners/framing.ts";
 
 export interface Transport {
@@ -43,6 +44,23 @@ export const openUdp = async (host: string, port: number, receiver: Receiver): P
 export const openTcp = async (host: string, port: number, receiver: Receiver): Promise<Transport> => {
   const socket = connect({ host, port, noDelay: true });
   await once(socket, "connect");
+  return streamOn(socket, receiver);
+};
+
+/** @param rejectUnauthorized whether a certificate that nobody vouches for ends it. */
+export const openTls = async (
+  host: string,
+  port: number,
+  receiver: Receiver,
+  rejectUnauthorized = true,
+): Promise<Transport> => {
+  const socket = connectTls({ host, port, rejectUnauthorized });
+  socket.setNoDelay(true);
+  await once(socket, "secureConnect");
+  return streamOn(socket, receiver);
+};
+
+const streamOn = (socket: Socket, receiver: Receiver): Transport => {
   let isTaken = false;
   const framer = new Framer(
     (frame) => {

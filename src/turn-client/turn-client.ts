@@ -15,13 +15,15 @@ import { addressFamily, attribute, connectionIdValue } from "../dataplane/stun/a
 import { decode, encode } from "../dataplane/stun/codec.ts";
 import { method, type Attribute, type Message } from "../dataplane/stun/message.ts";
 import { integrityIsValid, longTermKey } from "../dataplane/stun/integrity.ts";
-import { openTcp, openUdp, type Receiver, type Transport } from "./transport.ts";
+import { openTcp, openTls, openUdp, type Receiver, type Transport } from "./transport.ts";
 
 export interface TurnClientOptions {
   readonly host: string;
   readonly port: number;
   /** Or what opens one that is none of ours. */
-  readonly transport?: "udp" | "tcp" | ((receiver: Receiver) => Transport);
+  readonly transport?: "udp" | "tcp" | "tls" | ((receiver: Receiver) => Transport);
+  /** Of `tls`: takes whatever certificate the server has. */
+  readonly insecure?: boolean;
   readonly username?: string;
   readonly password?: string;
   /** Milliseconds until a request without an answer fails; 5000 by default. */
@@ -81,6 +83,15 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+const open = (
+  { host, port, transport, insecure }: TurnClientOptions,
+  receiver: Receiver,
+): Transport | Promise<Transport> => {
+  if (typeof transport === "function") return transport(receiver);
+  if (transport === "tls") return openTls(host, port, receiver, insecure !== true);
+  return (transport === "tcp" ? openTcp : openUdp)(host, port, receiver);
+};
+
 export class TurnClient {
   readonly #options: TurnClientOptions;
   readonly #requests = new Map<string, Waiting>();
@@ -104,11 +115,7 @@ export class TurnClient {
       message: (bytes) => client.#receive(bytes),
       closed: (reason) => client.#end(reason),
     };
-    const { host, port, transport } = options;
-    client.#transport =
-      typeof transport === "function"
-        ? transport(receiver)
-        : await (transport === "tcp" ? openTcp : openUdp)(host, port, receiver);
+    client.#transport = await open(options, receiver);
     return client;
   }
 

@@ -31,7 +31,7 @@ const configOf = (port: number) => ({
     port,
     routes: ["bench/peers"],
   })),
-  clusters: [{ name: "bench/peers", type: "STATIC", protocol: "UDP", endpoints: ["127.0.0.1"] }],
+  clusters: [{ name: "bench/peers", type: "STATIC", protocol: "UDP", endpoints: ["127.0.0.1", "127.0.0.2"] }],
 });
 
 export const turnpike = (name: string, ...flags: readonly string[]): Subject => ({

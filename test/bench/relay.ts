@@ -18,24 +18,42 @@ interface Case {
   readonly name: string;
   readonly transport?: "tcp";
   readonly flags: readonly string[];
-  /** Whether it measures how long packets take, not how many there are. */
-  readonly latency?: true;
+  /** What is looked at; packets for each CPU-second unless given. */
+  readonly of?: "latency" | "allocations";
 }
 
 const hundred = ["--clients", "100"];
 const cases: readonly Case[] = [
   { name: "channel 160 B", flags: [...hundred, "--bytes", "160"] },
   { name: "channel 160 B, 100 peers", flags: [...hundred, "--bytes", "160", "--peers", "100"] },
+  // Nothing that could be put together: every packet is by itself.
+  { name: "channel 160 B, no runs", flags: ["--clients", "400", "--window", "1", "--bytes", "160", "--peers", "400"] },
   { name: "channel 1200 B", flags: [...hundred, "--bytes", "1200"] },
   { name: "channel 1200 B, 100 peers", flags: [...hundred, "--bytes", "1200", "--peers", "100"] },
   { name: "indication 160 B", flags: [...hundred, "--bytes", "160", "--via", "indication"] },
   { name: "TCP channel 160 B", transport: "tcp", flags: [...hundred, "--bytes", "160"] },
-  { name: "5,000 packets/s: p50", latency: true, flags: [...hundred, "--bytes", "160", "--rate", "50"] },
+  { name: "5,000 packets/s: p50", of: "latency", flags: [...hundred, "--bytes", "160", "--rate", "50"] },
+  // As many as a process may have sockets for here; from another address, as there are not ports enough on one.
+  {
+    name: "15,000 allocations",
+    of: "allocations",
+    flags: ["--clients", "15000", "--address", "127.0.0.2", "--rate", "1", "--warm-up", "0"],
+  },
 ];
 
-type Outcome = LoadResult & { readonly relayedPerCpuSecond: number };
+type Outcome = LoadResult & {
+  readonly relayedPerCpuSecond: number;
+  readonly rssBytes: number;
+  /** Of the server before there was anything to do. */
+  readonly idleBytes: number;
+};
 
-const load = (port: number, pid: number | undefined, { flags, transport }: Case, seconds: string): Outcome => {
+const load = (
+  port: number,
+  pid: number | undefined,
+  { flags, transport }: Case,
+  seconds: string,
+): Omit<Outcome, "idleBytes"> => {
   const uri = `turn:127.0.0.1:${port}${transport === undefined ? "" : `?transport=${transport}`}`;
   const args = [
     ["-c", LOAD_CORE, TURNPIKE, "load", uri, "--json", "--seconds", seconds],
@@ -45,7 +63,7 @@ const load = (port: number, pid: number | undefined, { flags, transport }: Case,
   ].flat();
   const { status, stdout, stderr } = spawnSync("taskset", args, { encoding: "utf8" });
   if (status !== 0) throw new Error(`${flags.join(" ")}: ${stderr}`);
-  return JSON.parse(stdout) as Outcome;
+  return JSON.parse(stdout) as Omit<Outcome, "idleBytes">;
 };
 
 const sorted = (values: readonly number[]): readonly number[] => values.toSorted((a, b) => a - b);
@@ -72,7 +90,8 @@ for (let round = 1; round <= Number(values.rounds); round += 1)
     for (const server of servers) {
       const running = await startSubject(server, SERVER_CORE);
       try {
-        const outcome = load(running.port, running.pid, one, values.seconds);
+        const idleBytes = running.rssBytes();
+        const outcome = { ...load(running.port, running.pid, one, values.seconds), idleBytes };
         const ofCase = results.get(one.name) ?? new Map<string, Outcome[]>();
         results.set(one.name, ofCase);
         ofCase.set(server.name, [...(ofCase.get(server.name) ?? []), outcome]);
@@ -83,7 +102,13 @@ for (let round = 1; round <= Number(values.rounds); round += 1)
 
 const show = (subject: Subject, one: Case): string => {
   const outcomes = results.get(one.name)?.get(subject.name) ?? [];
-  if (one.latency === true) {
+  if (one.of === "allocations") {
+    const count = Number(one.flags[1]);
+    const perSecond = median(outcomes.map(({ allocateSeconds }) => count / allocateSeconds));
+    const bytes = median(outcomes.map(({ rssBytes, idleBytes }) => (rssBytes - idleBytes) / count));
+    return `${perSecond.toFixed(0)}/s, ${(bytes / 1024).toFixed(1)} KiB`;
+  }
+  if (one.of === "latency") {
     const spread = outcomes.map(({ p99 }) => p99);
     return `${median(outcomes.map(({ p50 }) => p50)).toFixed(0)} µs, p99 ${median(spread).toFixed(0)}`;
   }
@@ -96,7 +121,7 @@ const ratio = (one: Case, ours: string, theirs: string): string => {
   const figure = (name: string): number =>
     median((results.get(one.name)?.get(name) ?? []).map(({ relayedPerCpuSecond }) => relayedPerCpuSecond));
   const value = figure(ours) / figure(theirs);
-  return Number.isFinite(value) && one.latency !== true ? `${value.toFixed(2)} ×` : "";
+  return Number.isFinite(value) && one.of === undefined ? `${value.toFixed(2)} ×` : "";
 };
 
 const rows = chosenCases.map((one) => [
@@ -105,7 +130,7 @@ const rows = chosenCases.map((one) => [
   ratio(one, "batch", "coturn"),
   ratio(one, "batch", "pion/turn"),
 ]);
-const header = ["relayed packets a CPU-second", ...servers.map(({ name }) => name), "batch/coturn", "batch/pion"];
+const header = ["packets relayed a CPU-second", ...servers.map(({ name }) => name), "batch/coturn", "batch/pion"];
 const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)));
 for (const row of [header, ...rows])
   process.stdout.write(`${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}\n`);

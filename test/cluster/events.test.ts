@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { startOperator, type Operator } from "../../src/runtime/operator.ts";
 import { operatorOptions } from "../../src/runtime/options.ts";
 import { scenarios } from "../conformance/scenario.ts";
+import type { Literal } from "./client.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import { perform } from "./recorded.ts";
 import { resetCluster } from "./reset.ts";
@@ -47,6 +48,10 @@ const eventsOf = async (): Promise<readonly Event[]> =>
   );
 const soon = (check: () => Promise<unknown>): Promise<void> =>
   vi.waitFor(async () => void (await check()), { timeout: 15_000, interval: 50 });
+const nodePort = (port: number) => ({
+  "stunner.l7mp.io/service-type": "NodePort",
+  "stunner.l7mp.io/nodeport": `{"udp":${port}}`,
+});
 const given = async (
   change: (object: { kind?: string; metadata: Record<string, unknown>; spec?: Record<string, unknown> }) => void,
 ): Promise<void> => {
@@ -78,6 +83,52 @@ it("a node port that is taken is told, with what Kubernetes says", async () => {
       }),
     ),
   );
+});
+
+it("of two Gateways that want one node port the second says so, in its status too, until the port is free", async () => {
+  await given((object) => {
+    if (object.kind === "Gateway") object.metadata["annotations"] = nodePort(30_778);
+  });
+  const gatewayNamed = (name: string) => ({
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "Gateway",
+    metadata: { name, namespace: "stunner" },
+  });
+  const first = await cluster.client.get<Literal>(gatewayNamed("gw"));
+  const portOf = async (name: string): Promise<unknown> =>
+    (
+      await cluster.client.get<{ spec: { ports: readonly { nodePort?: number }[] } }>({
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { name, namespace: "stunner" },
+      })
+    ).spec.ports[0]?.nodePort;
+  await soon(async () => expect(await portOf("gw")).toBe(30_778));
+  await cluster.client.apply({
+    ...gatewayNamed("second"),
+    metadata: { name: "second", namespace: "stunner", annotations: nodePort(30_778) },
+    spec: first["spec"],
+  });
+  const programmed = async (): Promise<{ readonly status?: string; readonly message?: string }> => {
+    const { status } = await cluster.client.get<{ status?: { conditions?: readonly Record<string, string>[] } }>(
+      gatewayNamed("second"),
+    );
+    return status?.conditions?.find(({ type }) => type === "Programmed") ?? {};
+  };
+  await soon(async () =>
+    expect(await programmed()).toMatchObject({
+      status: "False",
+      message: expect.stringMatching(/^Kubernetes refuses the Service stunner\/second: .*30778.*allocated/),
+    }),
+  );
+  await soon(async () =>
+    expect(await eventsOf()).toContainEqual(
+      expect.objectContaining({ reason: "WriteFailed", regarding: expect.objectContaining({ name: "second" }) }),
+    ),
+  );
+  await cluster.client.patch(gatewayNamed("gw"), { metadata: { annotations: nodePort(30_779) } });
+  await soon(async () => expect(await portOf("second")).toBe(30_778));
+  await soon(async () => expect((await programmed()).message).not.toContain("refuses"));
 });
 
 it("an object of the Gateway's name that is not ours is told, and left as it is", async () => {

@@ -62,7 +62,8 @@ const byName = (kind: Kind, objects: readonly AnyObject[]): Readonly<Record<stri
 const knows = async (cluster: Cluster, operator: Operator): Promise<void> => {
   await Promise.all(
     kinds
-      .filter(({ id }) => id !== "Endpoints")
+      // Of what is not watched the operator knows nothing.
+      .filter(({ id }) => id !== "Endpoints" && id !== "ConfigMap")
       .map(async (kind) => {
         const list = await cluster.client
           .request<{ readonly items: readonly AnyObject[] }>(collectionPath(kind, kind.versions[0] ?? "v1"))

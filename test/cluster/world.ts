@@ -1,6 +1,6 @@
 /** A small world of manifests to disturb, and how a test changes it: straight at the API server. */
 import type { AnyObject } from "../../src/resources/kinds.ts";
-import { gateway, gatewayClass, gatewayConfig, route, service, slice } from "../support/objects.ts";
+import { dataplane, gateway, gatewayClass, gatewayConfig, route, service, slice } from "../support/objects.ts";
 import type { Client, Literal } from "./client.ts";
 
 /** What the API server must be given; it counts generations itself. */
@@ -18,13 +18,6 @@ export const removeAll = (client: Client, ...objects: readonly unknown[]): Promi
 
 /** The endpoints of a Service. */
 export const media = (name: string, addresses: readonly string[]) => slice(`${name}-1`, name, addresses);
-
-export const dataplane = {
-  apiVersion: "stunner.l7mp.io/v1",
-  kind: "Dataplane",
-  metadata: { name: "default" },
-  spec: { image: "example.org/turnpike" },
-};
 
 /** Gateways `a` and `b` with a route each to a Service of their own. */
 export const world: readonly unknown[] = [

@@ -12,12 +12,12 @@ async function call(urls) {
   caller.onicecandidate = ({ candidate }) => candidate && peer.addIceCandidate(candidate);
   peer.onicecandidate = ({ candidate }) => candidate && caller.addIceCandidate(candidate);
 
-  const microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
-  for (const track of microphone.getTracks()) caller.addTrack(track, microphone);
-  const speaker = new Audio();
+  const studio = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 320, height: 240 } });
+  for (const track of studio.getTracks()) caller.addTrack(track, studio);
+  const screen = document.createElement("video");
   peer.ontrack = ({ streams }) => {
-    speaker.srcObject = streams[0];
-    void speaker.play();
+    screen.srcObject = streams[0];
+    void screen.play().catch(() => undefined);
   };
   peer.ondatachannel = ({ channel }) => {
     channel.onmessage = ({ data }) => channel.send(`echo ${data}`);
@@ -34,7 +34,7 @@ async function call(urls) {
   await peer.setLocalDescription(await peer.createAnswer());
   await caller.setRemoteDescription(peer.localDescription);
 
-  const result = { state: "", echoed, audioPackets: 0, audioEnergy: 0 };
+  const result = { state: "", echoed, audioPackets: 0, audioEnergy: 0, videoFrames: 0 };
   for (let tries = 0; tries < 150; tries += 1) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     result.state = caller.iceConnectionState;
@@ -42,8 +42,10 @@ async function call(urls) {
       if (report.type === "inbound-rtp" && report.kind === "audio") {
         result.audioPackets = report.packetsReceived;
         result.audioEnergy = report.totalAudioEnergy ?? 0;
-      }
-    const through = echoed.length === 3 && result.audioPackets >= 100 && result.audioEnergy > 0;
+      } else if (report.type === "inbound-rtp" && report.kind === "video")
+        result.videoFrames = report.framesDecoded ?? 0;
+    const through =
+      echoed.length === 3 && result.audioPackets >= 100 && result.audioEnergy > 0 && result.videoFrames >= 20;
     if (through || result.state === "failed") break;
   }
   const stats = await caller.getStats();
@@ -57,6 +59,6 @@ async function call(urls) {
     }
   caller.close();
   peer.close();
-  for (const track of microphone.getTracks()) track.stop();
+  for (const track of studio.getTracks()) track.stop();
   return result;
 }

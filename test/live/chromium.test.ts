@@ -1,15 +1,18 @@
-/** Headless Chromium, relay candidates only: a data channel and an audio track reach a WebRTC peer that a route names. */
+/** Headless Chromium, relay candidates only: a data channel, audio and video reach a WebRTC peer that a route names. */
+import { createHash, X509Certificate } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import type { AddressInfo } from "node:net";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
 import { startLive, type Live } from "../support/live.ts";
 
 const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
 let live: Live;
 let denied: Live;
+let secure: TestDataplane;
 let site: Server;
 let browser: Browser;
 let page: Page;
@@ -19,6 +22,12 @@ beforeAll(async () => {
     startLive({ backends: [{ address: "127.0.0.1" }] }),
     startLive({ backends: [{ address: "127.0.0.77" }] }),
   ]);
+  secure = await startTestDataplane();
+  // Chromium takes a certificate that nobody vouches for where it is told its key.
+  const { publicKey } = new X509Certificate(secure.certificate.certificate);
+  const pin = createHash("sha256")
+    .update(publicKey.export({ type: "spki", format: "der" }))
+    .digest("base64");
   site = createServer((_, response) =>
     response.setHeader("content-type", "text/html").end("<!doctype html><title>call</title>"),
   );
@@ -38,6 +47,7 @@ beforeAll(async () => {
       "--use-fake-device-for-media-stream",
       "--use-fake-ui-for-media-stream",
       "--autoplay-policy=no-user-gesture-required",
+      `--ignore-certificate-errors-spki-list=${pin}`,
     ],
   });
   page = await browser.newPage();
@@ -47,7 +57,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   site?.close();
-  await Promise.all([live?.stop(), denied?.stop()]);
+  await Promise.all([live?.stop(), denied?.stop(), secure?.stop()]);
 });
 
 interface Call {
@@ -55,6 +65,7 @@ interface Call {
   readonly echoed: readonly string[];
   readonly audioPackets: number;
   readonly audioEnergy: number;
+  readonly videoFrames: number;
   readonly localCandidate: string;
   readonly localAddress: string;
   readonly relayProtocol: string;
@@ -64,11 +75,12 @@ interface Call {
 const call = (urls: string): Promise<Call> => page.evaluate(`call(${JSON.stringify(urls)})`);
 
 describe("Chromium", () => {
-  it.each(["udp", "tcp"])("holds a call through the relay over %s: data channel and audio", async (transport) => {
+  it.each(["udp", "tcp"])("holds a call through the relay over %s: data channel, audio, video", async (transport) => {
     const result = await call(`turn:127.0.0.1:${live.port}?transport=${transport}`);
     expect(result.echoed).toEqual(["echo one", "echo two", "echo three"]);
     expect(result.audioPackets).toBeGreaterThanOrEqual(100);
     expect(result.audioEnergy).toBeGreaterThan(0);
+    expect(result.videoFrames).toBeGreaterThanOrEqual(20);
     expect(result).toMatchObject({ localCandidate: "relay", relayProtocol: transport });
     // What Chromium calls its relayed address is an allocation of ours.
     await live.waitFor(() =>
@@ -81,6 +93,20 @@ describe("Chromium", () => {
           }),
         }),
       ),
+    );
+  });
+
+  it("holds a call through the relay over TLS", async () => {
+    const result = await call(`turns:127.0.0.1:${secure.ports.tls}?transport=tcp`);
+    expect(result.echoed).toEqual(["echo one", "echo two", "echo three"]);
+    expect(result.audioPackets).toBeGreaterThanOrEqual(100);
+    expect(result.videoFrames).toBeGreaterThanOrEqual(20);
+    expect(result).toMatchObject({ localCandidate: "relay", relayProtocol: "tls" });
+    expect(secure.facts).toContainEqual(
+      expect.objectContaining({
+        type: "allocation.opened",
+        data: expect.objectContaining({ listener: "media/gateway/tls", relayed: result.localAddress }),
+      }),
     );
   });
 

@@ -5,7 +5,7 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parseAllDocuments, stringify } from "yaml";
-import { renderGateway, renderGatewayClass, renderRoute } from "../../src/render/render.ts";
+import { renderConfigMap, renderGateway, renderGatewayClass, renderRoute } from "../../src/render/render.ts";
 import { keyOf, nameOfObject } from "../../src/resources/keys.ts";
 import { findKind, kindOf, type AnyObject } from "../../src/resources/kinds.ts";
 import { validate } from "../../src/resources/schema.ts";
@@ -47,7 +47,11 @@ const renderCase = (file: string): string => {
     {
       classes: view.list("GatewayClass").map((object) => {
         const name = nameOfObject("GatewayClass", object);
-        return { name, ...renderGatewayClass(view, options, name) };
+        const configMap =
+          options.mode === "legacy"
+            ? { configMap: renderConfigMap(view, options, name, (gateway) => renderGateway(view, options, gateway)) }
+            : {};
+        return { name, ...renderGatewayClass(view, options, name), ...configMap };
       }),
       gateways: view.list("Gateway").map((object) => {
         const name = nameOfObject("Gateway", object);

@@ -83,6 +83,7 @@ export const viewOf = (
       list("Service").filter((service) => service.metadata.annotations?.[RELATED_GATEWAY_NAME] === gateway),
     grantsOfNamespace: (namespace) =>
       list("ReferenceGrant").filter(({ metadata }) => (metadata.namespace ?? "default") === namespace),
+    refusalOf: () => undefined,
     endpointsOfService: (service) => {
       if (source === "Endpoints") {
         const object = get("Endpoints", service);

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { TlsMaterial } from "../../src/discovery/server.ts";
 
 export interface TestCertificate {
   /** PEM. */
@@ -20,7 +21,7 @@ export const makeCertificate = (name = "localhost", kind: "ec" | "rsa" = "ec"): 
     const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
     const algorithm = kind === "ec" ? ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"] : ["rsa:2048"];
     const args = ["req", "-x509", "-nodes", "-days", "30", "-subj", `/CN=${name}`, "-newkey", ...algorithm];
-    const names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1"];
+    const names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1,IP:10.244.0.1"];
     execFileSync("openssl", [...args, ...names, "-keyout", key, "-out", certificate], { stdio: "ignore" });
     const [pem, keyPem] = [readFileSync(certificate, "utf8"), readFileSync(key, "utf8")];
     const base64 = (text: string): string => Buffer.from(text).toString("base64");
@@ -28,4 +29,10 @@ export const makeCertificate = (name = "localhost", kind: "ec" | "rsa" = "ec"): 
   } finally {
     rmSync(folder, { recursive: true });
   }
+};
+
+/** A new one, as servers of Node take it. */
+export const newCertificate = (): TlsMaterial => {
+  const { certificate, key } = makeCertificate("turnpike");
+  return { cert: certificate, key };
 };

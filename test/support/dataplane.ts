@@ -68,7 +68,7 @@ const soon = { timeout: 10_000, interval: 5 };
 
 export const startTestDataplane = async (
   changes: ConfigChanges = {},
-  options: { readonly engine?: EngineName; readonly relay?: RelayTuning } = {},
+  options: { readonly engine?: EngineName; readonly workers?: number; readonly relay?: RelayTuning } = {},
 ): Promise<TestDataplane> => {
   const root = mkdtempSync(join(tmpdir(), "turnpike-dataplane-"));
   const journal = join(root, "journal");
@@ -106,6 +106,7 @@ export const startTestDataplane = async (
     source: () => configSource(configs, { origin: "test" }),
     journal,
     engine: options.engine,
+    workers: options.workers,
     ...(options.relay === undefined ? {} : { relay: options.relay }),
     log: pino({ level: "silent" }),
   });

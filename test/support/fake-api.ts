@@ -8,7 +8,7 @@
  * server.answer({ status: 500 });
  * server.cut();
  */
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, ServerResponse, type IncomingMessage } from "node:http";
 import { createApi, type Api } from "../../src/kubernetes/api.ts";
 
 export interface Made {
@@ -29,6 +29,8 @@ export interface Asked {
 /** What the next requests that match get instead of what they asked for. */
 export interface Scripted {
   readonly of?: (asked: Asked) => boolean;
+  /** With a `status`: what was asked for is done all the same. */
+  readonly isDone?: boolean;
   /** 1 by default. */
   readonly times?: number;
   readonly status?: number;
@@ -224,6 +226,15 @@ export const startFakeApi = async (): Promise<FakeApi> => {
         else send(response, 200, put(collection, made));
         return;
       }
+      case "PATCH": {
+        // An apply, as far as one who alone applies can tell it from a replacement.
+        const applied = JSON.parse(text) as Made;
+        const { resourceVersion: asked, ...metadata } = applied.metadata;
+        if (present !== undefined && asked !== undefined && asked !== present.metadata["resourceVersion"])
+          refuse(response, 409, "Conflict");
+        else send(response, present === undefined ? 201 : 200, put(collection, { ...applied, metadata }));
+        return;
+      }
       default:
         refuse(response, 405, "MethodNotAllowed");
     }
@@ -258,14 +269,15 @@ export const startFakeApi = async (): Promise<FakeApi> => {
       else if (script?.instead === "stall") {
         response.writeHead(200, { "content-type": "application/json" });
         response.write("{");
-      } else if (script?.status !== undefined)
+      } else if (script?.status !== undefined) {
+        if (script.isDone === true) void serve(request, url, query, new ServerResponse(request));
         send(
           response,
           script.status,
           script.body ?? status(script.status, "", `${script.status}, as scripted`),
           script.headers,
         );
-      else if (script?.instead !== "silence") void serve(request, url, query, response);
+      } else if (script?.instead !== "silence") void serve(request, url, query, response);
     };
     if (script?.delayMs === undefined) act();
     else setTimeout(act, script.delayMs);

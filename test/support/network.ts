@@ -26,9 +26,14 @@ export const enterOwnNetwork = (): void => {
   if (unshare(CLONE_NEWNET) !== 0)
     throw new Error(`no network of its own for this test (error ${koffi.errno()}): it needs Linux and root`);
   run("ip", "link", "set", "lo", "up");
-  run("ip", "link", "add", BRIDGE, "type", "bridge");
+  // An address of its own: else it takes that of a pod, and changes it, a packet or two being lost, when that pod goes.
+  run("ip", "link", "add", BRIDGE, "address", "02:00:00:00:00:01", "type", "bridge");
   run("ip", "address", "add", `${HOST_ADDRESS}/${PREFIX_BITS}`, "dev", BRIDGE);
   run("ip", "link", "set", BRIDGE, "up");
+  // A bridge without a port counts as unplugged, and its addresses as not there.
+  run("ip", "link", "add", "plug", "type", "veth", "peer", "name", "socket");
+  run("ip", "link", "set", "plug", "master", BRIDGE, "up");
+  run("ip", "link", "set", "socket", "up");
 };
 
 /** A further address of this process on the bridge. */

@@ -100,6 +100,13 @@ export const slice = (
   })),
 });
 
+export const dataplane: KindMap["Dataplane"] = {
+  apiVersion: "stunner.l7mp.io/v1",
+  kind: "Dataplane",
+  metadata: { name: "default" },
+  spec: { image: "example.org/turnpike" },
+};
+
 /** A gateway `gw` that routes to the Service `media` with these addresses. */
 export const aCall = (addresses: readonly string[] = ["10.0.0.1", "10.0.0.2"]): readonly Fact[] => [
   seen("GatewayClass", gatewayClass),

@@ -36,6 +36,8 @@ export interface Engine {
   datagrams(at: TransportAddress, owner: ClientPortOwner): Promise<DatagramPort>;
   /** Binds a relayed transport address; port 0 for any. Rejects when it cannot. */
   relay(address: RelayAddress, port: number): Promise<RelayPort>;
+  /** An eventfd that wakes the engine's thread where that stands still. */
+  readonly wakeFd?: number;
   /** Whether a datagram to a peer can be sent with the DF bit set (DONT-FRAGMENT). */
   readonly canSendWhole: boolean;
   /** Closes what is still open. */
@@ -44,6 +46,12 @@ export interface Engine {
 
 export interface EngineOptions {
   readonly drops: Drops;
-  /** Client sockets share their port with those of other engines (SO_REUSEPORT). */
-  readonly reusePort?: boolean;
+  /** Who binds sockets of clients, where it is not the engine: workers share a port, and one that fails must not close it. */
+  readonly clientSockets?: {
+    /** A bound descriptor; rejects when it cannot be. */
+    open(at: TransportAddress): Promise<number>;
+    close(at: TransportAddress): Promise<void>;
+  };
+  /** By descriptor, 1 for those that the engine has open: whoever outlives it can close them. */
+  readonly descriptors?: Uint8Array;
 }

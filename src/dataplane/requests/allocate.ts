@@ -105,17 +105,26 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
   if ("kind" in wanted) return wanted;
   const full = serving.claim(path, who);
   if (full !== undefined) return full;
+  if (!(await serving.take(who))) {
+    serving.unclaim(path, who);
+    return failure(486, "quota");
+  }
   const ports = await openPorts(message, serving, wanted);
   // From here to `open` nothing waits: the allocation takes the claim's place.
   const isWanted = serving.unclaim(path, who);
-  if ("kind" in ports) return ports;
+  if ("kind" in ports) {
+    serving.giveBack(who);
+    return ports;
+  }
   if (!isWanted) {
+    serving.giveBack(who);
     closePorts(ports);
     return silence;
   }
   const seconds = grantedSeconds(message.lifetime);
   const token = ports.reserved && serving.shared.reservations.hold(ports.reserved, now);
   if (ports.reserved !== undefined && token === undefined) {
+    serving.giveBack(who);
     closePorts(ports);
     return failure(508, "reservations");
   }

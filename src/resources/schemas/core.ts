@@ -100,4 +100,6 @@ export const coreSchemas: Readonly<Record<string, unknown>> = {
     }),
   }),
   Deployment: kind({}),
+  DaemonSet: kind({}),
+  ConfigMap: kind({ data: labels }),
 };

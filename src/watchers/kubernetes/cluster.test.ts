@@ -55,6 +55,9 @@ const follow = (endpointSource: "EndpointSlice" | "Endpoints" = "EndpointSlice")
   };
 };
 
+/** One for each kind, and one more for each further version that is served. */
+const WATCHES = 17;
+
 const made = (name: string, more: Readonly<Record<string, unknown>> = {}, namespace = "ns"): Made => ({
   metadata: { name, namespace },
   ...more,
@@ -67,7 +70,7 @@ describe("synced", () => {
     let isHeld = true;
     server.answer({ of: ({ path }) => path === SECRETS && isHeld, times: Number.POSITIVE_INFINITY, status: 500 });
     const { words, until } = follow();
-    await vi.waitFor(() => expect(server.watches).toBe(15), soon);
+    await vi.waitFor(() => expect(server.watches).toBe(WATCHES - 1), soon);
     expect(words.toSorted()).toEqual(["lost", "seen Service/ns/a"]);
     isHeld = false;
     await until(...words, "restored", "seen Secret/ns/b", "synced 2");
@@ -182,7 +185,7 @@ it("is lost with the first kind that is, and restored with the last", async () =
   server.cut();
   await vi.waitFor(() => expect(words).toEqual(["lost", "lost"]), soon);
   failing.delete(SERVICES);
-  await vi.waitFor(() => expect(server.watches).toBe(15), soon);
+  await vi.waitFor(() => expect(server.watches).toBe(WATCHES - 1), soon);
   expect(words).toEqual(["lost", "lost"]);
   failing.clear();
   await vi.waitFor(() => expect(words).toEqual(["lost", "lost", "restored"]), soon);

@@ -4,8 +4,8 @@ import { catchError, ignoreElements, map } from "rxjs/operators";
 import { ApiError, type Api } from "../../kubernetes/api.ts";
 import { collectionPath } from "../../kubernetes/paths.ts";
 import { nameOfObject, keyOf, type ObjectKey } from "../../resources/keys.ts";
-import { kinds, type AnyObject, type Kind } from "../../resources/kinds.ts";
-import { GATEWAY_API_GROUP } from "../../resources/names.ts";
+import { kinds, type AnyObject, type Kind, type KindId } from "../../resources/kinds.ts";
+import { GATEWAY_API_GROUP, LEGACY_CONFIG_MAP } from "../../resources/names.ts";
 import type { Source, WatchEvent } from "../source.ts";
 import { listWatch, type ListWatchEvent, type ListWatchOptions } from "./list-watch.ts";
 import { reduce } from "./reduce.ts";
@@ -13,14 +13,25 @@ import { reduce } from "./reduce.ts";
 export interface ClusterOptions {
   /** Which API pod addresses come from; the other is not watched. */
   readonly endpointSource: "EndpointSlice" | "Endpoints";
+  /** Whether configs stand in ConfigMaps, and dataplanes are run by others. */
+  readonly legacy?: boolean;
   readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
 }
 
 /** Releases and tokens are many, large, and never named by a GatewayConfig or listener. */
 const SECRET_SELECTOR = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token";
 
-const isWatched = ({ id }: Kind, { endpointSource }: ClusterOptions): boolean =>
-  id !== (endpointSource === "EndpointSlice" ? "Endpoints" : "EndpointSlice");
+/** What others need not tell us about. */
+const selectors: { readonly [K in KindId]?: string } = {
+  Secret: SECRET_SELECTOR,
+  ConfigMap: `metadata.name=${LEGACY_CONFIG_MAP}`,
+};
+
+const isWatched = ({ id }: Kind, { endpointSource, legacy = false }: ClusterOptions): boolean => {
+  if (id === "ConfigMap") return legacy;
+  if (id === "Deployment" || id === "DaemonSet") return !legacy;
+  return id !== (endpointSource === "EndpointSlice" ? "Endpoints" : "EndpointSlice");
+};
 
 /** Versions that are watched, each for itself: a CRD may serve one or the other, or both. */
 const versionsOf = ({ group, versions }: Kind): readonly string[] =>
@@ -47,7 +58,8 @@ export const watchCluster = (api: Api, options: ClusterOptions): Source =>
       .flatMap((kind) =>
         versionsOf(kind).map((version): Observable<Tagged> => {
           const stream = `${kind.id} ${version}`;
-          const selector = kind.id === "Secret" ? { fieldSelector: SECRET_SELECTOR } : {};
+          const fieldSelector = selectors[kind.id];
+          const selector = fieldSelector === undefined ? {} : { fieldSelector };
           const path = collectionPath(kind, version);
           const events = listWatch(api, { ...options.listWatch, ...selector, path });
           // A role written for STUNner does not name ReferenceGrants; without them, nothing is granted.

@@ -1,6 +1,6 @@
 /** Of each object only what is needed: the rest would fill the log and wake the core for nothing. */
 import type { KindMap, AnyObject, KindId } from "../../resources/kinds.ts";
-import type { ObjectMeta } from "../../resources/core.ts";
+import type { ObjectMeta, Workload } from "../../resources/core.ts";
 
 interface Managed {
   readonly managedFields?: unknown;
@@ -26,6 +26,13 @@ const withoutBookkeeping = <T extends AnyObject>(object: T): T => {
   return { ...object, metadata };
 };
 
+const withoutStatus = ({ apiVersion, kind, metadata, spec }: Workload): Workload => ({
+  apiVersion,
+  kind,
+  metadata,
+  ...(spec === undefined ? {} : { spec }),
+});
+
 const reducers: { readonly [K in KindId]?: (object: KindMap[K]) => KindMap[K] } = {
   Secret: ({ data, ...rest }) => ({
     ...rest,
@@ -47,12 +54,14 @@ const reducers: { readonly [K in KindId]?: (object: KindMap[K]) => KindMap[K] } 
     const { "control-plane.alpha.kubernetes.io/leader": _, ...annotations } = metadata.annotations ?? {};
     return { ...rest, metadata: { ...metadata, annotations } };
   },
-  Deployment: ({ apiVersion, kind, metadata, spec }) => ({
+  ConfigMap: ({ apiVersion, kind, metadata, data }) => ({
     apiVersion,
     kind,
     metadata,
-    ...(spec === undefined ? {} : { spec }),
+    ...(data === undefined ? {} : { data }),
   }),
+  Deployment: withoutStatus,
+  DaemonSet: withoutStatus,
 };
 
 export const reduce = (kind: KindId, object: AnyObject): AnyObject => {

@@ -1,8 +1,8 @@
 /** A random history of a small world: what its people, and others, do to it while an operator looks after it. */
 import { generateKeyPairSync } from "node:crypto";
-import { gateway, gatewayApiRoute, gatewayConfig, route, service } from "../../support/objects.ts";
+import { dataplane, gateway, gatewayApiRoute, gatewayConfig, route, service } from "../../support/objects.ts";
 import { ApiError, type Client } from "../client.ts";
-import { applyAll, dataplane, media, removeAll } from "../world.ts";
+import { applyAll, media, removeAll } from "../world.ts";
 import type { Random } from "./random.ts";
 
 export interface History {

@@ -19,8 +19,15 @@ import {
 /** Slots that are received into. */
 export const RX_SLOTS = 1024;
 /** Slots for what comes from elsewhere: answers of control, data of clients that came over a stream. */
-const EXTRA_SLOTS = 64;
-export const SLOTS = RX_SLOTS + EXTRA_SLOTS;
+export const EXTRA_SLOTS = 64;
+const LARGE_SLOTS = RX_SLOTS + EXTRA_SLOTS;
+/** Small slots, for the pieces of messages that the kernel had put together: each needs room in front of it. */
+export const SMALL_SLOTS = 4096;
+/** Bytes of a datagram that a small slot takes. */
+export const SMALL_BYTES = 1984;
+const SMALL_SLOT_BYTES = HEADROOM + SMALL_BYTES + 256;
+/** Datagrams that may wait to be sent. */
+export const TX_ENTRIES = 4096;
 /** The longest that there are. */
 export const MAX_DATAGRAM_BYTES = 65_535;
 /** Pages that no packet reaches are never touched. No multiple of a page: slots would share few lines of the cache. */
@@ -40,14 +47,16 @@ const LAYOUT = (() => {
     return start;
   };
   return {
-    slots: part(SLOTS * SLOT_BYTES),
-    rxHeaders: part(SLOTS * MMSGHDR.size),
-    rxVectors: part(SLOTS * IOVEC_SIZE),
-    rxNames: part(SLOTS * SOCKADDR_SIZE),
-    txHeaders: part(SLOTS * MMSGHDR.size),
-    txVectors: part(SLOTS * IOVEC_SIZE),
-    txNames: part(SLOTS * SOCKADDR_SIZE),
-    txControls: part(SLOTS * CMSG_SIZE),
+    slots: part(LARGE_SLOTS * SLOT_BYTES),
+    small: part(SMALL_SLOTS * SMALL_SLOT_BYTES),
+    rxHeaders: part(RX_SLOTS * MMSGHDR.size),
+    rxVectors: part(RX_SLOTS * IOVEC_SIZE),
+    rxNames: part(RX_SLOTS * SOCKADDR_SIZE),
+    rxControls: part(RX_SLOTS * CMSG_SIZE),
+    txHeaders: part(TX_ENTRIES * MMSGHDR.size),
+    txVectors: part(TX_ENTRIES * IOVEC_SIZE),
+    txNames: part(TX_ENTRIES * SOCKADDR_SIZE),
+    txControls: part(TX_ENTRIES * CMSG_SIZE),
     bytes: at,
   };
 })();
@@ -66,7 +75,7 @@ export class Arena {
     this.#base = sys.addressOf(this.bytes);
     this.#rxHeaders = this.#base + LAYOUT.rxHeaders;
     this.txHeaders = this.#base + LAYOUT.txHeaders;
-    for (let slot = 0; slot < SLOTS; slot++) {
+    for (let slot = 0; slot < RX_SLOTS; slot++) {
       this.#pointer(LAYOUT.rxVectors + slot * IOVEC_SIZE, LAYOUT.slots + slot * SLOT_BYTES + HEADROOM);
       this.#u32[(LAYOUT.rxVectors + slot * IOVEC_SIZE + 8) >> 2] = MAX_DATAGRAM_BYTES;
       const rx = LAYOUT.rxHeaders + slot * MMSGHDR.size;
@@ -74,9 +83,13 @@ export class Arena {
       this.#pointer(rx + MMSGHDR.iov, LAYOUT.rxVectors + slot * IOVEC_SIZE);
       this.#u32[(rx + MMSGHDR.nameLength) >> 2] = SOCKADDR_SIZE;
       this.#u32[(rx + MMSGHDR.iovLength) >> 2] = 1;
-      const tx = LAYOUT.txHeaders + slot * MMSGHDR.size;
-      this.#pointer(tx + MMSGHDR.name, LAYOUT.txNames + slot * SOCKADDR_SIZE);
-      const control = LAYOUT.txControls + slot * CMSG_SIZE;
+      this.#pointer(rx + MMSGHDR.control, LAYOUT.rxControls + slot * CMSG_SIZE);
+      this.#u32[(rx + MMSGHDR.controlLength) >> 2] = CMSG_LENGTH;
+    }
+    for (let entry = 0; entry < TX_ENTRIES; entry++) {
+      const tx = LAYOUT.txHeaders + entry * MMSGHDR.size;
+      this.#pointer(tx + MMSGHDR.name, LAYOUT.txNames + entry * SOCKADDR_SIZE);
+      const control = LAYOUT.txControls + entry * CMSG_SIZE;
       this.#pointer(tx + MMSGHDR.control, control);
       this.#u32[control >> 2] = CMSG_LEN;
       this.#u32[(control + 8) >> 2] = SOL_UDP;
@@ -98,9 +111,15 @@ export class Arena {
     return LAYOUT.slots + slot * SLOT_BYTES + HEADROOM;
   }
 
-  /** The slot that an offset lies in. */
-  slotAt(offset: number): number {
-    return ((offset - LAYOUT.slots) / SLOT_BYTES) | 0;
+  /** Where data of small slot `slot` begins. */
+  smallDataOf(slot: number): number {
+    return LAYOUT.small + slot * SMALL_SLOT_BYTES + HEADROOM;
+  }
+
+  /** Bytes of each datagram but the last that `slot` holds; 0 where it holds one. */
+  segmentOf(slot: number): number {
+    const length = this.#u32[(LAYOUT.rxHeaders + slot * MMSGHDR.size + MMSGHDR.controlLength) >> 2] ?? 0;
+    return length === 0 ? 0 : (this.#u32[(LAYOUT.rxControls + slot * CMSG_SIZE + 16) >> 2] ?? 0);
   }
 
   /** Bytes received into `slot`. */
@@ -112,9 +131,11 @@ export class Arena {
     return this.#u32[(LAYOUT.rxHeaders + slot * MMSGHDR.size + MMSGHDR.flags) >> 2] ?? 0;
   }
 
-  /** Makes `slot` ready to be received into again: the kernel has written the length of the name over its room. */
+  /** Makes `slot` ready to be received into again: the kernel has written lengths over the room of name and control. */
   rearm(slot: number): void {
-    this.#u32[(LAYOUT.rxHeaders + slot * MMSGHDR.size + MMSGHDR.nameLength) >> 2] = SOCKADDR_SIZE;
+    const header = LAYOUT.rxHeaders + slot * MMSGHDR.size;
+    this.#u32[(header + MMSGHDR.nameLength) >> 2] = SOCKADDR_SIZE;
+    this.#u32[(header + MMSGHDR.controlLength) >> 2] = CMSG_LENGTH;
   }
 
   /** Word `index` of the source address of `slot`: 0 holds family and port; of IPv4 1 is the address, of IPv6 2 to 5. */

@@ -24,31 +24,32 @@ class BatchEngine implements Engine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#drops = options.drops;
-    this.#datagrams = new Datagrams(options.drops);
+    const { drops, descriptors, clientSockets } = options;
+    this.#datagrams = new Datagrams({ drops, descriptors, isOwnThread: clientSockets !== undefined });
     this.#arena = this.#datagrams.arena;
     this.#bytes = this.#datagrams.bytes;
   }
 
-  // oxlint-disable-next-line require-await -- what throws must reject
   async listen(at: TransportAddress, traffic: Traffic, owner: ClientPortOwner): Promise<ClientPort> {
     const flows = new FlowTable();
     const datagrams = this.#datagrams;
+    const fd = await this.#options.clientSockets?.open(at);
     const socket: DatagramSocket = datagrams.open(at, {
       bufferBytes: CLIENT_BUFFER_BYTES,
       batch: CLIENT_BATCH,
-      reusePort: this.#options.reusePort === true,
+      ...(fd === undefined ? {} : { fd }),
       take: (slot, start, end) => this.#fromClient(socket, flows, traffic, owner, slot, start, end),
     });
     return { ...this.#portOf(socket, at), flows };
   }
 
-  // oxlint-disable-next-line require-await -- what throws must reject
   async datagrams(at: TransportAddress, owner: ClientPortOwner): Promise<DatagramPort> {
     const datagrams = this.#datagrams;
+    const fd = await this.#options.clientSockets?.open(at);
     const socket: DatagramSocket = datagrams.open(at, {
       bufferBytes: CLIENT_BUFFER_BYTES,
       batch: CLIENT_BATCH,
-      reusePort: this.#options.reusePort === true,
+      ...(fd === undefined ? {} : { fd }),
       take: (slot, start, end) =>
         owner.message(Buffer.from(this.#bytes.subarray(start, end)), {
           address: datagrams.sourceOf(slot, socket.family),
@@ -58,13 +59,16 @@ class BatchEngine implements Engine {
     return this.#portOf(socket, at);
   }
 
-  #portOf(socket: DatagramSocket, { address }: TransportAddress): DatagramPort {
+  #portOf(socket: DatagramSocket, at: TransportAddress): DatagramPort {
     const datagrams = this.#datagrams;
     return {
-      at: { address, port: datagrams.portOf(socket) },
+      at: { address: at.address, port: datagrams.portOf(socket) },
       send: (bytes, start, end, to) => datagrams.send(socket, bytes, start, end, to),
       kernelDrops: () => datagrams.kernelDropsOf(socket),
-      close: () => Promise.resolve(datagrams.closeSocket(socket)),
+      close: async () => {
+        datagrams.closeSocket(socket);
+        await this.#options.clientSockets?.close(at);
+      },
     };
   }
 
@@ -93,6 +97,10 @@ class BatchEngine implements Engine {
       },
       close: () => datagrams.closeSocket(socket),
     };
+  }
+
+  get wakeFd(): number {
+    return this.#datagrams.wakeFd;
   }
 
   close(): void {

@@ -13,7 +13,7 @@ import {
   type TransportAddress,
 } from "../../address.ts";
 import type { Drops } from "../../flows.ts";
-import { Arena, MAX_DATAGRAM_BYTES, RX_SLOTS, SLOTS } from "./arena.ts";
+import { Arena, EXTRA_SLOTS, MAX_DATAGRAM_BYTES, RX_SLOTS, SMALL_BYTES, SMALL_SLOTS, TX_ENTRIES } from "./arena.ts";
 import { Loop } from "./loop.ts";
 import { sockaddrOf } from "./sockaddr.ts";
 import { EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, loadSys, MSG_TRUNC, type Sys } from "./sys.ts";
@@ -29,25 +29,31 @@ export interface DatagramSocketOptions {
   readonly bufferBytes: number;
   /** Datagrams that are asked for at once. */
   readonly batch: number;
-  /** The port is shared with sockets that say so too; the kernel spreads senders over them. */
-  readonly reusePort?: boolean;
-  /** Takes what was received into `slot`: bytes `start` to `end` of the arena, there until this returns, or until it has left. */
+  /** A bound descriptor that is somebody else's to close; without one a socket is made. */
+  readonly fd?: number;
+  /**
+   * Takes a datagram: bytes `start` to `end` of the arena, there until this returns, or until it has left. Its source is that
+   * of `slot`.
+   */
   readonly take: (slot: number, start: number, end: number) => void;
 }
 
-/** A socket and the packets that wait to leave by it, as a list through the slots. */
+/** A socket and the datagrams that wait to leave by it, as a list. */
 export class DatagramSocket {
   readonly fd: number;
   readonly family: Family;
   readonly batch: number;
   readonly take: DatagramSocketOptions["take"];
+  /** Whether it is ours to close. */
+  readonly isOurs: boolean;
   head = NONE;
   tail = NONE;
   isOpen = true;
   /** Whether what is sent has the DF bit set. */
   sendsWhole = false;
 
-  constructor(fd: number, family: Family, { batch, take }: DatagramSocketOptions) {
+  constructor(fd: number, family: Family, { batch, take, fd: given }: DatagramSocketOptions) {
+    this.isOurs = given === undefined;
     this.fd = fd;
     this.family = family;
     this.batch = batch;
@@ -55,57 +61,85 @@ export class DatagramSocket {
   }
 }
 
+export interface DatagramsOptions {
+  readonly drops: Drops;
+  /** By descriptor, 1 for those that are open. */
+  readonly descriptors?: Uint8Array | undefined;
+  /** The thread has nothing else to do: it may stand still while there is nothing to read. */
+  readonly isOwnThread?: boolean;
+}
+
+/** A descriptor that is bound. @throws the error of the system call, with the address. */
+export const boundSocket = (sys: Sys, at: TransportAddress, bufferBytes: number, reusePort = false): number => {
+  const fd = sys.socket(familyOf(at.address));
+  try {
+    if (reusePort) sys.reusePort(fd);
+    sys.bind(fd, sockaddrOf(at));
+    sys.enlarge(fd, bufferBytes);
+    sys.coalesce(fd);
+    return fd;
+  } catch (error) {
+    sys.close(fd);
+    if (error instanceof Error) error.message += ` ${formatAddress(at.address, at.port)}`;
+    throw error;
+  }
+};
+
 export class Datagrams {
   readonly arena: Arena;
   /** The arena's memory. */
   readonly bytes: Buffer;
   readonly #sys: Sys;
   readonly #drops: Drops;
+  readonly #descriptors: Uint8Array | undefined;
   readonly #loop: Loop;
   readonly #sockets: (DatagramSocket | undefined)[] = [];
   /** Slots in use of those that are received into: those before this. */
   #used = 0;
   /** While what was received is gone through: where that ends. A send in between must not give those slots away. */
   #busyUntil = 0;
-  /** The next free one of the other slots. */
-  #extra = RX_SLOTS;
+  /** Slots for what comes from elsewhere, and small ones: each a ring, with how many were taken since all was sent. */
+  #extra = 0;
+  #extraTaken = 0;
+  #small = 0;
+  #smallTaken = 0;
+  /** Datagrams that wait to be sent. */
+  #entries = 0;
   #isFlushDue = false;
   /** Sockets that something waits for. */
   readonly #waiting: DatagramSocket[] = [];
-  /** By slot: the next one of its list, where its bytes start, how many there are, and where they go. */
-  readonly #next = new Int32Array(SLOTS);
-  readonly #start = new Int32Array(SLOTS);
-  readonly #length = new Int32Array(SLOTS);
-  readonly #to: (Endpoint | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
+  /** Of each of them: the next one of its socket, where its bytes start, how many there are, and where they go. */
+  readonly #next = new Int32Array(TX_ENTRIES);
+  readonly #start = new Int32Array(TX_ENTRIES);
+  readonly #length = new Int32Array(TX_ENTRIES);
+  readonly #to: (Endpoint | undefined)[] = Array.from({ length: TX_ENTRIES }, () => undefined);
   /** Segments longer than this do not fit a packet of the network. */
   #maxSegmentBytes = 1472;
 
   /** @throws where this machine has no such calls; the message says why. */
-  constructor(drops: Drops) {
+  constructor({ drops, descriptors, isOwnThread = false }: DatagramsOptions) {
     this.#sys = loadSys();
+    this.#descriptors = descriptors;
     this.#drops = drops;
     this.arena = new Arena(this.#sys);
     this.bytes = this.arena.bytes;
-    this.#loop = new Loop(this.#sys, this.#read, this.flush);
+    this.#loop = new Loop(this.#sys, this.#read, this.flush, isOwnThread);
   }
 
   /** @throws the error of the system call, with the address. */
   open(at: TransportAddress, options: DatagramSocketOptions): DatagramSocket {
     const family = familyOf(at.address);
-    const fd = this.#sys.socket(family);
-    try {
-      if (options.reusePort === true) this.#sys.reusePort(fd);
-      this.#sys.bind(fd, sockaddrOf(at));
-      this.#sys.enlarge(fd, options.bufferBytes);
-      this.#loop.watch(fd);
-    } catch (error) {
-      this.#sys.close(fd);
-      if (error instanceof Error) error.message += ` ${formatAddress(at.address, at.port)}`;
-      throw error;
-    }
+    const fd = options.fd ?? boundSocket(this.#sys, at, options.bufferBytes);
+    if (options.fd === undefined && this.#descriptors !== undefined) this.#descriptors[fd] = 1;
+    this.#loop.watch(fd);
     const socket = new DatagramSocket(fd, family, options);
     this.#sockets[fd] = socket;
     return socket;
+  }
+
+  /** Wakes the thread, should it stand still. */
+  get wakeFd(): number {
+    return this.#loop.wakeFd;
   }
 
   portOf(socket: DatagramSocket): number {
@@ -128,6 +162,8 @@ export class Datagrams {
     socket.isOpen = false;
     this.#loop.unwatch(socket.fd);
     this.#sockets[socket.fd] = undefined;
+    if (!socket.isOurs) return;
+    if (this.#descriptors !== undefined) this.#descriptors[socket.fd] = 0;
     this.#sys.close(socket.fd);
   }
 
@@ -147,12 +183,41 @@ export class Datagrams {
     this.#used = this.#busyUntil = first + count;
     for (let slot = first; slot < first + count; slot++) {
       const start = this.arena.dataOf(slot);
+      const end = start + this.arena.lengthOf(slot);
+      const segment = this.arena.segmentOf(slot);
       if ((this.arena.flagsOf(slot) & MSG_TRUNC) !== 0) this.#drops["too-long"]++;
-      else socket.take(slot, start, start + this.arena.lengthOf(slot));
+      else if (segment === 0 || end - start <= segment) socket.take(slot, start, end);
+      else this.#takeApart(socket, slot, start, end, segment);
       this.arena.rearm(slot);
     }
     this.#busyUntil = 0;
   };
+
+  /** Where a datagram of any length can be put. One that is in hand when all is sent is not given away at once. */
+  #takeExtra(): number {
+    if (this.#extraTaken >= EXTRA_SLOTS - 1) this.flush();
+    this.#extraTaken++;
+    this.#extra = (this.#extra + 1) % EXTRA_SLOTS;
+    return this.arena.dataOf(RX_SLOTS + this.#extra);
+  }
+
+  #takeSmall(): number {
+    if (this.#smallTaken >= SMALL_SLOTS - 1) this.flush();
+    this.#smallTaken++;
+    this.#small = (this.#small + 1) % SMALL_SLOTS;
+    return this.arena.smallDataOf(this.#small);
+  }
+
+  /** A run that the kernel had put together (UDP GRO). All but the first need room in front of them: they move. */
+  #takeApart(socket: DatagramSocket, slot: number, start: number, end: number, segment: number): void {
+    socket.take(slot, start, start + segment);
+    for (let from = start + segment; from < end; from += segment) {
+      const to = Math.min(from + segment, end);
+      const at = segment <= SMALL_BYTES ? this.#takeSmall() : this.#takeExtra();
+      this.bytes.copyWithin(at, from, to);
+      socket.take(slot, at, at + to - from);
+    }
+  }
 
   /** What is sent from here on has the DF bit set, or not. It is the socket's: what hangs on it leaves before. */
   sendWhole(socket: DatagramSocket, whole: boolean): void {
@@ -166,31 +231,30 @@ export class Datagrams {
   send(socket: DatagramSocket, bytes: Buffer, start: number, end: number, to: Endpoint): void {
     if (!socket.isOpen) return;
     const length = end - start;
-    let slot: number;
-    if (bytes === this.bytes) slot = this.arena.slotAt(start);
-    else {
+    if (bytes !== this.bytes) {
       // From outside: an answer of control, or of a client that came over a stream.
       if (length > MAX_DATAGRAM_BYTES) {
         this.#drops["too-long"]++;
         return;
       }
-      if (this.#extra === SLOTS) this.flush();
-      slot = this.#extra++;
-      bytes.copy(this.bytes, this.arena.dataOf(slot), start, end);
-      start = this.arena.dataOf(slot);
+      const at = this.#takeExtra();
+      bytes.copy(this.bytes, at, start, end);
+      start = at;
       // Outside of a turn nobody else would send it.
       if (!this.#isFlushDue) queueMicrotask(this.flush);
       this.#isFlushDue = true;
     }
-    this.#start[slot] = start;
-    this.#length[slot] = length;
-    this.#to[slot] = to;
-    this.#next[slot] = NONE;
+    if (this.#entries === TX_ENTRIES) this.flush();
+    const entry = this.#entries++;
+    this.#start[entry] = start;
+    this.#length[entry] = length;
+    this.#to[entry] = to;
+    this.#next[entry] = NONE;
     if (socket.head === NONE) {
-      socket.head = slot;
+      socket.head = entry;
       this.#waiting.push(socket);
-    } else this.#next[socket.tail] = slot;
-    socket.tail = slot;
+    } else this.#next[socket.tail] = entry;
+    socket.tail = entry;
   }
 
   /** Sends everything that waits; then all slots are free but those that are being gone through. */
@@ -201,7 +265,9 @@ export class Datagrams {
     }
     this.#waiting.length = 0;
     this.#used = this.#busyUntil;
-    this.#extra = RX_SLOTS;
+    this.#extraTaken = 0;
+    this.#smallTaken = 0;
+    this.#entries = 0;
     this.#isFlushDue = false;
   };
 
@@ -209,32 +275,32 @@ export class Datagrams {
     const arena = this.arena;
     let messages = 0;
     let vectors = 0;
-    let slot = socket.head;
+    let entry = socket.head;
     socket.head = NONE;
     socket.tail = NONE;
-    while (slot !== NONE) {
-      const to = this.#to[slot];
-      const segmentBytes = this.#length[slot] ?? 0;
+    while (entry !== NONE) {
+      const to = this.#to[entry];
+      const segmentBytes = this.#length[entry] ?? 0;
       if (to === undefined) break;
       arena.openMessage(messages, vectors, to, socket.family);
       let count = 0;
       let total = 0;
       // A run to one destination; only its last segment may be shorter.
       for (;;) {
-        const length = this.#length[slot] ?? 0;
-        arena.setVector(vectors++, this.#start[slot] ?? 0, length);
-        this.#to[slot] = undefined;
+        const length = this.#length[entry] ?? 0;
+        arena.setVector(vectors++, this.#start[entry] ?? 0, length);
+        this.#to[entry] = undefined;
         count++;
         total += length;
-        slot = this.#next[slot] ?? NONE;
+        entry = this.#next[entry] ?? NONE;
         if (
-          slot === NONE ||
+          entry === NONE ||
           length < segmentBytes ||
           segmentBytes > this.#maxSegmentBytes ||
           segmentBytes === 0 ||
-          this.#to[slot] !== to ||
-          (this.#length[slot] ?? 0) > segmentBytes ||
-          (this.#length[slot] ?? 0) === 0 ||
+          this.#to[entry] !== to ||
+          (this.#length[entry] ?? 0) > segmentBytes ||
+          (this.#length[entry] ?? 0) === 0 ||
           count === MAX_SEGMENTS ||
           total + segmentBytes > MAX_MESSAGE_BYTES
         )

@@ -1,12 +1,14 @@
 /**
  * The turns of the batch engine: as long as packets come, one a turn of Node's own event loop, so that timers, promises and
- * messages get theirs; then it waits elsewhere, without a thread of ours standing still.
+ * messages get theirs; then it waits elsewhere, without a thread of ours standing still, or, on a thread of its own, where it is.
  */
 import { EPOLL_EVENT, type Sys } from "./sys.ts";
 
 const MAX_EVENTS = 512;
 /** Turns without a packet before it waits: a packet that comes meanwhile needs no thread to be woken. */
 const SPINS = 16;
+/** How long a thread of its own stands still at most: its timers and messages wait as long, unless somebody wakes it. */
+const STANDING_MS = 100;
 
 export class Loop {
   readonly #sys: Sys;
@@ -17,6 +19,7 @@ export class Loop {
   readonly #eventsAt: number;
   readonly #ready: (fd: number) => void;
   readonly #turnEnds: () => void;
+  readonly #isOwnThread: boolean;
   /** What the waiting thread writes to; nobody reads it. */
   readonly #elsewhere = Buffer.alloc(EPOLL_EVENT.size);
   readonly #elsewhereAt: number;
@@ -26,8 +29,9 @@ export class Loop {
   #watched = 0;
 
   /** `ready` is called for each descriptor that can be read, `turnEnds` after all of them. */
-  constructor(sys: Sys, ready: (fd: number) => void, turnEnds: () => void) {
+  constructor(sys: Sys, ready: (fd: number) => void, turnEnds: () => void, isOwnThread: boolean) {
     this.#sys = sys;
+    this.#isOwnThread = isOwnThread;
     this.#ready = ready;
     this.#turnEnds = turnEnds;
     this.#epoll = sys.epoll();
@@ -37,6 +41,11 @@ export class Loop {
     this.#fds = new Int32Array(this.#events.buffer, this.#events.byteOffset, this.#events.length / 4);
     this.#eventsAt = sys.addressOf(this.#events);
     this.#elsewhereAt = sys.addressOf(this.#elsewhere);
+  }
+
+  /** An eventfd: writing to it ends a wait. */
+  get wakeFd(): number {
+    return this.#eventfd;
   }
 
   watch(fd: number): void {
@@ -64,7 +73,8 @@ export class Loop {
 
   readonly #turn = (): void => {
     if (this.#isClosed) return;
-    const count = this.#sys.epollWait(this.#epoll, this.#eventsAt, MAX_EVENTS, 0);
+    const patienceMs = this.#isOwnThread && this.#idle >= SPINS ? STANDING_MS : 0;
+    const count = this.#sys.epollWait(this.#epoll, this.#eventsAt, MAX_EVENTS, patienceMs);
     for (let index = 0; index < count; index++) {
       const fd = this.#fds[(index * EPOLL_EVENT.size + EPOLL_EVENT.data) >> 2] ?? -1;
       if (fd === this.#eventfd) this.#sys.calm(fd);
@@ -74,7 +84,7 @@ export class Loop {
     this.#idle = count > 0 ? 0 : this.#idle + 1;
     if (this.#isClosed) this.#end();
     else if (this.#watched === 0) this.#state = "stopped";
-    else if (this.#idle < SPINS) setImmediate(this.#turn);
+    else if (this.#isOwnThread || this.#idle < SPINS) setImmediate(this.#turn);
     else {
       this.#state = "waiting";
       this.#sys.epollWaitElsewhere(this.#epoll, this.#elsewhereAt, 1, -1, this.#woken);

@@ -29,6 +29,7 @@ const PMTUDISC_PROBE = 3;
 const PMTUDISC_WANT = 1;
 export const SOL_UDP = 17;
 export const UDP_SEGMENT = 103;
+const UDP_GRO = 104;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLLIN = 1;
@@ -73,6 +74,8 @@ export interface Sys {
   dontFragment(fd: number, family: 4 | 6, on: boolean): void;
   /** Best effort: the kernel's limit may be lower. */
   enlarge(fd: number, bytes: number): void;
+  /** Lets runs from one source arrive as one message (UDP GRO); best effort. */
+  coalesce(fd: number): void;
   /** Datagrams that the kernel dropped for want of room, since the socket was made. */
   dropsOf(fd: number): number;
   close(fd: number): void;
@@ -173,6 +176,7 @@ const load = (): Sys => {
       set(fd, SOL_SOCKET, SO_RCVBUF, bytes);
       set(fd, SOL_SOCKET, SO_SNDBUF, bytes);
     },
+    coalesce: (fd) => void set(fd, SOL_UDP, UDP_GRO, 1),
     dropsOf(fd) {
       const info = Buffer.alloc(4 * SK_MEMINFO_VARS);
       const length = number(info.length);

@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { fixture, patched, render, withConfigAnnotations, type Objects } from "../../test/render/fixture.ts";
+import {
+  fixture,
+  owned,
+  patched,
+  plus,
+  render,
+  withConfigAnnotations,
+  type Objects,
+} from "../../test/render/fixture.ts";
 import type { KubernetesObject } from "../resources/core.ts";
-import { discoveryUrl } from "./deployment.ts";
+import { discoveryUrl } from "./workload.ts";
 
 interface PodTemplate {
   readonly metadata: { readonly labels: object; readonly annotations: object };
@@ -41,7 +49,10 @@ describe("the discovery address", () => {
     ["URI-6", "2600:1f14:1e98:4505:14dc::9", "http://[2600:1f14:1e98:4505:14dc::9]:13478"],
     ["URI-7", "[2600:1f14::9]:13478", "http://[2600:1f14::9]:13478"],
     ["bracketed, without a port", "[2600:1f14::9]", "http://[2600:1f14::9]:13478"],
-  ])("becomes a URL (%s)", (_, address, url) => expect(discoveryUrl(address)).toBe(url));
+  ])("becomes a URL (%s)", (_, address, url) => {
+    expect(discoveryUrl(address)).toBe(url);
+    expect(discoveryUrl(address, true)).toBe(url.replace("http:", "https:"));
+  });
 });
 
 describe("the Deployment of a Gateway", () => {
@@ -185,5 +196,36 @@ describe("the Deployment of a Gateway", () => {
       terminationGracePeriodSeconds: 3600,
       hostNetwork: false,
     });
+  });
+});
+
+describe("the DaemonSet of a Gateway", () => {
+  const objects = withDataplane({ dataplaneResource: "DaemonSet" });
+  const workloads = (of: Objects) => render(of).objects.filter(({ kind }) => kind !== "Service");
+
+  it("is there instead of a Deployment, with the same pods and no replicas", () => {
+    const [daemonSet, ...others] = workloads(objects);
+    const { replicas: _, ...spec } = deploymentOf().spec;
+    expect(others).toEqual([]);
+    expect(daemonSet).toEqual({ ...deploymentOf(), kind: "DaemonSet", spec });
+    expect(render(objects).removals).toEqual([{ kind: "Deployment", name: "testnamespace/gateway-1" }]);
+  });
+
+  it("is not there while others run the dataplane", () => {
+    const annotations = { "stunner.l7mp.io/disable-managed-dataplane": "true" };
+    const disabled = patched(objects, "Gateway", { metadata: { annotations } });
+    expect(workloads(disabled)).toEqual([]);
+    expect(render(disabled).removals.map(({ kind }) => kind)).toEqual(["Deployment", "DaemonSet"]);
+  });
+
+  it("neither replaces nor removes another of its name", () => {
+    const metadata = { name: "gateway-1", namespace: "testnamespace" };
+    const foreign = { apiVersion: "apps/v1", kind: "DaemonSet", metadata };
+    expect(workloads(plus(objects, foreign))).toEqual([]);
+    expect(render(plus(owned(objects), foreign)).status.conditions[1]).toMatchObject({
+      status: "False",
+      message: expect.stringContaining("a DaemonSet named testnamespace/gateway-1"),
+    });
+    expect(render(plus(fixture, foreign)).removals).toEqual([]);
   });
 });

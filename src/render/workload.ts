@@ -1,5 +1,5 @@
-/** The Deployment that runs a Gateway's dataplane. */
-import type { Deployment } from "../resources/core.ts";
+/** What runs a Gateway's dataplane: a Deployment, or a DaemonSet of the same pods. */
+import type { Workload } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Dataplane } from "../resources/stunner.ts";
 import type { RenderOptions } from "../resources/view.ts";
@@ -18,9 +18,10 @@ const METRICS_PORT = 8080;
 const HEALTH_CHECK_PORT = 8086;
 
 /** The address that pods find the config discovery service at: a bare host gets the port, bare IPv6 its brackets. */
-export const discoveryUrl = (address: string): string => {
-  if (isIPv6(address)) return `http://[${address}]:${DISCOVERY_PORT}`;
-  return /:[0-9]+$/.test(address) ? `http://${address}` : `http://${address}:${DISCOVERY_PORT}`;
+export const discoveryUrl = (address: string, tls = false): string => {
+  const scheme = tls ? "https" : "http";
+  if (isIPv6(address)) return `${scheme}://[${address}]:${DISCOVERY_PORT}`;
+  return /:[0-9]+$/.test(address) ? `${scheme}://${address}` : `${scheme}://${address}:${DISCOVERY_PORT}`;
 };
 
 const environment = (gateway: Gateway, spec: Spec, options: RenderOptions): readonly unknown[] => {
@@ -30,7 +31,7 @@ const environment = (gateway: Gateway, spec: Spec, options: RenderOptions): read
     { name: "STUNNER_NAME", value: gateway.metadata.name },
     { name: "STUNNER_NAMESPACE", value: gateway.metadata.namespace ?? "default" },
     { name: "STUNNER_NODENAME", valueFrom: fromField("spec.nodeName") },
-    { name: "STUNNER_CONFIG_ORIGIN", value: discoveryUrl(options.discoveryAddress) },
+    { name: "STUNNER_CONFIG_ORIGIN", value: discoveryUrl(options.discoveryAddress, options.discoveryTls) },
     ...(spec.env ?? []),
   ];
 };
@@ -70,17 +71,21 @@ const gatewayLabels = (gateway: Gateway, filter: readonly string[]): Readonly<Re
 const replicas = (spec: Spec): { readonly replicas?: number } =>
   spec.replicas === undefined || spec.replicas === 1 ? {} : { replicas: spec.replicas };
 
-export const renderDeployment = (
+const workloadKind = (dataplane: Dataplane | undefined): "Deployment" | "DaemonSet" =>
+  dataplane?.spec?.dataplaneResource === "DaemonSet" ? "DaemonSet" : "Deployment";
+
+export const renderWorkload = (
   name: Name,
   gateway: Gateway,
   dataplane: Dataplane | undefined,
   options: RenderOptions,
-): Deployment => {
+): Workload => {
   const spec = dataplane?.spec ?? {};
+  const kind = workloadKind(dataplane);
   const labels = podLabels(gateway);
   return {
     apiVersion: "apps/v1",
-    kind: "Deployment",
+    kind,
     metadata: {
       name: gateway.metadata.name,
       namespace: gateway.metadata.namespace ?? "default",
@@ -89,7 +94,7 @@ export const renderDeployment = (
       ownerReferences: [ownerReference(gateway)],
     },
     spec: {
-      ...replicas(spec),
+      ...(kind === "Deployment" ? replicas(spec) : {}),
       selector: {
         matchExpressions: Object.entries(labels).map(([key, value]) => ({ key, operator: "In", values: [value] })),
       },

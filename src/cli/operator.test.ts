@@ -1,0 +1,37 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+
+const main = fileURLToPath(new URL("main.ts", import.meta.url));
+
+/** Nothing listens there: a command that gets that far ends with another message. */
+const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  spawnSync(process.execPath, [main, "operator", "--kubeconfig", "/nonexistent", ...args], {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+  });
+
+it.each([
+  ["a certificate without its key", ["--config-discovery-cert-file", "/tls.crt"], "go together"],
+  ["a key without its certificate", ["-config-discovery-key-file=/tls.key"], "go together"],
+  ["a token file that is not there", ["--config-discovery-token-file", "/nonexistent"], "discovery-file"],
+])("refuses %s", (_, args, message) => {
+  const { status, stderr } = run(args);
+  expect(stderr).toContain(message);
+  expect(stderr).not.toContain("    at ");
+  expect(status).not.toBe(0);
+});
+
+it.each([
+  ["by the flag", ["--dataplane-mode", "lagacy"], {}],
+  ["by the environment", [], { STUNNER_GATEWAY_OPERATOR_DATAPLANE_MODE: "lagacy" }],
+])("refuses a dataplane mode that there is not, given %s", (_, args, env) => {
+  const { status, stderr } = run(args, env);
+  expect(stderr).toContain("dataplane mode lagacy: there are managed and legacy");
+  expect(status).toBe(2);
+});
+
+it.each([
+  ["in any case", ["-dataplane-mode=Legacy"], {}],
+  ["over the environment", ["-dataplane-mode=legacy"], { STUNNER_GATEWAY_OPERATOR_DATAPLANE_MODE: "lagacy" }],
+])("takes a dataplane mode %s", (_, args, env) => expect(run(args, env).stderr).toContain("/nonexistent"));

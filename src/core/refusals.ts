@@ -1,0 +1,45 @@
+/**
+ * Writes that Kubernetes refuses, by the object: a node port that is taken, a quota, a role that does not allow it. What
+ * may pass by itself (a network that is down, a server that is busy, a conflict) is none.
+ */
+import type { FactLine } from "../journal/fact.ts";
+import type { Name } from "../resources/keys.ts";
+
+export interface Refusals {
+  /** Takes note of a fact. Returns the object, as `KIND NAME`, if something else holds of it now. */
+  take(fact: FactLine): string | undefined;
+  /** What Kubernetes says. */
+  of(kind: string, name: Name): string | undefined;
+  export(): readonly (readonly [object: string, reason: string])[];
+}
+
+/** Unauthorized, timeout, conflict, too many requests. */
+const PASSING: ReadonlySet<number> = new Set([401, 408, 409, 429]);
+const MAX_REASON = 1000;
+
+const isRefusal = (status = 0): boolean => status >= 400 && status < 500 && !PASSING.has(status);
+
+export const createRefusals = (restored: readonly (readonly [string, string])[] = []): Refusals => {
+  const reasons = new Map(restored);
+
+  const put = (object: string, reason: string | undefined): string | undefined => {
+    if (reasons.get(object) === reason) return undefined;
+    if (reason === undefined) reasons.delete(object);
+    else reasons.set(object, reason);
+    return object;
+  };
+
+  return {
+    take(fact) {
+      // What fails for another reason does not say that the refusal is over.
+      if (fact.type === "effect.failed")
+        return fact.data.effect === "write" && !fact.data.target.startsWith("status ") && isRefusal(fact.data.status)
+          ? put(fact.data.target, fact.data.reason.slice(0, MAX_REASON))
+          : undefined;
+      if (fact.type === "object.written") return put(fact.data.object.replace("/", " "), undefined);
+      return undefined;
+    },
+    of: (kind, name) => reasons.get(`${kind} ${name}`),
+    export: () => [...reasons],
+  };
+};

@@ -1,0 +1,231 @@
+/** The relay: gateways by name, each with its policy and its listeners. */
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import { formatAddress } from "./address.ts";
+import { clusterTransitions, listenerSteps, parseConfig, type GatewayConfig, type ListenerStep } from "./config.ts";
+import { Shared, type EmbeddedOptions, type Held } from "./shared.ts";
+import { Gateway } from "./gateway.ts";
+import type {
+  AdmissionChange,
+  AllocationState,
+  Apply,
+  ApplyReport,
+  ListenerChange,
+  Relay,
+  RelayState,
+} from "./relay.ts";
+import { Resolver } from "./resolver.ts";
+import { Serving } from "./serving.ts";
+
+interface Tenant {
+  readonly gateway: Gateway;
+  readonly resolver: Resolver;
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** A relay on the thread that makes it. */
+export class EmbeddedRelay implements Relay {
+  readonly #shared: Shared;
+  readonly #tenants = new Map<string, Tenant>();
+  /** Listeners open and close one apply after the other: a port may move between them. */
+  #listenerWork: Promise<unknown> = Promise.resolve();
+
+  constructor(options: EmbeddedOptions) {
+    this.#shared = new Shared(options);
+  }
+
+  /** An eventfd that wakes the thread, where the engine lets it stand still. */
+  get wakeFd(): number | undefined {
+    return this.#shared.engine.wakeFd;
+  }
+
+  get events() {
+    return this.#shared.events.asObservable();
+  }
+
+  // oxlint-disable-next-line require-await -- what throws must reject
+  async apply(document: DataplaneConfig, how: Apply = {}): Promise<ApplyReport> {
+    const config = parseConfig(document, this.#tenants.get(document?.admin?.name)?.gateway.admission);
+    const { gateway, resolver } = this.#tenant(config);
+    gateway.adopt(config);
+    resolver.watch(new Set(config.clusters.filter(isDns).flatMap(({ endpoints }) => endpoints)));
+    const admission = this.#admit(gateway, resolver, how);
+    return this.#inTurn(async () => ({ admission, listeners: await this.#listen(gateway, config) }));
+  }
+
+  async remove(name: string): Promise<number> {
+    const tenant = this.#tenants.get(name);
+    if (tenant === undefined) return 0;
+    this.#tenants.delete(name);
+    tenant.resolver.close();
+    return this.#inTurn(async () => {
+      const closed = await Promise.all([...tenant.gateway.servings.values()].map((s) => s.stop("gateway removed")));
+      tenant.gateway.servings.clear();
+      return closed.reduce((sum, count) => sum + count, 0);
+    });
+  }
+
+  drain(): void {
+    this.#shared.isDraining = true;
+  }
+
+  state(): RelayState {
+    const { allocations, refused, denied, opened, closed, drops, dropped } = this.#shared;
+    const used = Object.entries(drops).filter(([, count]) => count > 0);
+    return {
+      listeners: [...this.#tenants.values()].flatMap(({ gateway }) =>
+        [...gateway.servings.values()].map((serving) => serving.state()),
+      ),
+      allocations: [...allocations.values()].map(allocationState),
+      clusters: [...this.#tenants.values()].flatMap(({ gateway }) =>
+        [...gateway.clusters].map(([name, traffic]) => ({ gateway: gateway.name, name, ...traffic })),
+      ),
+      refused: refused.toJSON(),
+      denied: denied.toJSON(),
+      opened: opened.toJSON(),
+      closed: closed.toJSON(),
+      dropped: { ...dropped.toJSON(), ...Object.fromEntries(used) },
+    };
+  }
+
+  async refresh(): Promise<void> {
+    // What `state` tells is always of now.
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#tenants.keys()].map((name) => this.remove(name)));
+    this.#shared.close();
+  }
+
+  #tenant(config: GatewayConfig): Tenant {
+    const present = this.#tenants.get(config.name);
+    if (present !== undefined) return present;
+    const gateway = new Gateway({ ...config, listeners: [] }, this.#shared.options.own, this.#shared.limits);
+    const resolver = new Resolver(() => {
+      for (const change of this.#admit(gateway, resolver, {}, isDns))
+        this.#shared.log.info({ gateway: gateway.name, ...change }, "a name resolves to other addresses");
+    }, this.#shared.log);
+    const tenant = { gateway, resolver };
+    this.#tenants.set(config.name, tenant);
+    return tenant;
+  }
+
+  /** Brings admission in line with the gateway's config; `which` clusters to look at, those that are gone included. */
+  #admit(
+    gateway: Gateway,
+    resolver: Resolver,
+    { draining }: Apply,
+    which: (cluster: Cluster) => boolean = () => true,
+  ): readonly AdmissionChange[] {
+    const { clusters } = gateway.config;
+    const present = new Set(clusters.map(({ name }) => name));
+    const gone = [...gateway.admission.clusters()].filter((name) => !present.has(name));
+    const transitions = [
+      ...gone.flatMap((name) => clusterTransitions(gateway.admission, name, [])),
+      ...clusters.filter(which).flatMap((cluster) => {
+        const wanted = isDns(cluster)
+          ? // Only a manifest can name a special address. What a name resolves to is up to whoever owns the name.
+            resolver.addresses(cluster.endpoints).filter((address) => gateway.admission.isOrdinary(address))
+          : cluster.endpoints;
+        return clusterTransitions(
+          gateway.admission,
+          cluster.name,
+          wanted,
+          draining?.get(cluster.name),
+          cluster.protocol,
+        );
+      }),
+    ];
+    const routes = new Map(gateway.config.listeners.map(({ name, routes: names }) => [name, new Set(names)]));
+    return gateway.admit(transitions, routes);
+  }
+
+  async #listen(gateway: Gateway, config: GatewayConfig): Promise<readonly ListenerChange[]> {
+    if (this.#tenants.get(config.name)?.gateway !== gateway) return [];
+    const before = [...gateway.servings.values()];
+    const failed = new Map(
+      before.flatMap(({ name, failure }) => (failure === undefined ? [] : ([[name, failure]] as const))),
+    );
+    const steps = listenerSteps(
+      before.map((serving) => serving.config),
+      config.listeners,
+      failed,
+    );
+    const changes: ListenerChange[] = [];
+    for (const { step, listener } of steps) {
+      const serving = gateway.servings.get(listener.name);
+      if (step === "keep" || step === "update") {
+        const reason = serving?.adopt(listener);
+        if (step === "update")
+          changes.push({
+            listener: listener.name,
+            change: "updated",
+            at: serving?.at ?? [],
+            ...(reason === undefined ? {} : { reason }),
+          });
+        continue;
+      }
+      const at = serving?.at ?? [];
+      await serving?.stop(step === "stop" ? "listener removed" : "listener restarted");
+      gateway.servings.delete(listener.name);
+      if (step === "stop") changes.push({ listener: listener.name, change: "stopped", at });
+    }
+    for (const step of steps)
+      if (starts.has(step.step)) changes.push(await this.#start(gateway, step, failed.get(step.listener.name)));
+    return changes;
+  }
+
+  async #start(gateway: Gateway, step: ListenerStep, failedBefore: string | undefined): Promise<ListenerChange> {
+    const { listener } = step;
+    const serving = new Serving(this.#shared, gateway, listener);
+    gateway.servings.set(listener.name, serving);
+    try {
+      await serving.start();
+    } catch (error) {
+      const reason = messageOf(error);
+      serving.failure = reason;
+      // Every apply tries again; what is known need not be said again.
+      if (reason !== failedBefore) serving.failed(reason);
+      return { listener: listener.name, change: "failed", at: [], reason };
+    }
+    return { listener: listener.name, change: step.step === "restart" ? "restarted" : "started", at: serving.at };
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#listenerWork.then(work);
+    this.#listenerWork = done.catch(() => undefined);
+    return done;
+  }
+}
+
+type Cluster = GatewayConfig["clusters"][number];
+const isDns = (cluster: Cluster): boolean => cluster.type === "STRICT_DNS";
+const starts: ReadonlySet<string> = new Set(["start", "restart"]);
+
+const allocationState = ({ allocation, serving }: Held): AllocationState => {
+  const { id, owner, path, protocol, relays, openedAt, expiresAt, permissions, channels, flow } = allocation;
+  return {
+    id,
+    gateway: serving.gateway.name,
+    listener: serving.name,
+    user: owner.userId,
+    protocol: path.protocol,
+    peerProtocol: protocol === "TCP" ? "tcp" : "udp",
+    connections: [...allocation.connections].length,
+    client: formatAddress(path.client.address, path.client.port),
+    server: formatAddress(path.server.address, path.server.port),
+    relayed: relays.map(({ address, port }) => formatAddress(address, port)).join(", "),
+    openedAt,
+    expiresAt,
+    permissions: [...permissions.values()].map((permission) => ({
+      peer: permission.peer.text,
+      expiresAt: permission.expiresAt,
+    })),
+    channels: [...channels.values()].map((channel) => ({
+      number: channel.number,
+      peer: formatAddress(channel.flow.address, channel.flow.port),
+      expiresAt: channel.expiresAt,
+    })),
+    ...flow.traffic,
+  };
+};

@@ -1,0 +1,96 @@
+/** One answer out of those of several relays that share listeners. */
+import type {
+  AdmissionChange,
+  ApplyReport,
+  ClusterState,
+  ListenerChange,
+  ListenerState,
+  RelayState,
+} from "../relay.ts";
+
+const sum = (into: Record<string, number>, more: Readonly<Record<string, number>>): void => {
+  for (const [key, value] of Object.entries(more)) into[key] = (into[key] ?? 0) + value;
+};
+
+const mergeListeners = (states: readonly ListenerState[]): readonly ListenerState[] => {
+  const byName = new Map<string, ListenerState>();
+  for (const state of states) {
+    const before = byName.get(state.name);
+    byName.set(
+      state.name,
+      before === undefined
+        ? state
+        : {
+            ...(before.state === "failed" ? before : state),
+            connections: before.connections + state.connections,
+            connectionsTotal: before.connectionsTotal + state.connectionsTotal,
+            handshakes: before.handshakes + state.handshakes,
+            kernelDrops: before.kernelDrops + state.kernelDrops,
+            bytesIn: before.bytesIn + state.bytesIn,
+            bytesOut: before.bytesOut + state.bytesOut,
+            packetsIn: before.packetsIn + state.packetsIn,
+            packetsOut: before.packetsOut + state.packetsOut,
+          },
+    );
+  }
+  return [...byName.values()];
+};
+
+const mergeClusters = (states: readonly ClusterState[]): readonly ClusterState[] => {
+  const byName = new Map<string, ClusterState>();
+  for (const state of states) {
+    const key = `${state.gateway} ${state.name}`;
+    const before = byName.get(key);
+    byName.set(
+      key,
+      before === undefined
+        ? state
+        : {
+            ...state,
+            bytesIn: before.bytesIn + state.bytesIn,
+            bytesOut: before.bytesOut + state.bytesOut,
+            packetsIn: before.packetsIn + state.packetsIn,
+            packetsOut: before.packetsOut + state.packetsOut,
+          },
+    );
+  }
+  return [...byName.values()];
+};
+
+export const mergeStates = (states: readonly RelayState[]): RelayState => {
+  const counters = { refused: {}, denied: {}, opened: {}, closed: {}, dropped: {} };
+  for (const state of states)
+    for (const name of ["refused", "denied", "opened", "closed", "dropped"] as const) sum(counters[name], state[name]);
+  return {
+    ...counters,
+    clusters: mergeClusters(states.flatMap(({ clusters }) => clusters)),
+    listeners: mergeListeners(states.flatMap(({ listeners }) => listeners)),
+    allocations: states.flatMap(({ allocations }) => allocations),
+  };
+};
+
+/** Every relay makes the same admission changes; what each dropped at once adds up. */
+export const mergeReports = (reports: readonly ApplyReport[]): ApplyReport => {
+  const admission = new Map<string, AdmissionChange>();
+  for (const change of reports.flatMap((report) => report.admission)) {
+    const key = `${change.cluster} ${change.endpoint}`;
+    const before = admission.get(key);
+    admission.set(
+      key,
+      before === undefined || change.change !== "revoke"
+        ? change
+        : {
+            ...change,
+            permissions: (before.permissions ?? 0) + (change.permissions ?? 0),
+            channels: (before.channels ?? 0) + (change.channels ?? 0),
+          },
+    );
+  }
+  const listeners = new Map<string, ListenerChange>();
+  for (const change of reports.flatMap((report) => report.listeners)) {
+    const before = listeners.get(change.listener);
+    // One that failed anywhere has failed.
+    if (before === undefined || change.change === "failed") listeners.set(change.listener, change);
+  }
+  return { admission: [...admission.values()], listeners: [...listeners.values()] };
+};

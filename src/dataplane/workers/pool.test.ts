@@ -1,0 +1,178 @@
+import { pino } from "pino";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { freePort, startEchoBackend, type EchoBackend } from "../../../test/support/live.ts";
+import { startStream, type Stream } from "../../../test/support/stream.ts";
+import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
+import { TurnClient } from "../../turn-client/turn-client.ts";
+import { placeOn } from "../placement.ts";
+import type { RelayEvent } from "../relay.ts";
+import { WorkerPool } from "./pool.ts";
+
+const WORKERS = 3;
+const soon = { timeout: 10_000, interval: 10 };
+
+let pool: WorkerPool;
+let echo: EchoBackend;
+let port: number;
+let events: RelayEvent[];
+const clients: TurnClient[] = [];
+const streams: Stream[] = [];
+
+const config = (endpoints: readonly string[] = ["127.0.0.1"], quota = 0): DataplaneConfig => ({
+  version: "v1",
+  admin: { name: "ns/gw", user_quota: quota },
+  auth: { type: "static", realm: "r", credentials: { username: "u", password: "p" } },
+  listeners: [
+    { name: "ns/gw/udp", protocol: "TURN-UDP", address: "", port, routes: ["ns/r"] },
+    { name: "ns/gw/tcp", protocol: "TURN-TCP", address: "", port, routes: ["ns/r"] },
+  ],
+  clusters: [{ name: "ns/r", type: "STATIC", protocol: "UDP", endpoints }],
+});
+const connection = (transport: "udp" | "tcp" = "udp") => ({
+  host: "127.0.0.1",
+  port,
+  transport,
+  username: "u",
+  password: "p",
+});
+const stream = async (transport: "udp" | "tcp" = "udp"): Promise<Stream> => {
+  const started = await startStream(connection(transport), echo);
+  streams.push(started);
+  await started.flows(3);
+  return started;
+};
+const allocations = async () => {
+  await pool.refresh();
+  return pool.state().allocations;
+};
+/** The worker that an allocation is on, by its number; -1 for the thread of TCP. */
+const workerOf = (id: number): number => (id % (WORKERS + 1)) - 1;
+
+beforeEach(async () => {
+  echo = await startEchoBackend();
+  port = await freePort("127.0.0.1");
+  events = [];
+  const log = pino({ level: "silent" });
+  pool = new WorkerPool({ place: placeOn(["127.0.0.1"]), own: [], engine: "batch", workers: WORKERS, log });
+  pool.events.subscribe((event) => events.push(event));
+});
+afterEach(async () => {
+  for (const one of streams.splice(0)) one.stop();
+  for (const client of clients.splice(0)) client.close();
+  await pool.close();
+  await echo.close();
+});
+
+describe("a pool of workers", () => {
+  it("spreads clients over its workers, TCP staying on its own thread, and tells of them as one", async () => {
+    const report = await pool.apply(config());
+    expect(report.listeners).toMatchObject([
+      { listener: "ns/gw/tcp", change: "started" },
+      { listener: "ns/gw/udp", change: "started", at: [`127.0.0.1:${port}`] },
+    ]);
+    expect(report.admission).toEqual([{ change: "admit", cluster: "ns/r", endpoint: "127.0.0.1" }]);
+    const calls = await Promise.all([...Array.from({ length: 24 }, () => stream()), stream("tcp")]);
+    const open = await allocations();
+    expect(open).toHaveLength(25);
+    expect(new Set(open.map(({ id }) => id)).size).toBe(25);
+    expect(new Set(open.map(({ id }) => workerOf(id)))).toEqual(new Set([-1, 0, 1, 2]));
+    expect(await Promise.all(calls.map((one) => one.lost()))).toEqual(calls.map(() => []));
+    await pool.refresh();
+    const [udp] = pool.state().listeners.filter(({ name }) => name === "ns/gw/udp");
+    const sent = calls.slice(0, 24).reduce((sum, one) => sum + one.sent, 0);
+    expect(udp!.packetsIn).toBeGreaterThanOrEqual(sent);
+  });
+
+  it("revokes on every worker, and adds up what was dropped", async () => {
+    await pool.apply(config());
+    const calls = await Promise.all(Array.from({ length: 12 }, () => stream()));
+    const { admission } = await pool.apply(config([]));
+    expect(admission).toEqual([
+      { change: "revoke", cluster: "ns/r", endpoint: "127.0.0.1", permissions: 12, channels: 12 },
+    ]);
+    const sent = calls.map((one) => one.sent);
+    await vi.waitFor(() => expect(calls[0]!.sent).toBeGreaterThan(sent[0]! + 5), soon);
+    for (const [index, { received }] of calls.entries())
+      expect([...received].filter((number) => number > sent[index]! + 1)).toEqual([]);
+  });
+
+  it("replaces a worker that ends: its clients begin anew, and nobody else loses a packet", async () => {
+    await pool.apply(config());
+    const calls = await Promise.all([...Array.from({ length: 24 }, () => stream()), stream("tcp")]);
+    const open = await allocations();
+    const clientsOf = (worker: number) =>
+      calls.filter(({ client }) =>
+        open.some(
+          ({ id, client: at, protocol }) =>
+            workerOf(id) === worker && protocol !== "tcp" && at.endsWith(`:${client.local.port}`),
+        ),
+      );
+    const struck = clientsOf(1);
+    expect(struck.length).toBeGreaterThan(0);
+    const others = calls.filter((one) => !struck.includes(one));
+    pool.failWorker(1, "for a test");
+    await vi.waitFor(() => expect(events.at(-1)).toEqual({ event: "worker.restored", worker: 1 }), soon);
+    expect(events).toContainEqual({
+      event: "worker.lost",
+      worker: 1,
+      reason: "for a test",
+      allocations: struck.length,
+    });
+    expect(await allocations()).toHaveLength(calls.length - struck.length);
+    await Promise.all(others.map((one) => one.flows(20)));
+    expect(await Promise.all(others.map((one) => one.lost()))).toEqual(others.map(() => []));
+    // From the same port, which the kernel gives to the same worker.
+    await struck[0]!.client.allocate();
+    const mine = (await allocations()).find(({ client }) => client.endsWith(`:${struck[0]!.client.local.port}`));
+    expect(workerOf(mine!.id)).toBe(1);
+    expect(open.map(({ id }) => id)).not.toContain(mine!.id);
+  });
+
+  it("holds a user to a quota over all workers, and gives back what a worker that ended had", async () => {
+    await pool.apply(config(["127.0.0.1"], 4));
+    const attempts = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const client = await TurnClient.connect(connection());
+        clients.push(client);
+        return client.allocate().then(
+          () => client,
+          (error: { readonly code: number }) => error.code,
+        );
+      }),
+    );
+    expect(attempts.filter((outcome) => outcome === 486)).toHaveLength(8);
+    const open = await allocations();
+    expect(open).toHaveLength(4);
+    for (const worker of [0, 1, 2]) pool.failWorker(worker, "for a test");
+    await vi.waitFor(
+      () => expect(events.filter(({ event }) => event === "worker.restored")).toHaveLength(WORKERS),
+      soon,
+    );
+    const client = await TurnClient.connect(connection());
+    clients.push(client);
+    await client.allocate();
+    expect(await allocations()).toHaveLength(1);
+  });
+
+  it("lets go of its ports", async () => {
+    await pool.apply(config());
+    await stream();
+    expect(await pool.remove("ns/gw")).toBe(1);
+    await pool.apply(config());
+    await stream();
+    await pool.close();
+    const again = await startEchoBackend();
+    await again.close();
+    const log = pino({ level: "silent" });
+    pool = new WorkerPool({ place: placeOn(["127.0.0.1"]), own: [], engine: "batch", workers: 1, log });
+    expect((await pool.apply(config())).listeners.every(({ change }) => change === "started")).toBe(true);
+  });
+
+  it("refuses a config that is not sound, whole", async () => {
+    await pool.apply(config());
+    const call = await stream();
+    await expect(pool.apply(config(["10.0.0.1/99"]))).rejects.toThrow("is no endpoint");
+    await call.flows(5);
+    expect(await call.lost()).toEqual([]);
+  });
+});

@@ -1,0 +1,139 @@
+/**
+ * A relay on several threads: each worker is a whole relay for the clients over UDP and DTLS that the kernel gives it; those
+ * over TCP and TLS are this thread's. A worker that ends is replaced: its own clients begin anew, nobody else's notice.
+ */
+import { Subject } from "rxjs";
+import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
+import { parseConfig } from "../config.ts";
+import { EmbeddedRelay } from "../embedded-relay.ts";
+import { loadSys } from "../engines/batch/sys.ts";
+import type { Apply, ApplyReport, Relay, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
+import { mergeReports, mergeStates } from "./merge.ts";
+import { createQuotas } from "./quotas.ts";
+import { createSharedSockets } from "./sockets.ts";
+import { WorkerHandle } from "./worker-handle.ts";
+
+const ofWorkers = ({ protocol }: { readonly protocol: string }): boolean =>
+  protocol === "TURN-UDP" || protocol === "TURN-DTLS";
+
+const withListeners = (
+  config: DataplaneConfig,
+  keep: (one: { readonly protocol: string }) => boolean,
+): DataplaneConfig => ({
+  ...config,
+  listeners: (config.listeners ?? []).filter(keep),
+});
+
+const drainingOf = ({ draining = new Map() }: Apply): Readonly<Record<string, readonly string[]>> =>
+  Object.fromEntries([...draining].map(([cluster, endpoints]) => [cluster, [...endpoints]]));
+
+interface Applied {
+  readonly config: DataplaneConfig;
+  readonly how: Apply;
+}
+
+export class WorkerPool implements Relay {
+  readonly events = new Subject<RelayEvent>();
+  readonly #local: EmbeddedRelay;
+  readonly #workers: readonly WorkerHandle[];
+  readonly #sockets;
+  /** By gateway, what is in force: a new worker is told all of it. */
+  readonly #applied = new Map<string, Applied>();
+  #last: RelayState;
+  #isDraining = false;
+  #isClosed = false;
+
+  /** Whether workers can run here; if not, why is said. */
+  static isPossible({ log }: RelayOptions): boolean {
+    try {
+      loadSys();
+      return true;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log.info({ reason }, "one thread relays for everybody: workers do not run here");
+      return false;
+    }
+  }
+
+  constructor(options: RelayOptions) {
+    const count = options.workers ?? 1;
+    this.#sockets = createSharedSockets(loadSys(), count);
+    const quotas = createQuotas();
+    const step = count + 1;
+    this.#local = new EmbeddedRelay({ ...options, ids: { first: step, step }, quota: quotas.of(-1) });
+    this.#local.events.subscribe((event) => this.events.next(event));
+    this.#last = this.#local.state();
+    this.#workers = Array.from(
+      { length: count },
+      (_, index) =>
+        new WorkerHandle({
+          index,
+          options,
+          ids: { first: index + 1, step },
+          sockets: this.#sockets,
+          quota: quotas.of(index),
+          event: (event) => this.events.next(event),
+          began: async (worker) => {
+            if (this.#isDraining) worker.drain();
+            for (const { config, how } of this.#applied.values())
+              await worker.apply({ config: withListeners(config, ofWorkers), draining: drainingOf(how) });
+          },
+          lost: () => quotas.forget(index),
+        }),
+    );
+  }
+
+  async apply(document: DataplaneConfig, how: Apply = {}): Promise<ApplyReport> {
+    // Refused whole, before anybody acts on it. Listener protocols are in canonical form then.
+    const { name, listeners } = parseConfig(document);
+    const config = { ...document, listeners };
+    this.#applied.set(name, { config, how });
+    const request = { config: withListeners(config, ofWorkers), draining: drainingOf(how) };
+    const reports = await Promise.all([
+      this.#local.apply(
+        withListeners(config, (one) => !ofWorkers(one)),
+        how,
+      ),
+      // One that is down hears of it when it is back.
+      ...this.#workers.map((worker) => worker.apply(request).catch(() => undefined)),
+    ]);
+    return mergeReports(reports.filter((report) => report !== undefined));
+  }
+
+  async remove(gateway: string): Promise<number> {
+    this.#applied.delete(gateway);
+    const counts = await Promise.all([
+      this.#local.remove(gateway),
+      ...this.#workers.map((worker) => worker.remove(gateway).catch(() => 0)),
+    ]);
+    return counts.reduce((total, count) => total + count, 0);
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+    this.#local.drain();
+    for (const worker of this.#workers) worker.drain();
+  }
+
+  state(): RelayState {
+    return this.#last;
+  }
+
+  async refresh(): Promise<void> {
+    const states = await Promise.all(this.#workers.map((worker) => worker.state().catch(() => undefined)));
+    this.#last = mergeStates([this.#local.state(), ...states.filter((state) => state !== undefined)]);
+  }
+
+  /** Makes a worker end by an exception that nobody catches, for tests of what then happens. */
+  failWorker(index: number, reason: string): void {
+    this.#workers[index]?.fail(reason);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await Promise.all([this.#local.close(), ...this.#workers.map((worker) => worker.close())]);
+    this.#sockets.closeAll();
+    this.events.complete();
+  }
+}

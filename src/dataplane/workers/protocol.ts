@@ -1,0 +1,50 @@
+/** What the pool and a worker say to each other; `channel.ts` carries it. */
+import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
+import type { TransportAddress } from "../address.ts";
+import type { RelayEvent, RelayOptions } from "../relay.ts";
+
+/** What a worker is started with. */
+export interface WorkerData {
+  readonly index: number;
+  readonly options: Pick<RelayOptions, "place" | "own" | "alternateServers" | "limits">;
+  readonly ids: { readonly first: number; readonly step: number };
+  readonly logLevel: string;
+  /** By descriptor, 1 for those that the worker has open; in memory that both see. */
+  readonly descriptors: Uint8Array;
+}
+
+export interface ApplyRequest {
+  readonly config: DataplaneConfig;
+  /** Terminating endpoints by cluster. */
+  readonly draining: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The worker asks for a place for one more allocation, or gives one back. */
+export interface QuotaRequest {
+  readonly gateway: string;
+  readonly user: string;
+  readonly limit: number;
+}
+
+/** What the pool asks and tells. */
+export interface PoolSays {
+  readonly apply: ApplyRequest;
+  readonly remove: string;
+  readonly state: undefined;
+  readonly drain: undefined;
+  readonly close: undefined;
+  /** Ends in an exception that nobody catches: for tests of what then happens. */
+  readonly fail: string;
+}
+
+/** What a worker asks and tells. */
+export interface WorkerSays {
+  /** It runs; the eventfd wakes it. */
+  readonly ready: { readonly wakeFd: number };
+  readonly openSocket: TransportAddress;
+  readonly closeSocket: TransportAddress;
+  readonly takeQuota: QuotaRequest;
+  readonly giveQuota: Omit<QuotaRequest, "limit">;
+  readonly event: RelayEvent;
+  readonly log: { readonly level: number; readonly msg: string; readonly [field: string]: unknown };
+}

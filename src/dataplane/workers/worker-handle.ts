@@ -1,0 +1,178 @@
+/** One worker as the pool sees it: started, asked, and started again when it ends by itself. */
+import { Worker } from "node:worker_threads";
+import type { TransportAddress } from "../address.ts";
+import { noTraffic } from "../flows.ts";
+import { loadSys } from "../engines/batch/sys.ts";
+import type { ApplyReport, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
+import { createChannel, type Channel } from "./channel.ts";
+import type { ApplyRequest, PoolSays, QuotaRequest, WorkerData, WorkerSays } from "./protocol.ts";
+import type { Quota } from "./quotas.ts";
+import type { SharedSockets } from "./sockets.ts";
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 5000;
+/** One that has run this long has not failed at the start. */
+const STEADY_MS = 60_000;
+/** Descriptors are numbers below this. */
+const MAX_DESCRIPTORS = 1 << 20;
+
+export interface WorkerHandleOptions {
+  readonly index: number;
+  readonly options: RelayOptions;
+  readonly ids: { readonly first: number; readonly step: number };
+  readonly sockets: SharedSockets;
+  readonly quota: Quota;
+  readonly event: (event: RelayEvent) => void;
+  /** A worker runs that replaces another: tells it what is in force. */
+  readonly began: (worker: WorkerHandle) => Promise<void>;
+  readonly lost: () => void;
+}
+
+type Opened = Extract<RelayEvent, { readonly event: "allocation.opened" }>;
+
+export class WorkerHandle {
+  readonly #options: WorkerHandleOptions;
+  readonly #descriptors = new Uint8Array(new SharedArrayBuffer(MAX_DESCRIPTORS));
+  /** Open allocations, by number. */
+  readonly #allocations = new Map<number, Opened>();
+  #worker: Worker;
+  #channel: Channel;
+  #wakeFd = -1;
+  #lastId = Number.NEGATIVE_INFINITY;
+  #failures = 0;
+  #startedAt = 0;
+  #isClosing = false;
+  #reason = "it ended";
+
+  constructor(options: WorkerHandleOptions) {
+    this.#options = options;
+    [this.#worker, this.#channel] = this.#start();
+  }
+
+  apply(request: ApplyRequest): Promise<ApplyReport> {
+    return this.#ask("apply", request);
+  }
+
+  remove(gateway: string): Promise<number> {
+    return this.#ask("remove", gateway);
+  }
+
+  state(): Promise<RelayState> {
+    return this.#ask("state", undefined);
+  }
+
+  drain(): void {
+    this.#channel.tell("drain", undefined);
+  }
+
+  fail(reason: string): void {
+    this.#channel.tell("fail", reason);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#ask("close", undefined).catch(() => undefined);
+    await this.#worker.terminate();
+    this.#closeDescriptors();
+  }
+
+  #ask<T>(what: keyof PoolSays, value: unknown): Promise<T> {
+    return this.#channel.ask<T>(what, value);
+  }
+
+  #start(): [Worker, Channel] {
+    const { index, options, ids, sockets, quota } = this.#options;
+    const sys = loadSys();
+    this.#startedAt = performance.now();
+    const { place, own, log, alternateServers = [], limits = {} } = options;
+    const workerData: WorkerData = {
+      index,
+      options: { place, own, alternateServers, limits },
+      // No number is used twice, whoever counts.
+      ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
+      logLevel: log.level,
+      descriptors: this.#descriptors,
+    };
+    const worker = new Worker(new URL("worker.ts", import.meta.url), { workerData, name: `relay-${index}` });
+    const handlers: { readonly [K in keyof WorkerSays]: (value: WorkerSays[K]) => unknown } = {
+      ready: ({ wakeFd }) => {
+        this.#wakeFd = wakeFd;
+      },
+      openSocket: (at: TransportAddress) => sockets.open(index, at),
+      closeSocket: (at: TransportAddress) => sockets.close(index, at),
+      takeQuota: ({ gateway, user, limit }: QuotaRequest) => quota.take(gateway, user, limit),
+      giveQuota: ({ gateway, user }) => quota.give(gateway, user),
+      event: (event) => this.#took(event),
+      log: ({ level, msg, ...fields }) => this.#log(level, { worker: index, ...fields }, msg),
+    };
+    const channel = createChannel(worker, handlers, () => {
+      if (this.#wakeFd >= 0) sys.wake(this.#wakeFd);
+    });
+    worker.on("error", (error: unknown) => {
+      this.#reason = error instanceof Error ? error.message : String(error);
+    });
+    worker.on("exit", () => this.#ended(channel));
+    return [worker, channel];
+  }
+
+  #log(level: number, fields: object, message: string): void {
+    const { log } = this.#options.options;
+    if (level >= 50) log.error(fields, message);
+    else if (level >= 40) log.warn(fields, message);
+    else if (level >= 30) log.info(fields, message);
+    else log.debug(fields, message);
+  }
+
+  #took(event: RelayEvent): void {
+    if (event.event === "allocation.opened") {
+      this.#lastId = event.id;
+      this.#allocations.set(event.id, event);
+    } else if (event.event === "allocation.closed") this.#allocations.delete(event.id);
+    this.#options.event(event);
+  }
+
+  #ended(channel: Channel): void {
+    channel.close("the worker has ended");
+    this.#wakeFd = -1;
+    if (this.#isClosing) return;
+    const { index, event, lost, options } = this.#options;
+    this.#closeDescriptors();
+    lost();
+    const allocations = [...this.#allocations.values()];
+    this.#allocations.clear();
+    options.log.error({ worker: index, reason: this.#reason }, "a worker has ended; another takes its place");
+    event({ event: "worker.lost", worker: index, reason: this.#reason, allocations: allocations.length });
+    for (const { event: _, ...allocation } of allocations)
+      event({
+        event: "allocation.closed",
+        ...allocation,
+        ...noTraffic(),
+        reason: "the worker has ended",
+      });
+    if (performance.now() - this.#startedAt > STEADY_MS) this.#failures = 0;
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures, LONGEST_PAUSE_MS);
+    this.#failures += 1;
+    setTimeout(() => void this.#again(), pause);
+  }
+
+  async #again(): Promise<void> {
+    if (this.#isClosing) return;
+    [this.#worker, this.#channel] = this.#start();
+    try {
+      await this.#options.began(this);
+      this.#options.event({ event: "worker.restored", worker: this.#options.index });
+    } catch (error) {
+      // It ended while it was told, and is started again.
+      this.#options.options.log.warn({ error, worker: this.#options.index }, "a worker could not be told its configs");
+    }
+  }
+
+  /** Client sockets are not among them: the port must stay as it is. */
+  #closeDescriptors(): void {
+    const sys = loadSys();
+    for (let fd = this.#descriptors.indexOf(1); fd >= 0; fd = this.#descriptors.indexOf(1, fd)) {
+      sys.close(fd);
+      this.#descriptors[fd] = 0;
+    }
+  }
+}

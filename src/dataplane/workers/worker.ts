@@ -1,0 +1,47 @@
+/** A worker: a relay of its own on a thread of its own, for the clients that the kernel gives it. */
+import { parentPort, workerData } from "node:worker_threads";
+import { pino } from "pino";
+import { EmbeddedRelay } from "../embedded-relay.ts";
+import { createChannel } from "./channel.ts";
+import type { ApplyRequest, WorkerData, WorkerSays } from "./protocol.ts";
+
+if (parentPort === null) throw new Error("this is the program of a worker thread");
+
+const { options, ids, logLevel, descriptors } = workerData as WorkerData;
+
+const channel = createChannel(parentPort, {
+  apply: ({ config, draining }: ApplyRequest) =>
+    relay.apply(config, {
+      draining: new Map(Object.entries(draining).map(([cluster, endpoints]) => [cluster, new Set(endpoints)])),
+    }),
+  remove: (gateway: string) => relay.remove(gateway),
+  state: () => relay.state(),
+  drain: () => relay.drain(),
+  close: () => relay.close(),
+  fail: (reason: string) => {
+    setImmediate(() => {
+      throw new Error(reason);
+    });
+  },
+});
+const tell = <K extends keyof WorkerSays>(what: K, value: WorkerSays[K]): void => channel.tell(what, value);
+
+const relay = new EmbeddedRelay({
+  ...options,
+  engine: "batch",
+  ids,
+  log: pino({ level: logLevel }, { write: (line) => tell("log", JSON.parse(line) as WorkerSays["log"]) }),
+  sockets: {
+    descriptors,
+    clientSockets: {
+      open: (at) => channel.ask<number>("openSocket", at),
+      close: (at) => channel.ask<void>("closeSocket", at),
+    },
+  },
+  quota: {
+    take: (gateway, user, limit) => channel.ask<boolean>("takeQuota", { gateway, user, limit }),
+    give: (gateway, user) => tell("giveQuota", { gateway, user }),
+  },
+});
+relay.events.subscribe((event) => tell("event", event));
+tell("ready", { wakeFd: relay.wakeFd ?? -1 });

@@ -1,0 +1,81 @@
+/** What we have applied before, as the API server keeps account of it (`metadata.managedFields`). */
+import type { KubernetesObject, ObjectMeta } from "../resources/core.ts";
+
+export const FIELD_MANAGER = "turnpike";
+
+/** A tree of fields: `f:NAME`, `k:{KEYS}` for an item of a list that is told by its keys, `v:VALUE`, `.` for itself. */
+interface Fields {
+  readonly [step: string]: Fields;
+}
+
+interface ManagedFields {
+  readonly manager?: string;
+  readonly operation?: string;
+  readonly subresource?: string;
+  readonly fieldsV1?: Fields;
+}
+
+/** An object as the API server has it. */
+export type Stored = KubernetesObject & {
+  readonly metadata: ObjectMeta & { readonly managedFields?: readonly ManagedFields[] };
+};
+
+type Json = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const ownFields = (object: Stored): readonly Fields[] =>
+  (object.metadata.managedFields ?? [])
+    .filter(
+      ({ manager, operation, subresource }) =>
+        manager === FIELD_MANAGER && operation === "Apply" && subresource === undefined,
+    )
+    .flatMap(({ fieldsV1 }) => fieldsV1 ?? []);
+
+const ownedAt = (object: Stored, ...path: readonly string[]): readonly Fields[] =>
+  ownFields(object).flatMap((fields) => {
+    const found = path.reduce<Fields | undefined>((one, name) => one?.[`f:${name}`], fields);
+    return found === undefined ? [] : [found];
+  });
+
+/** Keys of a map of `metadata` that we have applied. */
+export const ownKeys = (object: Stored, map: "labels" | "annotations"): readonly string[] =>
+  ownedAt(object, "metadata", map)
+    .flatMap((fields) => Object.keys(fields))
+    .filter((step) => step.startsWith("f:"))
+    .map((step) => step.slice(2));
+
+/** Whether we have applied the field at this path. */
+export const isOwned = (object: Stored, ...path: readonly string[]): boolean => ownedAt(object, ...path).length > 0;
+
+/** Labels and annotations stay (operator-behaviour, quirk 8), and whoever has scaled a workload decides how far. */
+const KEPT: ReadonlySet<string> = new Set([".f:metadata.f:labels", ".f:metadata.f:annotations", ".f:spec.f:replicas"]);
+
+/** The item of a list that a `k:` step tells: keys that the item leaves to defaults do not count. */
+const itemAt = (value: unknown, keys: Json): unknown =>
+  Array.isArray(value)
+    ? value.find(
+        (item) =>
+          isObject(item) && Object.entries(keys).every(([key, is]) => item[key] === undefined || item[key] === is),
+      )
+    : undefined;
+
+const childAt = (value: unknown, step: string): unknown => {
+  const text = step.slice(2);
+  if (step.startsWith("f:")) return isObject(value) ? value[text] : undefined;
+  const told: unknown = JSON.parse(text);
+  if (step.startsWith("k:")) return isObject(told) ? itemAt(value, told) : undefined;
+  return Array.isArray(value) ? value.find((item) => item === told) : undefined;
+};
+
+const exceeds = (fields: Fields, wanted: unknown, path: string): boolean =>
+  Object.entries(fields).some(([step, below]) => {
+    if (step === "." || KEPT.has(`${path}.${step}`)) return false;
+    const child = childAt(wanted, step);
+    return child === undefined || exceeds(below, child, `${path}.${step}`);
+  });
+
+/** Whether we have applied what we do not want any more; an apply without it takes it away, unless others want it too. */
+export const ownsMore = (present: Stored, wanted: KubernetesObject): boolean =>
+  ownFields(present).some((fields) => exceeds(fields, wanted, ""));

@@ -1,0 +1,118 @@
+/** Writes what the core wants of one object or status, whatever is there now. */
+import type { Core } from "../core/core.ts";
+import { encodeConfig } from "../discovery/protocol.ts";
+import { digest } from "../journal/digest.ts";
+import { ApiError, type Api } from "../kubernetes/api.ts";
+import type { KubernetesObject } from "../resources/core.ts";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import { splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
+import { kindOf, type MadeKind } from "../resources/kinds.ts";
+import { LEGACY_CONFIG_KEY } from "../resources/names.ts";
+import { covers } from "./covers.ts";
+import { applyObject, applyStatus, removeObject, type Applied } from "./objects.ts";
+
+/** `KIND NAME` of an object that we make, or `status KIND/NAME`. */
+export type WriteKey = `${MadeKind | "ConfigMap" | "status"} ${string}`;
+
+export interface WriterOptions {
+  readonly api: Api;
+  readonly core: Core;
+  /** A config with the values that the core has digests of. */
+  readonly reveal: (config: DataplaneConfig) => DataplaneConfig;
+  /** Outputs that were there and are not any more: what they had made must go. */
+  readonly withdrawn: ReadonlySet<string>;
+}
+
+/** Lists of a status that are ours alone; conditions of other types may be anybody's. */
+const WHOLE: ReadonlySet<string> = new Set(["addresses", "listeners", "parents", "supportedKinds"]);
+
+export const objectsOutput = (gateway: Name): string => `objects ${gateway}`;
+export const configMapOutput = (name: Name): string => `configmap ${name}`;
+
+const withData = (object: KubernetesObject, text: string): KubernetesObject & { readonly data: unknown } => ({
+  ...object,
+  data: { [LEGACY_CONFIG_KEY]: text },
+});
+
+/** Whoever refuses a document may quote from it, and what is said of a failure is written down. */
+const withoutSecrets = (error: unknown, config: DataplaneConfig | undefined): unknown => {
+  if (!(error instanceof ApiError) || config === undefined) return error;
+  const { username: _, ...secret } = config.auth.credentials;
+  const values = [...Object.values(secret), ...(config.listeners ?? []).flatMap(({ key }) => key ?? [])];
+  const message = values
+    .flatMap((value) => [value, JSON.stringify(value).slice(1, -1)])
+    .filter((value) => value !== "")
+    .reduce((text, value) => text.replaceAll(value, "…"), error.message);
+  return new ApiError(error.status, error.reason, message, error.retryAfterMs);
+};
+
+export const splitWriteKey = (
+  key: WriteKey,
+): { readonly what: MadeKind | "ConfigMap" | "status"; readonly name: string } => {
+  const space = key.indexOf(" ");
+  return { what: key.slice(0, space) as MadeKind | "ConfigMap" | "status", name: key.slice(space + 1) };
+};
+
+/** The function does a write and says what it did. @throws ApiError */
+export const createWriter = ({
+  api,
+  core,
+  reveal,
+  withdrawn,
+}: WriterOptions): ((key: WriteKey) => Promise<Applied>) => {
+  /** Digests of what was wanted when an object was last as it should be. */
+  const applied = new Map<WriteKey, string>();
+
+  const writeObject = async (kind: MadeKind, name: Name): Promise<Applied> => {
+    const key: WriteKey = `${kind} ${name}`;
+    const gateway = core.rendered(name);
+    const wanted = gateway?.objects.find((object) => object.kind === kind);
+    const observed = core.view.get(kind, name);
+    if (wanted !== undefined) {
+      const text = digest(JSON.stringify(wanted));
+      const known = applied.get(key) === text ? observed : undefined;
+      const outcome = await applyObject(api, kindOf(kind), name, wanted, known);
+      applied.set(key, text);
+      return outcome;
+    }
+    applied.delete(key);
+    // Removed is only what a rendering has said must go: what is not rendered yet is no reason.
+    const isUnwanted =
+      gateway === undefined
+        ? withdrawn.has(objectsOutput(name))
+        : gateway.removals.some((removal) => removal.kind === kind);
+    // What belonged to a Gateway that is deleted goes with it: the garbage collector sees to that.
+    const mustGo = isUnwanted && core.view.get("Gateway", name) !== undefined;
+    // One that we have just made comes here again when it is watched; at the end there is no later.
+    const isThere = observed !== undefined || core.registry.state("operator", "operator") === "finalizing";
+    return mustGo && isThere ? removeObject(api, kindOf(kind), name) : "absent";
+  };
+
+  const writeConfigMap = async (name: Name): Promise<Applied> => {
+    const kind = kindOf("ConfigMap");
+    const wanted = core.configMap(name);
+    if (wanted === undefined) return withdrawn.has(configMapOutput(name)) ? removeObject(api, kind, name) : "absent";
+    const { object, config } = wanted;
+    const revealed = config && reveal(config);
+    const text = revealed === undefined ? "" : encodeConfig(revealed);
+    return applyObject(api, kind, name, withData(object, text)).catch((error: unknown) => {
+      throw withoutSecrets(error, revealed);
+    });
+  };
+
+  const writeStatus = async (key: ObjectKey): Promise<Applied> => {
+    const status = core.status(key);
+    const { kind, name } = splitKey(key);
+    const object = core.view.get(kind, name);
+    if (status === undefined || object === undefined) return "absent";
+    if ("status" in object && covers(object.status, status, WHOLE)) return "unchanged";
+    const version = object.apiVersion.split("/").at(-1) ?? "v1";
+    return applyStatus(api, kindOf(kind), version, name, object.apiVersion, status);
+  };
+
+  return (key) => {
+    const { what, name } = splitWriteKey(key);
+    if (what === "status") return writeStatus(name as ObjectKey);
+    return what === "ConfigMap" ? writeConfigMap(name as Name) : writeObject(what, name as Name);
+  };
+};

@@ -1,0 +1,96 @@
+/** The Kubernetes objects of a Gateway: those to be there, and those to be gone. All bear its name. */
+import type { KubernetesObject } from "../resources/core.ts";
+import type { Gateway } from "../resources/gateway-api.ts";
+import type { Name } from "../resources/keys.ts";
+import { isMadeKind, madeKinds, type MadeKind } from "../resources/kinds.ts";
+import { isForeign } from "../resources/ownership.ts";
+import type { ObjectsView, RenderOptions } from "../resources/view.ts";
+import { isDataplaneDisabled, type Annotations } from "./annotations.ts";
+import { configMapName, type Parameters } from "./classes.ts";
+import type { JudgedListener } from "./listeners.ts";
+import { outOfReach } from "./embedded.ts";
+import { renderService } from "./service.ts";
+import { renderWorkload } from "./workload.ts";
+
+export interface Removal {
+  readonly kind: MadeKind;
+  readonly name: Name;
+}
+
+export interface GatewayObjects {
+  /** To be applied, as a whole. */
+  readonly objects: readonly KubernetesObject[];
+  /** To be absent, where they are ours. */
+  readonly removals: readonly Removal[];
+  /** Why not all of them can be there. */
+  readonly obstacle: string | undefined;
+}
+
+/** What somebody else made stays. */
+const removals = (view: ObjectsView, name: Name, kinds: readonly MadeKind[]): readonly Removal[] =>
+  kinds.filter((kind) => !isForeign(view.get(kind, name))).map((kind) => ({ kind, name }));
+
+/** Of a Gateway that is not served; in legacy mode its Service waits for it to be served again, unless we end. */
+export const removalsOf = (
+  view: ObjectsView,
+  options: RenderOptions,
+  name: Name,
+  ending: boolean,
+): readonly Removal[] => {
+  if (options.mode === "legacy") return ending ? removals(view, name, ["Service"]) : [];
+  return options.mode === "standalone" ? [] : removals(view, name, madeKinds);
+};
+
+/** The ConfigMap is no Gateway's own, but none is programmed without it. */
+const configMapObstacle = (view: ObjectsView, options: RenderOptions, { config }: Parameters): string | undefined => {
+  if (options.mode !== "legacy") return undefined;
+  const name = configMapName(config);
+  if (isForeign(view.get("ConfigMap", name))) return inTheWay("ConfigMap", name);
+  const refusal = view.refusalOf("ConfigMap", name);
+  return refusal && refused("ConfigMap", name, refusal);
+};
+
+const inTheWay = (kind: string, name: Name): string => `a ${kind} named ${name} exists and is not managed by Turnpike`;
+const refused = (kind: string, name: Name, reason: string): string =>
+  `Kubernetes refuses the ${kind} ${name}: ${reason}`;
+
+/** Workloads of a kind that is not wanted are leftovers. */
+export const gatewayObjects = (
+  view: ObjectsView,
+  options: RenderOptions,
+  name: Name,
+  gateway: Gateway,
+  parameters: Parameters,
+  annotations: Annotations,
+  judged: readonly JudgedListener[],
+): GatewayObjects => {
+  if (options.mode === "standalone") return { objects: [], removals: [], obstacle: undefined };
+  const unreachable = outOfReach(options, gateway);
+  const service = unreachable === undefined ? renderService(name, gateway, judged, annotations, options) : undefined;
+  const workload =
+    options.mode === "legacy" || options.embedded !== undefined || isDataplaneDisabled(gateway)
+      ? undefined
+      : renderWorkload(name, gateway, parameters.dataplane, options);
+  const wanted = [service, workload].flatMap((object) =>
+    object !== undefined && isMadeKind(object.kind) ? [{ kind: object.kind, object }] : [],
+  );
+  const foreign = wanted.find(({ kind }) => isForeign(view.get(kind, name)));
+  const refusal = wanted.flatMap(({ kind }) => {
+    const reason = view.refusalOf(kind, name);
+    return reason === undefined ? [] : [refused(kind, name, reason)];
+  })[0];
+  const workloads = options.mode === "legacy" ? [] : (["Deployment", "DaemonSet"] as const);
+  const leftovers = [
+    ...(unreachable === undefined ? [] : (["Service"] as const)),
+    ...workloads.filter((kind) => kind !== workload?.kind),
+  ];
+  return {
+    objects: wanted.flatMap(({ kind, object }) => (isForeign(view.get(kind, name)) ? [] : [object])),
+    removals: removals(view, name, leftovers),
+    obstacle:
+      unreachable ??
+      (foreign && inTheWay(foreign.kind, name)) ??
+      refusal ??
+      configMapObstacle(view, options, parameters),
+  };
+};

@@ -1,0 +1,135 @@
+/** `turnpike operator` as people start it: flags, environment, ports. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { fetchConfig } from "../../src/discovery/fetch.ts";
+import { scenarios } from "../conformance/scenario.ts";
+import { newCertificate } from "../support/certificate.ts";
+import { startCluster, type Cluster } from "./cluster.ts";
+import { perform } from "./recorded.ts";
+import { resetCluster } from "./reset.ts";
+
+const command = fileURLToPath(new URL("../../bin/turnpike", import.meta.url));
+const soon = (check: () => Promise<unknown>): Promise<void> =>
+  vi.waitFor(async () => void (await check()), { timeout: 15_000, interval: 50 });
+
+let cluster: Cluster;
+let root: string;
+let child: ChildProcess | undefined;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+}, 120_000);
+afterAll(async () => {
+  await cluster?.stop();
+}, 60_000);
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), "turnpike-command-"));
+  await resetCluster(cluster.client);
+  const basic = scenarios.find(({ name }) => name === "basic-udp");
+  for (const operation of basic!.stages[0]!.do) await perform(cluster.client, operation);
+});
+afterEach(async () => {
+  if (child?.exitCode === null) {
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    await ended;
+  }
+  child = undefined;
+  rmSync(root, { recursive: true, force: true });
+});
+
+interface Ports {
+  readonly discovery: number;
+  readonly metrics: number;
+  readonly health: number;
+}
+
+/** Resolves to the ports that it bound. */
+const start = async (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ports> => {
+  const free = "127.0.0.1:0";
+  const ours = ["operator", "--kubeconfig", cluster.kubeconfig, "--journal", join(root, "journal")];
+  const addresses = ["-config-discovery-address", "-metrics-bind-address", "-health-probe-bind-address"];
+  const spawned = spawn(command, [...ours, ...addresses.flatMap((flag) => [flag, free]), ...args], {
+    stdio: ["ignore", "inherit", "pipe"],
+    env: { ...process.env, ...env },
+  });
+  child = spawned;
+  const said: string[] = [];
+  return new Promise((resolve, reject) => {
+    createInterface({ input: spawned.stderr }).on("line", (line) => {
+      said.push(line);
+      if (line.includes("operator started")) resolve((JSON.parse(line) as { readonly ports: Ports }).ports);
+    });
+    spawned.once("exit", () => reject(new Error(`it ended: ${said.join("\n")}`)));
+  });
+};
+
+it("serves configs over TLS to those who have the token, and tells dataplanes so", async () => {
+  const { cert, key } = newCertificate();
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(root, name), text);
+    return join(root, name);
+  };
+  const ports = await start(
+    Object.entries({
+      "--config-discovery-cert-file": file("tls.crt", cert),
+      "--config-discovery-key-file": file("tls.key", key),
+      "--config-discovery-token-file": file("token", "s3cret\n"),
+    }).flat(),
+    { STUNNER_GATEWAY_OPERATOR_ADDRESS: "discovery.example.org" },
+  );
+  const origin = `https://127.0.0.1:${ports.discovery}`;
+  await soon(async () =>
+    expect(await fetchConfig({ origin, id: "stunner/gw", ca: cert, token: "s3cret" })).toMatchObject({
+      admin: { name: "stunner/gw" },
+    }),
+  );
+  await expect(fetchConfig({ origin, id: "stunner/gw", ca: cert })).rejects.toThrow("401");
+  const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "gw", namespace: "stunner" } };
+  await soon(async () =>
+    expect(JSON.stringify(await cluster.client.get(deployment))).toContain(
+      '"STUNNER_CONFIG_ORIGIN","value":"https://discovery.example.org:',
+    ),
+  );
+});
+
+it("counts folds and writes as STUNner's operator does, and says which dataplane mode the environment chose", async () => {
+  const ports = await start([], { STUNNER_GATEWAY_OPERATOR_DATAPLANE_MODE: "legacy" });
+  const values = async (): Promise<Readonly<Record<string, number>>> => {
+    const text = await (await fetch(`http://127.0.0.1:${ports.metrics}/metrics`)).text();
+    const lines = text.split("\n").filter((line) => line.startsWith("stunner_gateway_operator_"));
+    return Object.fromEntries(
+      lines.map((line) => {
+        const space = line.lastIndexOf(" ");
+        return [line.slice("stunner_gateway_operator_".length, space), Number(line.slice(space + 1))];
+      }),
+    );
+  };
+  const operations = (kind: string, operation: string, scope = "spec"): string =>
+    `resource_operations_total{scope="${scope}",kind="${kind}",operation="${operation}"}`;
+  await soon(async () => {
+    const now = await values();
+    expect(now).toMatchObject({
+      [operations("ConfigMap", "created")]: 1,
+      [operations("Service", "created")]: 1,
+      [operations("Gateway", "updatedStatusOnly", "status")]: expect.any(Number),
+      'reconcile_events_total{result="throttled"}': 0,
+      'update_total{result="error"}': 0,
+      update_errors_total: 0,
+    });
+    expect(now["generation"]).toBeGreaterThan(0);
+    expect(now["generation_last_acked"]).toBe(now["generation"]);
+    expect(now["render_total"]).toBe(now["render_time_seconds_count"]);
+    expect(now['update_total{result="success"}']).toBe(now["update_time_seconds_count"]);
+    expect(now['reconcile_events_total{result="passed"}']).toBeGreaterThan(5);
+    for (const loop of ["operator", "renderer", "updater"])
+      expect(Date.now() / 1000 - (now[`${loop}_loop_last_active_timestamp_seconds`] ?? 0)).toBeLessThan(5);
+    expect(Object.keys(now).join()).not.toContain("Deployment");
+  });
+});

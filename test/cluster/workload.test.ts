@@ -1,0 +1,163 @@
+/** What runs a dataplane: a Deployment, or the DaemonSet that a Dataplane may ask for instead. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import type { AnyObject } from "../../src/resources/kinds.ts";
+import { startOperator, type Operator } from "../../src/runtime/operator.ts";
+import { operatorOptions } from "../../src/runtime/options.ts";
+import { scenarios } from "../conformance/scenario.ts";
+import { orAbsent } from "./client.ts";
+import { startCluster, type Cluster } from "./cluster.ts";
+import { perform } from "./recorded.ts";
+import { resetCluster } from "./reset.ts";
+
+let cluster: Cluster;
+let root: string;
+let operator: Operator | undefined;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+}, 120_000);
+afterAll(async () => {
+  await cluster?.stop();
+}, 60_000);
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), "turnpike-daemonset-"));
+  await resetCluster(cluster.client);
+  const basic = scenarios.find(({ name }) => name === "basic-udp");
+  for (const operation of basic!.stages[0]!.do) await perform(cluster.client, operation);
+  operator = await start(true);
+}, 60_000);
+const start = (finalizer: boolean): Promise<Operator> =>
+  startOperator({
+    kubeconfig: cluster.kubeconfig,
+    render: operatorOptions(),
+    journal: join(root, "journal"),
+    discovery: { host: "127.0.0.1", port: 0 },
+    finalizer,
+    log: pino({ level: "silent" }),
+  });
+afterEach(async () => {
+  await operator?.stop("test");
+  operator = undefined;
+  rmSync(root, { recursive: true, force: true });
+}, 60_000);
+
+const named = (kind: "Deployment" | "DaemonSet") => ({
+  apiVersion: "apps/v1",
+  kind,
+  metadata: { name: "gw", namespace: "stunner" },
+});
+const dataplane = { apiVersion: "stunner.l7mp.io/v1", kind: "Dataplane", metadata: { name: "default" } };
+const gateway = {
+  apiVersion: "gateway.networking.k8s.io/v1",
+  kind: "Gateway",
+  metadata: { name: "gw", namespace: "stunner" },
+};
+const isThere = async (kind: "Deployment" | "DaemonSet"): Promise<boolean> =>
+  (await cluster.client.get(named(kind)).catch(orAbsent)) !== undefined;
+const become = (deployment: boolean, daemonSet: boolean): Promise<void> =>
+  vi.waitFor(
+    async () =>
+      expect([await isThere("Deployment"), await isThere("DaemonSet")], "Deployment, DaemonSet").toEqual([
+        deployment,
+        daemonSet,
+      ]),
+    { timeout: 15_000, interval: 50 },
+  );
+const ask = (dataplaneResource: string) => cluster.client.patch(dataplane, { spec: { dataplaneResource } });
+
+describe("a DaemonSet", () => {
+  it("takes the Deployment's place, and gives it back; goes with the finalizer", async () => {
+    await become(true, false);
+    await ask("DaemonSet");
+    await become(false, true);
+    expect(await cluster.client.get<AnyObject>(named("DaemonSet"))).toMatchObject({
+      metadata: { ownerReferences: [{ kind: "Gateway", name: "gw" }] },
+      spec: { template: { spec: { containers: [{ name: "stunner-daemon" }] } } },
+    });
+    await ask("Deployment");
+    await become(true, false);
+    await ask("DaemonSet");
+    await become(false, true);
+    expect(await operator?.stop("test")).toEqual([]);
+    operator = undefined;
+    await become(false, false);
+  });
+
+  it("is put back when somebody changes or deletes it, and goes when others run the dataplane", async () => {
+    await ask("DaemonSet");
+    await become(false, true);
+    const labels = { "stunner.l7mp.io/related-gateway-name": "other" };
+    await cluster.client.patch(named("DaemonSet"), { metadata: { labels } });
+    await vi.waitFor(
+      async () =>
+        expect(await cluster.client.get(named("DaemonSet"))).toMatchObject({
+          metadata: { labels: { "stunner.l7mp.io/related-gateway-name": "gw" } },
+        }),
+      { timeout: 15_000, interval: 50 },
+    );
+    await cluster.client.delete(named("DaemonSet"));
+    await become(false, true);
+    await cluster.client.patch(gateway, {
+      metadata: { annotations: { "stunner.l7mp.io/disable-managed-dataplane": "true" } },
+    });
+    await become(false, false);
+  });
+
+  it("of somebody else is left alone, and said to be in the way until it is gone", async () => {
+    await become(true, false);
+    const labels = { app: "theirs" };
+    const theirs = {
+      ...named("DaemonSet"),
+      spec: {
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [{ name: "theirs", image: "theirs" }] } },
+      },
+    };
+    await cluster.client.apply(theirs);
+    await ask("DaemonSet");
+    const programmed = (expected: unknown) =>
+      vi.waitFor(
+        async () =>
+          expect(await cluster.client.get(gateway)).toMatchObject({
+            status: { conditions: expect.arrayContaining([expected]) },
+          }),
+        { timeout: 15_000, interval: 50 },
+      );
+    const inTheWay = expect.stringContaining("a DaemonSet named stunner/gw exists");
+    await programmed(expect.objectContaining({ type: "Programmed", status: "False", message: inTheWay }));
+    await operator?.idle();
+    expect(await cluster.client.get(named("DaemonSet"))).toMatchObject({ spec: { selector: { matchLabels: labels } } });
+    await cluster.client.delete(theirs);
+    await programmed(
+      expect.objectContaining({ type: "Programmed", message: expect.not.stringContaining("DaemonSet") }),
+    );
+    await become(false, true);
+  });
+});
+
+describe("a Deployment", () => {
+  /** Whether its pods have the variable `EXTRA`, and tolerations. */
+  const pods = async (): Promise<readonly boolean[]> => {
+    const { spec } = await cluster.client.get<{ spec: unknown }>(named("Deployment"));
+    return ['"EXTRA"', '"tolerations"'].map((text) => JSON.stringify(spec).includes(text));
+  };
+  const soon = { timeout: 15_000, interval: 50 };
+
+  it("loses what the Dataplane no longer asks for, at once or when an operator starts again", async () => {
+    await operator?.stop("test");
+    operator = await start(false);
+    const asking = { env: [{ name: "EXTRA", value: "1" }], tolerations: [{ operator: "Exists" }] };
+    await cluster.client.patch(dataplane, { spec: asking });
+    await vi.waitFor(async () => expect(await pods()).toEqual([true, true]), soon);
+    await cluster.client.patch(dataplane, { spec: { env: null } });
+    await vi.waitFor(async () => expect(await pods()).toEqual([false, true]), soon);
+    await operator.stop("test");
+    await cluster.client.patch(dataplane, { spec: { tolerations: null } });
+    operator = await start(false);
+    await vi.waitFor(async () => expect(await pods()).toEqual([false, false]), soon);
+  });
+});
