@@ -121,11 +121,9 @@ export const startTestDataplane = async (
     config,
     async apply(now) {
       const before = facts.length;
+      const isPublished = (): boolean => facts.findLastIndex(({ type }) => type === "gateway.published") >= before;
       configs.next({ event: "config", config: config(now) });
-      await vi.waitFor(
-        () => expect(facts.slice(before).some(({ type }) => type === "gateway.published")).toBe(true),
-        soon,
-      );
+      await vi.waitFor(() => expect(isPublished()).toBe(true), soon);
     },
     async stop() {
       // Clients that are still there are not waited for.

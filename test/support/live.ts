@@ -144,7 +144,7 @@ export interface EchoBackend {
 
 export const startEchoBackend = async (address = "127.0.0.1"): Promise<EchoBackend> => {
   const socket = await bindUdp(address, 0);
-  socket.setRecvBufferSize(1 << 20);
+  socket.setRecvBufferSize(4 << 20);
   let received = 0;
   socket.on("message", (message, from) => {
     received += 1;
