@@ -79,7 +79,11 @@ export const startInPod = async (
 
   const pid = String(child.pid);
   const link = `veth${(links += 1)}`;
-  run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", pid);
+  // Whoever gets the address later has this one too: nobody need learn that it is another.
+  const hardware = ["02", "00", ...address.split(".").map((part) => Number(part).toString(16).padStart(2, "0"))].join(
+    ":",
+  );
+  run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "address", hardware, "netns", pid);
   run("ip", "link", "set", link, "master", BRIDGE, "up");
   const inside = (...rest: readonly string[]): void => run("nsenter", "--net", "--target", pid, "ip", ...rest);
   inside("link", "set", "lo", "up");
