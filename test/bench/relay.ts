@@ -3,6 +3,8 @@
  * ours beside coturn and pion/turn. Each server has one core, the load another; all take turns within every round.
  *
  *     npm run bench:relay -- [--rounds 3] [--seconds 3] [--case NAME,…] [--server NAME,…]
+ *
+ * All of it takes about ten minutes; what has been measured is told on stderr as it goes.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -86,7 +88,8 @@ const chosenCases = chosen(cases, values.case);
 const results = new Map<string, Map<string, Outcome[]>>();
 
 for (let round = 1; round <= Number(values.rounds); round += 1)
-  for (const one of chosenCases)
+  for (const one of chosenCases) {
+    process.stderr.write(`round ${round} of ${values.rounds}: ${one.name}\n`);
     for (const server of servers) {
       const running = await startSubject(server, SERVER_CORE);
       try {
@@ -99,6 +102,7 @@ for (let round = 1; round <= Number(values.rounds); round += 1)
         await running.stop();
       }
     }
+  }
 
 const show = (subject: Subject, one: Case): string => {
   const outcomes = results.get(one.name)?.get(subject.name) ?? [];
