@@ -1,4 +1,4 @@
-import { pino } from "pino";
+import { pino, type Logger } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { freePort, startEchoBackend, type EchoBackend } from "../../../test/support/live.ts";
 import { startStream, type Stream } from "../../../test/support/stream.ts";
@@ -15,6 +15,8 @@ let pool: WorkerPool;
 let echo: EchoBackend;
 let port: number;
 let events: RelayEvent[];
+let logged: string[];
+let log: Logger;
 const clients: TurnClient[] = [];
 const streams: Stream[] = [];
 
@@ -52,7 +54,8 @@ beforeEach(async () => {
   echo = await startEchoBackend();
   port = await freePort("127.0.0.1");
   events = [];
-  const log = pino({ level: "silent" });
+  logged = [];
+  log = pino({ level: "silent" }, { write: (line) => void logged.push(line) });
   pool = new WorkerPool({ place: placeOn(["127.0.0.1"]), own: [], engine: "batch", workers: WORKERS, log });
   pool.events.subscribe((event) => events.push(event));
 });
@@ -163,9 +166,22 @@ describe("a pool of workers", () => {
     await pool.close();
     const again = await startEchoBackend();
     await again.close();
-    const log = pino({ level: "silent" });
+    logged = [];
+    log = pino({ level: "silent" }, { write: (line) => void logged.push(line) });
     pool = new WorkerPool({ place: placeOn(["127.0.0.1"]), own: [], engine: "batch", workers: 1, log });
     expect((await pool.apply(config())).listeners.every(({ change }) => change === "started")).toBe(true);
+  });
+
+  it("logs at the level of now, not at that of its start", async () => {
+    const unresolved = (name: string): number =>
+      logged.filter((line) => line.includes("does not resolve") && line.includes(name) && line.includes('"worker":'))
+        .length;
+    const apply = (name: string) =>
+      pool.apply({ ...config(), clusters: [{ name: "ns/r", type: "STRICT_DNS", protocol: "UDP", endpoints: [name] }] });
+    await apply("silent.invalid");
+    log.level = "warn";
+    await apply("told.invalid");
+    await vi.waitFor(() => expect(unresolved("told.invalid")).toBe(WORKERS), soon);
   });
 
   it("refuses a config that is not sound, whole", async () => {

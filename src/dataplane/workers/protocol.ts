@@ -8,7 +8,6 @@ export interface WorkerData {
   readonly index: number;
   readonly options: Pick<RelayOptions, "place" | "own" | "alternateServers" | "limits">;
   readonly ids: { readonly first: number; readonly step: number };
-  readonly logLevel: string;
   /** By descriptor, 1 for those that the worker has open; in memory that both see. */
   readonly descriptors: Uint8Array;
 }

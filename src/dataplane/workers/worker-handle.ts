@@ -84,13 +84,12 @@ export class WorkerHandle {
     const { index, options, ids, sockets, quota } = this.#options;
     const sys = loadSys();
     this.#startedAt = performance.now();
-    const { place, own, log, alternateServers = [], limits = {} } = options;
+    const { place, own, alternateServers = [], limits = {} } = options;
     const workerData: WorkerData = {
       index,
       options: { place, own, alternateServers, limits },
       // No number is used twice, whoever counts.
       ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
-      logLevel: log.level,
       descriptors: this.#descriptors,
     };
     const worker = new Worker(new URL("worker.ts", import.meta.url), { workerData, name: `relay-${index}` });

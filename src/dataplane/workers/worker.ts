@@ -7,7 +7,7 @@ import type { ApplyRequest, WorkerData, WorkerSays } from "./protocol.ts";
 
 if (parentPort === null) throw new Error("this is the program of a worker thread");
 
-const { options, ids, logLevel, descriptors } = workerData as WorkerData;
+const { options, ids, descriptors } = workerData as WorkerData;
 
 const channel = createChannel(parentPort, {
   apply: ({ config, draining }: ApplyRequest) =>
@@ -30,7 +30,8 @@ const relay = new EmbeddedRelay({
   ...options,
   engine: "batch",
   ids,
-  log: pino({ level: logLevel }, { write: (line) => tell("log", JSON.parse(line) as WorkerSays["log"]) }),
+  // The pool's logger decides what is shown: its level changes while workers run.
+  log: pino({ level: "debug" }, { write: (line) => tell("log", JSON.parse(line) as WorkerSays["log"]) }),
   sockets: {
     descriptors,
     clientSockets: {
