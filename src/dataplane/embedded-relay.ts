@@ -101,10 +101,12 @@ export class EmbeddedRelay implements Relay {
     const present = this.#tenants.get(config.name);
     if (present !== undefined) return present;
     const gateway = new Gateway({ ...config, listeners: [] }, this.#shared.options.own, this.#shared.limits);
-    const resolver = new Resolver(() => {
+    const { log } = this.#shared;
+    const changed = (): void => {
       for (const change of this.#admit(gateway, resolver, {}, isDns))
-        this.#shared.log.info({ gateway: gateway.name, ...change }, "a name resolves to other addresses");
-    }, this.#shared.log);
+        log.info({ gateway: gateway.name, ...change }, "a name resolves to other addresses");
+    };
+    const resolver = new Resolver({ changed, log });
     const tenant = { gateway, resolver };
     this.#tenants.set(config.name, tenant);
     return tenant;

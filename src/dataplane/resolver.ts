@@ -1,60 +1,97 @@
-/** STRICT_DNS clusters: names to addresses, now and every 30 seconds. A failed look-up keeps the last answer. */
-import { lookup } from "node:dns/promises";
+/**
+ * STRICT_DNS clusters: names to addresses, now and whenever an answer's time to live is over. A failed look-up keeps the
+ * last answer.
+ */
+import { lookup, Resolver as Dns } from "node:dns/promises";
 import type { Logger } from "pino";
 
-const intervalMilliseconds = 30_000;
+/** Of an answer that does not say how long it holds; none is held longer. */
+const LONGEST_MS = 30_000;
+const SHORTEST_MS = 1000;
+const AFTER_FAILURE_MS = 5000;
+
+interface Watched {
+  /** Undefined until there was one. */
+  answer: readonly string[] | undefined;
+  isFailing: boolean;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export interface ResolverOptions {
+  /** Called after an answer that differs from the one before. */
+  readonly changed: () => void;
+  readonly log: Logger;
+  /** The addresses of a name. By the system's resolver by default: search domains and the hosts file count. */
+  readonly lookUp?: (name: string) => Promise<readonly string[]>;
+  /** Asked for times to live, which the system's resolver does not tell. */
+  readonly dns?: Dns;
+}
+
+const bySystem = async (name: string): Promise<readonly string[]> =>
+  (await lookup(name, { all: true })).map(({ address }) => address);
 
 export class Resolver {
-  /** Names in use; the answer is undefined until there was one. */
-  readonly #answers = new Map<string, readonly string[] | undefined>();
-  readonly #changed: () => void;
-  readonly #log: Logger;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #names = new Map<string, Watched>();
+  readonly #options: Required<ResolverOptions>;
 
-  /** `changed` is called after an answer differed from the one before. */
-  constructor(changed: () => void, log: Logger) {
-    this.#changed = changed;
-    this.#log = log;
+  constructor({ lookUp = bySystem, dns = new Dns({ timeout: 2000, tries: 1 }), ...options }: ResolverOptions) {
+    this.#options = { lookUp, dns, ...options };
   }
 
   /** Makes `names` the names in use; new ones are looked up at once. */
   watch(names: ReadonlySet<string>): void {
-    for (const name of this.#answers.keys()) if (!names.has(name)) this.#answers.delete(name);
-    for (const name of names) {
-      if (this.#answers.has(name)) continue;
-      this.#answers.set(name, undefined);
-      void this.#resolve(name);
+    for (const [name, { timer }] of this.#names) {
+      if (names.has(name)) continue;
+      clearTimeout(timer);
+      this.#names.delete(name);
     }
-    if (names.size === 0) this.close();
-    else this.#timer ??= setInterval(() => this.#resolveAll(), intervalMilliseconds).unref();
+    for (const name of names) {
+      if (this.#names.has(name)) continue;
+      const watched = { answer: undefined, isFailing: false, timer: undefined };
+      this.#names.set(name, watched);
+      void this.#follow(name, watched);
+    }
   }
 
   /** Addresses of `names` as last known. */
   addresses(names: readonly string[]): readonly string[] {
-    return [...new Set(names.flatMap((name) => this.#answers.get(name) ?? []))].toSorted();
+    return [...new Set(names.flatMap((name) => this.#names.get(name)?.answer ?? []))].toSorted();
   }
 
   close(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.watch(new Set());
   }
 
-  #resolveAll(): void {
-    for (const name of this.#answers.keys()) void this.#resolve(name);
+  async #follow(name: string, watched: Watched): Promise<void> {
+    const holdsMs = (await this.#resolve(name, watched)) ? await this.#timeToLive(name) : AFTER_FAILURE_MS;
+    if (this.#names.get(name) !== watched) return;
+    watched.timer = setTimeout(() => void this.#follow(name, watched), holdsMs).unref();
   }
 
-  async #resolve(name: string): Promise<void> {
+  /** Whether there was an answer. */
+  async #resolve(name: string, watched: Watched): Promise<boolean> {
+    const { lookUp, changed, log } = this.#options;
     let found: readonly string[];
     try {
-      // By the system's resolver: search domains and the hosts file count.
-      found = (await lookup(name, { all: true })).map(({ address }) => address).toSorted();
+      found = (await lookUp(name)).toSorted();
     } catch (error) {
-      this.#log.warn({ name, error }, "a cluster's name does not resolve; its last addresses stay");
-      return;
+      if (!watched.isFailing) log.warn({ name, error }, "a cluster's name does not resolve; its last addresses stay");
+      watched.isFailing = true;
+      return false;
     }
-    if (!this.#answers.has(name)) return;
-    if (found.join() === this.#answers.get(name)?.join()) return;
-    this.#answers.set(name, found);
-    this.#changed();
+    watched.isFailing = false;
+    if (this.#names.get(name) === watched && found.join() !== watched.answer?.join()) {
+      watched.answer = found;
+      changed();
+    }
+    return true;
+  }
+
+  /** Milliseconds: the shortest of its records'. */
+  async #timeToLive(name: string): Promise<number> {
+    const { dns } = this.#options;
+    const answers = await Promise.allSettled([dns.resolve4(name, { ttl: true }), dns.resolve6(name, { ttl: true })]);
+    const seconds = answers.flatMap((one) => (one.status === "fulfilled" ? one.value.map(({ ttl }) => ttl) : []));
+    return Math.max(SHORTEST_MS, Math.min(LONGEST_MS, ...seconds.map((ttl) => ttl * 1000)));
   }
 }
