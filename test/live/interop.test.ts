@@ -25,6 +25,9 @@ let tcpEcho: Server;
 let tcpEchoPort: number;
 let pion: string;
 let dataplanes: Readonly<Record<(typeof engines)[number], TestDataplane>>;
+/** As above, with nothing but IPv6. */
+let echo6: EchoBackend;
+let dataplanes6: typeof dataplanes;
 
 beforeAll(async () => {
   pion = await buildPion("client");
@@ -42,10 +45,17 @@ beforeAll(async () => {
     batch: await startTestDataplane({ clusters }, { engine: "batch" }),
     dgram: await startTestDataplane({ clusters }, { engine: "dgram" }),
   };
+  echo6 = await startEchoBackend("::1");
+  dataplanes6 = {
+    batch: await startTestDataplane({ address: "::1", endpoints: ["::1"] }, { engine: "batch" }),
+    dgram: await startTestDataplane({ address: "::1", endpoints: ["::1"] }, { engine: "dgram" }),
+  };
 }, 120_000);
 afterAll(async () => {
-  await Promise.all(Object.values(dataplanes ?? {}).map((one) => one.stop()));
+  const all = [...Object.values(dataplanes ?? {}), ...Object.values(dataplanes6 ?? {})];
+  await Promise.all(all.map((one) => one.stop()));
   await echo?.close();
+  await echo6?.close();
   tcpEcho?.close();
   const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   const lines = table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
@@ -66,12 +76,17 @@ const uclientFlags: Readonly<Record<TransportName, readonly string[]>> = {
   dtls: ["-S"],
 };
 
-const uclient = (port: number, peer: string, flags: readonly string[]): Promise<string> =>
+const uclient = (
+  port: number,
+  peer: string,
+  flags: readonly string[],
+  { port: peerPort, address }: EchoBackend = echo,
+): Promise<string> =>
   output(
     "turnutils_uclient",
     [
-      ["-c", "-n", String(MESSAGES), "-m", "2", "-l", "160", "-z", "5", "-e", peer, "-r", String(echo.port)],
-      ["-u", credentials.username, "-w", credentials.password, ...flags, "-p", String(port), "127.0.0.1"],
+      ["-c", "-n", String(MESSAGES), "-m", "2", "-l", "160", "-z", "5", "-e", peer, "-r", String(peerPort)],
+      ["-u", credentials.username, "-w", credentials.password, ...flags, "-p", String(port), address],
     ].flat(),
   );
 
@@ -87,6 +102,19 @@ describe.each(engines)("with the %s engine", (engine) => {
       expect(said).toContain(`tot_send_msgs=${expected}, tot_recv_msgs=${expected}`);
       expect(said).toContain("Total lost packets 0 (0.000000%)");
       table.push([`turnutils_uclient, ${how}`, engine, transport, `${expected} of ${expected} echoed`]);
+    });
+
+    it("turnutils_uclient echoes over IPv6", async () => {
+      const said = await uclient(
+        dataplanes6[engine].ports[transport],
+        "::1",
+        [...uclientFlags[transport], "-x"],
+        echo6,
+      );
+      const expected = 2 * MESSAGES;
+      expect(said).toContain(`tot_send_msgs=${expected}, tot_recv_msgs=${expected}`);
+      expect(said).toContain("Total lost packets 0 (0.000000%)");
+      table.push(["turnutils_uclient, IPv6", engine, transport, `${expected} of ${expected} echoed`]);
     });
 
     it("turnutils_uclient is refused a peer that no route names", async () => {
