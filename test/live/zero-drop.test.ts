@@ -126,6 +126,16 @@ describe("no packet is lost", { timeout: 120_000 }, () => {
     late.close();
   });
 
+  it("when a quota is set that a user is over already: only new allocations are refused", async () => {
+    const all = await calls(CLIENTS, staying);
+    await dataplane.apply({ ...both, admin: { user_quota: 10, loglevel: "all:DEBUG" } });
+    const late = await TurnClient.connect({ host: "127.0.0.1", port: dataplane.ports.udp, ...credentials });
+    await expect(late.allocate()).rejects.toMatchObject({ code: 486 });
+    late.close();
+    await Promise.all(all.slice(0, 20).map(({ client }) => client.refresh()));
+    await noneLost("quota below what is in use", all);
+  });
+
   it("when routes and endpoints change a hundred times", async () => {
     const all = await calls(CLIENTS, staying);
     for (let change = 0; change < 100; change += 1) {
