@@ -70,6 +70,8 @@ export interface Operator {
 
 const NEVER = new Promise<void>(() => undefined);
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
+/** Of the time to finalize: how long writes that fail are tried again. */
+const FINALIZING_RETRIES_MS = 5000;
 
 const NODE_ADDRESS_TYPES = ["ExternalIP", "ExternalDNS"] as const;
 
@@ -200,6 +202,16 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     await held.release();
   };
 
+  /** Waits for writes that fail as well: a conflict passes with the next try. An API server that is down may stay so. */
+  const settled = async (): Promise<void> => {
+    const until = performance.now() + FINALIZING_RETRIES_MS;
+    await reconciler.idle();
+    while (!reconciler.isDone && performance.now() < until) {
+      await wait(20);
+      await reconciler.idle();
+    }
+  };
+
   const stop = async (reason: string, limitMs = 20_000): Promise<readonly string[]> => {
     const leads = operatorState() === "leading";
     tell({ type: "operator.stopping", data: { reason } }, "operator");
@@ -211,7 +223,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
       tell({ type: "operator.drained", data: {} }, "operator");
       // The fold of this turn says what must go; then it is a matter of writing.
       await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-      await Promise.race([reconciler.idle(), limit]);
+      await Promise.race([settled(), limit]);
     }
     watching.unsubscribe();
     const left = finalizer && leads ? [...reconciler.left] : [];

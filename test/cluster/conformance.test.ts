@@ -66,8 +66,9 @@ describe("the operator", () => {
         for (const operation of operations) {
           if (!("terminate" in operation)) await perform(cluster.client, operation);
           else {
-            expect(await operator?.stop("test")).toEqual([]);
+            const stopping = operator;
             operator = undefined;
+            expect(await stopping?.stop("test")).toEqual([]);
             // Nobody serves configs any more.
             lastConfigs = [];
           }

@@ -128,6 +128,19 @@ describe("the operator survives an API server", { timeout: 120_000 }, () => {
     expect(happened[fault]).toBeGreaterThanOrEqual(TIMES);
   });
 
+  it("that tells of a conflict when something is first removed: the finalizer tries again", async () => {
+    const { cluster, proxy, start, stop } = fixture;
+    await settled(cluster, await start({ ...impatient, finalizer: true }));
+    expect(await wanted()).not.toContain(undefined);
+    const tried = new Set<string>();
+    const isFirst = (path: string): boolean => !tried.has(path) && tried.add(path).has(path);
+    proxy.suffer([{ fault: "conflict", share: 1, of: ({ method, path }) => method === "DELETE" && isFirst(path) }]);
+    expect(await stop()).toEqual([]);
+    expect(proxy.happened.conflict).toBe(tried.size);
+    expect(tried.size).toBeGreaterThanOrEqual(3);
+    expect(await wanted()).toEqual([undefined, undefined, undefined]);
+  });
+
   it("that forgets lists between their pages (410)", async () => {
     const happened = await survives([
       { fault: "expired-page", share: 0.5 },

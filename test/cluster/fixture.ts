@@ -17,7 +17,8 @@ export interface Fixture {
   readonly proxy: FaultyProxy;
   readonly random: Random;
   start(overrides?: Partial<OperatorOptions>): Promise<Operator>;
-  stop(): Promise<void>;
+  /** Tells what could not be brought about. */
+  stop(): Promise<readonly string[]>;
   apply(...objects: readonly unknown[]): Promise<unknown>;
   remove(...objects: readonly unknown[]): Promise<unknown>;
   /** The operator that runs has done what a fresh one finds to be right. Ends it. */
@@ -47,10 +48,10 @@ export const useCluster = (): Fixture => {
     proxy = await startFaultyProxy(cluster, { file: join(root, "kubeconfig"), random: random.fork() });
   }, 60_000);
 
-  const stop = async (limitMs?: number): Promise<void> => {
+  const stop = async (limitMs?: number): Promise<readonly string[]> => {
     const operator = running?.operator;
     running = undefined;
-    await operator?.stop("test", limitMs);
+    return (await operator?.stop("test", limitMs)) ?? [];
   };
   afterEach(async () => {
     await stop(1000);

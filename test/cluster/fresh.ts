@@ -17,7 +17,7 @@ export interface Ending {
   readonly cluster: Cluster;
   readonly root: string;
   readonly operator: Operator;
-  readonly stop: () => Promise<void>;
+  readonly stop: () => Promise<unknown>;
   /** Of the operator, a folder in `root`. */
   readonly journal: string;
   readonly namespace?: string;
