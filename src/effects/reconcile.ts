@@ -77,7 +77,9 @@ export const createReconciler = ({
   const done = (key: WriteKey, outcome: Applied): void => {
     const isNews = outcome !== "unchanged" && outcome !== "absent";
     const { what, name } = splitWriteKey(key);
-    if (what === "ConfigMap") withdrawn.delete(configMapOutput(name as Name));
+    // A write that had begun before it was withdrawn has not removed it.
+    if (what === "ConfigMap" && (outcome === "removed" || outcome === "absent"))
+      withdrawn.delete(configMapOutput(name as Name));
     if ((!failed.delete(key) && !isNews) || what === "status") return;
     const data = { object: `${what}/${name}`, outcome };
     report([{ fact: { type: "object.written", data }, source: "effects", cause: null }]);
