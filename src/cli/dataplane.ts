@@ -27,6 +27,7 @@ import { pinoLevel } from "../runtime/log-level.ts";
 import { engineOption } from "./engine-option.ts";
 import { parseBindAddress } from "./go-flags.ts";
 import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
+import { onStopSignal } from "./signals.ts";
 
 interface DataplaneFlags extends LimitFlags {
   readonly config?: string;
@@ -156,21 +157,13 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
   });
   log.info({ origin: name, id }, "dataplane started");
 
-  let stoppingSince: number | undefined;
-  const stop = (signal: NodeJS.Signals): void => {
-    if (stoppingSince !== undefined) {
-      if (Date.now() - stoppingSince > 500) process.exit(1);
-      return;
-    }
-    stoppingSince = Date.now();
+  onStopSignal((signal) => {
     log.info({ signal }, "draining: open calls go on");
     void dataplane
       .drain(signal)
       .then(() => dataplane.stop())
       .then(() => process.exit(0));
-  };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  });
 };
 
 const parseThreads = (text: string): number => {

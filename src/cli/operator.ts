@@ -14,6 +14,7 @@ import { DISCOVERY_PORT } from "../resources/names.ts";
 import { startOperator } from "../runtime/operator.ts";
 import { operatorOptions } from "../runtime/options.ts";
 import { parseBindAddress, parseBoolean } from "./go-flags.ts";
+import { onStopSignal } from "./signals.ts";
 
 type Address = ReturnType<typeof parseBindAddress>;
 
@@ -186,22 +187,14 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   });
   log.info({ ports }, "operator started");
 
-  let stoppingSince: number | undefined;
-  const stop = (signal: NodeJS.Signals): void => {
-    if (stoppingSince !== undefined) {
-      if (Date.now() - stoppingSince > 500) process.exit(1);
-      return;
-    }
-    stoppingSince = Date.now();
+  onStopSignal((signal) => {
     log.info({ signal }, "stopping");
     void operator.stop(signal).then(async (left) => {
       await Promise.all(endpoints.map((endpoint) => endpoint.close()));
       if (left.length > 0) log.error({ left }, "not everything could be removed in time");
       process.exit(0);
     });
-  };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  });
 };
 
 const boolean = (flags: string, description: string): Option =>

@@ -1,7 +1,6 @@
 /** `turnpike standalone DIR`: a gateway from a directory of manifests, on this machine. */
 import { statSync } from "node:fs";
 import { isIP } from "node:net";
-import { performance } from "node:perf_hooks";
 import { Command, InvalidArgumentError } from "commander";
 import { pino } from "pino";
 import type { EngineName } from "../dataplane/engines/choose.ts";
@@ -15,6 +14,7 @@ import { engineOption } from "./engine-option.ts";
 import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
 import { sentence } from "./sentence.ts";
 import { DEFAULT_ADMIN } from "./status.ts";
+import { onStopSignal } from "./signals.ts";
 
 interface StandaloneCommandOptions extends LimitFlags {
   readonly address: readonly string[];
@@ -71,8 +71,6 @@ const TOLD: ReadonlySet<FactLine["type"]> = new Set([
 ]);
 
 const MAX_LISTED = 10;
-/** Signals closer together than this, in ms, are one. */
-const SECOND_SIGNAL_MS = 500;
 
 const list = (lines: readonly string[]): string =>
   [...lines.slice(0, MAX_LISTED), ...(lines.length > MAX_LISTED ? [`… and ${lines.length - MAX_LISTED} more`] : [])]
@@ -210,24 +208,17 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
       say(sentence(fact));
   });
 
-  let stoppingSince: number | undefined;
-  const stop = (signal: NodeJS.Signals): void => {
-    if (stoppingSince !== undefined) {
-      // `npm start` passes Ctrl-C on to a process that the terminal has told already.
-      if (performance.now() - stoppingSince < SECOND_SIGNAL_MS) return;
-      say("stopped at once, as asked twice");
-      process.exit(1);
-    }
-    stoppingSince = performance.now();
-    say(`\n${signal}: tearing down`);
-    echoes.close();
-    void standalone.stop(signal).then((left) => {
-      say(left.length === 0 ? "stopped" : `stopped; not torn down in time: ${left.join(", ")}`);
-      process.exit(left.length === 0 ? 0 : 1);
-    });
-  };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  onStopSignal(
+    (signal) => {
+      say(`\n${signal}: tearing down`);
+      echoes.close();
+      void standalone.stop(signal).then((left) => {
+        say(left.length === 0 ? "stopped" : `stopped; not torn down in time: ${left.join(", ")}`);
+        process.exit(left.length === 0 ? 0 : 1);
+      });
+    },
+    () => say("stopped at once, as asked twice"),
+  );
 
   const echoes = followEchoes(standalone, say);
   await standalone.started;
