@@ -65,16 +65,20 @@ export class Arena {
   /** All of it; data is addressed by offsets into this. */
   readonly bytes = Buffer.alloc(LAYOUT.bytes);
   readonly #u32: Uint32Array;
-  readonly #base: number;
+  /** Address of its first byte. */
+  readonly base: number;
   readonly #rxHeaders: number;
   readonly txHeaders: number;
+  /** Where the kernel finds the name of message 0. */
+  readonly firstName: number;
 
   constructor(sys: Sys) {
     const { buffer, byteOffset } = this.bytes;
     this.#u32 = new Uint32Array(buffer, byteOffset, LAYOUT.bytes / 4);
-    this.#base = sys.addressOf(this.bytes);
-    this.#rxHeaders = this.#base + LAYOUT.rxHeaders;
-    this.txHeaders = this.#base + LAYOUT.txHeaders;
+    this.base = sys.addressOf(this.bytes);
+    this.#rxHeaders = this.base + LAYOUT.rxHeaders;
+    this.txHeaders = this.base + LAYOUT.txHeaders;
+    this.firstName = this.base + LAYOUT.txNames;
     for (let slot = 0; slot < RX_SLOTS; slot++) {
       this.#pointer(LAYOUT.rxVectors + slot * IOVEC_SIZE, LAYOUT.slots + slot * SLOT_BYTES + HEADROOM);
       this.#u32[(LAYOUT.rxVectors + slot * IOVEC_SIZE + 8) >> 2] = MAX_DATAGRAM_BYTES;
@@ -98,7 +102,7 @@ export class Arena {
   }
 
   #pointer(at: number, offset: number): void {
-    this.bytes.writeBigUInt64LE(BigInt(this.#base + offset), at);
+    this.bytes.writeBigUInt64LE(BigInt(this.base + offset), at);
   }
 
   /** Where the kernel finds the receive headers from `slot` on. */
@@ -154,8 +158,8 @@ export class Arena {
     return family === 4 ? this.bytes.subarray(at + 4, at + 8) : this.bytes.subarray(at + 8, at + 24);
   }
 
-  /** Starts message `index` of a send, to `to`, with the vectors from `vector` on. */
-  openMessage(index: number, vector: number, to: Endpoint, family: 4 | 6): void {
+  /** Writes the socket address of message `index`; returns its length. */
+  name(index: number, to: Endpoint, family: 4 | 6): number {
     const u32 = this.#u32;
     const name = (LAYOUT.txNames + index * SOCKADDR_SIZE) >> 2;
     const port = ((to.port & 255) << 8) | (to.port >>> 8);
@@ -173,9 +177,15 @@ export class Arena {
       u32[name + 5] = to.w3;
       u32[name + 6] = 0;
     }
+    return sockaddrLength(family);
+  }
+
+  /** Starts message `index` of a send, to `to`, with the vectors from `vector` on. */
+  openMessage(index: number, vector: number, to: Endpoint, family: 4 | 6): void {
+    const u32 = this.#u32;
     const header = (LAYOUT.txHeaders + index * MMSGHDR.size) >> 2;
-    u32[header + MMSGHDR.nameLength / 4] = sockaddrLength(family);
-    const vectors = this.#base + LAYOUT.txVectors + vector * IOVEC_SIZE;
+    u32[header + MMSGHDR.nameLength / 4] = this.name(index, to, family);
+    const vectors = this.base + LAYOUT.txVectors + vector * IOVEC_SIZE;
     u32[header + MMSGHDR.iov / 4] = vectors % 0x100000000;
     u32[header + MMSGHDR.iov / 4 + 1] = Math.floor(vectors / 0x100000000);
     u32[header + MMSGHDR.controlLength / 4] = 0;
@@ -184,7 +194,7 @@ export class Arena {
   /** Vector `vector` is bytes `start` to `start + length`. */
   setVector(vector: number, start: number, length: number): void {
     const at = (LAYOUT.txVectors + vector * IOVEC_SIZE) >> 2;
-    const address = this.#base + start;
+    const address = this.base + start;
     this.#u32[at] = address % 0x100000000;
     this.#u32[at + 1] = Math.floor(address / 0x100000000);
     this.#u32[at + 2] = length;

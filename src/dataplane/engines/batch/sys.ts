@@ -82,6 +82,14 @@ export interface Sys {
   /** As the calls themselves: -1 on failure, `errno()` then. */
   readonly recvmmsg: (fd: number, headers: number, count: number, flags: number, timeout: null) => number;
   readonly sendmmsg: (fd: number, headers: number, count: number, flags: number) => number;
+  readonly sendto: (
+    fd: number,
+    data: number,
+    bytes: number,
+    flags: number,
+    address: number,
+    addressBytes: number,
+  ) => number;
   readonly epollWait: (epoll: number, events: number, count: number, timeoutMs: number) => number;
   /** On a thread of its own; calls back here. */
   readonly epollWaitElsewhere: (
@@ -185,6 +193,7 @@ const load = (): Sys => {
     close: (fd) => void close(fd),
     recvmmsg: call("int recvmmsg(int fd, int64_t headers, uint count, int flags, void *timeout)"),
     sendmmsg: call("int sendmmsg(int fd, int64_t headers, uint count, int flags)"),
+    sendto: call("long sendto(int fd, int64_t data, size_t bytes, int flags, int64_t address, uint addressBytes)"),
     epollWait,
     epollWaitElsewhere: epollWait.async,
     epoll: () => must("epoll_create1", epollCreate(SOCK_CLOEXEC)),
