@@ -83,7 +83,8 @@ export const bytesOf = (ip: Ip): Buffer => {
 };
 
 /**
- * An IP address as the packet path compares it: four 32-bit words as they stand in memory, IPv4 in the form of an
+ * An IP address as the packet path compares it: four 32-bit words as they stand in memory, signed (V8 holds
+ * those below 2^31 in place, and makes an object of what is larger), IPv4 in the form of an
  * IPv4-mapped IPv6 address.
  */
 export interface Words {
@@ -93,7 +94,7 @@ export interface Words {
   readonly w3: number;
 }
 
-const scratch = new Uint32Array(4);
+const scratch = new Int32Array(4);
 const scratchBytes = new Uint8Array(scratch.buffer);
 /** `::ffff:0:0/96` in memory. */
 scratchBytes.set([0, 0, 0xff, 0xff]);
@@ -117,7 +118,9 @@ export interface Endpoint extends TransportAddress, Words {}
 export const endpointOf = ({ address, port }: TransportAddress): Endpoint => {
   const ip = parseIp(address);
   if (ip === undefined) throw new RangeError(`${JSON.stringify(address)} is no IP address`);
-  return { address, port, ...wordsOfBytes(bytesOf(ip)) };
+  // Written out: of an object with a spread in it V8 keeps the fields elsewhere.
+  const { w0, w1, w2, w3 } = wordsOfBytes(bytesOf(ip));
+  return { address, port, w0, w1, w2, w3 };
 };
 
 export const familyOf = (address: string): Family => (address.includes(":") ? 6 : 4);

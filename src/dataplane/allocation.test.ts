@@ -55,8 +55,7 @@ const allocation = () => {
     },
     owner: { username: "u", userId: "u", realm: "r", password: "p" },
     relays: [relay],
-    transactionId: Buffer.alloc(12),
-    response: [],
+    made: { transactionId: Buffer.alloc(12), response: [] },
     now: 0,
     expiresAt: 600_000,
   });
@@ -99,6 +98,14 @@ describe("an allocation", () => {
     expect(made.flow.traffic).toEqual({ bytesIn: 7, bytesOut: 3, packetsIn: 2, packetsOut: 1 });
   });
 
+  it("forgets the request that made it once that can come no more", () => {
+    const { made } = allocation();
+    made.expire(39_999);
+    expect(made.made).toBeDefined();
+    made.expire(40_000);
+    expect(made.made).toBeUndefined();
+  });
+
   it("asks admission again only when it may have changed", () => {
     const { made, gate, admitted, toPeer, say } = allocation();
     made.bind(0x4000, peer, 9, 0);
@@ -118,7 +125,7 @@ describe("an allocation", () => {
     expect(made.bind(0x5000, peer, 9999, 0)).toBe("full");
     for (let port = 1000; port < 3000; port++) hear("x", port);
     expect(toClient).toHaveLength(2000);
-    expect([...made.flow.peers.values()].flat().length).toBeLessThanOrEqual(maxPeers);
+    expect(made.flow.peers.size).toBeLessThanOrEqual(maxPeers);
     hear("y", 1);
     expect(toClient.at(-1)?.readUInt16BE(0)).toBe(0x4000);
     for (const other of others.slice(1)) made.permit(other, 0);

@@ -3,8 +3,8 @@ import { bytesOf, parseIp, wordsOfBytes, type Family, type Ip, type TransportAdd
 import type { Denial, PeerProtocol, Verdict } from "./admission.ts";
 import type { Bandwidth } from "./bandwidth.ts";
 import type { Channel } from "./channel.ts";
-import { Flow, noTraffic, type Drops, type PeerFlow, type RelayPort, type Traffic } from "./flows.ts";
-import { channelSeconds, permissionSeconds } from "./lifetimes.ts";
+import { Flow, noTraffic, type Drops, type FlowOwner, type PeerFlow, type RelayPort, type Traffic } from "./flows.ts";
+import { channelSeconds, permissionSeconds, retransmissionSeconds } from "./lifetimes.ts";
 import { maxChannels, maxPeerConnections, maxPeers, type Limits } from "./limits.ts";
 import type { ListenerPath } from "./listeners/listener.ts";
 import type { PeerConnection } from "./peer-connection.ts";
@@ -49,35 +49,32 @@ export interface AllocationOptions {
   readonly owner: Owner;
   /** All of one kind: `TcpRelay` for an allocation that reaches its peers over TCP (RFC 6062). */
   readonly relays: readonly (RelayPort | TcpRelay)[];
-  /** Of the Allocate request: the same one again gets the same answer. */
-  readonly transactionId: Buffer;
-  readonly response: readonly Attribute[];
+  /** The Allocate request: the same one again gets the same answer. */
+  readonly made: { readonly transactionId: Buffer; readonly response: readonly Attribute[] };
   /** Milliseconds since the epoch, here and below. */
   readonly now: number;
   readonly expiresAt: number;
 }
 
-export class Allocation {
+export class Allocation implements FlowOwner {
   readonly id: number;
   readonly path: ListenerPath;
   readonly owner: Owner;
   /** How peers are reached. */
   readonly protocol: PeerProtocol;
   relays: readonly (RelayPort | TcpRelay)[];
-  readonly transactionId: Buffer;
-  readonly response: readonly Attribute[];
+  /** The request that made it and the answer; forgotten once it cannot be a retransmission any more. */
+  made: { readonly transactionId: Buffer; readonly response: readonly Attribute[] } | undefined;
   readonly openedAt: number;
   expiresAt: number;
   readonly flow: Flow;
   readonly permissions = new Map<string, Permission>();
-  readonly channels = new Map<number, Channel>();
   readonly scope: AllocationScope;
   isClosed = false;
   /** Connections to TCP peers; those that are being made have nothing to show yet. */
-  readonly #connections = new Map<string, PeerConnection | undefined>();
-  #peers = 0;
+  #connections: Map<string, PeerConnection | undefined> | undefined;
   /** Nothing of this allocation expires before. */
-  #dueAt = 0;
+  #dueAt: number;
 
   constructor(scope: AllocationScope, options: AllocationOptions) {
     this.scope = scope;
@@ -86,17 +83,16 @@ export class Allocation {
     this.owner = options.owner;
     this.relays = options.relays;
     this.protocol = options.relays.some((relay) => relay instanceof TcpRelay) ? "TCP" : "UDP";
-    this.transactionId = options.transactionId;
-    this.response = options.response;
+    this.made = options.made;
     this.openedAt = options.now;
     this.expiresAt = options.expiresAt;
+    this.#dueAt = options.now + retransmissionSeconds * 1000;
     this.flow = new Flow(
       options.path,
       scope.traffic,
       scope.drops,
       scope.gate,
-      (address, port) => this.#meet(address, port),
-      (peer) => this.#judge(peer),
+      this,
       scope.canSendWhole,
       scope.bandwidthOf(options.owner),
     );
@@ -118,22 +114,32 @@ export class Allocation {
     return this.scope.check(this.protocol, peer, port);
   }
 
-  get connections(): Iterable<PeerConnection> {
-    return [...this.#connections.values()].filter((connection) => connection !== undefined);
+  /** By number. They carry nothing while there is no permission for their peers. */
+  get channels(): ReadonlyMap<number, Channel> {
+    return this.flow.channels;
+  }
+
+  channelsTo({ text }: Ip): readonly Channel[] {
+    return [...this.channels.values()].filter(({ flow }) => flow.address === text);
+  }
+
+  get connections(): readonly PeerConnection[] {
+    return [...(this.#connections?.values() ?? [])].filter((connection) => connection !== undefined);
   }
 
   get hasRoomForConnection(): boolean {
-    return this.#connections.size < maxPeerConnections;
+    return (this.#connections?.size ?? 0) < maxPeerConnections;
   }
 
   /** Whether there is a connection to the peer, or one is being made. */
   isConnected({ text }: Ip, port: number): boolean {
-    return this.#connections.has(`${text} ${port}`);
+    return this.#connections?.has(`${text} ${port}`) ?? false;
   }
 
   /** Takes a place for a connection; false when there are too many. */
   connecting({ text }: Ip, port: number): boolean {
     if (!this.hasRoomForConnection) return false;
+    this.#connections ??= new Map();
     this.#connections.set(`${text} ${port}`, undefined);
     return true;
   }
@@ -141,16 +147,17 @@ export class Allocation {
   /** Gives the place back, if nothing came of it. */
   connectingEnded({ text }: Ip, port: number): void {
     const key = `${text} ${port}`;
-    if (this.#connections.get(key) === undefined) this.#connections.delete(key);
+    if (this.#connections?.get(key) === undefined) this.#connections?.delete(key);
   }
 
   connected(connection: PeerConnection): void {
+    this.#connections ??= new Map();
     this.#connections.set(`${connection.peer.text} ${connection.port}`, connection);
   }
 
   disconnected(connection: PeerConnection): void {
     const key = `${connection.peer.text} ${connection.port}`;
-    if (this.#connections.get(key) === connection) this.#connections.delete(key);
+    if (this.#connections?.get(key) === connection) this.#connections.delete(key);
   }
 
   /** Installs or refreshes a permission; false when there are too many. */
@@ -162,13 +169,11 @@ export class Allocation {
       return true;
     }
     if (this.permissions.size >= this.scope.limits.maxPermissions) return false;
-    const permission: Permission = { allocation: this, peer, expiresAt, channels: new Map() };
+    const permission: Permission = { allocation: this, peer, expiresAt };
     this.permissions.set(peer.text, permission);
     this.#dueAt = Math.min(this.#dueAt, expiresAt);
     this.scope.permissions.add(permission);
-    // Channels outlive permissions (RFC 8656 §12); they are this permission's again.
-    for (const channel of this.channels.values())
-      if (channel.flow.address === peer.text) permission.channels.set(channel.number, channel);
+    // Channels outlive permissions (RFC 8656 §12): those to this peer carry again.
     this.flow.invalidate(peer.text);
     return true;
   }
@@ -197,17 +202,13 @@ export class Allocation {
     flow.channel = number;
     const channel: Channel = { number, flow, expiresAt };
     this.#dueAt = Math.min(this.#dueAt, expiresAt);
-    this.channels.set(number, channel);
-    this.permissions.get(peer.text)?.channels.set(number, channel);
-    this.flow.channels.set(number, flow);
+    this.flow.channels.set(number, channel);
     return "bound";
   }
 
   unbind(channel: Channel): void {
     channel.flow.channel = 0;
-    this.channels.delete(channel.number);
     this.flow.channels.delete(channel.number);
-    this.permissions.get(channel.flow.address)?.channels.delete(channel.number);
   }
 
   forbid(permission: Permission): void {
@@ -220,6 +221,8 @@ export class Allocation {
   expire(now: number): void {
     if (now < this.#dueAt) return;
     let dueAt = Infinity;
+    if (now >= this.openedAt + retransmissionSeconds * 1000) this.made = undefined;
+    else dueAt = this.openedAt + retransmissionSeconds * 1000;
     for (const permission of this.permissions.values())
       if (permission.expiresAt <= now) this.forbid(permission);
       else dueAt = Math.min(dueAt, permission.expiresAt);
@@ -246,12 +249,11 @@ export class Allocation {
     for (const permission of this.permissions.values()) this.scope.permissions.remove(permission);
     for (const relay of this.relays) relay.close();
     this.permissions.clear();
-    this.channels.clear();
     this.flow.channels.clear();
     this.flow.peers.clear();
   }
 
-  #meet(address: string, port: number): PeerFlow | undefined {
+  meet(address: string, port: number): PeerFlow | undefined {
     const ip = parseIp(address);
     if (ip === undefined || port === 0) return undefined;
     if (ip.text !== address) return this.flow.peer(ip.text, port);
@@ -260,12 +262,16 @@ export class Allocation {
     if (relay === undefined || relay instanceof TcpRelay) return undefined;
     // Without a permission there is nothing to remember: a stranger's packets must not push peers out.
     if (!this.permissions.has(ip.text)) return undefined;
-    if (this.#peers >= maxPeers) this.#forgetPeers();
+    if (this.flow.peers.size >= maxPeers) this.#forgetPeers();
     const bytes = bytesOf(ip);
+    const { w0, w1, w2, w3 } = wordsOfBytes(bytes);
     const peer: PeerFlow = {
       address: ip.text,
       port,
-      ...wordsOfBytes(bytes),
+      w0,
+      w1,
+      w2,
+      w3,
       bytes,
       relay,
       cluster: noTraffic(),
@@ -274,13 +280,12 @@ export class Allocation {
       closedBecause: "no-permission",
       generation: -1,
     };
-    this.#judge(peer);
-    this.flow.add(peer);
-    this.#peers++;
+    this.judge(peer);
+    this.flow.peers.add(peer);
     return peer;
   }
 
-  #judge(peer: PeerFlow): void {
+  judge(peer: PeerFlow): void {
     peer.generation = this.scope.gate.generation;
     peer.open = false;
     const permission = this.permissions.get(peer.address);
@@ -301,11 +306,7 @@ export class Allocation {
   /** Forgets all peers but those that a channel stands for; what they were told is found again when they speak. */
   #forgetPeers(): void {
     this.flow.peers.clear();
-    this.#peers = 0;
-    for (const { flow } of this.channels.values()) {
-      this.flow.add(flow);
-      this.#peers++;
-    }
+    for (const { flow } of this.channels.values()) this.flow.peers.add(flow);
   }
 }
 

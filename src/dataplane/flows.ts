@@ -4,6 +4,7 @@
  */
 import type { Endpoint, Family, TransportAddress } from "./address.ts";
 import type { Bandwidth } from "./bandwidth.ts";
+import type { Channel } from "./channel.ts";
 
 /** Mutable counters. `in`: from clients; `out`: to clients. */
 export interface Traffic {
@@ -80,6 +81,62 @@ export interface PeerFlow extends Endpoint {
 const hasWords = (at: Endpoint, w0: number, w1: number, w2: number, w3: number): boolean =>
   at.w3 === w3 && at.w0 === w0 && at.w1 === w1 && at.w2 === w2;
 
+/** Few peers are gone through one by one; of more there is a table by port. */
+const FEW_PEERS = 8;
+const NO_PEERS: readonly PeerFlow[] = [];
+
+/** The peers of a flow. Most allocations have one or two, and there are many allocations. */
+export class PeerTable {
+  #few: readonly PeerFlow[] = NO_PEERS;
+  #byPort: Map<number, PeerFlow[]> | undefined;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Those that may have `port`, and maybe others. */
+  candidates(port: number): readonly PeerFlow[] {
+    return this.#byPort === undefined ? this.#few : (this.#byPort.get(port) ?? NO_PEERS);
+  }
+
+  add(peer: PeerFlow): void {
+    this.#size++;
+    if (this.#byPort !== undefined) this.#file(this.#byPort, peer);
+    else if (this.#few.length < FEW_PEERS) this.#few = this.#few.concat(peer);
+    else {
+      this.#byPort = new Map();
+      for (const one of [...this.#few, peer]) this.#file(this.#byPort, one);
+      this.#few = NO_PEERS;
+    }
+  }
+
+  clear(): void {
+    this.#few = NO_PEERS;
+    this.#byPort = undefined;
+    this.#size = 0;
+  }
+
+  *[Symbol.iterator](): Iterator<PeerFlow> {
+    yield* this.#few;
+    for (const peers of this.#byPort?.values() ?? []) yield* peers;
+  }
+
+  #file(byPort: Map<number, PeerFlow[]>, peer: PeerFlow): void {
+    const present = byPort.get(peer.port);
+    if (present === undefined) byPort.set(peer.port, [peer]);
+    else present.push(peer);
+  }
+}
+
+/** Who knows more of a flow's peers than the flow. */
+export interface FlowOwner {
+  /** Makes the entry of a peer that was not seen before; nothing for a stranger. */
+  meet(address: string, port: number): PeerFlow | undefined;
+  /** Renews the verdict on a peer that was made under another generation. */
+  judge(peer: PeerFlow): void;
+}
+
 /** What packets of one allocation need: peers by port and address, channels by number. */
 export class Flow {
   readonly path: ClientPath;
@@ -91,20 +148,17 @@ export class Flow {
   readonly canSendWhole: boolean;
   /** What it is held to; nothing where there is no limit. */
   readonly bandwidth: Bandwidth | undefined;
-  readonly channels = new Map<number, PeerFlow>();
-  /** By port, then by comparing addresses: no string is hashed for a packet. */
-  readonly peers = new Map<number, PeerFlow[]>();
-  readonly #recheck: (peer: PeerFlow) => void;
-  readonly #meet: (address: string, port: number) => PeerFlow | undefined;
+  readonly channels = new Map<number, Channel>();
+  /** Found by port, then by comparing addresses: no string is hashed for a packet. */
+  readonly peers = new PeerTable();
+  readonly #owner: FlowOwner;
 
-  /** `meet` makes the entry of a peer that was not seen before; `recheck` renews one made under another generation. */
   constructor(
     path: ClientPath,
     listener: Traffic,
     drops: Drops,
     gate: { readonly generation: number },
-    meet: (address: string, port: number) => PeerFlow | undefined,
-    recheck: (peer: PeerFlow) => void,
+    owner: FlowOwner,
     canSendWhole = false,
     bandwidth?: Bandwidth,
   ) {
@@ -114,28 +168,26 @@ export class Flow {
     this.listener = listener;
     this.drops = drops;
     this.gate = gate;
-    this.#meet = meet;
-    this.#recheck = recheck;
+    this.#owner = owner;
   }
 
   /** The entry for a peer, and its verdict brought up to date. */
   peer(address: string, port: number): PeerFlow | undefined {
-    const candidates = this.peers.get(port);
-    if (candidates !== undefined)
-      for (let index = 0; index < candidates.length; index++) {
-        const candidate = candidates[index];
-        if (candidate !== undefined && candidate.address === address) return this.fresh(candidate);
-      }
-    return this.#meet(address, port);
+    const candidates = this.peers.candidates(port);
+    for (let index = 0; index < candidates.length; index++) {
+      const candidate = candidates[index];
+      if (candidate !== undefined && candidate.port === port && candidate.address === address)
+        return this.fresh(candidate);
+    }
+    return this.#owner.meet(address, port);
   }
 
   /** As `peer`, by the address bytes that start at `offset` of `bytes`, each XORed with those that start at `pad`. */
   peerByBytes(bytes: Buffer, offset: number, pad: number, length: number, port: number): PeerFlow | undefined {
-    const candidates = this.peers.get(port);
-    if (candidates === undefined) return undefined;
+    const candidates = this.peers.candidates(port);
     for (let index = 0; index < candidates.length; index++) {
       const candidate = candidates[index];
-      if (candidate === undefined || candidate.bytes.length !== length) continue;
+      if (candidate === undefined || candidate.port !== port || candidate.bytes.length !== length) continue;
       let at = 0;
       while (at < length && ((bytes[offset + at] ?? 0) ^ (bytes[pad + at] ?? 0)) === candidate.bytes[at]) at++;
       if (at === length) return this.fresh(candidate);
@@ -145,30 +197,23 @@ export class Flow {
 
   /** As `peer`, by words; nothing where a string would have to be made of them. */
   peerByWords(w0: number, w1: number, w2: number, w3: number, port: number): PeerFlow | undefined {
-    const candidates = this.peers.get(port);
-    if (candidates === undefined) return undefined;
+    const candidates = this.peers.candidates(port);
     for (let index = 0; index < candidates.length; index++) {
       const candidate = candidates[index];
-      if (candidate !== undefined && hasWords(candidate, w0, w1, w2, w3)) return this.fresh(candidate);
+      if (candidate !== undefined && candidate.port === port && hasWords(candidate, w0, w1, w2, w3))
+        return this.fresh(candidate);
     }
     return undefined;
   }
 
   fresh(peer: PeerFlow): PeerFlow {
-    if (peer.generation !== this.gate.generation) this.#recheck(peer);
+    if (peer.generation !== this.gate.generation) this.#owner.judge(peer);
     return peer;
-  }
-
-  add(peer: PeerFlow): void {
-    const candidates = this.peers.get(peer.port);
-    if (candidates === undefined) this.peers.set(peer.port, [peer]);
-    else candidates.push(peer);
   }
 
   /** Verdicts on peers at `address` are to be found again. */
   invalidate(address: string): void {
-    for (const candidates of this.peers.values())
-      for (const candidate of candidates) if (candidate.address === address) candidate.generation = -1;
+    for (const peer of this.peers) if (peer.address === address) peer.generation = -1;
   }
 }
 

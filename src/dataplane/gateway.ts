@@ -103,9 +103,9 @@ export class Gateway {
       for (const permission of permissions) {
         const { allocation, peer } = permission;
         const gone = !allocation.check(peer).admitted;
-        const unbound = [...permission.channels.values()].filter(
-          ({ flow }) => gone || !allocation.check(peer, flow.port).admitted,
-        );
+        const unbound = allocation
+          .channelsTo(peer)
+          .filter(({ flow }) => gone || !allocation.check(peer, flow.port).admitted);
         if (!gone && unbound.length === 0) continue;
         for (const channel of unbound) allocation.unbind(channel);
         if (gone) {

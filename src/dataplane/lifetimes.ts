@@ -3,6 +3,8 @@ export const defaultAllocationSeconds = 600;
 export const maxAllocationSeconds = 3600;
 export const permissionSeconds = 300;
 export const channelSeconds = 600;
+/** After that long no request comes again: RFC 8489 §6.3.1. */
+export const retransmissionSeconds = 40;
 
 /**
  * The lifetime that an Allocate gets (RFC 8656 §7.2): what was asked for up to the maximum. A client that asks for less

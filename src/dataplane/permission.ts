@@ -1,15 +1,12 @@
 /** A permission: one IP address that one allocation may exchange packets with (RFC 8656 §9). */
 import type { Ip } from "./address.ts";
 import type { Allocation } from "./allocation.ts";
-import type { Channel } from "./channel.ts";
 
 export interface Permission {
   readonly allocation: Allocation;
   readonly peer: Ip;
   /** Milliseconds since the epoch. */
   expiresAt: number;
-  /** Channels to this address, by number. They carry nothing once the permission is gone. */
-  readonly channels: Map<number, Channel>;
 }
 
 /** The permissions of a gateway by peer address: what a revocation looks through, instead of every allocation. */

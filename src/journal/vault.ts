@@ -3,7 +3,7 @@
  * a keyed digest, `vault:…`; on the way out, effects ask for the value behind it. The key is made anew for each run and
  * never leaves the process, so a digest in a log tells nothing but "same" or "different" within that run.
  */
-import { createHmac, createPrivateKey, randomBytes, X509Certificate } from "node:crypto";
+import { createHmac, createPrivateKey, createSecretKey, randomBytes, X509Certificate } from "node:crypto";
 import type { ConfigMap, Secret } from "../resources/core.ts";
 import { keyOf, nameOfObject, type ObjectKey } from "../resources/keys.ts";
 import type { AnyObject, KindId } from "../resources/kinds.ts";
@@ -51,11 +51,12 @@ const inspectCertificate = (data: ReadonlyMap<string, Buffer>): Secret["certific
 };
 
 export const createVault = (key: Buffer = randomBytes(32)): Vault => {
+  const digestKey = createSecretKey(key);
   const values = new Map<string, Buffer>();
   const stored = new Map<ObjectKey, readonly string[]>();
 
   const digestOf = (value: string | Buffer): string =>
-    PREFIX + createHmac("sha256", key).update(value).digest("base64url").slice(0, 22);
+    PREFIX + createHmac("sha256", digestKey).update(value).digest("base64url").slice(0, 22);
 
   const put = (value: Buffer, digests: string[]): string => {
     if (value.length === 0) return "";

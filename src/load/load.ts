@@ -53,7 +53,7 @@ export interface LoadHooks {
 
 const TICK_MS = 2;
 /** Allocations that are asked for at once. */
-const STARTING = 32;
+const STARTING = 128;
 
 const sendAtRate = (clients: readonly LoadClient[], rate: number): NodeJS.Timeout => {
   const began = performance.now();
@@ -81,10 +81,11 @@ export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Prom
         : startTcpClient(options, peer, counters);
     };
     const began = performance.now();
-    while (clients.length < options.clients) {
-      const count = Math.min(STARTING, options.clients - clients.length);
-      clients.push(...(await Promise.all(Array.from({ length: count }, (_, n) => start(clients.length + n)))));
-    }
+    let started = 0;
+    const startInTurn = async (): Promise<void> => {
+      while (started < options.clients) clients.push(await start(started++));
+    };
+    await Promise.all(Array.from({ length: STARTING }, startInTurn));
     const allocateSeconds = (performance.now() - began) / 1000;
     if (options.rate > 0) ticking = sendAtRate(clients, options.rate);
     else for (const client of clients) for (let sent = 0; sent < options.window; sent++) client.send();

@@ -14,10 +14,12 @@ export const startPeers = (datagrams: Datagrams, count: number, address: string)
       {
         bufferBytes: BUFFER_BYTES,
         batch: BATCH,
-        take: (slot, start, end) => {
-          const port = datagrams.arena.sourcePort(slot);
-          const to = (sources[port] ??= endpointOf({ address: datagrams.sourceOf(slot, socket.family), port }));
-          datagrams.send(socket, datagrams.bytes, start, end, to);
+        owner: {
+          take: (slot, start, end) => {
+            const port = datagrams.arena.sourcePort(slot);
+            const to = (sources[port] ??= endpointOf({ address: datagrams.sourceOf(slot, socket.family), port }));
+            datagrams.send(socket, datagrams.bytes, start, end, to);
+          },
         },
       },
     );

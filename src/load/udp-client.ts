@@ -38,7 +38,7 @@ export const startUdpClient = async (
   };
   const socket: DatagramSocket = datagrams.open(
     { address, port: 0 },
-    { bufferBytes: BUFFER_BYTES, batch: BATCH, take },
+    { bufferBytes: BUFFER_BYTES, batch: BATCH, owner: { take } },
   );
 
   const client = await TurnClient.connect({

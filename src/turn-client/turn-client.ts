@@ -8,7 +8,7 @@
  * client.sendChannel(0x4000, Buffer.from("ping"));
  * const { data } = await client.receive();
  */
-import { randomBytes } from "node:crypto";
+import { randomBytes, type KeyObject } from "node:crypto";
 import type { Socket } from "node:net";
 import type { TransportAddress } from "../dataplane/address.ts";
 import { addressFamily, attribute, connectionIdValue } from "../dataplane/stun/attributes.ts";
@@ -273,7 +273,7 @@ export class TurnClient {
   }
 
   /** The key that requests are signed with, once the server has named its realm. */
-  get #key(): Buffer | undefined {
+  get #key(): KeyObject | undefined {
     const { username, password } = this.#options;
     if (this.#realm === undefined || username === undefined || password === undefined) return undefined;
     return longTermKey(username, this.#realm, password);

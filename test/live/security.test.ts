@@ -1,6 +1,6 @@
 /** Attacks on the relay, one by one; docs/security.md says what is expected of each. Prints what was measured. */
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, type KeyObject } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -56,7 +56,7 @@ const ask = async (socket: Awaited<ReturnType<typeof socketOn>>, port: number, b
   const [message] = (await answer) as [Buffer];
   return message;
 };
-const request = (asked: number, attributes: Parameters<typeof encode>[0]["attributes"] = [], key?: Buffer): Buffer =>
+const request = (asked: number, attributes: Parameters<typeof encode>[0]["attributes"] = [], key?: KeyObject): Buffer =>
   encode({ method: asked, class: "request", transactionId: randomBytes(12), attributes, key });
 const transportAttribute = { type: attribute.requestedTransport, value: 17 * 0x1000000 };
 

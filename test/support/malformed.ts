@@ -1,5 +1,5 @@
 /** Datagrams and streams that no client should send, from a seed, so that a failure can be repeated. */
-import { randomBytes } from "node:crypto";
+import { createSecretKey, randomBytes } from "node:crypto";
 import { attribute } from "../../src/dataplane/stun/attributes.ts";
 import { encode } from "../../src/dataplane/stun/codec.ts";
 import { method, type Attribute } from "../../src/dataplane/stun/message.ts";
@@ -21,7 +21,7 @@ const credentials: readonly Attribute[] = [
   { type: attribute.realm, value: "stunner.l7mp.io" },
   { type: attribute.nonce, value: "AAAAAAAAAAAAAAAA" },
 ];
-const key = randomBytes(16);
+const key = createSecretKey(randomBytes(16));
 
 const message = (number: number, attributes: readonly Attribute[], signed = false): Buffer =>
   encode({

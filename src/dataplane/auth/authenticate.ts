@@ -1,4 +1,5 @@
 /** The long-term credential mechanism, RFC 8489 §9.2.4. */
+import type { KeyObject } from "node:crypto";
 import type { Owner } from "../allocation.ts";
 import type { Message } from "../stun/message.ts";
 import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
@@ -6,7 +7,7 @@ import type { Nonces } from "./nonce.ts";
 import type { AuthPolicy } from "./policy.ts";
 
 export type Authentication =
-  | { readonly ok: true; readonly who: Owner; readonly key: Buffer }
+  | { readonly ok: true; readonly who: Owner; readonly key: KeyObject }
   /** 401 and 438 go with a fresh NONCE and REALM. */
   | { readonly ok: false; readonly code: 400 | 401 | 403 | 438; readonly reason: string };
 

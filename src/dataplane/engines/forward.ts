@@ -56,7 +56,7 @@ const channelDataIn = (flow: Flow, bytes: Buffer, start: number, end: number): v
     flow.drops["channel-data-length"]++;
     return;
   }
-  const peer = flow.channels.get(u16(bytes, start));
+  const peer = flow.channels.get(u16(bytes, start))?.flow;
   if (peer === undefined) flow.drops["no-channel"]++;
   else toPeer(flow, peer, bytes, start + 4, start + 4 + length, false);
 };

@@ -1,5 +1,5 @@
 /** DTLS sessions of one socket (RFC 6347): cookies before any state, certificates that may change under way. */
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Material } from "../listeners/listener.ts";
 import { loadOpenSsl, type Handle, type OpenSsl, type Session } from "./openssl.ts";
 
@@ -92,7 +92,7 @@ export class DtlsSession {
 
 export class DtlsServer {
   readonly #ssl = loadOpenSsl();
-  readonly #secret = randomBytes(32);
+  readonly #secret = createSecretKey(randomBytes(32));
   #context: Handle;
   /** Takes what strangers send, until one of them proves that it is where it says. */
   #listening: Session;

@@ -141,9 +141,8 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
   const allocation = serving.open({
     path,
     owner: who,
-    relays: ports.relays,
-    transactionId: message.transactionId,
-    response,
+    relays: ports.relays.slice(),
+    made: { transactionId: message.transactionId, response },
     now,
     expiresAt: now + seconds * 1000,
   });

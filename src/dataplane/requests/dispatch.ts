@@ -1,4 +1,5 @@
 /** From a STUN message to its answer: reading, authenticating, and the request file that knows the rest. */
+import type { KeyObject } from "node:crypto";
 import { authenticate } from "../auth/authenticate.ts";
 import type { Held } from "../shared.ts";
 import { fiveTuple, type ListenerPath } from "../listeners/listener.ts";
@@ -27,7 +28,7 @@ const inAllocation: ReadonlyMap<number, Handler> = new Map<number, Handler>([
 const withoutAllocation: ReadonlySet<number> = new Set([method.allocate, method.connectionBind]);
 
 /** Answers `message`; with a key, the answer carries MESSAGE-INTEGRITY. */
-const respond = (serving: Serving, message: Message, path: ListenerPath, answer: Answer, key?: Buffer): void => {
+const respond = (serving: Serving, message: Message, path: ListenerPath, answer: Answer, key?: KeyObject): void => {
   if (answer.kind === "silence") return;
   if (answer.kind === "error") serving.shared.refused.add(`${answer.code} ${answer.reason}`);
   const attributes: readonly Attribute[] =
@@ -50,8 +51,9 @@ const respond = (serving: Serving, message: Message, path: ListenerPath, answer:
 const answerAllocate = (exchange: Exchange, held: Held | undefined, answer: (outcome: Answer) => void): void => {
   const { message, path, serving } = exchange;
   if (held !== undefined) {
-    const { transactionId, response } = held.allocation;
-    if (transactionId.equals(message.transactionId)) answer({ kind: "success", attributes: response });
+    const { made } = held.allocation;
+    if (made?.transactionId.equals(message.transactionId) === true)
+      answer({ kind: "success", attributes: made.response });
     else answer(failure(437, "allocation-exists"));
     return;
   }
@@ -67,7 +69,7 @@ const answerLater = (serving: Serving, outcome: Promise<Answer>, answer: (outcom
   });
 };
 
-const answerAuthenticated = (exchange: Exchange, held: Held | undefined, key: Buffer): void => {
+const answerAuthenticated = (exchange: Exchange, held: Held | undefined, key: KeyObject): void => {
   const { message, path, serving, who, now } = exchange;
   if (!serving.gateway.users.mayAsk(who.userId, now)) return serving.dropped("user-requests");
   const answer = (outcome: Answer): void => respond(serving, message, path, outcome, key);

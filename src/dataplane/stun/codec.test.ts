@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createSecretKey, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseIp, textOfBytes } from "../address.ts";
@@ -29,12 +29,15 @@ const vectors = {
     00080014f67024656dd64a3e02b8e0712e85c9a28ca89666`),
 };
 
+/** RFC 5769 §2. */
+const shortTermKey = createSecretKey(Buffer.from("VOkJxbRl1RmTxUk/WvJxBt"));
+const someKey = createSecretKey(Buffer.from("key"));
+
 describe("the test vectors of RFC 5769", () => {
   it("reads the sample request, and its integrity and fingerprint hold", () => {
     const message = messageOf(vectors.request);
     expect(message).toMatchObject({ method: method.binding, class: "request", username: "evtj:h6vY" });
-    const key = Buffer.from("VOkJxbRl1RmTxUk/WvJxBt");
-    expect(integrityIsValid(message.bytes, message.integrityAt!, key)).toBe(true);
+    expect(integrityIsValid(message.bytes, message.integrityAt!, shortTermKey)).toBe(true);
     expect(message.hasFingerprint).toBe(true);
     expect(fingerprintIsValid(message.bytes, message.bytes.length - 8)).toBe(true);
   });
@@ -42,13 +45,13 @@ describe("the test vectors of RFC 5769", () => {
   it("reads the IPv4 response", () => {
     const message = messageOf(vectors.ipv4);
     expect(message).toMatchObject({ class: "success", mapped: { address: "192.0.2.1", port: 32853 } });
-    expect(integrityIsValid(message.bytes, message.integrityAt!, Buffer.from("VOkJxbRl1RmTxUk/WvJxBt"))).toBe(true);
+    expect(integrityIsValid(message.bytes, message.integrityAt!, shortTermKey)).toBe(true);
   });
 
   it("reads the IPv6 response", () => {
     const message = messageOf(vectors.ipv6);
     expect(message.mapped).toEqual({ address: "2001:db8:1234:5678:11:2233:4455:6677", port: 32853 });
-    expect(integrityIsValid(message.bytes, message.integrityAt!, Buffer.from("VOkJxbRl1RmTxUk/WvJxBt"))).toBe(true);
+    expect(integrityIsValid(message.bytes, message.integrityAt!, shortTermKey)).toBe(true);
   });
 
   it("reads the request with long-term authentication", () => {
@@ -77,7 +80,7 @@ describe("decoding", () => {
         { type: attribute.additionalAddressFamily, raw: Buffer.from([addressFamily.ipv6, 0, 0, 0]) },
         { type: attribute.evenPort, value: Buffer.from([0x80]) },
       ],
-      key: Buffer.from("key"),
+      key: someKey,
       fingerprint: true,
     });
     expect(messageOf(bytes)).toMatchObject({
@@ -126,12 +129,12 @@ describe("decoding", () => {
   });
 
   it("ignores attributes behind MESSAGE-INTEGRITY", () => {
-    const signed = encode({ method: method.refresh, class: "request", transactionId, key: Buffer.from("key") });
+    const signed = encode({ method: method.refresh, class: "request", transactionId, key: someKey });
     const bytes = Buffer.concat([signed, attributeBytes(attribute.lifetime, Buffer.alloc(4))]);
     bytes.writeUInt16BE(bytes.length - 20, 2);
     const message = messageOf(bytes);
     expect(message.lifetime).toBeUndefined();
-    expect(integrityIsValid(message.bytes, message.integrityAt!, Buffer.from("key"))).toBe(true);
+    expect(integrityIsValid(message.bytes, message.integrityAt!, someKey)).toBe(true);
   });
 
   it("checks integrity over the bytes received, padding that is not zero included", () => {
@@ -142,10 +145,10 @@ describe("decoding", () => {
       attributes: [{ type: attribute.username, value: "abcde" }],
     });
     bytes[bytes.length - 1] = 0xff;
-    const signed = encode({ method: method.refresh, class: "request", transactionId, key: Buffer.from("key") });
+    const signed = encode({ method: method.refresh, class: "request", transactionId, key: someKey });
     expect(messageOf(bytes).username).toBe("abcde");
     signed[signed.length - 1]! ^= 1;
-    expect(integrityIsValid(signed, 20, Buffer.from("key"))).toBe(false);
+    expect(integrityIsValid(signed, 20, someKey)).toBe(false);
   });
 
   it("names attributes that it must understand and does not", () => {

@@ -1,4 +1,5 @@
 /** STUN messages as values: methods, classes, and what a message may say. */
+import type { KeyObject } from "node:crypto";
 import type { TransportAddress } from "../address.ts";
 import { attribute, magicCookie } from "./attributes.ts";
 
@@ -76,7 +77,7 @@ export interface Outgoing {
   readonly transactionId: Buffer;
   readonly attributes?: readonly Attribute[];
   /** Adds MESSAGE-INTEGRITY. */
-  readonly key?: Buffer | undefined;
+  readonly key?: KeyObject | undefined;
   readonly fingerprint?: boolean;
 }
 

@@ -92,7 +92,12 @@ export class WorkerHandle {
       ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
       descriptors: this.#descriptors,
     };
-    const worker = new Worker(new URL("worker.ts", import.meta.url), { workerData, name: `relay-${index}` });
+    const worker = new Worker(new URL("worker.ts", import.meta.url), {
+      workerData,
+      name: `relay-${index}`,
+      // As for the process: see bin/turnpike. It counts three parts of 16.
+      resourceLimits: { maxYoungGenerationSizeMb: 48 },
+    });
     const handlers: { readonly [K in keyof WorkerSays]: (value: WorkerSays[K]) => unknown } = {
       ready: ({ wakeFd }) => {
         this.#wakeFd = wakeFd;

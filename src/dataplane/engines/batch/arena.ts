@@ -65,6 +65,7 @@ export class Arena {
   /** All of it; data is addressed by offsets into this. */
   readonly bytes = Buffer.alloc(LAYOUT.bytes);
   readonly #u32: Uint32Array;
+  readonly #i32: Int32Array;
   /** Address of its first byte. */
   readonly base: number;
   readonly #rxHeaders: number;
@@ -75,6 +76,7 @@ export class Arena {
   constructor(sys: Sys) {
     const { buffer, byteOffset } = this.bytes;
     this.#u32 = new Uint32Array(buffer, byteOffset, LAYOUT.bytes / 4);
+    this.#i32 = new Int32Array(buffer, byteOffset, LAYOUT.bytes / 4);
     this.base = sys.addressOf(this.bytes);
     this.#rxHeaders = this.base + LAYOUT.rxHeaders;
     this.txHeaders = this.base + LAYOUT.txHeaders;
@@ -144,7 +146,7 @@ export class Arena {
 
   /** Word `index` of the source address of `slot`: 0 holds family and port; of IPv4 1 is the address, of IPv6 2 to 5. */
   sourceWord(slot: number, index: number): number {
-    return this.#u32[((LAYOUT.rxNames + slot * SOCKADDR_SIZE) >> 2) + index] ?? 0;
+    return this.#i32[((LAYOUT.rxNames + slot * SOCKADDR_SIZE) >> 2) + index] ?? 0;
   }
 
   sourcePort(slot: number): number {

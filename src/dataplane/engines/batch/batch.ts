@@ -1,17 +1,16 @@
 /** The engine for Linux: the flow table over {@link Datagrams}. Every packet is taken across where it lies. */
-import { familyOf, type TransportAddress } from "../../address.ts";
-import { FlowTable, type Drops, type Flow, type RelayPort, type Traffic } from "../../flows.ts";
+import type { TransportAddress } from "../../address.ts";
+import { FlowTable, type Drops, type RelayPort, type Traffic } from "../../flows.ts";
 import type { RelayAddress } from "../../placement.ts";
 import type { ClientPort, ClientPortOwner, DatagramPort, Engine, EngineOptions } from "../engine.ts";
-import { fromClient, isSendIndication, peerDataOut } from "../forward.ts";
+import { fromClient, isSendIndication } from "../forward.ts";
 import { IPV4_MARK, type Arena } from "./arena.ts";
+import { BatchRelay } from "./batch-relay.ts";
 import { Datagrams, type DatagramSocket } from "./datagrams.ts";
 
-/** All clients come by one socket; of peers each allocation has its own. */
+/** All clients come by one socket. */
 const CLIENT_BATCH = 256;
-const RELAY_BATCH = 32;
 const CLIENT_BUFFER_BYTES = 4 << 20;
-const RELAY_BUFFER_BYTES = 1 << 20;
 
 class BatchEngine implements Engine {
   readonly canSendWhole = true;
@@ -38,7 +37,7 @@ class BatchEngine implements Engine {
       bufferBytes: CLIENT_BUFFER_BYTES,
       batch: CLIENT_BATCH,
       ...(fd === undefined ? {} : { fd }),
-      take: (slot, start, end) => this.#fromClient(socket, flows, traffic, owner, slot, start, end),
+      owner: { take: (slot, start, end) => this.#fromClient(socket, flows, traffic, owner, slot, start, end) },
     });
     return { ...this.#portOf(socket, at), flows };
   }
@@ -50,11 +49,13 @@ class BatchEngine implements Engine {
       bufferBytes: CLIENT_BUFFER_BYTES,
       batch: CLIENT_BATCH,
       ...(fd === undefined ? {} : { fd }),
-      take: (slot, start, end) =>
-        owner.message(Buffer.from(this.#bytes.subarray(start, end)), {
-          address: datagrams.sourceOf(slot, socket.family),
-          port: this.#arena.sourcePort(slot),
-        }),
+      owner: {
+        take: (slot, start, end) =>
+          owner.message(Buffer.from(this.#bytes.subarray(start, end)), {
+            address: datagrams.sourceOf(slot, socket.family),
+            port: this.#arena.sourcePort(slot),
+          }),
+      },
     });
     return this.#portOf(socket, at);
   }
@@ -73,30 +74,8 @@ class BatchEngine implements Engine {
   }
 
   // oxlint-disable-next-line require-await -- what throws must reject
-  async relay({ bind, told }: RelayAddress, port: number): Promise<RelayPort> {
-    const datagrams = this.#datagrams;
-    let attached: Flow | undefined;
-    const socket: DatagramSocket = datagrams.open(
-      { address: bind, port },
-      {
-        bufferBytes: RELAY_BUFFER_BYTES,
-        batch: RELAY_BATCH,
-        take: (slot, start, end) => {
-          if (attached !== undefined) this.#fromPeer(socket, attached, slot, start, end);
-        },
-      },
-    );
-    return {
-      family: familyOf(told),
-      address: told,
-      port: datagrams.portOf(socket),
-      attach: (flow) => void (attached = flow),
-      send: (bytes, start, end, peer, whole) => {
-        if (socket.sendsWhole !== whole) datagrams.sendWhole(socket, whole);
-        datagrams.send(socket, bytes, start, end, peer);
-      },
-      close: () => datagrams.closeSocket(socket),
-    };
+  async relay(address: RelayAddress, port: number): Promise<RelayPort> {
+    return new BatchRelay(this.#datagrams, address, port);
   }
 
   get wakeFd(): number {
@@ -105,24 +84,6 @@ class BatchEngine implements Engine {
 
   close(): void {
     this.#datagrams.close();
-  }
-
-  #fromPeer(socket: DatagramSocket, flow: Flow, slot: number, start: number, end: number): void {
-    const arena = this.#arena;
-    const port = arena.sourcePort(slot);
-    const known =
-      socket.family === 4
-        ? flow.peerByWords(0, 0, IPV4_MARK, arena.sourceWord(slot, 1), port)
-        : flow.peerByWords(
-            arena.sourceWord(slot, 2),
-            arena.sourceWord(slot, 3),
-            arena.sourceWord(slot, 4),
-            arena.sourceWord(slot, 5),
-            port,
-          );
-    // One that was not seen before: a permission for its address may stand.
-    const peer = known ?? flow.peer(this.#datagrams.sourceOf(slot, socket.family), port);
-    peerDataOut(flow, peer, this.#bytes, start, end);
   }
 
   #fromClient(

@@ -31,11 +31,15 @@ export interface DatagramSocketOptions {
   readonly batch: number;
   /** A bound descriptor that is somebody else's to close; without one a socket is made. */
   readonly fd?: number;
+  readonly owner: DatagramOwner;
+}
+
+export interface DatagramOwner {
   /**
    * Takes a datagram: bytes `start` to `end` of the arena, there until this returns, or until it has left. Its source is that
    * of `slot`.
    */
-  readonly take: (slot: number, start: number, end: number) => void;
+  take(slot: number, start: number, end: number): void;
 }
 
 /** A socket and the datagrams that wait to leave by it, as a list. */
@@ -45,7 +49,7 @@ export class DatagramSocket {
   readonly batch: number;
   /** Datagrams that are asked for next: few where few came, as to ask for one that is not there costs nearly a receive. */
   wanted = 1;
-  readonly take: DatagramSocketOptions["take"];
+  readonly owner: DatagramOwner;
   /** Whether it is ours to close. */
   readonly isOurs: boolean;
   head = NONE;
@@ -54,12 +58,12 @@ export class DatagramSocket {
   /** Whether what is sent has the DF bit set. */
   sendsWhole = false;
 
-  constructor(fd: number, family: Family, { batch, take, fd: given }: DatagramSocketOptions) {
+  constructor(fd: number, family: Family, { batch, owner, fd: given }: DatagramSocketOptions) {
     this.isOurs = given === undefined;
     this.fd = fd;
     this.family = family;
     this.batch = batch;
-    this.take = take;
+    this.owner = owner;
   }
 }
 
@@ -189,7 +193,7 @@ export class Datagrams {
       const end = start + this.arena.lengthOf(slot);
       const segment = this.arena.segmentOf(slot);
       if ((this.arena.flagsOf(slot) & MSG_TRUNC) !== 0) this.#drops["too-long"]++;
-      else if (segment === 0 || end - start <= segment) socket.take(slot, start, end);
+      else if (segment === 0 || end - start <= segment) socket.owner.take(slot, start, end);
       else this.#takeApart(socket, slot, start, end, segment);
       this.arena.rearm(slot);
     }
@@ -213,12 +217,12 @@ export class Datagrams {
 
   /** A run that the kernel had put together (UDP GRO). All but the first need room in front of them: they move. */
   #takeApart(socket: DatagramSocket, slot: number, start: number, end: number, segment: number): void {
-    socket.take(slot, start, start + segment);
+    socket.owner.take(slot, start, start + segment);
     for (let from = start + segment; from < end; from += segment) {
       const to = Math.min(from + segment, end);
       const at = segment <= SMALL_BYTES ? this.#takeSmall() : this.#takeExtra();
       this.bytes.copyWithin(at, from, to);
-      socket.take(slot, at, at + to - from);
+      socket.owner.take(slot, at, at + to - from);
     }
   }
 

@@ -1,0 +1,63 @@
+/** A relayed transport address of the batch engine: its socket, and the flow that takes what peers send to it. */
+import { familyOf, type Family } from "../../address.ts";
+import type { Flow, PeerFlow, RelayPort } from "../../flows.ts";
+import type { RelayAddress } from "../../placement.ts";
+import { peerDataOut } from "../forward.ts";
+import { IPV4_MARK } from "./arena.ts";
+import type { DatagramOwner, Datagrams, DatagramSocket } from "./datagrams.ts";
+
+/** Of peers each allocation has its own socket. */
+const BATCH = 32;
+const BUFFER_BYTES = 1 << 20;
+
+/** There is one for each allocation: it has methods, not closures. */
+export class BatchRelay implements RelayPort, DatagramOwner {
+  readonly family: Family;
+  readonly address: string;
+  readonly port: number;
+  readonly #datagrams: Datagrams;
+  readonly #socket: DatagramSocket;
+  #flow: Flow | undefined;
+
+  /** @throws the error of the system call, with the address. */
+  constructor(datagrams: Datagrams, { bind, told }: RelayAddress, port: number) {
+    this.#datagrams = datagrams;
+    this.#socket = datagrams.open({ address: bind, port }, { bufferBytes: BUFFER_BYTES, batch: BATCH, owner: this });
+    this.family = familyOf(told);
+    this.address = told;
+    this.port = datagrams.portOf(this.#socket);
+  }
+
+  attach(flow: Flow): void {
+    this.#flow = flow;
+  }
+
+  send(bytes: Buffer, start: number, end: number, peer: PeerFlow, whole: boolean): void {
+    if (this.#socket.sendsWhole !== whole) this.#datagrams.sendWhole(this.#socket, whole);
+    this.#datagrams.send(this.#socket, bytes, start, end, peer);
+  }
+
+  close(): void {
+    this.#datagrams.closeSocket(this.#socket);
+  }
+
+  take(slot: number, start: number, end: number): void {
+    const flow = this.#flow;
+    if (flow === undefined) return;
+    const { arena, bytes } = this.#datagrams;
+    const port = arena.sourcePort(slot);
+    const known =
+      this.#socket.family === 4
+        ? flow.peerByWords(0, 0, IPV4_MARK, arena.sourceWord(slot, 1), port)
+        : flow.peerByWords(
+            arena.sourceWord(slot, 2),
+            arena.sourceWord(slot, 3),
+            arena.sourceWord(slot, 4),
+            arena.sourceWord(slot, 5),
+            port,
+          );
+    // One that was not seen before: a permission for its address may stand.
+    const peer = known ?? flow.peer(this.#datagrams.sourceOf(slot, this.#socket.family), port);
+    peerDataOut(flow, peer, bytes, start, end);
+  }
+}
