@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect, Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Flow, noDrops, noTraffic } from "../flows.ts";
 import { encode } from "../stun/codec.ts";
@@ -62,6 +62,20 @@ describe("a TCP listener", () => {
     path.install(flow);
     return flow;
   };
+
+  it("writes what is sent in one turn as one piece, in its order", async () => {
+    const { socket, path } = await accepted();
+    const written = vi.spyOn(Socket.prototype, "write");
+    const media = Buffer.from("media-answer-media");
+    path.send(media, 0, 6, true);
+    path.send(media, 6, 13, false);
+    path.send(media, 13, 18, true);
+    media.fill(0);
+    const [heard] = await once(socket, "data");
+    expect(String(heard)).toBe("media-answer-media");
+    expect(written).toHaveBeenCalledTimes(1);
+    written.mockRestore();
+  });
 
   it("closes a connection without an allocation after 30 seconds, and keeps one that has one", async () => {
     const [idle, busy] = [await accepted(), await accepted()];

@@ -31,6 +31,9 @@ class StreamPath implements ListenerPath {
   /** Called once it is so. */
   taken = (): void => undefined;
   readonly #idle: Set<StreamPath>;
+  /** What is to be written at the end of this turn: a write of its own for each frame is most of what a stream costs. */
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
 
   constructor(
     protocol: "tcp" | "tls",
@@ -52,15 +55,26 @@ class StreamPath implements ListenerPath {
 
   send(bytes: Buffer, start: number, end: number, media: boolean): boolean {
     if (this.socket.destroyed) return false;
-    if (this.socket.writableLength > maxBacklogBytes) {
+    if (this.socket.writableLength + this.#waitingBytes > maxBacklogBytes) {
       // A client that leaves a megabyte of media unread and still asks questions is not reading answers either.
       if (!media) this.socket.destroy();
       return false;
     }
-    // The socket keeps what it cannot send at once.
-    this.socket.write(Buffer.from(bytes.subarray(start, end)));
+    if (this.#waiting.length === 0) queueMicrotask(this.#flush);
+    this.#waiting.push(Buffer.from(bytes.subarray(start, end)));
+    this.#waitingBytes += end - start;
     return true;
   }
+
+  /** The socket keeps what it cannot send at once. */
+  readonly #flush = (): void => {
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    const whole = this.#waiting.length === 1 ? first : Buffer.concat(this.#waiting, this.#waitingBytes);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    if (!this.socket.destroyed) this.socket.write(whole);
+  };
 
   install(flow: Flow): void {
     this.flow = flow;
@@ -70,6 +84,7 @@ class StreamPath implements ListenerPath {
   takeOver(): Socket | undefined {
     if (this.flow !== undefined || this.isTaken) return undefined;
     this.isTaken = true;
+    this.#flush();
     this.partialSince = undefined;
     this.#idle.delete(this);
     this.taken();
