@@ -13,6 +13,7 @@ const rooms: readonly { readonly name: string; readonly pure?: true; readonly pa
   { name: "render", pure: true },
   { name: "core", pure: true },
   { name: "dataplane" },
+  { name: "explain" },
   { name: "turn-client" },
   { name: "load" },
   { name: "discovery" },

@@ -42,6 +42,10 @@ export const errors = {
     what: "a probe did not get through",
     todo: "the message says at which step; 'turnpike status' shows what is admitted",
   },
+  "nothing-known": {
+    what: "the event log says nothing of what was asked",
+    todo: "see its first and last lines with 'turnpike log'; ask for another moment, or name another log",
+  },
   usage: { what: "the command was called with wrong arguments", todo: "see --help" },
 } as const satisfies Record<string, { readonly what: string; readonly todo: string }>;
 

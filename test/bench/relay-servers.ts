@@ -69,6 +69,7 @@ export const subjects = async (): Promise<readonly Subject[]> => {
     coturn("coturn", debian),
     ...(other === undefined ? [] : [coturn("TURNSERVER", other)]),
     await pion(),
+    turnpike("two workers", "--engine", "batch", "--udp-thread-num", "2"),
   ];
 };
 

@@ -1,17 +1,23 @@
-/** What reads bytes of strangers, each as a property that must hold for any bytes. */
-import fc, { type IAsyncProperty, type IProperty } from "fast-check";
+/** What reads bytes of strangers, each as something that must hold for any bytes. */
+import fc from "fast-check";
 import { Framer } from "../../src/dataplane/listeners/framing.ts";
 import { readProxyHeader } from "../../src/dataplane/listeners/proxy-header.ts";
-import { DtlsServer, isClientHello } from "../../src/dataplane/openssl/dtls-server.ts";
+import { DtlsServer, isClientHello, type DtlsSession } from "../../src/dataplane/openssl/dtls-server.ts";
 import { decode, encode } from "../../src/dataplane/stun/codec.ts";
 import { isSigned } from "../../src/dataplane/stun/message.ts";
 import { makeCertificate } from "../support/certificate.ts";
-import { malformed, randomFrom } from "../support/malformed.ts";
+import { DtlsClient } from "../support/dtls-client.ts";
+import { malformed, randomFrom, wellFormed } from "../support/malformed.ts";
 import { PROXY_SIGNATURE } from "../support/proxy-header.ts";
 
 export interface FuzzTarget {
   readonly name: string;
-  readonly property: () => IProperty<unknown> | IAsyncProperty<unknown>;
+  /** Bytes that it is tried with. */
+  readonly arbitrary: fc.Arbitrary<Buffer>;
+  /** Bytes that a search for others may begin with. */
+  readonly seeds: readonly Buffer[];
+  /** Makes what tries one input, and throws where it does not hold. */
+  readonly prepare: () => (bytes: Buffer) => void;
 }
 
 const noise = fc.uint8Array({ maxLength: 1500 }).map((bytes) => Buffer.from(bytes));
@@ -41,66 +47,155 @@ const frame = (chunks: readonly Buffer[]): string => {
   return frames.join(" ");
 };
 
+/** A stream and how it is cut up, as bytes: the number of cuts, two bytes for each, the stream. */
+const cutStream = (cuts: readonly number[], stream: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([cuts.length, ...cuts.flatMap((cut) => [cut >> 8, cut & 255])]), stream]);
+
+const padded = (part: Buffer): Buffer => Buffer.concat([part, Buffer.alloc(-part.length & 3)]);
+
 const dtlsRecord = (type: number, body: Buffer): Buffer => {
   const head = Buffer.from([type, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, body.length >> 8, body.length & 255]);
   return Buffer.concat([head, body]);
 };
 
+const dtlsHandshake = (body: Buffer): Buffer => {
+  const length = Buffer.from([0, body.length >> 8, body.length & 255]);
+  return dtlsRecord(22, Buffer.concat([Buffer.from([1]), length, Buffer.alloc(5), length, body]));
+};
+
+export const newDtlsServer = (): DtlsServer => {
+  const { certificate, key } = makeCertificate();
+  return new DtlsServer({ certificate: Buffer.from(certificate), key: Buffer.from(key) });
+};
+
+const CLIENT = "192.0.2.1 9";
+
+/** A session that is up, what it has delivered, and the client at its other end. */
+interface Established {
+  readonly client: DtlsClient;
+  readonly session: DtlsSession;
+  readonly delivered: string[];
+}
+
+/** The datagrams that a client says in a handshake, and the session that comes of it. */
+export const establish = (server: DtlsServer, ciphers?: string): Established & { readonly said: readonly Buffer[] } => {
+  const client = new DtlsClient(ciphers);
+  const delivered: string[] = [];
+  const said: Buffer[] = [];
+  const toClient: Buffer[] = [];
+  const owner = {
+    send: (bytes: Buffer) => void toClient.push(bytes),
+    record: (bytes: Buffer) => void delivered.push(bytes.toString("latin1")),
+  };
+  let session: DtlsSession | undefined;
+  const toServer = [...client.advance()];
+  while (!(client.isEstablished && session?.isEstablished === true)) {
+    const datagram = toServer.shift();
+    if (datagram !== undefined) {
+      said.push(datagram);
+      if (session === undefined) {
+        session = server.greet(datagram, CLIENT, owner);
+        session?.advance();
+      } else session.receive(datagram);
+    }
+    const answer = toClient.shift();
+    if (answer !== undefined) toServer.push(...client.advance(answer));
+    else if (toServer.length === 0 && datagram === undefined) throw new Error("the handshake does not end");
+  }
+  return { client, session, delivered, said };
+};
+
 export const fuzzTargets: readonly FuzzTarget[] = [
   {
     name: "the codec never throws, and what it reads it can write again",
-    property: () =>
-      fc.property(messages, (bytes) => {
-        isSigned(bytes);
-        const decoded = decode(Buffer.from(bytes));
-        if (decoded.kind !== "message") return;
-        const { method, class: kind, transactionId } = decoded.message;
-        const again = decode(encode({ method, class: kind, transactionId }));
-        ensure(again.kind === "message" && again.message.method === method, "another method came back");
-      }),
+    arbitrary: messages,
+    seeds: wellFormed,
+    prepare: () => (bytes) => {
+      isSigned(bytes);
+      const decoded = decode(Buffer.from(bytes));
+      if (decoded.kind !== "message") return;
+      const { method, class: kind, transactionId } = decoded.message;
+      const again = decode(encode({ method, class: kind, transactionId }));
+      ensure(again.kind === "message" && again.message.method === method, "another method came back");
+    },
   },
   {
     name: "the framer finds the same frames however a stream is cut up, and keeps within its bound",
-    property: () =>
-      fc.property(fc.array(messages, { maxLength: 6 }), fc.array(fc.nat(3000), { maxLength: 8 }), (parts, cuts) => {
-        const stream = Buffer.concat(parts.map((part) => Buffer.concat([part, Buffer.alloc(-part.length & 3)])));
-        const at = [0, ...cuts.map((cut) => Math.min(cut, stream.length)).toSorted((a, b) => a - b), stream.length];
-        const chunks = at.slice(1).map((end, index) => stream.subarray(at[index], end));
-        const [whole, cut] = [frame([stream]), frame(chunks)];
-        ensure(whole === cut, `${whole} is not ${cut}`);
-      }),
+    arbitrary: fc
+      .tuple(fc.array(messages, { maxLength: 6 }), fc.array(fc.nat(3000), { maxLength: 8 }))
+      .map(([parts, cuts]) => cutStream(cuts, Buffer.concat(parts.map(padded)))),
+    seeds: [cutStream([1, 5, 30], Buffer.concat(wellFormed.map(padded)))],
+    prepare: () => (bytes) => {
+      const count = Math.min(bytes[0] ?? 0, (bytes.length - 1) >> 1);
+      const stream = bytes.subarray(1 + 2 * Math.max(0, count));
+      const cuts = Array.from({ length: Math.max(0, count) }, (_, index) => bytes.readUInt16BE(1 + 2 * index));
+      const at = [0, ...cuts.map((cut) => Math.min(cut, stream.length)).toSorted((a, b) => a - b), stream.length];
+      const chunks = at.slice(1).map((end, index) => stream.subarray(at[index], end));
+      const [whole, cut] = [frame([stream]), frame(chunks)];
+      ensure(whole === cut, `${whole} is not ${cut}`);
+    },
   },
   {
     name: "a PROXY header is read within its bound, or not at all",
-    property: () =>
-      fc.property(
-        fc.oneof(
-          noise,
-          noise.map((bytes) => Buffer.concat([PROXY_SIGNATURE, bytes])),
-        ),
-        (bytes) => {
-          const read = readProxyHeader(bytes);
-          if (typeof read === "object") ensure(read.length <= Math.min(4096, bytes.length), "it reads too far");
-        },
-      ),
+    arbitrary: fc.oneof(
+      noise,
+      noise.map((bytes) => Buffer.concat([PROXY_SIGNATURE, bytes])),
+    ),
+    seeds: [0x11, 0x21].map((family) =>
+      Buffer.concat([PROXY_SIGNATURE, Buffer.from([0x21, family, 0, 36]), Buffer.alloc(36, 1)]),
+    ),
+    prepare: () => (bytes) => {
+      const read = readProxyHeader(bytes);
+      if (typeof read === "object") ensure(read.length <= Math.min(4096, bytes.length), "it reads too far");
+    },
   },
   {
     name: "DTLS begins no session and answers no more than it got, whatever a stranger sends",
-    property: () => {
-      const { certificate, key } = makeCertificate();
-      const server = new DtlsServer({ certificate: Buffer.from(certificate), key: Buffer.from(key) });
-      const hello = fc.tuple(fc.constantFrom(20, 21, 22, 23, 99), noise).map(([type, body]) => dtlsRecord(type, body));
-      const handshake = noise.map((body) => {
-        const length = Buffer.from([0, body.length >> 8, body.length & 255]);
-        return dtlsRecord(22, Buffer.concat([Buffer.from([1]), length, Buffer.alloc(5), length, body]));
-      });
-      return fc.property(fc.oneof(noise, hello, handshake), (datagram) => {
+    arbitrary: fc.oneof(
+      noise,
+      fc.tuple(fc.constantFrom(20, 21, 22, 23, 99), noise).map(([type, body]) => dtlsRecord(type, body)),
+      noise.map(dtlsHandshake),
+    ),
+    seeds: [dtlsHandshake(Buffer.alloc(80)), ...new DtlsClient().advance()],
+    prepare: () => {
+      const server = newDtlsServer();
+      return (datagram) => {
         isClientHello(datagram);
         let answered = 0;
         const owner = { send: (bytes: Buffer) => void (answered += bytes.length), record: () => undefined };
-        ensure(server.greet(datagram, "192.0.2.1 9", owner) === undefined, "a session without a cookie");
+        ensure(server.greet(datagram, CLIENT, owner) === undefined, "a session without a cookie");
         ensure(answered <= Math.max(3 * datagram.length, 64), `${answered} bytes for ${datagram.length}`);
-      });
+      };
+    },
+  },
+  {
+    name: "a DTLS session delivers what its client sent and nothing else, and outlives what anybody else sends",
+    arbitrary: fc.oneof(
+      noise,
+      fc
+        .tuple(fc.constantFrom(20, 21, 22, 23, 24), fc.nat(2), noise)
+        .map(([type, epoch, body]) => Buffer.from(dtlsRecord(type, body).fill(epoch, 4, 5))),
+    ),
+    seeds: [...establish(newDtlsServer()).said, dtlsRecord(21, Buffer.from([2, 0])), dtlsRecord(23, Buffer.alloc(40))],
+    prepare: () => {
+      const server = newDtlsServer();
+      const { client, session, delivered } = establish(server);
+      let sent = 0;
+      return (datagram) => {
+        const word = `word ${sent++}`;
+        ensure(session.receive(datagram), "the session has ended");
+        // A record of the client's own, damaged by what came.
+        const damaged = client.seal(Buffer.from("never"));
+        const at = 13 + ((datagram[0] ?? 0) % (damaged.length - 13));
+        damaged[at] = (damaged[at] ?? 0) ^ ((datagram[1] ?? 1) | 1);
+        ensure(session.receive(damaged), "the session has ended by a damaged record");
+        ensure(session.receive(client.seal(Buffer.from(word))), "the session has ended by a good record");
+        ensure(delivered.splice(0).join() === word, "something else was delivered");
+      };
     },
   },
 ];
+
+/** The same as a property. */
+export const propertyOf = ({ arbitrary, prepare }: FuzzTarget): fc.IProperty<[Buffer]> =>
+  fc.property(arbitrary, prepare());

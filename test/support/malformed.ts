@@ -33,7 +33,7 @@ const message = (number: number, attributes: readonly Attribute[], signed = fals
   });
 
 /** Well-formed requests to damage. */
-const seeds: readonly Buffer[] = [
+export const wellFormed: readonly Buffer[] = [
   message(method.binding, []),
   message(method.allocate, [{ type: attribute.requestedTransport, value: 17 * 0x1000000 }]),
   message(method.allocate, [{ type: attribute.requestedTransport, value: 17 * 0x1000000 }], true),
@@ -52,7 +52,7 @@ const seeds: readonly Buffer[] = [
 /** One malformed datagram. */
 export const malformed = (random: () => number): Buffer => {
   const below = (n: number): number => Math.floor(random() * n);
-  const bytes = Buffer.from(seeds[below(seeds.length)] ?? seeds[0]!);
+  const bytes = Buffer.from(wellFormed[below(wellFormed.length)] ?? wellFormed[0]!);
   switch (below(8)) {
     case 0:
       return bytes.subarray(0, below(bytes.length));

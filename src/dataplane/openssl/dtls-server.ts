@@ -21,12 +21,48 @@ const scratch = Buffer.alloc(MAX_DATAGRAM_BYTES);
 export const isClientHello = (datagram: Buffer): boolean =>
   datagram.length > 13 && datagram[0] === HANDSHAKE && datagram.readUInt16BE(3) === 0 && datagram[13] === CLIENT_HELLO;
 
+const RECORD_HEADER_BYTES = 13;
+
+const CHANGE_CIPHER_SPEC = 20;
+const APPLICATION_DATA = 23;
+const DTLS_1_2 = 0xfefd;
+/** Sessions do not renegotiate: all that is encrypted is of one epoch. */
+const EPOCH = 1;
+
+/**
+ * The records of `datagram` that may be of a client whose session is up: encrypted, of the session's version, with `shortest`
+ * bytes or more. By others, which anybody can send in the client's name, OpenSSL ends a session: by a ClientHello, by a record
+ * too short for its tag, and by what stands inside a record of another version.
+ */
+const sealedRecords = (datagram: Buffer, shortest: number): Buffer => {
+  const sealed: Buffer[] = [];
+  for (let at = 0; at + RECORD_HEADER_BYTES <= datagram.length;) {
+    const length = datagram.readUInt16BE(at + 11);
+    const end = at + RECORD_HEADER_BYTES + length;
+    if (end > datagram.length) break;
+    const type = datagram[at] ?? 0;
+    if (
+      type >= CHANGE_CIPHER_SPEC &&
+      type <= APPLICATION_DATA &&
+      datagram.readUInt16BE(at + 1) === DTLS_1_2 &&
+      datagram.readUInt16BE(at + 3) === EPOCH &&
+      length >= shortest
+    ) {
+      if (at === 0 && end === datagram.length) return datagram;
+      sealed.push(datagram.subarray(at, end));
+    }
+    at = end;
+  }
+  return Buffer.concat(sealed);
+};
+
 /** One client, from its proven cookie on. */
 export class DtlsSession {
   readonly #ssl: OpenSsl;
   readonly #session: Session;
   readonly #owner: SessionOwner;
   isClosed = false;
+  #shortest: number | undefined;
 
   constructor(ssl: OpenSsl, session: Session, owner: SessionOwner) {
     this.#ssl = ssl;
@@ -41,7 +77,9 @@ export class DtlsSession {
   /** Takes a datagram; what it held goes to the owner before this returns. False when the session has ended. */
   receive(datagram: Buffer): boolean {
     if (this.isClosed) return false;
-    this.#ssl.push(this.#session, datagram);
+    const records = this.isEstablished ? sealedRecords(datagram, this.#shortestRecord()) : datagram;
+    if (records.length === 0) return true;
+    this.#ssl.push(this.#session, records);
     return this.advance();
   }
 
@@ -79,6 +117,10 @@ export class DtlsSession {
     this.#transmit();
     this.isClosed = true;
     this.#ssl.free(this.#session);
+  }
+
+  #shortestRecord(): number {
+    return (this.#shortest ??= this.#ssl.shortestRecord(this.#session));
   }
 
   #transmit(): void {

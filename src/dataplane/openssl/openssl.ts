@@ -29,6 +29,8 @@ export interface OpenSsl {
   /** Sends what was not answered in time once more; false where the other side does not come back. */
   readonly retransmit: (session: Session) => boolean;
   readonly isEstablished: (session: Session) => boolean;
+  /** Bytes that a record of the session has at least, its header not counted. */
+  readonly shortestRecord: (session: Session) => number;
 }
 
 export interface Session {
@@ -51,6 +53,15 @@ const ERROR_WANT_READ = 2;
 /** Handshake messages are cut up so that they fit every network. */
 const MTU = 1200;
 
+/**
+ * Ciphers that authenticate what they encrypt: with others OpenSSL ends a session by any record that somebody else made up.
+ * WebRTC has asked for no others in years (RFC 8827 §6.5).
+ */
+const CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20";
+/** Bytes of the nonce that a record bears (none with ChaCha20), and of its tag: RFC 5288 §3, RFC 7905 §2. */
+const GCM_BYTES = 8 + 16;
+const CHACHA20_BYTES = 16;
+
 let loaded: OpenSsl | undefined;
 
 /** @throws where Node was built without OpenSSL's DTLS, or calls cannot be made. */
@@ -68,6 +79,9 @@ const load = (): OpenSsl => {
   const ctxFree = f("void SSL_CTX_free(void *context)");
   const ctxCtrl = f("long SSL_CTX_ctrl(void *context, int command, long number, void *argument)");
   const ctxOptions = f("uint64_t SSL_CTX_set_options(void *context, uint64_t options)");
+  const cipherList = f("int SSL_CTX_set_cipher_list(void *context, const char *list)");
+  const currentCipher = f("void *SSL_get_current_cipher(void *ssl)");
+  const cipherName = f("const char *SSL_CIPHER_get_name(void *cipher)");
   const useCertificate = f("int SSL_CTX_use_certificate(void *context, void *certificate)");
   const useKey = f("int SSL_CTX_use_PrivateKey(void *context, void *key)");
   const checkKey = f("int SSL_CTX_check_private_key(void *context)");
@@ -139,6 +153,7 @@ const load = (): OpenSsl => {
       ctxCtrl(context, CTRL_SET_MIN_PROTO_VERSION, DTLS_1_2, null);
       ctxCtrl(context, CTRL_MODE, MODE_RELEASE_BUFFERS, null);
       ctxOptions(context, OP_NO_QUERY_MTU | OP_COOKIE_EXCHANGE | OP_NO_RENEGOTIATION);
+      if (cipherList(context, CIPHERS) !== 1) throw new Error(`the ciphers cannot be used: ${complaint()}`);
       onGenerate(context, generate);
       onVerify(context, verify);
       return context;
@@ -208,5 +223,7 @@ const load = (): OpenSsl => {
     },
     retransmit: ({ ssl }) => sslCtrl(ssl, DTLS_CTRL_HANDLE_TIMEOUT, 0, null) >= 0,
     isEstablished: ({ ssl }) => isFinished(ssl) === 1,
+    shortestRecord: ({ ssl }) =>
+      String(cipherName(currentCipher(ssl))).includes("CHACHA20") ? CHACHA20_BYTES : GCM_BYTES,
   };
 };

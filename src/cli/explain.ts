@@ -1,0 +1,130 @@
+/** `turnpike explain WHAT`: why a peer can be reached or not, and why an object is as it is, from the event log. */
+import { Command, InvalidArgumentError } from "commander";
+import { parseIp, type Ip } from "../dataplane/address.ts";
+import { TurnpikeError } from "../errors.ts";
+import { explainObject, explainedKinds, type ExplainedKind, type ObjectAnswer } from "../explain/object.ts";
+import { pastOf, type Mention, type Past } from "../explain/past.ts";
+import { explainPeer, type PeerAnswer } from "../explain/peer.ts";
+import type { Step } from "../explain/step.ts";
+import { digest } from "../journal/digest.ts";
+import { readJournal } from "../journal/reader.ts";
+import { nameOf, type Name } from "../resources/keys.ts";
+import { parseTime } from "./log.ts";
+import { sentence } from "./sentence.ts";
+
+interface ExplainOptions {
+  readonly journal: string;
+  readonly gateway?: Name;
+  readonly client?: string;
+  readonly at?: number;
+  readonly json?: boolean;
+}
+
+type What = { readonly peer: Ip; readonly port?: number } | { readonly kind: ExplainedKind; readonly name: Name };
+
+const WHAT =
+  "expected a peer (10.1.0.7, 10.1.0.7:5000, [fd00::7]:5000) or an object (gateway/NAMESPACE/NAME, udproute/…, gatewayclass/NAME)";
+
+export const parseWhat = (text: string): What => {
+  const [, kindText = "", rest = ""] = /^([A-Za-z]+)\/(.+)$/.exec(text) ?? [];
+  const kind = explainedKinds.find((one) => one.toLowerCase() === kindText.toLowerCase());
+  if (kind !== undefined) {
+    const parts = rest.split("/");
+    if (parts.length !== (kind === "GatewayClass" ? 1 : 2)) throw new InvalidArgumentError(WHAT);
+    return { kind, name: nameOf(parts.length === 1 ? undefined : parts[0], parts.at(-1) ?? "") };
+  }
+  const whole = parseIp(text);
+  if (whole !== undefined) return { peer: whole };
+  const [, bracketed, plain, portText = ""] = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const peer = parseIp(bracketed ?? plain ?? "");
+  const port = Number(portText);
+  if (peer === undefined || port < 1 || port > 65_535) throw new InvalidArgumentError(WHAT);
+  return { peer, port };
+};
+
+const parseGateway = (text: string): Name => {
+  const [namespace = "", name = "", ...more] = text.split("/");
+  if (namespace === "" || name === "" || more.length > 0) throw new InvalidArgumentError("expected NAMESPACE/NAME");
+  return nameOf(namespace, name);
+};
+
+const when = (time: number): string => new Date(time).toISOString();
+const mentionLine = ({ seq, time, says }: Mention): string => `${String(seq).padStart(9)}  ${when(time)}  ${says}\n`;
+
+const tree = (steps: readonly Step[], depth = 0): string =>
+  steps
+    .map(({ about, says, events, steps: below }) => {
+      const of = events.length === 0 ? "" : `  (event${events.length === 1 ? "" : "s"} ${events.join(", ")})`;
+      return `${"  ".repeat(depth)}${about}: ${says}${of}\n${tree(below, depth + 1)}`;
+    })
+    .join("");
+
+const showPeer = (past: Past, asked: string, peer: string, { reachable, because, steps }: PeerAnswer): string => {
+  const chain = because.events.flatMap((seq) => past.chain(seq).slice(-1));
+  const refusals = past.refusals(peer);
+  return [
+    `${asked} is ${reachable ? "" : "not "}reachable, as of event ${past.seq} at ${when(past.time)}\n`,
+    `  ${because.about}: ${because.says}\n`,
+    because.todo === undefined ? "" : `  what to do: ${because.todo}\n`,
+    chain.length === 0 ? "" : `  it follows from\n${chain.map(mentionLine).join("")}`,
+    refusals.length === 0 ? "" : `  the relay refused it lately\n${refusals.map(mentionLine).join("")}`,
+    `\n${tree(steps)}`,
+  ].join("");
+};
+
+const showObject = (past: Past, { object, exists, seen, conditions, moves }: ObjectAnswer): string =>
+  [
+    `${object} ${exists ? "as it is" : "is not there"}, as of event ${past.seq} at ${when(past.time)}\n`,
+    seen === undefined ? "" : mentionLine(seen),
+    ...conditions.map(({ of, type, status, reason, message }) => `  ${of}: ${type}=${status}, ${reason}: ${message}\n`),
+    ...moves.map(({ move, chain }) => `  ${sentence(move)}, because of\n${chain.map(mentionLine).join("")}`),
+  ].join("");
+
+/** Whether a condition says that something is wrong. */
+const isWrong = ({ type, status }: ObjectAnswer["conditions"][number]): boolean =>
+  type === "Conflicted" ? status === "True" : status !== "True";
+
+export const explainCommand = (): Command =>
+  new Command("explain")
+    .description(
+      "why a peer can be reached or not, or why an object's conditions are what they are, now or at a past moment; " +
+        "exits 0 where all is well, 1 where it is not",
+    )
+    .argument("<what>", "a peer, ADDRESS or ADDRESS:PORT, or an object, gateway/NAMESPACE/NAME", parseWhat)
+    .option("--journal <dir>", "folder of the event log, or one file of it", ".turnpike/journal")
+    .option("--gateway <namespace/name>", "only for clients of this Gateway", parseGateway)
+    .option("--client <address>", "only for this client: of the Gateway that it had its last allocation at")
+    .option("--at <time>", "as it was then (2026-11-22T03:12:00Z, 03:12 UTC) or so long ago (10m)", (text) =>
+      parseTime(text),
+    )
+    .option("--json", "as JSON")
+    .action((what: What, { journal, gateway, client, at, json }: ExplainOptions) => {
+      const past = pastOf(readJournal(journal), { digest, say: sentence, ...(at !== undefined && { until: at }) });
+      if (past === undefined)
+        throw new TurnpikeError("nothing-known", `the log in ${journal} has nothing of that time`);
+      const write = (answer: unknown, text: string, isWell: boolean): void => {
+        process.stdout.write(json === true ? `${JSON.stringify(answer, null, 2)}\n` : text);
+        if (!isWell) process.exitCode = 1;
+      };
+      if ("kind" in what) {
+        const answer = explainObject(past, what.kind, what.name);
+        write(answer, showObject(past, answer), answer.exists && !answer.conditions.some(isWrong));
+        return;
+      }
+      const ofClient = client === undefined ? undefined : past.gatewayOf(client);
+      if (client !== undefined && ofClient === undefined)
+        throw new TurnpikeError("nothing-known", `the log knows of no allocation of client ${client}`);
+      const { peer, port } = what;
+      const only = gateway ?? ofClient;
+      const answer = explainPeer(past, {
+        peer,
+        ...(port !== undefined && { port }),
+        ...(only !== undefined && { gateway: only }),
+      });
+      const asked = port === undefined ? peer.text : `${peer.text} port ${port}`;
+      write(
+        { at: { seq: past.seq, time: past.time }, ...answer },
+        showPeer(past, asked, peer.text, answer),
+        answer.reachable,
+      );
+    });

@@ -1,0 +1,54 @@
+/** What an explanation is made of. */
+
+/** Why a peer is reachable or not, the most telling first: of several answers the first of these is given. */
+export const stepCodes = [
+  "reachable",
+  "not-synced",
+  "listener-not-serving",
+  "port",
+  "special-address",
+  "endpoint-gone",
+  "grant-missing",
+  "namespace-not-allowed",
+  "section-name",
+  "masked",
+  "parent-namespace",
+  "other-gateway",
+  "gateway-invalid",
+  "class-not-ours",
+  "gateway-missing",
+  "host-names",
+  "backend-unusable",
+  "service-missing",
+  "no-endpoints",
+  "no-rules",
+  "service-not-routed",
+  "protocol",
+  "no-route",
+  "not-listed",
+  "passed",
+] as const;
+export type StepCode = (typeof stepCodes)[number];
+
+export interface Step {
+  /** `listener media/gateway/udp`. */
+  readonly about: string;
+  readonly code: StepCode;
+  readonly says: string;
+  /** What to change, where something must be. */
+  readonly todo?: string;
+  /** Lines of the log that it follows from. */
+  readonly events: readonly number[];
+  readonly steps: readonly Step[];
+}
+
+const rank = ({ code }: Step): number => stepCodes.indexOf(code);
+
+/** The most telling of `steps` and of all below them. */
+export const mostTelling = (steps: readonly Step[]): Step | undefined => {
+  let best: Step | undefined;
+  for (const step of steps)
+    for (const one of [mostTelling(step.steps), step])
+      if (one !== undefined && (best === undefined || rank(one) < rank(best))) best = one;
+  return best;
+};
