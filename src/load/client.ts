@@ -19,6 +19,8 @@ export interface Counters {
 export interface LoadClient {
   /** Sends a packet. */
   send(): void;
+  /** Keeps its allocation and the way to its peer, which the server forgets after five minutes. */
+  refresh?(): Promise<void>;
   close(): void;
 }
 
@@ -50,9 +52,17 @@ export const messageOf = (
   return { bytes, payloadAt: bytes.indexOf(payload) };
 };
 
+const openWay = (client: TurnClient, { via }: LoadOptions, peer: TransportAddress): Promise<void> =>
+  via === "channel" ? client.channelBind(CHANNEL, peer) : client.createPermission(peer.address);
+
 /** Allocates, and opens the way to `peer`. */
-export const prepare = async (client: TurnClient, { via }: LoadOptions, peer: TransportAddress): Promise<void> => {
+export const prepare = async (client: TurnClient, options: LoadOptions, peer: TransportAddress): Promise<void> => {
   await client.allocate();
-  if (via === "channel") await client.channelBind(CHANNEL, peer);
-  else await client.createPermission(peer.address);
+  await openWay(client, options, peer);
+};
+
+/** Refreshes what `prepare` made. */
+export const refresh = async (client: TurnClient, options: LoadOptions, peer: TransportAddress): Promise<void> => {
+  await client.refresh();
+  await openWay(client, options, peer);
 };

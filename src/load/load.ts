@@ -55,6 +55,19 @@ const TICK_MS = 2;
 /** Allocations that are asked for at once. */
 const STARTING = 128;
 
+/** Permissions last 300 seconds. */
+const REFRESH_SECONDS = 200;
+
+/** Refreshes all of `clients` in turn, evenly; `failed` is told what the server refuses. */
+const keep = (clients: readonly LoadClient[], failed: (error: unknown) => void): NodeJS.Timeout => {
+  const began = performance.now();
+  let done = 0;
+  return setInterval(() => {
+    const due = ((performance.now() - began) / 1000 / REFRESH_SECONDS) * clients.length;
+    for (; done < Math.floor(due); done++) clients[done % clients.length]?.refresh?.().catch(failed);
+  }, 1000);
+};
+
 const sendAtRate = (clients: readonly LoadClient[], rate: number): NodeJS.Timeout => {
   const began = performance.now();
   let sent = 0;
@@ -71,6 +84,10 @@ export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Prom
   const clients: LoadClient[] = [];
   const counters: Counters = { sent: 0, received: 0, latencies: new Latencies() };
   let ticking: NodeJS.Timeout | undefined;
+  let keeping: NodeJS.Timeout | undefined;
+  let failure: { readonly error: unknown } | undefined;
+  if (options.transport === "tcp" && options.warmUpSeconds + options.seconds > REFRESH_SECONDS)
+    throw new RangeError(`over TCP a load lasts ${REFRESH_SECONDS} seconds at most: its clients do not refresh`);
   try {
     const peers = startPeers(datagrams, options.peers, options.address);
     const start = (index: number): Promise<LoadClient> => {
@@ -91,11 +108,13 @@ export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Prom
     else for (const client of clients) for (let sent = 0; sent < options.window; sent++) client.send();
     await after(options.warmUpSeconds * 1000);
 
+    keeping = keep(clients, (error) => (failure ??= { error }));
     counters.latencies.reset();
     const before = { ...counters, at: performance.now() };
     hooks.begun?.();
     await after(options.seconds * 1000);
     hooks.ended?.();
+    if (failure !== undefined) throw failure.error;
     return {
       allocateSeconds,
       seconds: (performance.now() - before.at) / 1000,
@@ -106,6 +125,7 @@ export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Prom
     };
   } finally {
     clearInterval(ticking);
+    clearInterval(keeping);
     for (const client of clients) client.close();
     datagrams.close();
   }

@@ -2,9 +2,15 @@
 import { endpointOf, type TransportAddress } from "../dataplane/address.ts";
 import type { Datagrams, DatagramSocket } from "../dataplane/engines/batch/datagrams.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
-import { messageOf, microseconds, prepare, type Counters, type LoadClient } from "./client.ts";
+import { messageOf, microseconds, prepare, refresh, type Counters, type LoadClient } from "./client.ts";
 import type { LoadOptions } from "./load.ts";
 import { BATCH, BUFFER_BYTES } from "./peers.ts";
+
+const DATA_INDICATION = 0x17;
+
+/** ChannelData or a Data indication; all else answers a request. */
+const isMedia = (bytes: Buffer, start: number): boolean =>
+  (bytes[start] ?? 0) >= 0x40 || (bytes[start] === 0 && bytes[start + 1] === DATA_INDICATION);
 
 export const startUdpClient = async (
   datagrams: Datagrams,
@@ -19,7 +25,7 @@ export const startUdpClient = async (
   let control: ((bytes: Buffer) => void) | undefined;
 
   const take = (slot: number, start: number, end: number): void => {
-    if (control !== undefined) return control(Buffer.from(arena.subarray(start, end)));
+    if (!isMedia(arena, start)) return control?.(Buffer.from(arena.subarray(start, end)));
     // In a Data indication the payload is the last attribute.
     const payloadAt = via === "channel" ? start + message.payloadAt : end - ((payloadBytes + 3) & ~3);
     const now = microseconds();
@@ -56,13 +62,13 @@ export const startUdpClient = async (
     },
   });
   await prepare(client, options, peer);
-  control = undefined;
   return {
     send() {
       counters.sent++;
       message.bytes.writeDoubleLE(microseconds(), message.payloadAt);
       datagrams.send(socket, message.bytes, 0, message.bytes.length, to);
     },
+    refresh: () => refresh(client, options, peer),
     close: () => client.close(),
   };
 };
