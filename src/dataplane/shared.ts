@@ -66,7 +66,11 @@ export class Shared {
     this.options = options;
     this.limits = { ...defaultLimits, ...options.limits };
     this.log = options.log;
-    this.engine = createEngine(options.engine ?? "auto", { drops: this.drops, ...options.sockets }, options.log);
+    this.engine = createEngine(
+      options.engine ?? "auto",
+      { drops: this.drops, isBusy: () => this.control.isBusy, ...options.sockets },
+      options.log,
+    );
     this.reservations = new Reservations(this.engine);
     this.refusals = new Refusals((event) => this.events.next(event));
     this.#clock = setInterval(() => this.expire(Date.now()), 1000).unref();

@@ -54,4 +54,6 @@ export interface EngineOptions {
   };
   /** By descriptor, 1 for those that the engine has open: whoever outlives it can close them. */
   readonly descriptors?: Uint8Array;
+  /** Whether requests wait for a timer: then the engine's thread must not stand still for long. */
+  readonly isBusy?: () => boolean;
 }

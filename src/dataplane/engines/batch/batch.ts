@@ -23,8 +23,8 @@ class BatchEngine implements Engine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#drops = options.drops;
-    const { drops, descriptors, clientSockets } = options;
-    this.#datagrams = new Datagrams({ drops, descriptors, isOwnThread: clientSockets !== undefined });
+    const { drops, descriptors, clientSockets, isBusy } = options;
+    this.#datagrams = new Datagrams({ drops, descriptors, isOwnThread: clientSockets !== undefined, isBusy });
     this.#arena = this.#datagrams.arena;
     this.#bytes = this.#datagrams.bytes;
   }

@@ -73,6 +73,7 @@ export interface DatagramsOptions {
   readonly descriptors?: Uint8Array | undefined;
   /** The thread has nothing else to do: it may stand still while there is nothing to read. */
   readonly isOwnThread?: boolean;
+  readonly isBusy?: (() => boolean) | undefined;
 }
 
 /** A descriptor that is bound. @throws the error of the system call, with the address. */
@@ -123,13 +124,13 @@ export class Datagrams {
   #maxSegmentBytes = 1472;
 
   /** @throws where this machine has no such calls; the message says why. */
-  constructor({ drops, descriptors, isOwnThread = false }: DatagramsOptions) {
+  constructor({ drops, descriptors, isOwnThread = false, isBusy = () => false }: DatagramsOptions) {
     this.#sys = loadSys();
     this.#descriptors = descriptors;
     this.#drops = drops;
     this.arena = new Arena(this.#sys);
     this.bytes = this.arena.bytes;
-    this.#loop = new Loop(this.#sys, this.#read, this.flush, isOwnThread);
+    this.#loop = new Loop(this.#sys, this.#read, this.flush, isOwnThread ? { isBusy } : undefined);
   }
 
   /** @throws the error of the system call, with the address. */

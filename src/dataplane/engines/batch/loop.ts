@@ -9,6 +9,12 @@ const MAX_EVENTS = 512;
 const SPINS = 16;
 /** How long a thread of its own stands still at most: its timers and messages wait as long, unless somebody wakes it. */
 const STANDING_MS = 100;
+/** And how long while requests wait for a timer of theirs. */
+const BUSY_MS = 1;
+
+export interface OwnThread {
+  readonly isBusy: () => boolean;
+}
 
 export class Loop {
   readonly #sys: Sys;
@@ -19,7 +25,7 @@ export class Loop {
   readonly #eventsAt: number;
   readonly #ready: (fd: number) => void;
   readonly #turnEnds: () => void;
-  readonly #isOwnThread: boolean;
+  readonly #ownThread: OwnThread | undefined;
   /** What the waiting thread writes to; nobody reads it. */
   readonly #elsewhere = Buffer.alloc(EPOLL_EVENT.size);
   readonly #elsewhereAt: number;
@@ -28,10 +34,13 @@ export class Loop {
   #isClosed = false;
   #watched = 0;
 
-  /** `ready` is called for each descriptor that can be read, `turnEnds` after all of them. */
-  constructor(sys: Sys, ready: (fd: number) => void, turnEnds: () => void, isOwnThread: boolean) {
+  /**
+   * `ready` is called for each descriptor that can be read, `turnEnds` after all of them. `ownThread`: there is nothing else
+   * on this thread.
+   */
+  constructor(sys: Sys, ready: (fd: number) => void, turnEnds: () => void, ownThread: OwnThread | undefined) {
     this.#sys = sys;
-    this.#isOwnThread = isOwnThread;
+    this.#ownThread = ownThread;
     this.#ready = ready;
     this.#turnEnds = turnEnds;
     this.#epoll = sys.epoll();
@@ -73,7 +82,8 @@ export class Loop {
 
   readonly #turn = (): void => {
     if (this.#isClosed) return;
-    const patienceMs = this.#isOwnThread && this.#idle >= SPINS ? STANDING_MS : 0;
+    const patienceMs =
+      this.#ownThread === undefined || this.#idle < SPINS ? 0 : this.#ownThread.isBusy() ? BUSY_MS : STANDING_MS;
     const count = this.#sys.epollWait(this.#epoll, this.#eventsAt, MAX_EVENTS, patienceMs);
     for (let index = 0; index < count; index++) {
       const fd = this.#fds[(index * EPOLL_EVENT.size + EPOLL_EVENT.data) >> 2] ?? -1;
@@ -84,7 +94,7 @@ export class Loop {
     this.#idle = count > 0 ? 0 : this.#idle + 1;
     if (this.#isClosed) this.#end();
     else if (this.#watched === 0) this.#state = "stopped";
-    else if (this.#isOwnThread || this.#idle < SPINS) setImmediate(this.#turn);
+    else if (this.#ownThread !== undefined || this.#idle < SPINS) setImmediate(this.#turn);
     else {
       this.#state = "waiting";
       this.#sys.epollWaitElsewhere(this.#epoll, this.#elsewhereAt, 1, -1, this.#woken);
