@@ -77,8 +77,9 @@ export const pastOf = (
       }
       core?.apply(line);
     } else if (line.type === "snapshot") {
-      // What the lines before said stands in it; only a log that begins here needs it.
-      core ??= createCore((line.data as CoreSnapshot).options, digest, line.data as CoreSnapshot);
+      // What the lines before said stands in it: it is needed where a log begins, or goes on behind lines that were lost.
+      if (core === undefined || line.seq !== (last?.seq ?? 0) + 1)
+        core = createCore((line.data as CoreSnapshot).options, digest, line.data as CoreSnapshot);
     } else if (line.type === "fold") core?.fold(line.time);
     else if (line.type === "transition") {
       mention(line);

@@ -44,6 +44,13 @@ const contains = (endpoint: string, peer: Ip): boolean => {
   );
 };
 
+/** What to do where the relay's own reason says it all. */
+const remedies = {
+  port: "send to a port of the range, or widen port and endPort of the backendRef",
+  "special-address": "where it is meant, name the address itself in a StaticService",
+  protocol: "the route must be of the protocol that peers are reached by",
+} as const;
+
 const isHostName = ({ type }: ClusterConfig): boolean => type === "STRICT_DNS";
 
 /** The relay's rules over a config. Of host names they know nothing: those are looked up where it runs. */
@@ -212,10 +219,9 @@ class Walk {
     if (verdict?.code === "reachable") return verdict;
     const steps = this.#routes().flatMap((route) => this.#route(gateway, name, listener, route) ?? []);
     if (verdict !== undefined) return { ...verdict, steps };
-    const attached = steps.some(({ code }) => code === "passed" || code === "not-listed");
     return {
       about,
-      code: attached || steps.length > 0 ? "not-listed" : "no-route",
+      code: steps.length > 0 ? "not-listed" : "no-route",
       says:
         steps.length === 0 ? "no route is attached to it" : `no route attached to it lists ${this.#question.peer.text}`,
       ...(steps.length === 0 && { todo: `create a UDPRoute with a parentRef that names ${name}` }),
@@ -246,47 +252,18 @@ class Walk {
       };
     }
     const hosts = (config.clusters ?? []).filter((cluster) => routes.has(cluster.name) && isHostName(cluster));
-    const says = verdict.reason;
-    switch (verdict.code) {
-      case "port":
-        return {
-          about,
-          code: "port",
-          says,
-          todo: "send to a port of the range, or widen port and endPort of the backendRef",
-          events,
-          steps: [],
-        };
-      case "special-address":
-        return {
-          about,
-          code: "special-address",
-          says,
-          todo: "where it is meant, name the address itself in a StaticService",
-          events,
-          steps: [],
-        };
-      case "protocol":
-        return {
-          about,
-          code: "protocol",
-          says,
-          todo: "the route must be of the protocol that peers are reached by",
-          events,
-          steps: [],
-        };
-      default:
-        return hosts.length === 0
-          ? undefined
-          : {
-              about,
-              code: "host-names",
-              says: `${hosts.map(({ name }) => name).join(", ")}: host names that the dataplane looks up; whether ${this.#question.peer.text} is among them is known there`,
-              todo: "ask `turnpike status` of the dataplane",
-              events,
-              steps: [],
-            };
-    }
+    const { code, reason } = verdict;
+    if (code === "port" || code === "special-address" || code === "protocol")
+      return { about, code, says: reason, todo: remedies[code], events, steps: [] };
+    if (hosts.length === 0) return undefined;
+    return {
+      about,
+      code: "host-names",
+      says: `${hosts.map(({ name }) => name).join(", ")}: host names that the dataplane looks up; whether ${peer.text} is among them is known there`,
+      todo: "ask `turnpike status` of the dataplane",
+      events,
+      steps: [],
+    };
   }
 
   #unlisted(about: string, config: DataplaneConfig, { entity }: RenderedListener, events: readonly number[]): Step {
@@ -304,7 +281,7 @@ class Walk {
         events,
         steps: [],
       };
-    const gone = [...routes].flatMap((cluster) => this.#gone(`cluster:${cluster}`) ?? []);
+    const gone = [...routes].flatMap((cluster) => this.#gone(`cluster:${cluster}`));
     return {
       about,
       code: "not-listed",
@@ -418,12 +395,11 @@ class Walk {
           "there is no such StaticService",
           "create it, or correct the name in the backendRef",
         );
-      const gone = this.#gone(`static-service:${name}`);
       return step(
         "not-listed",
         `its prefixes are ${prefixes.join(", ")}`,
         `add ${peer.text} to its prefixes`,
-        gone === undefined ? [] : [gone],
+        this.#gone(`static-service:${name}`),
       );
     }
     if (group !== "" || kind !== "Service")
@@ -439,8 +415,7 @@ class Walk {
         `create a ReferenceGrant in ${splitName(name).namespace}`,
       );
     const { found, endpoints } = view.endpointsOfService(name);
-    const gone = this.#gone(`service:${name}`);
-    const steps = gone === undefined ? [] : [gone];
+    const steps = this.#gone(`service:${name}`);
     if (!found && view.get("Service", name) === undefined)
       return step(
         "service-missing",
@@ -461,21 +436,23 @@ class Walk {
   }
 
   /** That the peer was an endpoint of `backend` once. */
-  #gone(backend: Parameters<typeof endpointEntity>[0]): Step | undefined {
+  #gone(backend: Parameters<typeof endpointEntity>[0]): readonly Step[] {
     const entity = endpointEntity(backend, this.#question.peer.text);
     const move = this.#past.move("endpoint", entity);
-    if (move === undefined || move.data.to !== "gone") return undefined;
+    if (move === undefined || move.data.to !== "gone") return [];
     const chain = this.#past.chain(move.seq);
     const because = chain.at(-2);
     const seconds = Math.max(0, Math.round((this.#past.time - move.time) / 1000));
-    return {
-      about: `endpoint ${entity}`,
-      code: "endpoint-gone",
-      says: `it is gone since ${seconds} s${because === undefined ? "" : `: event ${because.seq}, ${because.says}, lists it no more`}`,
-      todo: "nothing, if the pod was meant to go; clients have to be told of the pods that there are now",
-      events: chain.map(({ seq }) => seq),
-      steps: [],
-    };
+    return [
+      {
+        about: `endpoint ${entity}`,
+        code: "endpoint-gone",
+        says: `it is gone since ${seconds} s${because === undefined ? "" : `: event ${because.seq}, ${because.says}, lists it no more`}`,
+        todo: "nothing, if the pod was meant to go; clients have to be told of the pods that there are now",
+        events: chain.map(({ seq }) => seq),
+        steps: [],
+      },
+    ];
   }
 
   #lists(route: Route): boolean {
