@@ -2,11 +2,11 @@
 import fc from "fast-check";
 import { Framer } from "../../src/dataplane/listeners/framing.ts";
 import { readProxyHeader } from "../../src/dataplane/listeners/proxy-header.ts";
-import { DtlsServer, isClientHello, type DtlsSession } from "../../src/dataplane/openssl/dtls-server.ts";
+import { isClientHello } from "../../src/dataplane/openssl/dtls-server.ts";
 import { decode, encode } from "../../src/dataplane/stun/codec.ts";
 import { isSigned } from "../../src/dataplane/stun/message.ts";
-import { makeCertificate } from "../support/certificate.ts";
 import { DtlsClient } from "../support/dtls-client.ts";
+import { CLIENT, establish, newDtlsServer } from "../support/dtls-session.ts";
 import { malformed, randomFrom, wellFormed } from "../support/malformed.ts";
 import { PROXY_SIGNATURE } from "../support/proxy-header.ts";
 
@@ -61,48 +61,6 @@ const dtlsRecord = (type: number, body: Buffer): Buffer => {
 const dtlsHandshake = (body: Buffer): Buffer => {
   const length = Buffer.from([0, body.length >> 8, body.length & 255]);
   return dtlsRecord(22, Buffer.concat([Buffer.from([1]), length, Buffer.alloc(5), length, body]));
-};
-
-export const newDtlsServer = (): DtlsServer => {
-  const { certificate, key } = makeCertificate();
-  return new DtlsServer({ certificate: Buffer.from(certificate), key: Buffer.from(key) });
-};
-
-const CLIENT = "192.0.2.1 9";
-
-/** A session that is up, what it has delivered, and the client at its other end. */
-interface Established {
-  readonly client: DtlsClient;
-  readonly session: DtlsSession;
-  readonly delivered: string[];
-}
-
-/** The datagrams that a client says in a handshake, and the session that comes of it. */
-export const establish = (server: DtlsServer, ciphers?: string): Established & { readonly said: readonly Buffer[] } => {
-  const client = new DtlsClient(ciphers);
-  const delivered: string[] = [];
-  const said: Buffer[] = [];
-  const toClient: Buffer[] = [];
-  const owner = {
-    send: (bytes: Buffer) => void toClient.push(bytes),
-    record: (bytes: Buffer) => void delivered.push(bytes.toString("latin1")),
-  };
-  let session: DtlsSession | undefined;
-  const toServer = [...client.advance()];
-  while (!(client.isEstablished && session?.isEstablished === true)) {
-    const datagram = toServer.shift();
-    if (datagram !== undefined) {
-      said.push(datagram);
-      if (session === undefined) {
-        session = server.greet(datagram, CLIENT, owner);
-        session?.advance();
-      } else session.receive(datagram);
-    }
-    const answer = toClient.shift();
-    if (answer !== undefined) toServer.push(...client.advance(answer));
-    else if (toServer.length === 0 && datagram === undefined) throw new Error("the handshake does not end");
-  }
-  return { client, session, delivered, said };
 };
 
 export const fuzzTargets: readonly FuzzTarget[] = [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { establish, newDtlsServer } from "../../../test/fuzz/targets.ts";
 import { DtlsClient } from "../../../test/support/dtls-client.ts";
+import { establish, newDtlsServer } from "../../../test/support/dtls-session.ts";
 
 const record = (type: number, epoch: number, body: Buffer): Buffer => {
   const head = Buffer.from([type, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, 9, body.length >> 8, body.length & 255]);
