@@ -12,6 +12,7 @@ const rooms: readonly { readonly name: string; readonly pure?: true; readonly pa
   { name: "machines", pure: true, packages: ["xstate"] },
   { name: "render", pure: true },
   { name: "core", pure: true },
+  { name: "history", pure: true },
   { name: "dataplane" },
   { name: "explain" },
   { name: "turn-client" },

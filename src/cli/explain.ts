@@ -6,11 +6,10 @@ import { explainObject, explainedKinds, type ExplainedKind, type ObjectAnswer } 
 import { pastOf, type Mention, type Past } from "../explain/past.ts";
 import { explainPeer, type PeerAnswer } from "../explain/peer.ts";
 import type { Step } from "../explain/step.ts";
-import { digest } from "../journal/digest.ts";
 import { readJournal } from "../journal/reader.ts";
 import { nameOf, type Name } from "../resources/keys.ts";
 import { parseTime } from "./log.ts";
-import { sentence } from "./sentence.ts";
+import { sentence } from "../journal/sentence.ts";
 
 interface ExplainOptions {
   readonly journal: string;
@@ -99,7 +98,7 @@ export const explainCommand = (): Command =>
     )
     .option("--json", "as JSON")
     .action((what: What, { journal, gateway, client, at, json }: ExplainOptions) => {
-      const past = pastOf(readJournal(journal), { digest, say: sentence, ...(at !== undefined && { until: at }) });
+      const past = pastOf(readJournal(journal), at);
       if (past === undefined)
         throw new TurnpikeError("nothing-known", `the log in ${journal} has nothing of that time`);
       const write = (answer: unknown, text: string, isWell: boolean): void => {

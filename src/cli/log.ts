@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { JournalLine } from "../journal/fact.ts";
 import { readJournal } from "../journal/reader.ts";
-import { sentence } from "./sentence.ts";
+import { sentence } from "../journal/sentence.ts";
 
 interface LogOptions {
   readonly object?: string;

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { replay } from "../core/replay.ts";
 import { digest } from "../journal/digest.ts";
 import { readJournal } from "../journal/reader.ts";
-import { sentence } from "./sentence.ts";
+import { sentence } from "../journal/sentence.ts";
 
 export const replayCommand = (): Command =>
   new Command("replay")

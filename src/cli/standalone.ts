@@ -12,7 +12,7 @@ import { startStandalone, type Standalone } from "../runtime/standalone.ts";
 import { echoAddressOf, startEcho, type Echo } from "./echo.ts";
 import { engineOption } from "./engine-option.ts";
 import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
-import { sentence } from "./sentence.ts";
+import { sentence } from "../journal/sentence.ts";
 import { DEFAULT_ADMIN } from "./status.ts";
 import { onStopSignal } from "./signals.ts";
 

@@ -10,7 +10,11 @@ export const routeOf = (kind: RouteKind, name: Name, view: ObjectsView): Route |
   return object === undefined ? undefined : { kind, name, object };
 };
 
-export const createView = (objects: Objects, backends: Backends, refusals: Refusals): ObjectsView => {
+export const createView = (
+  objects: Pick<Objects, "get" | "list" | "referrers">,
+  backends: Pick<Backends, "endpointsOfService">,
+  refusals: Pick<Refusals, "of">,
+): ObjectsView => {
   const view: ObjectsView = {
     get: objects.get,
     list: objects.list,

@@ -3,7 +3,8 @@ import type { Condition } from "../resources/core.ts";
 import { keyOf, type Name, type ObjectKey } from "../resources/keys.ts";
 import type { GatewayClassStatus, GatewayStatus, RouteStatus } from "../render/render.ts";
 import type { MachineId } from "../journal/fact.ts";
-import type { Mention, Past, TransitionLine } from "./past.ts";
+import type { TransitionLine } from "../history/log-index.ts";
+import type { Mention, Past } from "./past.ts";
 
 export const explainedKinds = ["GatewayClass", "Gateway", "UDPRoute", "GatewayUDPRoute"] as const;
 export type ExplainedKind = (typeof explainedKinds)[number];
@@ -60,7 +61,7 @@ export const explainObject = (past: Past, kind: ExplainedKind, name: Name): Obje
     kind === "Gateway"
       ? [
           ["gateway", name],
-          ...(past.core.rendered(name)?.listeners ?? []).map(({ entity }) => ["listener", entity] as const),
+          ...(past.rendered(name)?.listeners ?? []).map(({ entity }) => ["listener", entity] as const),
         ]
       : kind === "GatewayClass"
         ? []
@@ -68,9 +69,9 @@ export const explainObject = (past: Past, kind: ExplainedKind, name: Name): Obje
   const moves = entities.flatMap(([machine, entity]) => past.move(machine, entity) ?? []);
   return {
     object: key,
-    exists: past.core.view.get(kind, name) !== undefined,
+    exists: past.view.get(kind, name) !== undefined,
     seen: past.object(key),
-    conditions: statusConditions(kind, name, past.core.status(key)),
+    conditions: statusConditions(kind, name, past.status(key)),
     moves: moves.map((move) => ({ move, chain: past.chain(move.seq) })),
   };
 };

@@ -77,11 +77,11 @@ class Walk {
   }
 
   get #view() {
-    return this.#past.core.view;
+    return this.#past.view;
   }
 
   get #options() {
-    return this.#past.core.options;
+    return this.#past.options;
   }
 
   #seen(...keys: readonly ObjectKey[]): readonly number[] {
@@ -111,7 +111,7 @@ class Walk {
   /** Of a dataplane, which was told a config and no objects. */
   #received(name: Name): Step {
     const events = this.#seen(keyOf("DataplaneConfig", name));
-    const rendered = this.#past.core.rendered(name);
+    const rendered = this.#past.rendered(name);
     const about = `gateway ${name}`;
     if (rendered?.config === undefined)
       return { about, code: "gateway-missing", says: "no config of it has come", events, steps: [] };
@@ -143,7 +143,7 @@ class Walk {
     const events = this.#seen(key, keyOf("GatewayClass", nameOf(undefined, className)));
     const controlled = controlledGateway(view, this.#options, name);
     if (controlled === undefined) return { about, ...this.#classProblem(className), events, steps: [] };
-    const rendered = this.#past.core.rendered(name);
+    const rendered = this.#past.rendered(name);
     if (rendered?.config === undefined) {
       const resolved = parametersOf(view, this.#options, controlled.gatewayClass);
       return {
@@ -204,7 +204,7 @@ class Walk {
         events,
         steps: [],
       };
-    const state = this.#past.core.registry.state("listener", `${name}/${listener.name}`);
+    const state = this.#past.state("listener", `${name}/${listener.name}`);
     const failed = this.#past.move("listener", `${name}/${listener.name}`);
     if (state === "failed")
       return {
@@ -493,7 +493,7 @@ class Walk {
 
   /** Before everything is listed nothing is concluded. */
   notSynced(): readonly Step[] {
-    const state = this.#past.core.registry.state("operator", "operator");
+    const state = this.#past.state("operator", "operator");
     if (state !== undefined && state !== "starting" && state !== "syncing") return [];
     return [
       {

@@ -5,16 +5,14 @@ import { explainObject } from "../../src/explain/object.ts";
 import { pastOf, type Past } from "../../src/explain/past.ts";
 import { explainPeer, type PeerAnswer, type PeerQuestion } from "../../src/explain/peer.ts";
 import type { StepCode } from "../../src/explain/step.ts";
-import { digest } from "../../src/journal/digest.ts";
 import type { JournalLine } from "../../src/journal/fact.ts";
 import type { Name } from "../../src/resources/keys.ts";
 import { standaloneOptions } from "../../src/runtime/options.ts";
-import { sentence } from "../../src/cli/sentence.ts";
 import { createHistory, type History } from "../support/given.ts";
 import * as the from "./world.ts";
 
 const past = (lines: readonly JournalLine[], until?: number): Past => {
-  const made = pastOf(lines, { digest, say: sentence, ...(until !== undefined && { until }) });
+  const made = pastOf(lines, until);
   if (made === undefined) throw new Error("the log is empty");
   return made;
 };

@@ -1,5 +1,5 @@
 /** A line of the log as a sentence, for people. */
-import type { JournalLine } from "../journal/fact.ts";
+import type { JournalLine } from "./fact.ts";
 import { keyOf, nameOfObject } from "../resources/keys.ts";
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;

@@ -1,0 +1,182 @@
+/** A log, by what its lines are about. */
+import { isDerivation, type DerivationLine, type FactLine, type JournalLine, type MachineId } from "../journal/fact.ts";
+import { keyOf, nameOfObject, splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
+import type { AnyObject } from "../resources/kinds.ts";
+import type { RenderOptions } from "../resources/view.ts";
+import type { CoreSnapshot } from "../core/core.ts";
+import { createRefusals, type Refusals } from "../core/refusals.ts";
+import { referencesOf, type Reference } from "../machines/references.ts";
+import { createTracks, type Tracks } from "./track.ts";
+
+export type TransitionLine = Extract<DerivationLine, { readonly type: "transition" }>;
+export type AllocationLine = Extract<FactLine, { readonly type: "allocation.opened" | "allocation.closed" }>;
+export type RefusalLine = Extract<FactLine, { readonly type: "peer.refused" }>;
+
+/** An instance of a machine: `MACHINE ENTITY`. */
+export type Instance = `${MachineId} ${string}`;
+
+export const instanceOf = (machine: MachineId, entity: string): Instance => `${machine} ${entity}`;
+
+/** Where an instance is, and the line that says so: none where a snapshot does. */
+export interface Standing {
+  readonly state: string;
+  readonly move: TransitionLine | undefined;
+}
+
+/** What moments read. Positions count the lines, from 0. */
+export interface Index {
+  readonly lines: readonly JournalLine[];
+  readonly objects: Tracks<ObjectKey, AnyObject>;
+  readonly standings: Tracks<Instance, Standing>;
+  /** Instances that ever were, by machine, in the order in which they came. */
+  readonly instances: ReadonlyMap<MachineId, readonly string[]>;
+  /** Endpoints that ever were, by the Service, StaticService or cluster before the `#` of their name. */
+  readonly endpoints: ReadonlyMap<string, readonly string[]>;
+  /** Objects that ever held a reference. */
+  readonly referrers: ReadonlyMap<Reference, ReadonlySet<ObjectKey>>;
+  /** Why Kubernetes refuses an object, `KIND NAME`. */
+  readonly refused: Tracks<string, string>;
+  /** Allocations opened and closed, and peers refused; each with the positions of its lines. */
+  readonly allocations: readonly AllocationLine[];
+  readonly allocationsAt: readonly number[];
+  readonly refusals: readonly RefusalLine[];
+  readonly refusalsAt: readonly number[];
+  /** Where all begins anew: starts of the program, and snapshots behind lines that were lost. */
+  readonly beginnings: readonly number[];
+  readonly options: Tracks<"options", RenderOptions>;
+}
+
+const push = <K, V>(map: Map<K, V[]>, key: K, value: V): void => {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+};
+
+/** A line less the object it is long by. */
+const brief = (line: Extract<FactLine, { readonly type: "object.seen" }>): JournalLine => {
+  const { kind, object } = line.data;
+  const { name, namespace } = object.metadata;
+  const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
+  return {
+    ...line,
+    data: { kind, object: { apiVersion: object.apiVersion, kind: object.kind, metadata } as typeof object },
+  };
+};
+
+export interface IndexWriter {
+  readonly index: Index;
+  append(line: JournalLine): void;
+}
+
+/** @param keepsVersions of objects that were replaced; else only their names. */
+export const createIndex = (keepsVersions: boolean): IndexWriter => {
+  const lines: JournalLine[] = [];
+  const objects = createTracks<ObjectKey, AnyObject>();
+  const standings = createTracks<Instance, Standing>();
+  const instances = new Map<MachineId, string[]>();
+  const endpoints = new Map<string, string[]>();
+  const referrers = new Map<Reference, Set<ObjectKey>>();
+  const refused = createTracks<string, string>();
+  const allocations: AllocationLine[] = [];
+  const allocationsAt: number[] = [];
+  const refusals: RefusalLine[] = [];
+  const refusalsAt: number[] = [];
+  const beginnings: number[] = [];
+  const options = createTracks<"options", RenderOptions>();
+  let refusing: Refusals = createRefusals();
+
+  const begin = (position: number, how: RenderOptions, snapshot?: CoreSnapshot): void => {
+    beginnings.push(position);
+    options.put("options", position, how);
+    refusing = createRefusals(snapshot?.refusals);
+  };
+
+  const putObject = (key: ObjectKey, position: number, object: AnyObject | undefined): void => {
+    if (!keepsVersions) {
+      const before = objects.of(key)?.changes.at(-1);
+      const line = before === undefined ? undefined : lines[before];
+      if (before !== undefined && line?.type === "object.seen") lines[before] = brief(line);
+    }
+    objects.put(key, position, object);
+    if (object === undefined) return;
+    for (const reference of referencesOf(splitKey(key).kind, object)) {
+      const set = referrers.get(reference);
+      if (set === undefined) referrers.set(reference, new Set([key]));
+      else set.add(key);
+    }
+  };
+
+  const stand = (position: number, machine: MachineId, entity: string, standing: Standing): void => {
+    const instance = instanceOf(machine, entity);
+    if (standings.of(instance) === undefined) {
+      push(instances, machine, entity);
+      if (machine === "endpoint") push(endpoints, entity.slice(0, entity.indexOf("#")), entity);
+    }
+    standings.put(instance, position, standing);
+  };
+
+  const restore = (position: number, snapshot: CoreSnapshot): void => {
+    begin(position, snapshot.options, snapshot);
+    for (const [kind, object] of snapshot.objects) putObject(keyOf(kind, nameOfObject(kind, object)), position, object);
+    for (const [machine, states] of Object.entries(snapshot.registry))
+      for (const [entity, state] of states) stand(position, machine as MachineId, entity, { state, move: undefined });
+    for (const [object, reason] of snapshot.refusals ?? []) refused.put(object, position, reason);
+  };
+
+  const take = (line: FactLine, position: number): void => {
+    switch (line.type) {
+      case "operator.started":
+        begin(position, line.data.options);
+        break;
+      case "object.seen":
+        putObject(keyOf(line.data.kind, nameOfObject(line.data.kind, line.data.object)), position, line.data.object);
+        break;
+      case "object.gone":
+        putObject(keyOf(line.data.kind, line.data.name), position, undefined);
+        break;
+      case "allocation.opened":
+      case "allocation.closed":
+        allocations.push(line);
+        allocationsAt.push(position);
+        break;
+      case "peer.refused":
+        refusals.push(line);
+        refusalsAt.push(position);
+        break;
+      default: {
+        const object = refusing.take(line);
+        if (object === undefined) return;
+        const [kind = "", name = ""] = object.split(" ");
+        refused.put(object, position, refusing.of(kind, name as Name));
+      }
+    }
+  };
+
+  return {
+    index: {
+      lines,
+      objects,
+      standings,
+      instances,
+      endpoints,
+      referrers,
+      refused,
+      allocations,
+      allocationsAt,
+      refusals,
+      refusalsAt,
+      beginnings,
+      options,
+    },
+    append(line) {
+      const position = lines.length;
+      const before = lines[position - 1];
+      lines.push(line);
+      if (!isDerivation(line)) take(line, position);
+      else if (line.type === "transition")
+        stand(position, line.data.machine, line.data.entity, { state: line.data.to, move: line });
+      else if (line.type === "snapshot" && (beginnings.length === 0 || line.seq !== (before?.seq ?? 0) + 1))
+        restore(position, line.data as CoreSnapshot);
+    },
+  };
+};
