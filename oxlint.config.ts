@@ -19,6 +19,7 @@ const rooms: readonly { readonly name: string; readonly pure?: true; readonly pa
   { name: "load" },
   { name: "discovery" },
   { name: "effects" },
+  { name: "visualizer" },
   { name: "admin" },
   { name: "runtime" },
   { name: "cli" },

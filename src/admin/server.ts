@@ -1,43 +1,146 @@
-/** The admin API: `/live`, `/ready`, `/metrics`, `/api/v1/state`. Read-only; on loopback unless told otherwise. */
-import { answer, answerJson, answerMetrics, pathOf, serveHttp, type Endpoint, type Scrape } from "./http.ts";
+/**
+ * The admin API and the page that shows it. Read-only; on loopback unless told otherwise. `/live`, `/ready` and `/metrics` are
+ * for machines that ask by themselves; what a token guards, if there is one, is below `/api/`.
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { isIP } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { RelayState } from "../dataplane/relay.ts";
+import { machineDefinitions } from "../visualizer/definitions.ts";
+import { streamLog } from "../visualizer/log-stream.ts";
+import { servePage } from "../visualizer/page.ts";
+import { answer, answerJson, answerMetrics, serveHttp, type Endpoint, type Scrape } from "./http.ts";
 import type { ProgramState } from "./state.ts";
+import { trafficOf } from "../visualizer/traffic.ts";
 
-export interface AdminOptions {
+export interface AdminBinding {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** What `/api/` asks for as a bearer token; without one, nothing. */
+  readonly token?: string;
+}
+
+/** What of the running program can be asked; a log alone has none of it. */
+export interface Running {
   readonly state: () => Promise<ProgramState>;
+  readonly relay: () => Promise<RelayState>;
   readonly ready: () => { readonly ready: boolean; readonly message: string };
   readonly metrics: Scrape;
+}
+
+export interface AdminOptions extends AdminBinding {
+  /** Folder of the event log, or one file of it. */
+  readonly journal: string;
+  readonly running?: Running;
 }
 
 export interface AdminServer extends Endpoint {
   readonly host: string;
 }
 
+const MAX_LOG_STREAMS = 16;
+
+const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+const mayAsk = ({ headers }: IncomingMessage, token: string | undefined): boolean =>
+  token === undefined || timingSafeEqual(sha256(headers.authorization ?? ""), sha256(`Bearer ${token}`));
+
+/** A page of another site could be given our address under its own name, and read what is meant for this machine. */
+const isNamedSafely = (host: string, asked = ""): boolean => {
+  if (!host.startsWith("127.") && host !== "::1") return true;
+  const name = asked.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  return name === "localhost" || name.endsWith(".localhost") || isIP(name) !== 0;
+};
+
+const numberOf = (query: URLSearchParams, name: string): number | undefined => {
+  const text = query.get(name);
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+};
+
 /** @throws the error of `listen` when the address cannot be bound. */
-export const startAdmin = async (options: AdminOptions): Promise<AdminServer> => {
-  const endpoint = await serveHttp(options.host, options.port, ({ method, url }, response) => {
-    if (method !== "GET" && method !== "HEAD") return answer(response, 405, "only GET is answered here\n");
-    switch (pathOf(url)) {
-      case "/live":
-        return answerJson(response, {});
-      case "/ready": {
-        const { ready, message } = options.ready();
-        const status = ready ? 200 : 503;
-        return answerJson(response, { status, message }, status);
-      }
-      case "/metrics":
-        return answerMetrics(response, options.metrics);
-      case "/api/v1/state":
-        void options.state().then(
-          (state) => answerJson(response, state),
-          (error: unknown) => answer(response, 500, `${String(error)}\n`),
-        );
-        return undefined;
-      default:
-        return answer(response, 404, "there are /live, /ready, /metrics and /api/v1/state\n");
+export const startAdmin = async ({ host, port, token, journal, running }: AdminOptions): Promise<AdminServer> => {
+  let logStreams = 0;
+
+  const sendLog = async (query: URLSearchParams, response: ServerResponse): Promise<void> => {
+    if (logStreams >= MAX_LOG_STREAMS) return answer(response, 503, `${MAX_LOG_STREAMS} others read the log already\n`);
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    const [from, last] = [numberOf(query, "from"), numberOf(query, "last")];
+    const { bytes, chunks } = streamLog(journal, {
+      ...(from !== undefined && { from }),
+      ...(last !== undefined && { last }),
+      follow: query.has("follow"),
+      signal: gone.signal,
+    });
+    response.writeHead(200, {
+      "content-type": "application/x-ndjson; charset=utf-8",
+      "x-content-type-options": "nosniff",
+      "cache-control": "no-store",
+      "turnpike-log-bytes": bytes,
+    });
+    response.flushHeaders();
+    logStreams += 1;
+    try {
+      await pipeline(Readable.from(chunks, { objectMode: true }), response);
+    } finally {
+      logStreams -= 1;
     }
+  };
+
+  const answerApi = async (path: string, query: URLSearchParams, response: ServerResponse): Promise<void> => {
+    switch (path) {
+      case "/api/v1/log":
+        return sendLog(query, response);
+      case "/api/v1/machines":
+        return answerJson(response, machineDefinitions());
+      case "/api/v1/state":
+        if (running !== undefined) return answerJson(response, await running.state());
+        break;
+      case "/api/v1/traffic":
+        if (running !== undefined)
+          return answerJson(response, trafficOf(await running.relay(), query.get("match") ?? "", Date.now()));
+        break;
+      default:
+        return answer(response, 404, "there are /api/v1/log, /api/v1/machines, /api/v1/state and /api/v1/traffic\n");
+    }
+    return answer(response, 404, "nothing runs here; there is a log alone\n");
+  };
+
+  const endpoint = await serveHttp(host, port, (request, response) => {
+    const { method, url = "/", headers } = request;
+    if (method !== "GET" && method !== "HEAD") return answer(response, 405, "only GET is answered here\n");
+    if (!isNamedSafely(host, headers.host)) return answer(response, 403, "ask by address, or as localhost\n");
+    const { pathname: path, searchParams: query } = new URL(url.replace(/^\/+/, "/"), "http://admin");
+    if (path.startsWith("/api/")) {
+      if (!mayAsk(request, token)) {
+        response.setHeader("www-authenticate", "Bearer");
+        return answer(response, 401, "a token is asked for: Authorization: Bearer TOKEN\n");
+      }
+      void answerApi(path, query, response).catch((error: unknown) => {
+        // Half an answer cannot become another one.
+        if (response.headersSent) response.destroy();
+        else answer(response, 500, `${error instanceof Error ? error.message : String(error)}\n`);
+      });
+      return undefined;
+    }
+    if (running !== undefined)
+      switch (path) {
+        case "/live":
+          return answerJson(response, {});
+        case "/ready": {
+          const { ready, message } = running.ready();
+          const status = ready ? 200 : 503;
+          return answerJson(response, { status, message }, status);
+        }
+        case "/metrics":
+          return answerMetrics(response, running.metrics);
+        default:
+      }
+    if (servePage(path, request, response)) return undefined;
+    return answer(response, 404, "there are /, /live, /ready, /metrics and /api/v1/…\n");
   });
-  return { ...endpoint, host: options.host };
+  return { ...endpoint, host };
 };

@@ -24,6 +24,7 @@ import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { DISCOVERY_PORT } from "../resources/names.ts";
 import { startDataplane } from "../runtime/dataplane.ts";
 import { pinoLevel } from "../runtime/log-level.ts";
+import { adminTokenOption, readAdminToken } from "./admin-options.ts";
 import { engineOption } from "./engine-option.ts";
 import { parseBindAddress } from "./go-flags.ts";
 import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
@@ -42,6 +43,7 @@ interface DataplaneFlags extends LimitFlags {
   readonly journal: string;
   readonly alternateServer?: readonly TransportAddress[];
   readonly admin?: NonNullable<ReturnType<typeof parseBindAddress>>;
+  readonly adminTokenFile?: string;
   readonly discoveryTokenFile?: string;
   readonly discoveryCaFile?: string;
 }
@@ -144,7 +146,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
     // More than there are cores would only get in each other's way.
     workers: Math.min(flags.udpThreadNum, availableParallelism()),
     relay: { ...tuningOf(flags), alternateServers: flags.alternateServer ?? [] },
-    ...(flags.admin === undefined ? {} : { admin: flags.admin }),
+    ...(flags.admin === undefined ? {} : { admin: { ...flags.admin, ...readAdminToken(flags.adminTokenFile) } }),
     forceReady: flags.forceReadyStatus === true,
     log,
   });
@@ -202,7 +204,8 @@ export const dataplaneCommand = (): Command =>
       parseServer,
     )
     .option("--journal <dir>", "folder of the event log and of the last good config", ".turnpike/dataplane")
-    .option("--admin <host:port>", "Turnpike's own admin API (default: none)", parseBindAddress)
+    .option("--admin <host:port>", "Turnpike's own admin API and its page (default: none)", parseBindAddress)
+    .addOption(adminTokenOption())
     .option("--discovery-token-file <file>", "bearer token for the discovery server")
     .option("--discovery-ca-file <file>", "PEM of the authority of the discovery server's certificate")
     .addOption(new Option("--log-format <format>", "taken and ignored: messages are JSON").hideHelp())

@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   log: async () => (await import("./log.ts")).logCommand(),
   explain: async () => (await import("./explain.ts")).explainCommand(),
   replay: async () => (await import("./replay.ts")).replayCommand(),
+  visualize: async () => (await import("./visualize.ts")).visualizeCommand(),
   render: async () => (await import("./render.ts")).renderCommand(),
   machines: async () => (await import("./machines.ts")).machinesCommand(),
 };

@@ -8,11 +8,16 @@ import { createMetrics } from "../admin/metrics.ts";
 import { serveHttp, type Endpoint } from "../admin/http.ts";
 import { createOperatorMeter } from "../admin/operator-metrics.ts";
 import { metricsListener, probeListener } from "../admin/probes.ts";
+import { startAdmin } from "../admin/server.ts";
+import { programState } from "../admin/state.ts";
+import type { RelayState } from "../dataplane/relay.ts";
+import { release } from "../release.ts";
 import type { AccessFiles } from "../discovery/access-files.ts";
 import { TurnpikeError } from "../errors.ts";
 import { DISCOVERY_PORT } from "../resources/names.ts";
 import { startOperator } from "../runtime/operator.ts";
 import { operatorOptions } from "../runtime/options.ts";
+import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
 import { parseBindAddress, parseBoolean } from "./go-flags.ts";
 import { onStopSignal } from "./signals.ts";
 
@@ -28,6 +33,8 @@ interface OperatorFlags {
   readonly configDiscoveryTokenFile?: string;
   readonly metricsBindAddress: Address;
   readonly healthProbeBindAddress: Address;
+  readonly adminBindAddress: Address;
+  readonly adminTokenFile?: string;
   readonly disableEndpontsliceController?: boolean;
   readonly disableEndpointsliceController?: boolean;
   readonly leaderElect?: boolean;
@@ -110,7 +117,9 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   const { configDiscoveryAddress: discovery = { host: "0.0.0.0", port: DISCOVERY_PORT } } = flags;
   const mode = dataplaneMode(flags.dataplaneMode);
 
+  const startedAt = Date.now();
   const files = accessFiles(flags);
+  const token = readAdminToken(flags.adminTokenFile);
   const log = pino({ name: "turnpike", level: flags.zapLogLevel }, pino.destination({ fd: 2, sync: true }));
   const usesEndpoints = flags.disableEndpontsliceController === true || flags.disableEndpointsliceController === true;
   const registry = new Registry();
@@ -174,10 +183,42 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     const { state } = operator;
     return state === "leading" || state === "standby" ? undefined : `operator is ${state}`;
   };
+  const refreshed = async (): Promise<RelayState> => {
+    await operator.relay?.refresh();
+    return sources.relay.state();
+  };
+  const serveAdmin = async (binding: Address): Promise<number | undefined> => {
+    if (binding === undefined) return undefined;
+    const admin = await startAdmin({
+      ...binding,
+      ...token,
+      journal: flags.journal,
+      running: {
+        relay: refreshed,
+        state: async () => {
+          await refreshed();
+          return programState({
+            core,
+            relay: sources.relay,
+            journal: { folder: flags.journal, lastSeq: operator.journalSeq, refusal: operator.journalRefusal },
+            // What the API server takes is valid.
+            rejections: () => [],
+            release,
+            startedAt,
+          });
+        },
+        ready: () => ({ ready: isReady() === undefined, message: isReady() ?? "READY" }),
+        metrics,
+      },
+    });
+    endpoints.push(admin);
+    return admin.port;
+  };
   const ports = {
     discovery: operator.discovery.port,
     health: await serve(flags.healthProbeBindAddress, probeListener(isReady)),
     metrics: await serve(flags.metricsBindAddress, metricsListener(metrics)),
+    admin: await serveAdmin(flags.adminBindAddress),
   };
 
   operator.loop.onFact((fact) => {
@@ -243,6 +284,13 @@ export const operatorCommand = (): Command =>
       parseBindAddress,
       parseBindAddress(":8081"),
     )
+    .option(
+      "--admin-bind-address <host:port>",
+      "admin API and its page, on loopback as `kubectl port-forward` wants it; 0 turns them off",
+      parseBindAddress,
+      parseBindAddress(DEFAULT_ADMIN),
+    )
+    .addOption(adminTokenOption())
     .addOption(boolean("--disable-endpointslice-controller [bool]", "pod addresses from Endpoints objects"))
     .addOption(boolean("--disable-endpontslice-controller [bool]", "the same, as STUNner spells it").hideHelp())
     .addOption(boolean("--leader-elect [bool]", "only the holder of a Lease writes"))

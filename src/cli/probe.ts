@@ -6,7 +6,8 @@ import type { TransportAddress } from "../dataplane/address.ts";
 import { TurnpikeError } from "../errors.ts";
 import { ephemeralCredentials } from "../turn-client/credentials.ts";
 import { TurnClient, TurnResponseError } from "../turn-client/turn-client.ts";
-import { DEFAULT_ADMIN, fetchState } from "./status.ts";
+import { DEFAULT_ADMIN } from "./admin-options.ts";
+import { fetchState } from "./status.ts";
 import { parseTurnUri, type Target } from "./turn-uri.ts";
 
 interface ProbeOptions {

@@ -9,17 +9,18 @@ import type { FactLine } from "../journal/fact.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import { nameOfObject } from "../resources/keys.ts";
 import { startStandalone, type Standalone } from "../runtime/standalone.ts";
+import { adminTokenOption, DEFAULT_ADMIN, parseAdmin, readAdminToken, type HostAndPort } from "./admin-options.ts";
 import { echoAddressOf, startEcho, type Echo } from "./echo.ts";
 import { engineOption } from "./engine-option.ts";
 import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
 import { sentence } from "../journal/sentence.ts";
-import { DEFAULT_ADMIN } from "./status.ts";
 import { onStopSignal } from "./signals.ts";
 
 interface StandaloneCommandOptions extends LimitFlags {
   readonly address: readonly string[];
   readonly journal: string;
-  readonly admin: { readonly host: string; readonly port: number };
+  readonly admin: HostAndPort;
+  readonly adminTokenFile?: string;
   readonly fsync: NonNullable<WriterOptions["fsync"]>;
   readonly segmentMib: number;
   readonly keepSegments: number;
@@ -33,12 +34,6 @@ interface StandaloneCommandOptions extends LimitFlags {
 const parseAddress = (text: string, before: readonly string[] | undefined): readonly string[] => {
   if (isIP(text) === 0) throw new InvalidArgumentError("expected an IP address");
   return [...(before ?? []), text];
-};
-
-const parseAdmin = (text: string): StandaloneCommandOptions["admin"] => {
-  const [, host = "", port = ""] = /^\[?([^\]]*)\]?:(\d+)$/.exec(text) ?? [];
-  if (isIP(host) === 0) throw new InvalidArgumentError("expected ADDRESS:PORT");
-  return { host, port: Number(port) };
 };
 
 const parseFsync = (text: string): string => {
@@ -170,7 +165,7 @@ const announce = (standalone: Standalone, options: StandaloneCommandOptions): st
       : [`  ${rejections.length} manifest problem${rejections.length === 1 ? "" : "s"}, see above\n`]),
     `  Event log   ${options.journal}\n  Admin API   http://${admin}\n\n`,
     first === undefined ? "" : `  Try it:     ./bin/turnpike probe turn:${first.at[0]}${adminOption}\n`,
-    `  Look at it: ./bin/turnpike status${adminOption}\n  Stop it:    Ctrl-C\n\n`,
+    `  Look at it: http://${admin}/ or ./bin/turnpike status${adminOption}\n  Stop it:    Ctrl-C\n\n`,
   ].join("");
 };
 
@@ -189,7 +184,7 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
       keepSegments: options.keepSegments,
     },
     requireReferenceGrants: options.requireReferenceGrants === true,
-    admin: options.admin,
+    admin: { ...options.admin, ...readAdminToken(options.adminTokenFile) },
     engine: options.engine,
     workers: options.workers,
     relay: tuningOf(options),
@@ -240,7 +235,8 @@ export const standaloneCommand = (): Command =>
     .option("--fsync <when>", "when the log must be on disk: always, interval (1 s) or never", parseFsync, "interval")
     .option("--segment-mib <n>", "size at which a segment of the log is closed", parseCount, 64)
     .option("--keep-segments <n>", "closed segments of the log to keep", parseCount, 16)
-    .option("--admin <host:port>", "address of the admin API", parseAdmin, parseAdmin(DEFAULT_ADMIN))
+    .option("--admin <host:port>", "address of the admin API and its page", parseAdmin, parseAdmin(DEFAULT_ADMIN))
+    .addOption(adminTokenOption())
     .option(
       "--require-reference-grants",
       "stunner.l7mp.io routes and certificateRefs, too, need a ReferenceGrant for another namespace",

@@ -2,16 +2,18 @@
 import { Command } from "commander";
 import type { ProgramState } from "../admin/state.ts";
 import { TurnpikeError } from "../errors.ts";
+import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
 import { table } from "./table.ts";
 
-export const DEFAULT_ADMIN = "127.0.0.1:8086";
-
 /** @throws TurnpikeError `admin-unreachable`. */
-export const fetchState = async (admin: string): Promise<ProgramState> => {
+export const fetchState = async (admin: string, token?: string): Promise<ProgramState> => {
   const url = `http://${admin}/api/v1/state`;
   let response: Response;
   try {
-    response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+    response = await fetch(url, {
+      signal: AbortSignal.timeout(5000),
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    });
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     throw new TurnpikeError("admin-unreachable", `nothing answers at ${url}: ${cause}`);
@@ -101,14 +103,22 @@ export const describeState = (state: ProgramState, all: boolean, now = Date.now(
   ].join("\n");
 };
 
+interface StatusFlags {
+  readonly admin: string;
+  readonly adminTokenFile?: string;
+  readonly json?: boolean;
+  readonly all?: boolean;
+}
+
 export const statusCommand = (): Command =>
   new Command("status")
     .description("show what a running Turnpike is doing")
     .option("--admin <host:port>", "its admin API", DEFAULT_ADMIN)
+    .addOption(adminTokenOption())
     .option("--json", "everything, as JSON")
     .option("--all", "every row of long lists")
-    .action(async ({ admin, json, all }: { admin: string; json?: boolean; all?: boolean }) => {
-      const state = await fetchState(admin);
+    .action(async ({ admin, adminTokenFile, json, all }: StatusFlags) => {
+      const state = await fetchState(admin, readAdminToken(adminTokenFile).token);
       process.stdout.write(
         json === true ? `${JSON.stringify(state, undefined, 2)}\n` : describeState(state, all === true),
       );

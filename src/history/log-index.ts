@@ -9,6 +9,7 @@ import { referencesOf, type Reference } from "../machines/references.ts";
 import { createTracks, type Tracks } from "./track.ts";
 
 export type TransitionLine = Extract<DerivationLine, { readonly type: "transition" }>;
+export type RenderedLine = Extract<DerivationLine, { readonly type: "rendered" }>;
 export type AllocationLine = Extract<FactLine, { readonly type: "allocation.opened" | "allocation.closed" }>;
 export type RefusalLine = Extract<FactLine, { readonly type: "peer.refused" }>;
 
@@ -44,6 +45,8 @@ export interface Index {
   /** Where all begins anew: starts of the program, and snapshots behind lines that were lost. */
   readonly beginnings: readonly number[];
   readonly options: Tracks<"options", RenderOptions>;
+  /** What was rendered, by output: digests of its parts. */
+  readonly outputs: Tracks<string, RenderedLine>;
 }
 
 const push = <K, V>(map: Map<K, V[]>, key: K, value: V): void => {
@@ -83,6 +86,7 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
   const refusalsAt: number[] = [];
   const beginnings: number[] = [];
   const options = createTracks<"options", RenderOptions>();
+  const outputs = createTracks<string, RenderedLine>();
   let refusing: Refusals = createRefusals();
 
   const begin = (position: number, how: RenderOptions, snapshot?: CoreSnapshot): void => {
@@ -167,6 +171,7 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
       refusalsAt,
       beginnings,
       options,
+      outputs,
     },
     append(line) {
       const position = lines.length;
@@ -175,6 +180,8 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
       if (!isDerivation(line)) take(line, position);
       else if (line.type === "transition")
         stand(position, line.data.machine, line.data.entity, { state: line.data.to, move: line });
+      else if (line.type === "rendered")
+        outputs.put(line.data.output, position, line.data.parts === null ? undefined : line);
       else if (line.type === "snapshot" && (beginnings.length === 0 || line.seq !== (before?.seq ?? 0) + 1))
         restore(position, line.data as CoreSnapshot);
     },

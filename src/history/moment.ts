@@ -15,7 +15,14 @@ import {
 import { keyOf, splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
 import { allKinds, type AnyObject, type KindId } from "../resources/kinds.ts";
 import type { BackendEndpoint, ObjectsView, RenderOptions, RouteKind } from "../resources/view.ts";
-import { instanceOf, type AllocationLine, type Index, type RefusalLine, type TransitionLine } from "./log-index.ts";
+import {
+  instanceOf,
+  type AllocationLine,
+  type Index,
+  type RefusalLine,
+  type RenderedLine,
+  type TransitionLine,
+} from "./log-index.ts";
 import { lastAtMost } from "./track.ts";
 
 export interface Moment {
@@ -36,6 +43,8 @@ export interface Moment {
   endpointsOf(backend: string): readonly (readonly [entity: string, state: string])[];
   /** The last move of an instance, also of one that is gone. */
   move(machine: MachineId, entity: string): TransitionLine | undefined;
+  /** The line that rendered an output last, `config NAMESPACE/NAME` say; nothing where it was withdrawn, or came before the log. */
+  output(id: string): RenderedLine | undefined;
   /** As the rules have it, of the objects of this moment. */
   rendered(gateway: Name): RenderedGateway | undefined;
   /** Its conditions have no times. */
@@ -161,6 +170,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
     state,
     endpointsOf,
     rendered,
+    output: (id) => index.outputs.of(id)?.at(position, from),
     status,
     seenAt: (key) => {
       const at = index.objects.of(key)?.since(position, from);

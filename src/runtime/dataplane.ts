@@ -4,11 +4,11 @@ import { dataplaneStatus, type DataplaneStatus } from "../admin/dataplane-status
 import { followEndpoint } from "../admin/follow.ts";
 import { createMetrics } from "../admin/metrics.ts";
 import { dataplaneListener, metricsListener } from "../admin/probes.ts";
-import { startAdmin, type AdminServer } from "../admin/server.ts";
+import { startAdmin, type AdminBinding, type AdminServer } from "../admin/server.ts";
 import { programState } from "../admin/state.ts";
 import type { EngineName } from "../dataplane/engines/choose.ts";
 import { localAddresses } from "../dataplane/placement.ts";
-import type { Relay, RelayTuning } from "../dataplane/relay.ts";
+import type { Relay, RelayState, RelayTuning } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import { release } from "../release.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -31,7 +31,7 @@ export interface DataplaneOptions {
   /** What the relay does beyond what configs say. */
   readonly relay?: RelayTuning;
   /** Turnpike's own admin API, if it is wanted. */
-  readonly admin?: { readonly host: string; readonly port: number };
+  readonly admin?: AdminBinding;
   /** `/ready` says yes whatever is the case. */
   readonly forceReady?: boolean;
   readonly log: Logger;
@@ -97,23 +97,31 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
   const probes = dataplaneListener(() => options.forceReady === true || isReady(), status);
   const health = followEndpoint(HEALTH_PORT, () => probes, unserved("health"));
   const scrapes = followEndpoint(METRICS_PORT, (path) => metricsListener(metrics, path), unserved("metrics"));
+  const refreshed = async (): Promise<RelayState> => {
+    await relay.refresh();
+    return relay.state();
+  };
   const admin =
     options.admin &&
     (await startAdmin({
       ...options.admin,
-      state: async () => {
-        await relay.refresh();
-        return programState({
-          core,
-          relay,
-          journal: { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal },
-          rejections: relaying.rejections,
-          release,
-          startedAt,
-        });
+      journal: options.journal,
+      running: {
+        relay: refreshed,
+        state: async () => {
+          await refreshed();
+          return programState({
+            core,
+            relay,
+            journal: { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal },
+            rejections: relaying.rejections,
+            release,
+            startedAt,
+          });
+        },
+        ready: () => ({ ready: isReady(), message: isReady() ? "READY" : `dataplane is ${relaying.state}` }),
+        metrics,
       },
-      ready: () => ({ ready: isReady(), message: isReady() ? "READY" : `dataplane is ${relaying.state}` }),
-      metrics,
     }).catch(async (error: unknown) => {
       relaying.stopping("the admin API could not be bound");
       await relaying.stop(0);

@@ -60,6 +60,8 @@ export interface Operator {
   readonly requests: Readonly<Record<string, number>>;
   readonly state: string;
   readonly journalSeq: () => number;
+  /** Why the disk takes no lines of the log; nothing while it does. */
+  readonly journalRefusal: () => string | undefined;
   /** Resolves once nothing is being written; what waits for another try does not count. */
   idle(): Promise<void>;
   /** What is to be written still, another try included. */
@@ -250,6 +252,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
       return operatorState();
     },
     journalSeq: () => journal.lastSeq,
+    journalRefusal: () => journal.refusal,
     idle: () => reconciler.idle(),
     get left() {
       return reconciler.left;

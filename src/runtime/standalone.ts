@@ -1,11 +1,11 @@
 /** Everything for one machine: a directory of manifests in, a relay out, each step in the log between them. */
 import type { Logger } from "pino";
 import { createMetrics } from "../admin/metrics.ts";
-import { startAdmin, type AdminServer } from "../admin/server.ts";
+import { startAdmin, type AdminBinding, type AdminServer } from "../admin/server.ts";
 import { programState, type ProgramState } from "../admin/state.ts";
 import type { EngineName } from "../dataplane/engines/choose.ts";
 import { placeOn } from "../dataplane/placement.ts";
-import type { Relay, RelayTuning } from "../dataplane/relay.ts";
+import type { Relay, RelayState, RelayTuning } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { release } from "../release.ts";
@@ -29,7 +29,7 @@ export interface StandaloneOptions {
   readonly workers?: number | undefined;
   /** What the relay does beyond what manifests say. */
   readonly relay?: RelayTuning;
-  readonly admin: { readonly host: string; readonly port: number };
+  readonly admin: AdminBinding;
   readonly log: Logger;
 }
 
@@ -78,17 +78,25 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
       startedAt,
     });
 
+  const refreshed = async (): Promise<RelayState> => {
+    await relay.refresh();
+    return relay.state();
+  };
   const admin = await startAdmin({
     ...options.admin,
-    state: async () => {
-      await relay.refresh();
-      return state();
+    journal: options.journal,
+    running: {
+      relay: refreshed,
+      state: async () => {
+        await refreshed();
+        return state();
+      },
+      ready: () =>
+        relaying.state === "leading"
+          ? { ready: true, message: "READY" }
+          : { ready: false, message: `operator is ${relaying.state}` },
+      metrics: createMetrics({ core, relay, journalSeq: () => journal.lastSeq }),
     },
-    ready: () =>
-      relaying.state === "leading"
-        ? { ready: true, message: "READY" }
-        : { ready: false, message: `operator is ${relaying.state}` },
-    metrics: createMetrics({ core, relay, journalSeq: () => journal.lastSeq }),
   }).catch(async (error: unknown) => {
     relaying.stopping("the admin API could not be bound");
     await relaying.stop(0);

@@ -1,0 +1,42 @@
+/** A piece of a log that replays by itself: what was known before it, as a snapshot, and its lines. */
+import { isDerivation, JOURNAL_VERSION, type JournalLine } from "../journal/fact.ts";
+import type { History } from "./history.ts";
+
+/** Whether what the line at `position` belongs to was folded, and the next line is a fact: there a snapshot holds everything. */
+const isFolded = (history: History, position: number): boolean => {
+  const next = history.line(position + 1);
+  if (next === undefined || isDerivation(next)) return false;
+  for (let at = position; at >= 0; at -= 1) {
+    const line = history.line(at);
+    if (line?.type === "fold") return true;
+    if (line === undefined || !isDerivation(line) || line.type === "snapshot") return line?.type === "snapshot";
+  }
+  return false;
+};
+
+/**
+ * The lines at positions `from` to `to` and, before them, as many as it takes to begin where all was folded; the snapshot of
+ * that point first, unless the log begins there. Sequence numbers stay what they are.
+ */
+export const sliceOf = (history: History, from: number, to: number): readonly JournalLine[] => {
+  let before = from - 1;
+  while (before >= 0 && !isFolded(history, before)) before -= 1;
+  const lines: JournalLine[] = [];
+  const last = history.line(before);
+  const moment = before < 0 ? undefined : history.moment(before);
+  if (last !== undefined && moment !== undefined)
+    lines.push({
+      v: JOURNAL_VERSION,
+      seq: last.seq,
+      time: last.time,
+      source: "core",
+      cause: null,
+      type: "snapshot",
+      data: moment.snapshot(),
+    });
+  for (let at = moment === undefined ? 0 : before + 1; at <= to; at += 1) {
+    const line = history.line(at);
+    if (line !== undefined) lines.push(line);
+  }
+  return lines;
+};

@@ -1,0 +1,77 @@
+/** Why a peer can be reached or not, by the same walk as `turnpike explain`. */
+import { parseIp } from "../../dataplane/address.ts";
+import { pastAt } from "../../explain/past.ts";
+import { explainPeer, type PeerQuestion } from "../../explain/peer.ts";
+import type { Step } from "../../explain/step.ts";
+import type { Actions } from "./actions.ts";
+import { h, type Element } from "./element.ts";
+import { badge, empty, heading, seqLink, timeText } from "./pieces.ts";
+import { positionOf, type Question, type State } from "./state.ts";
+
+/** `10.1.0.7`, `10.1.0.7:5000`, `fd00::7`, `[fd00::7]:5000`; of an endpoint's prefix the address. */
+export const parsePeer = (text: string): Pick<PeerQuestion, "peer" | "port"> | undefined => {
+  const bare = text.trim().replace(/\/\d+$/, "");
+  const whole = parseIp(bare);
+  if (whole !== undefined) return { peer: whole };
+  const [, bracketed, plain, port = ""] = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(bare) ?? [];
+  const peer = parseIp(bracketed ?? plain ?? "");
+  return peer === undefined || Number(port) < 1 || Number(port) > 65_535 ? undefined : { peer, port: Number(port) };
+};
+
+const stepItem = (actions: Actions, { about, says, code, events, steps }: Step): Element =>
+  h(
+    "li",
+    { key: `${about} ${code}`, class: `step code-${code}` },
+    h("strong", null, about),
+    ` ${says} `,
+    events.map((seq) => seqLink(seq, actions.goToSeq)),
+    steps.length > 0 &&
+      h(
+        "ul",
+        null,
+        steps.map((step) => stepItem(actions, step)),
+      ),
+  );
+
+export const ExplainView = ({
+  state,
+  actions,
+  question,
+}: {
+  readonly state: State;
+  readonly actions: Actions;
+  readonly question: Question;
+}): Element => {
+  const asked = parsePeer(question.peer);
+  if (asked === undefined)
+    return empty(`${question.peer} is no address`, "Ask for ADDRESS or ADDRESS:PORT, 10.1.0.7:5000 or [fd00::7]:5000.");
+  const past = pastAt(state.history, question.position ?? positionOf(state));
+  if (past === undefined)
+    return empty("Nothing is known at this moment", "The log holds no start of the program before it.");
+  const { gateway } = question;
+  const { reachable, because, steps } = explainPeer(past, { ...asked, ...(gateway !== undefined && { gateway }) });
+  return h(
+    "div",
+    { class: "explanation", role: "region", "aria-label": "Explanation" },
+    h("h2", null, `${question.peer} is ${reachable ? "" : "not "}reachable`),
+    h("p", null, badge(because.code), ` as of event #${past.seq}, ${timeText(past.time)} UTC`),
+    h("p", { class: "says" }, h("strong", null, because.about), `: ${because.says}`),
+    because.todo !== undefined && h("p", { class: "todo" }, h("strong", null, "What to do: "), because.todo),
+    because.events.length > 0 && [
+      heading("It follows from"),
+      h(
+        "ol",
+        { class: "chain" },
+        because.events
+          .flatMap((seq) => past.chain(seq).slice(-1))
+          .map(({ seq, says }) => h("li", { key: seq }, seqLink(seq, actions.goToSeq), ` ${says}`)),
+      ),
+    ],
+    heading("The whole way"),
+    h(
+      "ul",
+      { class: "steps" },
+      steps.map((step) => stepItem(actions, step)),
+    ),
+  );
+};

@@ -1,0 +1,33 @@
+/** What is drawn as an SVG that stands alone: with the colours that it has on the page. */
+
+const PROPERTIES = [
+  "fill",
+  "stroke",
+  "stroke-width",
+  "stroke-dasharray",
+  "font-family",
+  "font-size",
+  "font-weight",
+  "opacity",
+] as const;
+
+const inline = (from: Element, to: Element): void => {
+  const style = getComputedStyle(from);
+  for (const property of PROPERTIES) to.setAttribute(property, style.getPropertyValue(property));
+  for (const name of ["class", "tabindex", "role", "data-node"]) to.removeAttribute(name);
+  const children = [...from.children];
+  for (const [at, child] of [...to.children].entries()) {
+    const original = children[at];
+    if (original !== undefined) inline(original, child);
+  }
+};
+
+/** Nothing where nothing is drawn. */
+export const pictureOf = (id: "topology" | "chart"): string | undefined => {
+  const drawn = document.getElementById(id);
+  if (drawn === null) return undefined;
+  const copy = drawn.cloneNode(true) as Element;
+  inline(drawn, copy);
+  copy.setAttribute("style", `background:${getComputedStyle(document.body).backgroundColor}`);
+  return new XMLSerializer().serializeToString(copy);
+};

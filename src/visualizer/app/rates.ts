@@ -1,0 +1,53 @@
+/** Rates, from counters that were read twice. */
+import type { Traffic } from "../traffic.ts";
+import type { Rates } from "./state.ts";
+
+interface Counted {
+  readonly packetsIn: number;
+  readonly packetsOut: number;
+}
+
+const SAMPLES = 40;
+
+/** Packets a second, both ways; 0 where it was not there before, or counts anew. */
+const rate = (before: Counted | undefined, after: Counted, seconds: number): number =>
+  before === undefined || seconds <= 0
+    ? 0
+    : Math.max(0, (after.packetsIn + after.packetsOut - before.packetsIn - before.packetsOut) / seconds);
+
+const seconds = (before: Traffic, after: Traffic): number => (after.time - before.time) / 1000;
+
+/** Packets a second, by `listener ENTITY` and `cluster NAME`. */
+export const edgeRates = (before: Traffic | undefined, after: Traffic | undefined): ReadonlyMap<string, number> => {
+  const rates = new Map<string, number>();
+  if (before === undefined || after === undefined) return rates;
+  for (const listener of after.listeners) {
+    const earlier = before.listeners.find(({ name }) => name === listener.name);
+    rates.set(`listener ${listener.name}`, rate(earlier, listener, seconds(before, after)));
+  }
+  for (const cluster of after.clusters) {
+    const earlier = before.clusters.find(({ name, gateway }) => name === cluster.name && gateway === cluster.gateway);
+    const key = `cluster ${cluster.name}`;
+    // Gateways that share a route share its edge.
+    rates.set(key, (rates.get(key) ?? 0) + rate(earlier, cluster, seconds(before, after)));
+  }
+  return rates;
+};
+
+export const allocationKey = ({ gateway, id }: { readonly gateway: string; readonly id: number }): string =>
+  `${gateway} ${id}`;
+
+/** With one more sample of each allocation; those that are gone are forgotten. */
+export const nextRates = (rates: Rates, before: Traffic | undefined, after: Traffic): Rates => {
+  const earlier = new Map(before?.allocations.shown.map((one) => [allocationKey(one), one]));
+  return new Map(
+    after.allocations.shown.map((one) => {
+      const key = allocationKey(one);
+      const now = before === undefined ? 0 : rate(earlier.get(key), one, seconds(before, after));
+      return [key, [...(rates.get(key) ?? []), now].slice(-SAMPLES)];
+    }),
+  );
+};
+
+export const rateText = (packetsPerSecond: number): string =>
+  packetsPerSecond >= 1000 ? `${(packetsPerSecond / 1000).toFixed(1)}k pkt/s` : `${Math.round(packetsPerSecond)} pkt/s`;

@@ -1,0 +1,152 @@
+/** Where a log comes from: the admin API of this page's own program, or a file that somebody opens. */
+import { JOURNAL_VERSION, type JournalLine } from "../../journal/fact.ts";
+
+export interface LogReader {
+  readonly onLines: (lines: readonly JournalLine[]) => void;
+  /** @param share of what there was when reading began, 0 to 1. */
+  readonly onProgress: (share: number) => void;
+  /** All that there was when reading began has come. */
+  readonly onLoaded: () => void;
+}
+
+/** Why a log cannot be read, and what to do. */
+export class LogError extends Error {
+  readonly todo: string;
+  /** Whether trying again may help by itself. */
+  readonly mayPass: boolean;
+
+  constructor(message: string, todo: string, mayPass = false) {
+    super(message);
+    this.todo = todo;
+    this.mayPass = mayPass;
+  }
+}
+
+const TOKEN = "turnpike-token";
+
+/** A token comes in the fragment of a link, `#token=…`, which is never sent; it is kept for this tab alone. */
+export const takeToken = (): void => {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const token = fragment.get("token");
+  if (token === null) return;
+  sessionStorage.setItem(TOKEN, token);
+  fragment.delete("token");
+  history.replaceState(null, "", `#${fragment}`);
+};
+
+export const setToken = (token: string): void => sessionStorage.setItem(TOKEN, token);
+
+/** @throws LogError. */
+export const ask = async (path: string, signal?: AbortSignal): Promise<Response> => {
+  const token = sessionStorage.getItem(TOKEN);
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      ...(signal !== undefined && { signal }),
+      headers: token === null ? {} : { authorization: `Bearer ${token}` },
+    });
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    throw new LogError(
+      "nothing answers here any more",
+      "it may have been stopped; the page tries again by itself",
+      true,
+    );
+  }
+  if (response.status === 401) throw new LogError("a token is asked for", "give the one in --admin-token-file");
+  if (!response.ok) throw new LogError(`${path} answered ${response.status}`, (await response.text()).trim());
+  return response;
+};
+
+const parse = (text: string, number: number): JournalLine => {
+  let line: JournalLine;
+  try {
+    line = JSON.parse(text) as JournalLine;
+  } catch {
+    throw new LogError(`line ${number} is not JSON`, "open an event log: a file of JSON lines, 000000000001.jsonl say");
+  }
+  if (typeof line?.seq !== "number" || typeof line.type !== "string" || typeof line.v !== "number")
+    throw new LogError(
+      `line ${number} is not a line of an event log: v, seq or type is missing`,
+      "open a file of a log's folder, or what `turnpike log --json` printed",
+    );
+  if (line.v > JOURNAL_VERSION)
+    throw new LogError(
+      `line ${number} has version ${line.v}; this page reads up to ${JOURNAL_VERSION}`,
+      "open it with the release that wrote it",
+    );
+  return line;
+};
+
+/** Lines a turn: in between the page draws. */
+const BATCH_MS = 60;
+
+const breathe = (): Promise<void> =>
+  new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.addEventListener("message", () => resolve(), { once: true });
+    port1.start();
+    port2.postMessage(undefined);
+  });
+
+/**
+ * Reads lines until the stream ends. @param bytes there were when it began.
+ * @throws LogError; what the stream throws.
+ */
+const readLines = async (stream: ReadableStream<Uint8Array>, bytes: number, reader: LogReader): Promise<void> => {
+  const decoder = new TextDecoder();
+  const chunks = stream.getReader();
+  let [seen, number, rest, isLoaded] = [0, 0, "", false];
+  let lines: JournalLine[] = [];
+  let turnEnds = performance.now() + BATCH_MS;
+  const hand = (): void => {
+    if (lines.length > 0) reader.onLines(lines);
+    lines = [];
+  };
+  const checkLoaded = (): void => {
+    if (isLoaded || seen < bytes) return;
+    isLoaded = true;
+    hand();
+    reader.onLoaded();
+  };
+  checkLoaded();
+  for (;;) {
+    const { done, value } = await chunks.read();
+    if (done) break;
+    seen += value.byteLength;
+    rest += decoder.decode(value, { stream: true });
+    let start = 0;
+    for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n", start)) {
+      number += 1;
+      if (end > start) lines.push(parse(rest.slice(start, end), number));
+      start = end + 1;
+      if (performance.now() < turnEnds) continue;
+      hand();
+      reader.onProgress(bytes === 0 ? 1 : Math.min(1, seen / bytes));
+      await breathe();
+      turnEnds = performance.now() + BATCH_MS;
+    }
+    rest = rest.slice(start);
+    if (isLoaded) hand();
+    checkLoaded();
+  }
+  // A line that a crash tore is left out, as everywhere.
+  hand();
+  if (!isLoaded) reader.onLoaded();
+};
+
+export const readFile = (file: Blob, reader: LogReader): Promise<void> => readLines(file.stream(), file.size, reader);
+
+/** Lines that are loaded at first; a log may have millions. */
+const LAST = 200_000;
+
+/** Reads the log of the admin API and follows it. @param after the last line that is known already; 0: from the beginning. */
+export const readLive = async (after: number, signal: AbortSignal, reader: LogReader): Promise<void> => {
+  const from = after > 0 ? `from=${after + 1}` : `last=${LAST}`;
+  const response = await ask(`/api/v1/log?${from}&follow`, signal);
+  if (response.body === null) throw new LogError("the answer has no body", "reload the page");
+  // Lines that are left out count in the bytes, but do not come.
+  const bytes = after > 0 ? 0 : Number(response.headers.get("turnpike-log-bytes"));
+  await readLines(response.body, bytes, reader);
+  throw new LogError("the connection ended", "it may have been stopped; the page tries again by itself", true);
+};

@@ -1,0 +1,77 @@
+/**
+ * The page's JavaScript: the very modules of this program that are pure, with their types stripped, and the few packages that
+ * the page needs. Served is what `app/main.ts` imports, itself or by way of others, and nothing else.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createRequire, stripTypeScriptTypes } from "node:module";
+import { dirname, extname, join, posix, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export interface PageFile {
+  readonly type: string;
+  readonly body: string;
+  readonly etag: string;
+}
+
+const SOURCE = dirname(dirname(fileURLToPath(import.meta.url)));
+const EXTENSION = extname(import.meta.url);
+export const MAIN = `/app/visualizer/app/main${EXTENSION}`;
+
+const JAVASCRIPT = "text/javascript; charset=utf-8";
+
+const require = createRequire(import.meta.url);
+/** What a browser has no package for stands beside the page. */
+const STAND_INS: Readonly<Record<string, string>> = { "node:net": `/app/visualizer/app/net${EXTENSION}` };
+
+/** Where a package has its ES module, which is not always what Node would be given. */
+const LIBRARIES: Readonly<Record<string, () => string>> = {
+  preact: () => require.resolve("preact"),
+  "preact/hooks": () => require.resolve("preact/hooks"),
+  "@dagrejs/dagre": () => join(dirname(require.resolve("@dagrejs/dagre")), "dagre.esm.js"),
+};
+
+const urlOfLibrary = (name: string): string => `/lib/${name.replace(/[@/]/g, "_")}.js`;
+
+const IMPORT = /(\b(?:from|import)\s*\(?\s*)"([^"]+)"/g;
+
+export const fileOf = (type: string, body: string): PageFile => ({
+  type,
+  body,
+  etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 16)}"`,
+});
+
+/** With what it imports, as URLs. */
+const load = (url: string): { readonly body: string; readonly imports: readonly string[] } => {
+  const imports: string[] = [];
+  const library = Object.keys(LIBRARIES).find((name) => urlOfLibrary(name) === url);
+  const path = library === undefined ? join(SOURCE, relative("/app", url)) : (LIBRARIES[library]?.() ?? "");
+  const text = readFileSync(path, "utf8").replace(/^\/\/# sourceMappingURL=.*$/m, "");
+  const code = extname(path) === ".ts" ? stripTypeScriptTypes(text) : text;
+  const body = code.replace(IMPORT, (whole, before: string, specifier: string) => {
+    const target = specifier.startsWith(".")
+      ? posix.join(posix.dirname(url), specifier)
+      : (STAND_INS[specifier] ?? (specifier in LIBRARIES ? urlOfLibrary(specifier) : undefined));
+    // In a library that was bundled it may be a word of a text.
+    if (target === undefined) {
+      if (library !== undefined) return whole;
+      throw new Error(`${url} imports ${specifier}, which a browser cannot have`);
+    }
+    imports.push(target);
+    return `${before}"${target}"`;
+  });
+  return { body, imports };
+};
+
+/** Every module of the page by its URL, those first that others import last. */
+export const pageModules = (): ReadonlyMap<string, PageFile> => {
+  const modules = new Map<string, PageFile>();
+  const waiting = [MAIN];
+  for (let url = waiting.pop(); url !== undefined; url = waiting.pop()) {
+    if (modules.has(url)) continue;
+    const { body, imports } = load(url);
+    modules.set(url, fileOf(JAVASCRIPT, body));
+    waiting.push(...imports);
+  }
+  return modules;
+};
