@@ -109,38 +109,50 @@ export const startAdmin = async ({ host, port, token, journal, running }: AdminO
     return answer(response, 404, "nothing runs here; there is a log alone\n");
   };
 
+  /** Whether it was one of these. */
+  const answerProbe = (path: string, response: ServerResponse): boolean => {
+    if (running === undefined) return false;
+    switch (path) {
+      case "/live":
+        answerJson(response, {});
+        return true;
+      case "/ready": {
+        const { ready, message } = running.ready();
+        const status = ready ? 200 : 503;
+        answerJson(response, { status, message }, status);
+        return true;
+      }
+      case "/metrics":
+        answerMetrics(response, running.metrics);
+        return true;
+      default:
+        return false;
+    }
+  };
+
+  const answerPage = async (path: string, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (await servePage(path, request, response)) return;
+    answer(response, 404, "there are /, /live, /ready, /metrics and /api/v1/…\n");
+  };
+
   const endpoint = await serveHttp(host, port, (request, response) => {
     const { method, url = "/", headers } = request;
     if (method !== "GET" && method !== "HEAD") return answer(response, 405, "only GET is answered here\n");
     if (!isNamedSafely(host, headers.host)) return answer(response, 403, "ask by address, or as localhost\n");
     const { pathname: path, searchParams: query } = new URL(url.replace(/^\/+/, "/"), "http://admin");
-    if (path.startsWith("/api/")) {
-      if (!mayAsk(request, token)) {
-        response.setHeader("www-authenticate", "Bearer");
-        return answer(response, 401, "a token is asked for: Authorization: Bearer TOKEN\n");
-      }
-      void answerApi(path, query, response).catch((error: unknown) => {
-        // Half an answer cannot become another one.
-        if (response.headersSent) response.destroy();
-        else answer(response, 500, `${error instanceof Error ? error.message : String(error)}\n`);
-      });
-      return undefined;
+    if (path.startsWith("/api/") && !mayAsk(request, token)) {
+      response.setHeader("www-authenticate", "Bearer");
+      return answer(response, 401, "a token is asked for: Authorization: Bearer TOKEN\n");
     }
-    if (running !== undefined)
-      switch (path) {
-        case "/live":
-          return answerJson(response, {});
-        case "/ready": {
-          const { ready, message } = running.ready();
-          const status = ready ? 200 : 503;
-          return answerJson(response, { status, message }, status);
-        }
-        case "/metrics":
-          return answerMetrics(response, running.metrics);
-        default:
-      }
-    if (servePage(path, request, response)) return undefined;
-    return answer(response, 404, "there are /, /live, /ready, /metrics and /api/v1/…\n");
+    const answered = path.startsWith("/api/")
+      ? answerApi(path, query, response)
+      : answerProbe(path, response) || answerPage(path, request, response);
+    void Promise.resolve(answered).catch((error: unknown) => {
+      // Half an answer cannot become another one.
+      if (response.headersSent) response.destroy();
+      else answer(response, 500, `${error instanceof Error ? error.message : String(error)}\n`);
+    });
+    return undefined;
   });
   return { ...endpoint, host };
 };

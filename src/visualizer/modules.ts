@@ -33,7 +33,8 @@ const LIBRARIES: Readonly<Record<string, () => string>> = {
 
 const urlOfLibrary = (name: string): string => `/lib/${name.replace(/[@/]/g, "_")}.js`;
 
-const IMPORT = /(\b(?:from|import)\s*\(?\s*)"([^"]+)"/g;
+/** A statement that imports, at the beginning of a line, as formatters and bundlers write it. */
+const IMPORT = /^(import\s*|(?:import|export)\b[^"';=]*?\bfrom\s*)"([^"]+)"/gm;
 
 export const fileOf = (type: string, body: string): PageFile => ({
   type,
@@ -48,22 +49,18 @@ const load = (url: string): { readonly body: string; readonly imports: readonly 
   const path = library === undefined ? join(SOURCE, relative("/app", url)) : (LIBRARIES[library]?.() ?? "");
   const text = readFileSync(path, "utf8").replace(/^\/\/# sourceMappingURL=.*$/m, "");
   const code = extname(path) === ".ts" ? stripTypeScriptTypes(text) : text;
-  const body = code.replace(IMPORT, (whole, before: string, specifier: string) => {
+  const body = code.replace(IMPORT, (_, before: string, specifier: string) => {
     const target = specifier.startsWith(".")
       ? posix.join(posix.dirname(url), specifier)
       : (STAND_INS[specifier] ?? (specifier in LIBRARIES ? urlOfLibrary(specifier) : undefined));
-    // In a library that was bundled it may be a word of a text.
-    if (target === undefined) {
-      if (library !== undefined) return whole;
-      throw new Error(`${url} imports ${specifier}, which a browser cannot have`);
-    }
+    if (target === undefined) throw new Error(`${url} imports ${specifier}, which a browser cannot have`);
     imports.push(target);
     return `${before}"${target}"`;
   });
   return { body, imports };
 };
 
-/** Every module of the page by its URL, those first that others import last. */
+/** Every module of the page, by its URL. */
 export const pageModules = (): ReadonlyMap<string, PageFile> => {
   const modules = new Map<string, PageFile>();
   const waiting = [MAIN];

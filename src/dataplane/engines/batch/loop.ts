@@ -12,6 +12,18 @@ const STANDING_MS = 100;
 /** And how long while requests wait for a timer of theirs. */
 const BUSY_MS = 1;
 
+/** Loops that wait elsewhere. Node ends only when that thread returns, also after an exception that nobody caught. */
+const waiting = new Set<Loop>();
+let isGuarded = false;
+
+const guardExit = (): void => {
+  if (isGuarded) return;
+  isGuarded = true;
+  process.on("exit", () => {
+    for (const loop of waiting) loop.wake();
+  });
+};
+
 export interface OwnThread {
   readonly isBusy: () => boolean;
 }
@@ -50,11 +62,17 @@ export class Loop {
     this.#fds = new Int32Array(this.#events.buffer, this.#events.byteOffset, this.#events.length / 4);
     this.#eventsAt = sys.addressOf(this.#events);
     this.#elsewhereAt = sys.addressOf(this.#elsewhere);
+    guardExit();
   }
 
   /** An eventfd: writing to it ends a wait. */
   get wakeFd(): number {
     return this.#eventfd;
+  }
+
+  /** Ends a wait. */
+  wake(): void {
+    this.#sys.wake(this.#eventfd);
   }
 
   watch(fd: number): void {
@@ -71,12 +89,12 @@ export class Loop {
     this.#sys.unwatch(this.#epoll, fd);
     this.#watched--;
     // Nothing may keep the process that has nothing to serve.
-    if (this.#watched === 0 && this.#state === "waiting") this.#sys.wake(this.#eventfd);
+    if (this.#watched === 0 && this.#state === "waiting") this.wake();
   }
 
   close(): void {
     this.#isClosed = true;
-    if (this.#state === "waiting") this.#sys.wake(this.#eventfd);
+    if (this.#state === "waiting") this.wake();
     else this.#end();
   }
 
@@ -97,11 +115,13 @@ export class Loop {
     else if (this.#ownThread !== undefined || this.#idle < SPINS) setImmediate(this.#turn);
     else {
       this.#state = "waiting";
+      waiting.add(this);
       this.#sys.epollWaitElsewhere(this.#epoll, this.#elsewhereAt, 1, -1, this.#woken);
     }
   };
 
   readonly #woken = (): void => {
+    waiting.delete(this);
     this.#state = "turning";
     this.#idle = 0;
     if (this.#isClosed) this.#end();
