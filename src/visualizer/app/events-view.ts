@@ -11,7 +11,7 @@ import { button, empty, timeText } from "./pieces.ts";
 import { positionOf, type State } from "./state.ts";
 
 const ROW = 22;
-const HEIGHT = 220;
+const HEIGHT = 165;
 
 interface Matching {
   readonly history: History;

@@ -40,8 +40,8 @@ export interface Layout {
   readonly height: number;
 }
 
-export const NODE = { width: 196, height: 44 } as const;
-const GAP = { x: 84, y: 12, group: 26 } as const;
+export const NODE = { width: 178, height: 44 } as const;
+const GAP = { x: 62, y: 12, group: 26 } as const;
 const MARGIN = 16;
 /** More of a kind than this are shown as a count, until they are asked for. */
 const MAX_ENDPOINTS = 12;

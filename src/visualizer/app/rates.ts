@@ -43,8 +43,10 @@ export const nextRates = (rates: Rates, before: Traffic | undefined, after: Traf
   return new Map(
     after.allocations.shown.map((one) => {
       const key = allocationKey(one);
-      const now = before === undefined ? 0 : rate(earlier.get(key), one, seconds(before, after));
-      return [key, [...(rates.get(key) ?? []), now].slice(-SAMPLES)];
+      const counted = earlier.get(key);
+      const known = rates.get(key) ?? [];
+      if (before === undefined || counted === undefined) return [key, known];
+      return [key, [...known, rate(counted, one, seconds(before, after))].slice(-SAMPLES)];
     }),
   );
 };

@@ -109,14 +109,14 @@ export const TimelineView = ({ state, actions }: { readonly state: State; readon
     h(
       "div",
       { class: "toolbar", role: "group", "aria-label": "Move in time" },
-      button("⏮", () => actions.goTo(0), { name: "First event", title: "First event" }),
+      button("|◀", () => actions.goTo(0), { name: "First event", title: "First event" }),
       button("◀", () => actions.step(-1), { name: "One event back", title: "One event back (,)" }),
-      button(playing ? "⏸" : "▶", () => actions.play(!playing), {
+      button(playing ? "❚❚" : "▶", () => actions.play(!playing), {
         name: playing ? "Pause" : "Play",
         title: "Play or pause (p)",
       }),
       button("▶|", () => actions.step(1), { name: "One event on", title: "One event on (.)" }),
-      button(isLive ? "Now" : "⏭", () => actions.goTo(undefined), {
+      button(isLive ? "Now" : "End", () => actions.goTo(undefined), {
         name: isLive ? "Now" : "Last event",
         title: isLive ? "Show what is the case now" : "Last event",
         pressed: state.position === undefined,

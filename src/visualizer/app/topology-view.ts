@@ -9,8 +9,8 @@ import { edgeRates, rateText } from "./rates.ts";
 import { clockOf, isNow, momentOf, type Selection, type State } from "./state.ts";
 import { gatewayNode, gatewaysOf, strayRoutes } from "./topology.ts";
 
-const MAX_TITLE = 25;
-const MAX_SUBTITLE = 32;
+const MAX_TITLE = 22;
+const MAX_SUBTITLE = 30;
 const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
 
 const selectionOf = ({ kind, entity }: PlacedNode): Selection | undefined => {
@@ -115,6 +115,7 @@ export const TopologyView = ({ state, actions }: { readonly state: State; readon
         xmlns: "http://www.w3.org/2000/svg",
         width: layout.width,
         height: layout.height,
+        style: { maxWidth: `${layout.width}px` },
         viewBox: `0 0 ${layout.width} ${layout.height}`,
         role: "group",
         "aria-label": "Topology: gateways, listeners, routes, services, endpoints",
