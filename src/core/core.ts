@@ -16,7 +16,7 @@ import { referencesOf } from "../machines/references.ts";
 import { createRegistry, type Registry, type RegistrySnapshot, type Transition } from "../machines/registry.ts";
 import type { RenderedGateway } from "../render/render.ts";
 import { createFolding, type ClassConfigMap, type Derived, type Fold, type Touched } from "./fold.ts";
-import { createOutputs } from "./outputs.ts";
+import { createOutputs, type Outputs } from "./outputs.ts";
 import { createRefusals, type Refusals } from "./refusals.ts";
 import { createView } from "./view.ts";
 
@@ -24,8 +24,8 @@ export interface CoreSnapshot {
   readonly options: RenderOptions;
   readonly objects: readonly (readonly [KindId, AnyObject])[];
   readonly registry: RegistrySnapshot;
-  /** Statuses with their transition times, by output. */
-  readonly statuses: readonly (readonly [string, unknown])[];
+  /** Statuses with their transition times, by output, and the digests that a change is told by. */
+  readonly statuses: ReturnType<Outputs["export"]>;
   /** Objects that Kubernetes refused to write, and why; absent where there are none. */
   readonly refusals?: ReturnType<Refusals["export"]>;
 }
@@ -196,10 +196,11 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
   };
 
   if (snapshot !== undefined) {
-    // The machines are where the snapshot says; putting the objects back moves none, and the fold only fills caches.
+    // Putting the objects back and rendering them only fills caches: the machines are where the snapshot says.
     for (const [kind, object] of snapshot.objects) put(kind, nameOfObject(kind, object), object, 0);
     outputs.restore(snapshot.statuses);
     folding.fold(touched, 0);
+    registry.restore(snapshot.registry);
   }
 
   return {
@@ -221,7 +222,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       options,
       objects: allKinds.flatMap(({ id }) => objects.list(id).map((object) => [id, object] as const)),
       registry: registry.export(),
-      statuses: [...outputs.values].filter(([id]) => id.startsWith("status ")),
+      statuses: outputs.export("status "),
       ...(refusals.export().length === 0 ? {} : { refusals: refusals.export() }),
     }),
   };

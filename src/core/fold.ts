@@ -103,6 +103,9 @@ export const createFolding = (
     if (next === undefined || ending) {
       if (registry.state("gateway", name) !== undefined) derived.push(...registry.send("gateway", name, "deleted"));
     } else {
+      // Its class, or what its class is made of, is ours again before the teardown is done.
+      if (registry.state("gateway", name) === "terminating")
+        derived.push(...registry.send("gateway", name, "recreated"));
       derived.push(
         ...(next.config === undefined
           ? registry.send("gateway", name, "invalidated", next.invalid)

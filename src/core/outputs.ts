@@ -12,12 +12,14 @@ export interface Outputs {
   ): boolean;
   /** The value, its conditions with the time of their last transition. */
   get(id: string): unknown;
-  readonly values: ReadonlyMap<string, unknown>;
-  /** Puts back the values that `get` gave, before anything is put. */
-  restore(values: readonly (readonly [string, unknown])[]): void;
+  /** The values whose id begins with `prefix`, and the parts that the next ones are compared with. */
+  export(prefix: string): readonly Kept[];
+  /** Puts back what was exported, before anything is put. */
+  restore(kept: readonly Kept[]): void;
 }
 
 type Parts = Readonly<Record<string, string>>;
+type Kept = readonly [id: string, value: unknown, parts: Parts];
 
 const isNamed = (value: unknown): value is { readonly name: string } =>
   typeof value === "object" && value !== null && "name" in value && typeof value.name === "string";
@@ -66,9 +68,15 @@ export const createOutputs = (digest: (text: string) => string): Outputs => {
       return true;
     },
     get: (id) => values.get(id),
-    values,
-    restore(earlier) {
-      for (const [id, value] of earlier) values.set(id, value);
+    export: (prefix) =>
+      [...values].flatMap(([id, value]): readonly Kept[] =>
+        id.startsWith(prefix) ? [[id, value, parts.get(id) ?? {}]] : [],
+      ),
+    restore(kept) {
+      for (const [id, value, before] of kept) {
+        values.set(id, value);
+        parts.set(id, before);
+      }
     },
   };
 };

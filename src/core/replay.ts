@@ -2,7 +2,13 @@
  * Rebuilds everything from a log and compares each transition and each output with what was recorded. A log may end
  * anywhere: what the core concludes beyond the last line has nothing to be compared with.
  */
-import { isDerivation, type Derivation, type FactLine, type JournalLine } from "../journal/fact.ts";
+import {
+  isDerivation,
+  type Derivation,
+  type DerivationLine,
+  type FactLine,
+  type JournalLine,
+} from "../journal/fact.ts";
 import { createCore, type Core, type CoreSnapshot, type Digest } from "./core.ts";
 import type { Derived } from "./fold.ts";
 
@@ -26,8 +32,41 @@ export interface ReplayResult {
   readonly core: Core | undefined;
 }
 
-/** Of a line or of what replay would have written there, the part that must be the same. */
-const comparable = (cause: number | null, { type, data }: Derivation): string => JSON.stringify([cause, type, data]);
+type Parts = Readonly<Record<string, string>>;
+
+/** The same parts in the same order. */
+const sameParts = (a: Parts | null, b: Parts | null): boolean => {
+  if (a === null || b === null) return a === b;
+  const keys = Object.keys(b);
+  let at = 0;
+  for (const key in a) {
+    if (keys[at] !== key || a[key] !== b[key]) return false;
+    at += 1;
+  }
+  return at === keys.length;
+};
+
+/** Whether a line says what replay would have written there. */
+const isSame = (line: DerivationLine, { cause, derivation }: Derived): boolean => {
+  if (line.cause !== cause) return false;
+  if (line.type === "transition" && derivation.type === "transition") {
+    const [a, b] = [line.data, derivation.data];
+    return (
+      a.entity === b.entity &&
+      a.machine === b.machine &&
+      a.from === b.from &&
+      a.event === b.event &&
+      a.to === b.to &&
+      a.why === b.why
+    );
+  }
+  return (
+    line.type === "rendered" &&
+    derivation.type === "rendered" &&
+    line.data.output === derivation.data.output &&
+    sameParts(line.data.parts, derivation.data.parts)
+  );
+};
 
 const describe = (derivation: Derivation): string => {
   switch (derivation.type) {
@@ -83,18 +122,33 @@ const brief = (line: FactLine): FactLine => {
   };
 };
 
+/** What the relay counts moves nothing, and there is much of it: no conclusion follows from it. */
+const COUNTED: ReadonlySet<JournalLine["type"]> = new Set(["allocation.opened", "allocation.closed", "peer.refused"]);
+
 const NOTHING = "nothing";
 
-export const replay = (lines: Iterable<JournalLine>, digest: Digest): ReplayResult => {
+/** A replay that is given one line after the other. */
+export interface Replayer extends ReplayResult {
+  /** Tells where a line differs from what the core concludes. No line is taken after that one. */
+  take(line: JournalLine): Divergence | undefined;
+  /** Of the last line taken; 0 before the first. */
+  readonly lastSeq: number;
+  /** The fact that `cause` is the number of, and those that it follows from, nearest first. */
+  causesOf(cause: number | null): readonly FactLine[];
+}
+
+export const createReplayer = (digest: Digest): Replayer => {
   let core: Core | undefined;
-  let due: Derived[] = [];
+  /** What the core concluded and the lines have not said yet: from `next` on. */
+  let due: readonly Derived[] = [];
   let next = 0;
   let facts = 0;
   let transitions = 0;
   let outputs = 0;
   let runs = 0;
-  const factsBySeq = new Map<number, FactLine>();
   let lastSeq = 0;
+  let divergence: Divergence | undefined;
+  const factsBySeq = new Map<number, FactLine>();
 
   const causesOf = (cause: number | null): readonly FactLine[] => {
     const causes: FactLine[] = [];
@@ -107,57 +161,105 @@ export const replay = (lines: Iterable<JournalLine>, digest: Digest): ReplayResu
     return causes;
   };
 
-  const result = (divergence?: Divergence): ReplayResult => ({ facts, transitions, outputs, runs, divergence, core });
+  const expect = (concluded: readonly Derived[]): void => {
+    due = concluded;
+    next = 0;
+  };
 
-  const missing = (seq: number, { cause, derivation }: Derived): ReplayResult =>
-    result({ seq, recorded: NOTHING, replayed: describe(derivation), causes: causesOf(cause) });
+  const missing = (seq: number, { cause, derivation }: Derived): Divergence => ({
+    seq,
+    recorded: NOTHING,
+    replayed: describe(derivation),
+    causes: causesOf(cause),
+  });
 
-  for (const line of lines) {
+  const takeFact = (line: FactLine): Divergence | undefined => {
     const expected = due[next];
+    // A run that was killed may have left its last conclusions unwritten.
+    const isNewRun = line.type === "operator.started" || line.type === "journal.recovered";
+    if (expected !== undefined && !isNewRun) return missing(line.seq, expected);
+    facts += 1;
+    if (!COUNTED.has(line.type)) factsBySeq.set(line.seq, brief(line));
+    if (line.type === "operator.started") {
+      core = createCore(line.data.options, digest);
+      runs += 1;
+    }
+    expect(core?.apply(line) ?? []);
+    return undefined;
+  };
+
+  const takeSnapshot = (line: DerivationLine, snapshot: CoreSnapshot, previous: number): Divergence | undefined => {
+    const expected = due[next];
+    // Behind lines that were lost, while the disk was full, it is a beginning; else it is compared.
+    const isBeginning = core === undefined || line.seq !== previous + 1;
+    if (expected !== undefined && !isBeginning) return missing(line.seq, expected);
+    expect([]);
+    if (core === undefined || isBeginning) core = createCore(snapshot.options, digest, snapshot);
+    else if (JSON.stringify(core.export()) !== JSON.stringify(snapshot))
+      return {
+        seq: line.seq,
+        recorded: "a snapshot",
+        replayed: "a different state",
+        causes: causesOf(line.seq - 1),
+      };
+    return undefined;
+  };
+
+  const takeConclusion = (line: DerivationLine): Divergence | undefined => {
+    if (line.type === "transition") transitions += 1;
+    else outputs += 1;
+    if (core === undefined) return undefined;
+    const expected = due[next];
+    if (expected !== undefined && isSame(line, expected)) {
+      next += 1;
+      return undefined;
+    }
+    const [recorded, replayed] =
+      expected === undefined ? [describe(line), NOTHING] : describeDifference(line, expected.derivation);
+    return { seq: line.seq, recorded, replayed, causes: causesOf(line.cause) };
+  };
+
+  const takeLine = (line: JournalLine): Divergence | undefined => {
     const previous = lastSeq;
     lastSeq = line.seq;
-    if (!isDerivation(line)) {
-      // A run that was killed may have left its last conclusions unwritten.
-      const newRun = line.type === "operator.started" || line.type === "journal.recovered";
-      if (expected !== undefined && !newRun) return missing(line.seq, expected);
-      facts += 1;
-      factsBySeq.set(line.seq, brief(line));
-      if (line.type === "operator.started") {
-        core = createCore(line.data.options, digest);
-        runs += 1;
-      }
-      due = [...(core?.apply(line) ?? [])];
-      next = 0;
-    } else if (line.type === "snapshot") {
-      // Behind lines that were lost, while the disk was full, it is a beginning; else it is compared.
-      const isBeginning = core === undefined || line.seq !== previous + 1;
-      if (expected !== undefined && !isBeginning) return missing(line.seq, expected);
-      due = [];
-      next = 0;
-      if (core === undefined || isBeginning)
-        core = createCore((line.data as CoreSnapshot).options, digest, line.data as CoreSnapshot);
-      else if (JSON.stringify(core.export()) !== JSON.stringify(line.data))
-        return result({
-          seq: line.seq,
-          recorded: "a snapshot",
-          replayed: "a different state",
-          causes: causesOf(line.seq - 1),
-        });
-    } else if (line.type === "fold") {
-      if (expected !== undefined) return missing(line.seq, expected);
-      due = [...(core?.fold(line.time).derived ?? [])];
-      next = 0;
-    } else {
-      if (line.type === "transition") transitions += 1;
-      else outputs += 1;
-      if (core === undefined) continue;
-      if (expected === undefined || comparable(line.cause, line) !== comparable(expected.cause, expected.derivation)) {
-        const [recorded, replayed] =
-          expected === undefined ? [describe(line), NOTHING] : describeDifference(line, expected.derivation);
-        return result({ seq: line.seq, recorded, replayed, causes: causesOf(line.cause) });
-      }
-      next += 1;
-    }
-  }
-  return result();
+    if (!isDerivation(line)) return takeFact(line);
+    if (line.type === "snapshot") return takeSnapshot(line, line.data as CoreSnapshot, previous);
+    if (line.type !== "fold") return takeConclusion(line);
+    const expected = due[next];
+    if (expected !== undefined) return missing(line.seq, expected);
+    expect(core?.fold(line.time).derived ?? []);
+    return undefined;
+  };
+
+  return {
+    take: (line) => (divergence ??= takeLine(line)),
+    causesOf,
+    get lastSeq() {
+      return lastSeq;
+    },
+    get facts() {
+      return facts;
+    },
+    get transitions() {
+      return transitions;
+    },
+    get outputs() {
+      return outputs;
+    },
+    get runs() {
+      return runs;
+    },
+    get divergence() {
+      return divergence;
+    },
+    get core() {
+      return core;
+    },
+  };
+};
+
+export const replay = (lines: Iterable<JournalLine>, digest: Digest): ReplayResult => {
+  const replayer = createReplayer(digest);
+  for (const line of lines) if (replayer.take(line) !== undefined) break;
+  return replayer;
 };

@@ -88,11 +88,11 @@ export const createBackends = (objects: Objects, registry: Registry, options: Re
       const before = addressesOf.get(backend) ?? new Set<string>();
       const transitions: Transition[] = [];
 
-      for (const address of before)
-        if (!now.addresses.has(address)) {
-          transitions.push(...registry.send("endpoint", endpointEntity(backend, address), "unlisted"));
-          before.delete(address);
-        }
+      // In an order that a core which began at a snapshot has, too.
+      for (const address of [...before].filter((one) => !now.addresses.has(one)).toSorted()) {
+        transitions.push(...registry.send("endpoint", endpointEntity(backend, address), "unlisted"));
+        before.delete(address);
+      }
       for (const [address, terminating] of now.addresses) {
         const event = terminating ? "listed terminating" : "listed";
         transitions.push(...registry.send("endpoint", endpointEntity(backend, address), event));

@@ -16,6 +16,8 @@ export interface Registry {
   create(machine: MachineId, entity: string, why?: string): readonly Transition[];
   entities(machine: MachineId): ReadonlyMap<string, string>;
   export(): RegistrySnapshot;
+  /** Puts every instance where a snapshot has it, and forgets all others. */
+  restore(snapshot: RegistrySnapshot): void;
 }
 
 export type RegistrySnapshot = Readonly<Record<MachineId, readonly (readonly [string, string])[]>>;
@@ -61,5 +63,11 @@ export const createRegistry = (snapshot?: RegistrySnapshot): Registry => {
     },
     entities: (machine) => instances[machine],
     export: () => Object.fromEntries(machineIds.map((id) => [id, [...instances[id]]])) as unknown as RegistrySnapshot,
+    restore(snapshot) {
+      for (const id of machineIds) {
+        instances[id].clear();
+        for (const [entity, state] of snapshot[id]) instances[id].set(entity, state);
+      }
+    },
   };
 };

@@ -21,7 +21,7 @@ const addresses = ["10.0.0.1", "!10.0.0.2", "10.0.0.3", "!10.0.0.1"] as const;
 export const changes = fc.array(
   fc.oneof(
     fc
-      .tuple(fc.constantFrom(...names), fc.subarray([...addresses]))
+      .tuple(fc.constantFrom(...names), fc.shuffledSubarray([...addresses]))
       .map(([name, list]) => seen("EndpointSlice", slice(`${name}-1`, name, list))),
     fc.constantFrom(...names).map((name) => gone("EndpointSlice", `ns/${name}-1`)),
     fc
@@ -46,6 +46,11 @@ export const changes = fc.array(
       .constantFrom("one", "two")
       .map((password) => seen("GatewayConfig", gatewayConfig({ password: `vault:${password}` }))),
     fc.constant(gone("GatewayConfig", "ns/config")),
+    fc
+      .constantFrom("example.org/another", gatewayClass.spec.controllerName)
+      .map((controllerName) =>
+        seen("GatewayClass", { ...gatewayClass, spec: { ...gatewayClass.spec, controllerName } }),
+      ),
     fc
       .constantFrom(...names)
       .map((name): Fact => ({ type: "gateway.removed", data: { gateway: `ns/${name}` as Name, allocations: 0 } })),
