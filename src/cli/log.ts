@@ -51,15 +51,19 @@ const print = (line: JournalLine, json: boolean): void => {
   );
 };
 
-/** The line `seq` and those it follows from, oldest first. */
+/** The line `seq` and those it follows from, oldest first. Only segments that hold one of them are read. */
 const chainOf = (folder: string, seq: number): readonly JournalLine[] => {
   const lines = new Map<number, JournalLine>();
-  for (const line of readJournal(folder)) {
-    lines.set(line.seq, line);
-    if (line.seq === seq) break;
-  }
+  const lineAt = (wanted: number): JournalLine | undefined => {
+    if (!lines.has(wanted))
+      for (const line of readJournal(folder, { from: { seq: wanted } })) {
+        lines.set(line.seq, line);
+        if (line.seq >= wanted) break;
+      }
+    return lines.get(wanted);
+  };
   const chain: JournalLine[] = [];
-  for (let line = lines.get(seq); line !== undefined; line = line.cause === null ? undefined : lines.get(line.cause))
+  for (let line = lineAt(seq); line !== undefined; line = line.cause === null ? undefined : lineAt(line.cause))
     chain.unshift(line);
   return chain;
 };
@@ -88,5 +92,6 @@ export const logCommand = (): Command =>
       }
       const onTorn = (file: string, bytes: number): void =>
         void process.stderr.write(`turnpike: the last line of ${file} is torn; ${bytes} bytes left out\n`);
-      for (const line of readJournal(folder, { onTorn })) if (matches(line, options)) print(line, json);
+      const from = options.since === undefined ? {} : { from: { time: options.since } };
+      for (const line of readJournal(folder, { onTorn, ...from })) if (matches(line, options)) print(line, json);
     });

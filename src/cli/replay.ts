@@ -5,16 +5,24 @@ import { digest } from "../journal/digest.ts";
 import { readJournal } from "../journal/reader.ts";
 import { sentence } from "../journal/sentence.ts";
 
+interface ReplayOptions {
+  readonly fromSnapshot?: boolean;
+}
+
 export const replayCommand = (): Command =>
   new Command("replay")
     .description(
       "replay the event log; exits 0 if every transition and output is as recorded, 1 at the first that differs",
     )
     .argument("<dir>", "folder of the log, or one file of it")
-    .action((folder: string) => {
+    .option("--from-snapshot", "begin at the newest snapshot: the latest state in seconds, however long the log is")
+    .action((folder: string, { fromSnapshot = false }: ReplayOptions) => {
       const onTorn = (file: string, bytes: number): void =>
         void process.stderr.write(`turnpike: the last line of ${file} is torn; ${bytes} bytes left out\n`);
-      const { facts, transitions, outputs, runs, divergence } = replay(readJournal(folder, { onTorn }), digest);
+      const { facts, transitions, outputs, runs, divergence } = replay(
+        readJournal(folder, { onTorn, ...(fromSnapshot && { from: { atSnapshot: true } }) }),
+        digest,
+      );
       if (divergence === undefined) {
         process.stdout.write(`replayed ${facts} facts, ${transitions} transitions: identical\n`);
         process.stdout.write(`  ${outputs} outputs compared, ${runs} run${runs === 1 ? "" : "s"}\n`);

@@ -19,7 +19,7 @@ import { createLoop } from "../runtime/loop.ts";
 import { digest } from "./digest.ts";
 import type { Fact, JournalLine } from "./fact.ts";
 import { readJournal } from "./reader.ts";
-import { segmentsIn } from "./segment.ts";
+import { segmentName, segmentsIn, type Beginning } from "./segment.ts";
 import { openJournal, type WriterOptions } from "./writer.ts";
 
 let folder: string;
@@ -238,6 +238,38 @@ describe("rotation", () => {
     expect(result.divergence).toBeUndefined();
     expect(result.transitions).toBeGreaterThan(2);
     expect(result.core?.registry.state("endpoint", "ns/media#10.1.0.1")).toBe("terminating");
+  });
+
+  it("begins where it is told, by the first lines of the segments alone", async () => {
+    await live({ segmentBytes: 4000, keepSegments: 1000 }, 60);
+    const all = [...readJournal(folder)];
+    const firstOf = (from: Beginning): JournalLine | undefined => readJournal(folder, { from }).next().value;
+    const segments = segmentsIn(folder);
+    const third = readJournal(segments[2]!).next().value as JournalLine;
+    expect(third.type).toBe("snapshot");
+    expect(firstOf({ seq: third.seq })).toEqual(third);
+    expect(firstOf({ seq: third.seq - 1 })!.seq).toBeLessThan(third.seq);
+    expect(firstOf({ seq: all.at(-1)!.seq, atSnapshot: true })).toEqual(readJournal(segments.at(-1)!).next().value);
+    expect(firstOf({ seq: 2 })).toEqual(all[0]);
+    expect(firstOf({ time: 0 })).toEqual(all[0]);
+    // What lies before is not even looked at.
+    writeFileSync(segments[1]!, readFileSync(segments[1]!, "utf8").replace('"seq"', '"sec"'));
+    expect([...readJournal(folder, { from: { seq: third.seq } })]).toEqual(all.slice(third.seq - 1));
+    expect(() => [...readJournal(folder)]).toThrow(expect.objectContaining({ code: "journal-damaged" }));
+    // A segment that was begun and not written yet is none to begin at.
+    writeFileSync(join(folder, segmentName(all.at(-1)!.seq + 1)), "");
+    expect(firstOf({ atSnapshot: true })).toEqual(readJournal(segments.at(-1)!).next().value);
+  });
+
+  it("leads to the same state from each of its snapshots", async () => {
+    await live({ segmentBytes: 4000, keepSegments: 1000 }, 60);
+    const whole = replay(readJournal(folder), digest).core!.export();
+    for (const segment of segmentsIn(folder)) {
+      const { seq } = readJournal(segment).next().value as JournalLine;
+      const { divergence, core } = replay(readJournal(folder, { from: { seq, atSnapshot: true } }), digest);
+      expect(divergence).toBeUndefined();
+      expect(core!.export()).toEqual(whole);
+    }
   });
 
   it("is identical whatever byte the log ends at", async () => {

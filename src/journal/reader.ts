@@ -3,11 +3,13 @@ import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { TurnpikeError } from "../errors.ts";
 import { JOURNAL_VERSION, type JournalLine } from "./fact.ts";
-import { segmentsIn } from "./segment.ts";
+import { segmentsFrom, segmentsIn, type Beginning } from "./segment.ts";
 
 export interface ReadOptions {
   /** Called with the number of bytes of a torn last line, which is left out. */
   readonly onTorn?: (file: string, bytes: number) => void;
+  /** Lines before are not read, where `path` is a folder: a log of millions is at hand at once. */
+  readonly from?: Beginning;
 }
 
 const CHUNK = 1 << 20;
@@ -16,6 +18,7 @@ const CHUNK = 1 << 20;
 const BEGINNINGS: ReadonlySet<JournalLine["type"]> = new Set(["journal.recovered", "operator.started", "snapshot"]);
 
 const NEWLINE = 0x0a;
+const FROM_THE_START: Beginning = { seq: 0 };
 
 interface RawLine {
   readonly text: string;
@@ -73,7 +76,7 @@ const parse = (file: string, { text, number }: RawLine): JournalLine => {
  * @throws TurnpikeError `journal-damaged` at a line that cannot be read or is out of sequence; `journal-version`.
  */
 export function* readJournal(path: string, options: ReadOptions = {}): Generator<JournalLine> {
-  const files = statSync(path).isDirectory() ? segmentsIn(path) : [path];
+  const files = statSync(path).isDirectory() ? segmentsFrom(segmentsIn(path), options.from ?? FROM_THE_START) : [path];
   let expected: number | undefined;
   for (const [index, file] of files.entries()) {
     let isFirst = true;

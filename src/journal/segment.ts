@@ -1,5 +1,5 @@
 /** A log is a folder of segments, files of JSON lines, each named after the sequence number of its first line. */
-import { readdirSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
 
 const NAME = /^(\d{12})\.jsonl$/;
@@ -12,3 +12,49 @@ export const segmentsIn = (folder: string): readonly string[] =>
     .filter((name) => NAME.test(name))
     .toSorted()
     .map((name) => join(folder, name));
+
+/** What the first line of a segment says of itself. */
+export interface SegmentHead {
+  readonly seq: number;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly type: string;
+}
+
+/** More than an envelope is long; what follows it, of a snapshot, may be megabytes. */
+const HEAD_BYTES = 512;
+const ENVELOPE = /^\{"v":\d+,"seq":(\d+),"time":(\d+),"source":"[^"]*","cause":(?:\d+|null),"type":"([^"]+)"/;
+
+/** Nothing where a segment is empty, or does not begin as the writer lets it. */
+export const headOf = (segment: string): SegmentHead | undefined => {
+  const bytes = Buffer.alloc(HEAD_BYTES);
+  const fd = openSync(segment, "r");
+  try {
+    const [, seq, time, type] = ENVELOPE.exec(bytes.toString("utf8", 0, readSync(fd, bytes))) ?? [];
+    return type === undefined ? undefined : { seq: Number(seq), time: Number(time), type };
+  } finally {
+    closeSync(fd);
+  }
+};
+
+/** Where to begin to read: at the newest segment of which all that is said here holds; at the oldest if of none. */
+export interface Beginning {
+  /** It holds this line, or begins before it. */
+  readonly seq?: number;
+  /** It begins at this time or earlier, in ms since 1970. */
+  readonly time?: number;
+  /** It begins with a snapshot, so that replay can begin there. */
+  readonly atSnapshot?: boolean;
+}
+
+/** The segments from a beginning on. */
+export const segmentsFrom = (
+  segments: readonly string[],
+  { seq = Infinity, time = Infinity, atSnapshot = false }: Beginning,
+): readonly string[] => {
+  const at = segments.findLastIndex((segment) => {
+    const head = headOf(segment);
+    return head !== undefined && head.seq <= seq && head.time <= time && (!atSnapshot || head.type === "snapshot");
+  });
+  return segments.slice(Math.max(at, 0));
+};
