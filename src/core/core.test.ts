@@ -159,6 +159,10 @@ describe("the core", () => {
     const { history } = given(...serving);
     history.take({ type: "operator.stopping", data: { reason: "test" } });
     expect(history.take({ type: "operator.drained", data: {} })).toContain("gateway ns/gw: active → terminating");
+    // Its own status comes back to it: what has ended does not end again.
+    expect(history.take(seen("Gateway", { ...gateway("gw"), status: {} }))).not.toContain(
+      "listener ns/gw/udp: new → pending",
+    );
     expect(history.take({ type: "operator.finalized", data: { removed: [], left: [] } })).toContain(
       "operator operator: finalizing → stopped",
     );

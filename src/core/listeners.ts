@@ -10,7 +10,9 @@ export const moveListeners = (
   const transitions: Transition[] = [];
   const kept = new Set(next?.listeners.map(({ entity }) => entity));
   for (const { entity } of before?.listeners ?? [])
-    if (!kept.has(entity)) transitions.push(...registry.send("listener", entity, "dropped"));
+    // One that was dropped already, when the end began, is not made again to be dropped once more.
+    if (!kept.has(entity) && registry.state("listener", entity) !== undefined)
+      transitions.push(...registry.send("listener", entity, "dropped"));
   for (const { entity, outcome, why } of next?.listeners ?? []) {
     if (outcome === "pending") transitions.push(...registry.create("listener", entity));
     else
