@@ -18,7 +18,10 @@ export const errors = {
   },
   "manifest-unreadable": { what: "a file could not be read", todo: "check its permissions" },
   "journal-damaged": { what: "a line of the event log cannot be read", todo: "the log is readable up to that line" },
-  "journal-version": { what: "the event log was written by a newer release", todo: "read it with that release" },
+  "journal-version": {
+    what: "the event log has lines of a version that this release does not read",
+    todo: "read it with the release that wrote it, or a newer one",
+  },
   "journal-busy": { what: "another process writes to the event log", todo: "stop it, or choose another --journal" },
   "config-invalid": { what: "a dataplane config does not validate", todo: "the config before it stays in force" },
   "discovery-unreachable": {

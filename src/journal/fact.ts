@@ -7,6 +7,7 @@ import type { AnyObject, KindId } from "../resources/kinds.ts";
 import type { Name } from "../resources/keys.ts";
 import type { RenderOptions } from "../resources/view.ts";
 
+/** Of the lines that are written. What a change of their shape asks for stands in `upcast.ts`. */
 export const JOURNAL_VERSION = 1;
 
 /** What was learned, by whom (`source`) and because of which earlier line (`cause`, a sequence number). */

@@ -2,14 +2,17 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { TurnpikeError } from "../errors.ts";
-import { JOURNAL_VERSION, type JournalLine } from "./fact.ts";
+import type { JournalLine } from "./fact.ts";
 import { segmentsFrom, segmentsIn, type Beginning } from "./segment.ts";
+import { upcast, upcasters, type Upcasters, type WrittenLine } from "./upcast.ts";
 
 export interface ReadOptions {
   /** Called with the number of bytes of a torn last line, which is left out. */
   readonly onTorn?: (file: string, bytes: number) => void;
   /** Lines before are not read, where `path` is a folder: a log of millions is at hand at once. */
   readonly from?: Beginning;
+  /** Which versions are read, and how. */
+  readonly versions?: Upcasters;
 }
 
 const CHUNK = 1 << 20;
@@ -51,24 +54,30 @@ function* rawLines(file: string): Generator<RawLine> {
   }
 }
 
+const readable = ({ current, from }: Upcasters): string => {
+  const oldest = Math.min(current, ...from.keys());
+  return oldest === current ? `version ${current}` : `versions ${oldest} to ${current}`;
+};
+
 const damaged = (file: string, line: number, why: string): TurnpikeError =>
   new TurnpikeError("journal-damaged", `${basename(file)}:${line}: ${why}`);
 
-const parse = (file: string, { text, number }: RawLine): JournalLine => {
-  let line: Partial<JournalLine> | null;
+const parse = (file: string, { text, number }: RawLine, versions: Upcasters): JournalLine => {
+  let line: Partial<WrittenLine> | null;
   try {
-    line = JSON.parse(text) as Partial<JournalLine> | null;
+    line = JSON.parse(text) as Partial<WrittenLine> | null;
   } catch (error) {
     throw damaged(file, number, `not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (line === null || typeof line.v !== "number" || typeof line.seq !== "number" || typeof line.type !== "string")
     throw damaged(file, number, "not a line of an event log: v, seq or type is missing");
-  if (line.v > JOURNAL_VERSION)
+  const current = line.v === versions.current ? line : upcast(line as WrittenLine, versions);
+  if (current === undefined)
     throw new TurnpikeError(
       "journal-version",
-      `${basename(file)}:${number} has version ${line.v}; this release reads up to ${JOURNAL_VERSION}`,
+      `${basename(file)}:${number} has version ${line.v}; this release reads ${readable(versions)}`,
     );
-  return line as JournalLine;
+  return current as unknown as JournalLine;
 };
 
 /**
@@ -86,7 +95,7 @@ export function* readJournal(path: string, options: ReadOptions = {}): Generator
         options.onTorn?.(file, Buffer.byteLength(raw.text));
         return;
       }
-      const line = parse(file, raw);
+      const line = parse(file, raw, options.versions ?? upcasters);
       const mayJump = isFirst && BEGINNINGS.has(line.type) && line.seq > (expected ?? 0);
       if (expected !== undefined && line.seq !== expected && !mayJump)
         throw damaged(file, raw.number, `sequence number ${line.seq} where ${expected} was due`);
