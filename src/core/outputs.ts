@@ -25,7 +25,7 @@ const isNamed = (value: unknown): value is { readonly name: string } =>
   typeof value === "object" && value !== null && "name" in value && typeof value.name === "string";
 
 /** `admin`, `auth`, `listeners[NAME]`, …: the pieces of a document that a reader would name. */
-const partsOf = (value: unknown, digest: (text: string) => string): Parts => {
+export const partsOf = (value: unknown, digest: (text: string) => string): Parts => {
   const parts: Record<string, string> = {};
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return { value: digest(JSON.stringify(value)) };

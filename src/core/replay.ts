@@ -133,6 +133,10 @@ export interface Replayer extends ReplayResult {
   take(line: JournalLine): Divergence | undefined;
   /** Of the last line taken; 0 before the first. */
   readonly lastSeq: number;
+  /** Of that line, in ms since 1970. */
+  readonly lastTime: number;
+  /** How many conclusions of the core the lines have not said yet. */
+  readonly outstanding: number;
   /** The fact that `cause` is the number of, and those that it follows from, nearest first. */
   causesOf(cause: number | null): readonly FactLine[];
 }
@@ -147,6 +151,7 @@ export const createReplayer = (digest: Digest): Replayer => {
   let outputs = 0;
   let runs = 0;
   let lastSeq = 0;
+  let lastTime = 0;
   let divergence: Divergence | undefined;
   const factsBySeq = new Map<number, FactLine>();
 
@@ -222,6 +227,7 @@ export const createReplayer = (digest: Digest): Replayer => {
   const takeLine = (line: JournalLine): Divergence | undefined => {
     const previous = lastSeq;
     lastSeq = line.seq;
+    lastTime = line.time;
     if (!isDerivation(line)) return takeFact(line);
     if (line.type === "snapshot") return takeSnapshot(line, line.data as CoreSnapshot, previous);
     if (line.type !== "fold") return takeConclusion(line);
@@ -236,6 +242,12 @@ export const createReplayer = (digest: Digest): Replayer => {
     causesOf,
     get lastSeq() {
       return lastSeq;
+    },
+    get lastTime() {
+      return lastTime;
+    },
+    get outstanding() {
+      return due.length - next;
     },
     get facts() {
       return facts;

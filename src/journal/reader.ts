@@ -23,8 +23,10 @@ const BEGINNINGS: ReadonlySet<JournalLine["type"]> = new Set(["journal.recovered
 const NEWLINE = 0x0a;
 const FROM_THE_START: Beginning = { seq: 0 };
 
-interface RawLine {
+/** A line as it stands in its file. */
+export interface RawLine {
   readonly text: string;
+  /** 1-based. */
   readonly number: number;
   /** Whether a newline ended it; a last line without one is torn. */
   readonly whole: boolean;
@@ -62,7 +64,8 @@ const readable = ({ current, from }: Upcasters): string => {
 const damaged = (file: string, line: number, why: string): TurnpikeError =>
   new TurnpikeError("journal-damaged", `${basename(file)}:${line}: ${why}`);
 
-const parse = (file: string, { text, number }: RawLine, versions: Upcasters): JournalLine => {
+/** @throws TurnpikeError `journal-damaged`, `journal-version`. */
+export const parseLine = (file: string, { text, number }: RawLine, versions: Upcasters): JournalLine => {
   let line: Partial<WrittenLine> | null;
   try {
     line = JSON.parse(text) as Partial<WrittenLine> | null;
@@ -80,13 +83,25 @@ const parse = (file: string, { text, number }: RawLine, versions: Upcasters): Jo
   return current as unknown as JournalLine;
 };
 
+/** Lets lines pass that follow on one another. `isFirst`: of a segment, where a log may go on behind lines that were lost. */
+export const createSequence = () => {
+  let expected: number | undefined;
+  return (file: string, raw: RawLine, line: JournalLine, isFirst: boolean): JournalLine => {
+    const mayJump = isFirst && BEGINNINGS.has(line.type) && line.seq > (expected ?? 0);
+    if (expected !== undefined && line.seq !== expected && !mayJump)
+      throw damaged(file, raw.number, `sequence number ${line.seq} where ${expected} was due`);
+    expected = line.seq + 1;
+    return line;
+  };
+};
+
 /**
  * The lines of a log, oldest first. `path` is its folder, or one file of it.
  * @throws TurnpikeError `journal-damaged` at a line that cannot be read or is out of sequence; `journal-version`.
  */
 export function* readJournal(path: string, options: ReadOptions = {}): Generator<JournalLine> {
   const files = statSync(path).isDirectory() ? segmentsFrom(segmentsIn(path), options.from ?? FROM_THE_START) : [path];
-  let expected: number | undefined;
+  const inSequence = createSequence();
   for (const [index, file] of files.entries()) {
     let isFirst = true;
     for (const raw of rawLines(file)) {
@@ -95,13 +110,8 @@ export function* readJournal(path: string, options: ReadOptions = {}): Generator
         options.onTorn?.(file, Buffer.byteLength(raw.text));
         return;
       }
-      const line = parse(file, raw, options.versions ?? upcasters);
-      const mayJump = isFirst && BEGINNINGS.has(line.type) && line.seq > (expected ?? 0);
-      if (expected !== undefined && line.seq !== expected && !mayJump)
-        throw damaged(file, raw.number, `sequence number ${line.seq} where ${expected} was due`);
-      expected = line.seq + 1;
+      yield inSequence(file, raw, parseLine(file, raw, options.versions ?? upcasters), isFirst);
       isFirst = false;
-      yield line;
     }
   }
 }

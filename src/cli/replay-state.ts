@@ -1,0 +1,71 @@
+/** `turnpike replay --until N`: where everything stood behind that line. */
+import type { Replayer } from "../core/replay.ts";
+import { statesOf, type States } from "../core/states.ts";
+import { table } from "./table.ts";
+
+/** Rows shown of a long list. */
+const SHORT = 50;
+
+const titles = {
+  operator: "operator",
+  gateway: "gateways",
+  listener: "listeners",
+  route: "routes",
+  endpoint: "endpoints",
+} as const satisfies Record<keyof States, string>;
+
+const countsOf = (states: Readonly<Record<string, string>>): Readonly<Record<string, number>> => {
+  const counts: Record<string, number> = {};
+  for (const state of Object.values(states)) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
+};
+
+const describeCounts = (states: Readonly<Record<string, string>>): string =>
+  Object.entries(countsOf(states))
+    .map(([state, count]) => `${count} ${state}`)
+    .join(", ") || "none";
+
+export interface StateAt {
+  /** The last line that counts. */
+  readonly seq: number;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  /** The line stands in the middle of what was concluded at once: the states are those behind all of it. */
+  readonly isAmid: boolean;
+  readonly states: States;
+  readonly counts: Readonly<Record<keyof States, Readonly<Record<string, number>>>>;
+}
+
+/** Nothing where the log had begun nothing by then. */
+export const stateAt = ({ core, lastSeq, lastTime, outstanding }: Replayer): StateAt | undefined => {
+  if (core === undefined) return undefined;
+  const states = statesOf(core);
+  return {
+    seq: lastSeq,
+    time: lastTime,
+    isAmid: outstanding > 0,
+    states,
+    counts: {
+      operator: countsOf(states.operator),
+      gateway: countsOf(states.gateway),
+      listener: countsOf(states.listener),
+      route: countsOf(states.route),
+      endpoint: countsOf(states.endpoint),
+    },
+  };
+};
+
+export const describeStateAt = ({ seq, time, isAmid, states }: StateAt): string => {
+  const rows = (["gateway", "listener", "route", "endpoint"] as const).map((machine) => {
+    const entities = Object.entries(states[machine]);
+    const shown = entities.slice(0, SHORT).map(([entity, state]) => [`  ${entity}`, state]);
+    const rest = entities.length > SHORT ? `  … ${entities.length - SHORT} more (--json has all of them)\n` : "";
+    const head = [titles[machine], describeCounts(states[machine])];
+    return `${table(head, shown)}${rest}`;
+  });
+  return [
+    `line ${seq} at ${new Date(time).toISOString()}: operator ${states.operator["operator"] ?? "stopped"}\n`,
+    isAmid ? "  (amid conclusions that belong together; this is behind all of them)\n" : "",
+    ...rows,
+  ].join("");
+};

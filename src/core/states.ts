@@ -1,0 +1,18 @@
+/** Where the machines stand, as a reader of logs would ask. */
+import type { MachineId } from "../journal/fact.ts";
+import type { Core } from "./core.ts";
+
+/** States by entity, in the order of their names. */
+export type States = Readonly<Record<MachineId, Readonly<Record<string, string>>>>;
+
+const inOrder = (entities: ReadonlyMap<string, string>): Readonly<Record<string, string>> =>
+  Object.fromEntries([...entities].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+
+/** An operator that has stopped has no machine any more. */
+export const statesOf = (core: Core): States => ({
+  operator: inOrder(core.registry.entities("operator")),
+  gateway: inOrder(core.registry.entities("gateway")),
+  listener: inOrder(core.registry.entities("listener")),
+  route: inOrder(core.registry.entities("route")),
+  endpoint: inOrder(core.registry.entities("endpoint")),
+});

@@ -1,0 +1,107 @@
+/** Reads a log that is being written: each line as soon as it is whole, from one segment into the next. */
+import { closeSync, fstatSync, openSync, readSync, statSync, watch } from "node:fs";
+import { dirname } from "node:path";
+import type { JournalLine } from "./fact.ts";
+import { createSequence, parseLine } from "./reader.ts";
+import { segmentsFrom, segmentsIn, type Beginning } from "./segment.ts";
+import { upcasters } from "./upcast.ts";
+
+export interface FollowOptions {
+  readonly from?: Beginning;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** Called each time that all there is has been read. */
+  readonly onCaughtUp?: () => void;
+}
+
+const CHUNK = 1 << 20;
+const NEWLINE = 0x0a;
+/** Should the system not tell of a change: folders on a network say nothing. */
+const LOOK_AGAIN_MS = 500;
+
+/** One segment, read on from where it was left. A torn last line, which a restart cuts off, counts as not there yet. */
+const openSegment = (file: string) => {
+  const fd = openSync(file, "r");
+  const chunk = Buffer.allocUnsafe(CHUNK);
+  let offset = 0;
+  let number = 0;
+  return {
+    file,
+    close: () => closeSync(fd),
+    /** Whether another file has taken its place: a start removes a segment without a line, and begins it anew. */
+    get isReplaced() {
+      const there = statSync(file, { throwIfNoEntry: false });
+      return there !== undefined && there.ino !== fstatSync(fd).ino;
+    },
+    *lines() {
+      for (let size = CHUNK; ;) {
+        const buffer = size === CHUNK ? chunk : Buffer.allocUnsafe(size);
+        const data = buffer.subarray(0, readSync(fd, buffer, 0, size, offset));
+        let start = 0;
+        for (let end = data.indexOf(NEWLINE); end >= 0; end = data.indexOf(NEWLINE, start)) {
+          const text = data.toString("utf8", start, end);
+          number += 1;
+          offset += end + 1 - start;
+          start = end + 1;
+          yield { text, number, whole: true };
+        }
+        if (data.length < size) return;
+        // A line that is longer than what was read at once, a snapshot say, is read again as a whole.
+        size = start === 0 ? size * 2 : CHUNK;
+      }
+    },
+  };
+};
+
+/**
+ * Every line of a log, those to come too. `path` is its folder, or one file of it. Ends when `signal` says so.
+ * @throws TurnpikeError as `readJournal` does.
+ */
+export async function* followJournal(path: string, options: FollowOptions): AsyncGenerator<JournalLine> {
+  const { signal, onCaughtUp, from = { seq: 0 } } = options;
+  const isFolder = statSync(path).isDirectory();
+  let wake = (): void => undefined;
+  const watching = watch(isFolder ? path : dirname(path), () => wake());
+  // What cannot be watched any more is looked at now and then all the same.
+  watching.on("error", () => undefined);
+  const timer = setInterval(() => wake(), LOOK_AGAIN_MS);
+  const onAbort = (): void => wake();
+  signal.addEventListener("abort", onAbort);
+
+  let current: ReturnType<typeof openSegment> | undefined;
+  const nextSegment = (): string | undefined => {
+    if (current?.isReplaced === true) return current.file;
+    if (!isFolder) return current === undefined ? path : undefined;
+    const { file } = current ?? {};
+    if (file === undefined) return segmentsFrom(segmentsIn(path), from)[0];
+    return segmentsIn(path).find((segment) => segment > file);
+  };
+
+  const inSequence = createSequence();
+  let isFirst = true;
+  try {
+    while (!signal.aborted) {
+      const changed = new Promise<void>((resolve) => (wake = resolve));
+      // Looked for before the current one is read to its end: once there is a next one, nothing is added to that.
+      const next = nextSegment();
+      for (const raw of current?.lines() ?? []) {
+        if (signal.aborted) return;
+        yield inSequence(current?.file ?? path, raw, parseLine(current?.file ?? path, raw, upcasters), isFirst);
+        isFirst = false;
+      }
+      if (next !== undefined) {
+        current?.close();
+        current = openSegment(next);
+        isFirst = true;
+        continue;
+      }
+      onCaughtUp?.();
+      await changed;
+    }
+  } finally {
+    clearInterval(timer);
+    watching.close();
+    signal.removeEventListener("abort", onAbort);
+    current?.close();
+  }
+}
