@@ -5,9 +5,16 @@ import { metrics } from "../src/admin/metrics.ts";
 import { operatorMetrics } from "../src/admin/operator-metrics.ts";
 import { machinesMarkdown } from "../src/cli/machines.ts";
 import { errors } from "../src/errors.ts";
+import { denials, drops, explanations, refusals } from "../src/reasons.ts";
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
   [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+
+const reasons = (codes: Readonly<Record<string, { readonly what: string; readonly todo: string }>>): string =>
+  table(
+    ["code", "what it means", "what to do"],
+    Object.entries(codes).map(([code, { what, todo }]) => [`\`${code}\``, what, todo]),
+  );
 
 const metricRow = ({ name, labels, help }: (typeof operatorMetrics)[number]): readonly string[] => [
   `\`${name}\``,
@@ -26,10 +33,39 @@ ${machinesMarkdown()}`,
 
 Every error has a code. It stands in messages, in the log (\`object.rejected\`) and in \`/api/v1/state\`.
 
-${table(
-  ["code", "what it means", "what to do"],
-  Object.entries(errors).map(([code, { what, todo }]) => [`\`${code}\``, what, todo]),
-)}
+${reasons(errors)}
+`,
+
+  "reasons.md": `# Why the relay refuses and drops
+
+A code means the same wherever it stands: \`code\` in the program's log and in \`peer.refused\` of the [event log](events.md), the
+label \`reason\` of a [metric](metrics.md), a key or \`code\` in \`/api/v1/state\`, and what \`turnpike explain\` says.
+
+## Peers
+
+Why a client may not exchange packets with a peer: \`peer.refused\`, \`turnpike_peers_denied_total\`, \`relay.denied\` and
+\`gateways[].refusals\`. A request for such a peer is answered with 403, and counted below as \`403 CODE\`.
+
+${reasons(denials)}
+
+## Requests
+
+Answered with an error, whose number (RFC 8489, RFC 8656, RFC 6062) is the beginning of the code:
+\`turnpike_requests_refused_total\`, \`relay.refused\`. At log level debug each is a line, \`request refused\`, fifty a second at most.
+
+${reasons(refusals)}
+
+## Drops
+
+Datagrams, frames and connections that are not answered: \`turnpike_packets_dropped_total\`, \`relay.dropped\`.
+
+${reasons(drops)}
+
+## What \`turnpike explain\` says
+
+The most telling first. Where the relay would refuse the peer, the code is the relay's.
+
+${reasons(explanations)}
 `,
 
   "metrics.md": `# Metrics

@@ -2,6 +2,7 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from "@prometheus-io/client";
 import type { Core } from "../core/core.ts";
 import type { RelayState } from "../dataplane/relay.ts";
+import type { RefusalCode } from "../reasons.ts";
 
 export interface MetricSources {
   readonly core: Core;
@@ -51,7 +52,7 @@ const perCluster =
     ]);
 
 /** Refusals that say that somebody is not who they have to be, less the challenge that every client gets first. */
-const AUTHENTICATION: ReadonlySet<string> = new Set([
+const AUTHENTICATION: ReadonlySet<string> = new Set<RefusalCode>([
   "400 missing-credentials",
   "401 realm",
   "401 credentials",
@@ -148,14 +149,14 @@ export const metrics: readonly Metric[] = [
   },
   {
     name: "turnpike_authentication_failures_total",
-    help: "Requests whose credentials were missing, wrong or stale, by code and reason; first challenges are not among them.",
+    help: "Requests whose credentials were missing, wrong or stale, by the code of the refusal; first challenges are not among them.",
     labels: ["reason"],
     samples: (_, relay) =>
       byReason(Object.fromEntries(Object.entries(relay.refused).filter(([reason]) => AUTHENTICATION.has(reason)))),
   },
   {
     name: "turnpike_peers_denied_total",
-    help: "Requests and packets to or from peers that are not admitted, by why.",
+    help: "Requests and packets to or from peers that are not admitted, by the code of the denial.",
     labels: ["reason"],
     samples: (_, relay) => byReason(relay.denied),
   },
@@ -179,13 +180,13 @@ export const metrics: readonly Metric[] = [
   },
   {
     name: "turnpike_requests_refused_total",
-    help: "Requests answered with an error, by its code and reason.",
+    help: "Requests answered with an error, by the code of the refusal.",
     labels: ["reason"],
     samples: (_, relay) => byReason(relay.refused),
   },
   {
     name: "turnpike_packets_dropped_total",
-    help: "Datagrams and frames dropped, by reason.",
+    help: "Datagrams and frames dropped, by the code of the drop.",
     labels: ["reason"],
     samples: (_, relay) => byReason(relay.dropped),
   },

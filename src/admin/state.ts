@@ -3,6 +3,7 @@ import type { Core } from "../core/core.ts";
 import type { AllocationState, RelayState } from "../dataplane/relay.ts";
 import type { Rejection } from "../journal/fact.ts";
 import type { Name, ObjectKey } from "../resources/keys.ts";
+import type { Refusal } from "./latest-refusals.ts";
 
 export interface GatewayState {
   readonly name: string;
@@ -22,6 +23,8 @@ export interface GatewayState {
     readonly routes: readonly string[];
   }[];
   readonly status: unknown;
+  /** Peers that its clients were refused, newest first; the last fifty. */
+  readonly refusals: readonly Refusal[];
 }
 
 export interface ProgramState {
@@ -65,13 +68,14 @@ export interface StateSources {
     readonly refusal: () => string | undefined;
   };
   readonly rejections: () => readonly Rejection[];
+  readonly refusals: (gateway: Name) => readonly Refusal[];
   readonly release: string;
   readonly startedAt: number;
 }
 
 const byName = ([a]: readonly [string, string], [b]: readonly [string, string]): number => (a < b ? -1 : 1);
 
-const gatewayStates = (core: Core, relay: RelayState): readonly GatewayState[] =>
+const gatewayStates = ({ core, refusals }: StateSources, relay: RelayState): readonly GatewayState[] =>
   [...core.registry.entities("gateway")].toSorted(byName).flatMap(([id, state]): GatewayState[] => {
     const name = id as Name;
     const object = core.view.get("Gateway", name);
@@ -100,6 +104,7 @@ const gatewayStates = (core: Core, relay: RelayState): readonly GatewayState[] =
           };
         }),
         status: core.status(`Gateway/${name}` as ObjectKey),
+        refusals: refusals(name),
       },
     ];
   });
@@ -119,7 +124,7 @@ export const programState = (sources: StateSources): ProgramState => {
     startedAt,
     operator: core.registry.state("operator", "operator") ?? "stopped",
     journal: { folder: journal.folder, lastSeq: journal.lastSeq(), ...(refusal === undefined ? {} : { refusal }) },
-    gateways: gatewayStates(core, { ...relay, allocations }),
+    gateways: gatewayStates(sources, { ...relay, allocations }),
     routes: [...core.registry.entities("route")].map(([key, state]) => {
       const slash = key.indexOf("/");
       return { kind: key.slice(0, slash), name: key.slice(slash + 1), state, status: core.status(key as ObjectKey) };

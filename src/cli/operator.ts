@@ -4,6 +4,7 @@ import { isIPv6 } from "node:net";
 import { Registry } from "@prometheus-io/client";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
+import { createLatestRefusals } from "../admin/latest-refusals.ts";
 import { createMetrics } from "../admin/metrics.ts";
 import { serveHttp, type Endpoint } from "../admin/http.ts";
 import { createOperatorMeter } from "../admin/operator-metrics.ts";
@@ -183,6 +184,8 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     const { state } = operator;
     return state === "leading" || state === "standby" ? undefined : `operator is ${state}`;
   };
+  const refusals = createLatestRefusals();
+  operator.loop.onFact(refusals.note);
   const refreshed = async (): Promise<RelayState> => {
     await operator.relay?.refresh();
     return sources.relay.state();
@@ -203,6 +206,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
             journal: { folder: flags.journal, lastSeq: operator.journalSeq, refusal: operator.journalRefusal },
             // What the API server takes is valid.
             rejections: () => [],
+            refusals: refusals.of,
             release,
             startedAt,
           });

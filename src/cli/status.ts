@@ -38,6 +38,8 @@ export const describeState = (state: ProgramState, all: boolean, now = Date.now(
   const section = (title: string, header: readonly string[], rows: readonly (readonly string[])[]): string =>
     rows.length === 0 ? `${title}: none\n` : `${title} (${rows.length})\n${table(header, shorten(rows))}`;
 
+  const refusals = state.gateways.flatMap((one) => one.refusals).toSorted((a, b) => b.seq - a.seq);
+
   return [
     `turnpike ${state.release}, pid ${state.pid}, ${state.operator} for ${seconds(now - state.startedAt)}; event log ${state.journal.folder} at ${state.journal.lastSeq}${state.journal.refusal === undefined ? "" : `, NOT WRITTEN: ${state.journal.refusal}`}\n`,
     section(
@@ -91,6 +93,23 @@ export const describeState = (state: ProgramState, all: boolean, now = Date.now(
         seconds(one.expiresAt - now),
       ]),
     ),
+    ...(refusals.length === 0
+      ? []
+      : [
+          section(
+            "Refused peers",
+            ["AGO", "USER", "CLIENT", "LISTENER", "PEER", "CODE", "REASON"],
+            refusals.map((one) => [
+              seconds(now - one.time),
+              one.user,
+              one.client,
+              one.listener,
+              one.peer,
+              one.code ?? "-",
+              one.reason,
+            ]),
+          ),
+        ]),
     ...(state.rejections.length === 0
       ? []
       : [

@@ -2,6 +2,7 @@
  * Which peers may be reached, and why not. Default deny. The only input is endpoint transitions; a listener asks with
  * the clusters that it routes.
  */
+import type { DenialCode } from "../reasons.ts";
 import { parseIp, type Family, type Ip } from "./address.ts";
 import { bitsOf, parseEndpoint, type Endpoint } from "./endpoint.ts";
 import { specialBlock } from "./special.ts";
@@ -21,15 +22,13 @@ export type Verdict =
   | { readonly admitted: true; readonly cluster: string; readonly endpoint: string }
   | {
       readonly admitted: false;
-      /** For counters: one of few. */
+      /** For logs, counters and the API alike. */
       readonly code: DenialCode;
       /** For people. */
       readonly reason: string;
     };
 
 export type Denial = Extract<Verdict, { readonly admitted: false }>;
-export const denialCodes = ["own-address", "special-address", "port", "revoked", "protocol", "no-cluster"] as const;
-export type DenialCode = (typeof denialCodes)[number];
 
 interface Entry {
   readonly cluster: string;

@@ -2,6 +2,7 @@
  * The flow table: what the packet path knows. Control code installs and removes flows; an engine reads them for each
  * packet and counts on them. Nothing here parses STUN, and nothing on the packet's way allocates.
  */
+import type { DropCode } from "../reasons.ts";
 import type { Endpoint, Family, TransportAddress } from "./address.ts";
 import type { Bandwidth } from "./bandwidth.ts";
 import type { Channel } from "./channel.ts";
@@ -31,7 +32,7 @@ export const dropReasons = [
   "user-bandwidth",
   "listener-bandwidth",
   "unsendable",
-] as const;
+] as const satisfies readonly DropCode[];
 export type DropReason = (typeof dropReasons)[number];
 export type Drops = { [reason in DropReason]: number };
 export const noDrops = (): Drops => Object.fromEntries(dropReasons.map((reason) => [reason, 0])) as Drops;

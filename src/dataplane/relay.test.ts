@@ -288,7 +288,7 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
         socket.send(encode({ ...request, attributes: given, key }), here.port, "127.0.0.1");
         const [bytes] = (await once(socket, "message")) as [Buffer];
         const decoded = decode(bytes);
-        if (decoded.kind !== "message") throw new Error(decoded.reason);
+        if (decoded.kind !== "message") throw new Error(decoded.code);
         const { message } = decoded;
         nonce = message.nonce ?? nonce;
         // An answer to somebody who is known is signed, refusals too.

@@ -4,6 +4,7 @@
  */
 import type { Observable } from "rxjs";
 import type { Logger } from "pino";
+import type { DenialCode } from "../reasons.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { TransportAddress } from "./address.ts";
 import type { EngineName } from "./engines/choose.ts";
@@ -145,13 +146,14 @@ export interface RelayState {
   /** Clusters that packets have gone to or come from. */
   readonly clusters: readonly ClusterState[];
   readonly allocations: readonly AllocationState[];
-  /** Counters since the start: requests refused by error code and reason, datagrams dropped by reason. */
+  /** Counters since the start, by the codes of `reasons.ts`: requests refused. */
   readonly refused: Readonly<Record<string, number>>;
   /** Peers not admitted, by `DenialCode`. */
   readonly denied: Readonly<Record<string, number>>;
   /** Allocations made, by `CLIENT-TRANSPORT PEER-TRANSPORT`; allocations ended, by why. */
   readonly opened: Readonly<Record<string, number>>;
   readonly closed: Readonly<Record<string, number>>;
+  /** Datagrams, frames and connections dropped. */
   readonly dropped: Readonly<Record<string, number>>;
 }
 
@@ -182,6 +184,8 @@ export type RelayEvent =
       readonly client: string;
       readonly user: string;
       readonly peer: string;
+      readonly code: DenialCode;
+      /** For people. */
       readonly reason: string;
       readonly suppressed: number;
     }

@@ -1,4 +1,5 @@
 /** A listener in service: its sockets, its routes, and the allocations made through it. */
+import { refusals, type DropCode, type RefusalCode } from "../reasons.ts";
 import { formatAddress, type Family, type Ip } from "./address.ts";
 import type { Denial, PeerProtocol, Verdict } from "./admission.ts";
 import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
@@ -29,6 +30,11 @@ import { failure, type Answer } from "./requests/exchange.ts";
 
 /** Answers a second that may be longer than anti-amplification allows. */
 const longAnswersPerSecond = 200;
+
+/** What every client is answered first. */
+const ordinary: ReadonlySet<RefusalCode> = new Set(["401 challenge"]);
+
+const clientOf = ({ client }: ListenerPath): string => formatAddress(client.address, client.port);
 
 /** @throws where the config has no certificate. */
 const materialOf = ({ cert, key }: ListenerConfig): Material => {
@@ -182,19 +188,35 @@ export class Serving implements AllocationScope, ListenerOwner {
 
   refused = (allocation: Allocation, peer: string, { code, reason }: Denial): void => {
     this.shared.denied.add(code);
-    const { address, port } = allocation.path.client;
-    this.shared.refusals.add(
-      {
-        gateway: this.gateway.name,
-        listener: this.name,
-        client: formatAddress(address, port),
-        user: allocation.owner.userId,
-        peer,
-        reason,
-      },
-      Date.now(),
-    );
+    const client = clientOf(allocation.path);
+    const suppressed = this.shared.toldPeers.take(`${client} ${peer} ${reason}`, Date.now());
+    if (suppressed === undefined) return;
+    this.shared.events.next({
+      event: "peer.refused",
+      gateway: this.gateway.name,
+      listener: this.name,
+      client,
+      user: allocation.owner.userId,
+      peer,
+      code,
+      reason,
+      suppressed,
+    });
   };
+
+  /** A request is answered with an error. Whose it is may be anybody's word, so no name is told. */
+  refusedRequest(path: ListenerPath, code: RefusalCode): void {
+    this.shared.refused.add(code);
+    if (!this.shared.log.isLevelEnabled("debug") || ordinary.has(code)) return;
+    const client = clientOf(path);
+    const suppressed = this.shared.toldRequests.take(`${client} ${code}`, Date.now());
+    if (suppressed === undefined) return;
+    const { what: reason } = refusals[code];
+    this.shared.log.debug(
+      { gateway: this.gateway.name, listener: this.name, client, code, reason, suppressed },
+      "request refused",
+    );
+  }
 
   get isBusy(): boolean {
     return this.shared.control.isBusy;
@@ -229,7 +251,7 @@ export class Serving implements AllocationScope, ListenerOwner {
     if (held !== undefined) this.close(held.allocation, "client closed the connection");
   };
 
-  dropped = (reason: string): void => this.shared.dropped.add(reason);
+  dropped = (reason: DropCode): void => this.shared.dropped.add(reason);
 
   failed = (reason: string): void => {
     this.failure = reason;
@@ -241,8 +263,8 @@ export class Serving implements AllocationScope, ListenerOwner {
   claim(path: ListenerPath, { userId }: Owner): Answer | undefined {
     const { allocations, claims, limits } = this.shared;
     const { users, config } = this.gateway;
-    if (allocations.size + claims.size >= limits.maxAllocations) return failure(508, "allocations");
-    if (config.userQuota > 0 && users.allocationsOf(userId) >= config.userQuota) return failure(486, "quota");
+    if (allocations.size + claims.size >= limits.maxAllocations) return failure("508 allocations");
+    if (config.userQuota > 0 && users.allocationsOf(userId) >= config.userQuota) return failure("486 quota");
     users.hold(userId);
     claims.set(fiveTuple(path), { isWanted: true });
     return undefined;

@@ -1,6 +1,7 @@
 /** What all gateways of one relay share: the engine, the allocations, counters, events and the clock that ends things. */
 import type { Logger } from "pino";
 import { Subject } from "rxjs";
+import type { DenialCode, DropCode, RefusalCode } from "../reasons.ts";
 import type { Allocation } from "./allocation.ts";
 import { createNonces } from "./auth/nonce.ts";
 import { createEngine } from "./engines/choose.ts";
@@ -8,11 +9,11 @@ import type { Engine, EngineOptions } from "./engines/engine.ts";
 import { noDrops } from "./flows.ts";
 import { ControlQueue } from "./control-queue.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
-import { Refusals } from "./refusals.ts";
 import type { RelayEvent, RelayOptions } from "./relay.ts";
 import { Reservations } from "./reservations.ts";
 import type { Serving } from "./serving.ts";
 import { Tally } from "./tally.ts";
+import { Throttle } from "./throttle.ts";
 
 /** An allocation and the listener that it is on, by five-tuple. */
 export interface Held {
@@ -43,17 +44,19 @@ export class Shared {
   readonly log: Logger;
   readonly events = new Subject<RelayEvent>();
   readonly drops = noDrops();
-  readonly dropped = new Tally();
-  readonly refused = new Tally();
+  readonly dropped = new Tally<DropCode>();
+  readonly refused = new Tally<RefusalCode>();
   /** Peers that were not admitted, by why. */
-  readonly denied = new Tally();
+  readonly denied = new Tally<DenialCode>();
   /** Allocations, by the transport of the client and that of peers; and by why they ended. */
-  readonly opened = new Tally();
-  readonly closed = new Tally();
+  readonly opened = new Tally<string>();
+  readonly closed = new Tally<string>();
   readonly nonces = createNonces();
   readonly engine: Engine;
   readonly reservations: Reservations;
-  readonly refusals: Refusals;
+  /** What is told of refused peers, and of refused requests. */
+  readonly toldPeers = new Throttle();
+  readonly toldRequests = new Throttle();
   readonly allocations = new Map<string, Held>();
   isDraining = false;
   /** Five-tuples whose Allocate is being answered; the value says whether somebody still waits for the answer. */
@@ -72,7 +75,6 @@ export class Shared {
       options.log,
     );
     this.reservations = new Reservations(this.engine);
-    this.refusals = new Refusals((event) => this.events.next(event));
     this.#clock = setInterval(() => this.expire(Date.now()), 1000).unref();
     const { userBytesPerSecond, listenerBytesPerSecond } = this.limits;
     if (userBytesPerSecond + listenerBytesPerSecond > 0)

@@ -1,8 +1,8 @@
 /** Counts by name. Names come from the program, never from the network, so there are few. */
-export class Tally {
-  readonly #counts = new Map<string, number>();
+export class Tally<Name extends string> {
+  readonly #counts = new Map<Name, number>();
 
-  add(name: string): void {
+  add(name: Name): void {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
   }
 

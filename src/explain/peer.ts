@@ -16,6 +16,7 @@ import type { BackendReference, Gateway } from "../resources/gateway-api.ts";
 import { keyOf, nameOf, nameOfObject, splitName, type Name, type ObjectKey } from "../resources/keys.ts";
 import { SERVICE_NAME_LABEL, STUNNER_GROUP } from "../resources/names.ts";
 import type { Route } from "../resources/view.ts";
+import { denials } from "../reasons.ts";
 import type { Past } from "./past.ts";
 import { mostTelling, type Step, type StepCode } from "./step.ts";
 
@@ -44,18 +45,15 @@ const contains = (endpoint: string, peer: Ip): boolean => {
   );
 };
 
-/** What to do where the relay's own reason says it all. */
-const remedies = {
-  port: "send to a port of the range, or widen port and endPort of the backendRef",
-  "special-address": "where it is meant, name the address itself in a StaticService",
-  protocol: "the route must be of the protocol that peers are reached by",
-} as const;
-
 const isHostName = ({ type }: ClusterConfig): boolean => type === "STRICT_DNS";
 
 /** The relay's rules over a config. Of host names they know nothing: those are looked up where it runs. */
-const admissionOf = (config: DataplaneConfig, draining: RenderedGateway["draining"]): Admission => {
-  const admission = new Admission([]);
+const admissionOf = (
+  config: DataplaneConfig,
+  draining: RenderedGateway["draining"],
+  own: readonly string[],
+): Admission => {
+  const admission = new Admission(own);
   for (const cluster of config.clusters ?? []) {
     if (isHostName(cluster)) continue;
     const all = [...new Set([...(cluster.endpoints ?? []), ...(draining[cluster.name] ?? [])])];
@@ -82,6 +80,12 @@ class Walk {
 
   get #options() {
     return this.#past.options;
+  }
+
+  /** Of the relay's own addresses, the one that the log knows: where the relay is in the process that renders. */
+  get #own(): readonly string[] {
+    const { mode, publicAddress } = this.#options;
+    return mode === "standalone" && publicAddress !== undefined ? [publicAddress] : [];
   }
 
   #seen(...keys: readonly ObjectKey[]): readonly number[] {
@@ -221,7 +225,7 @@ class Walk {
     if (verdict !== undefined) return { ...verdict, steps };
     return {
       about,
-      code: steps.length > 0 ? "not-listed" : "no-route",
+      code: steps.length > 0 ? "no-cluster" : "no-route",
       says:
         steps.length === 0 ? "no route is attached to it" : `no route attached to it lists ${this.#question.peer.text}`,
       ...(steps.length === 0 && { todo: `create a UDPRoute with a parentRef that names ${name}` }),
@@ -240,7 +244,7 @@ class Walk {
     const { peer, port } = this.#question;
     const about = `listener ${entity}`;
     const routes = new Set(config.listeners?.find((one) => one.name === entity)?.routes);
-    const verdict = admissionOf(config, rendered.draining).check(entity, routes, peer, port);
+    const verdict = admissionOf(config, rendered.draining, this.#own).check(entity, routes, peer, port);
     if (verdict.admitted) {
       const drains = rendered.draining[verdict.cluster]?.includes(verdict.endpoint) === true;
       return {
@@ -253,8 +257,8 @@ class Walk {
     }
     const hosts = (config.clusters ?? []).filter((cluster) => routes.has(cluster.name) && isHostName(cluster));
     const { code, reason } = verdict;
-    if (code === "port" || code === "special-address" || code === "protocol")
-      return { about, code, says: reason, todo: remedies[code], events, steps: [] };
+    if (code !== "no-cluster" && code !== "revoked")
+      return { about, code, says: reason, todo: denials[code].todo, events, steps: [] };
     if (hosts.length === 0) return undefined;
     return {
       about,
@@ -284,7 +288,7 @@ class Walk {
     const gone = [...routes].flatMap((cluster) => this.#gone(`cluster:${cluster}`));
     return {
       about,
-      code: "not-listed",
+      code: "no-cluster",
       says: `none of its ${routes.size} routes lists ${peer.text}`,
       events,
       steps: gone,
@@ -396,7 +400,7 @@ class Walk {
           "create it, or correct the name in the backendRef",
         );
       return step(
-        "not-listed",
+        "no-cluster",
         `its prefixes are ${prefixes.join(", ")}`,
         `add ${peer.text} to its prefixes`,
         this.#gone(`static-service:${name}`),
@@ -432,7 +436,7 @@ class Walk {
       );
     const cluster =
       endpoints.length > 8 ? `${endpoints.length} endpoints` : endpoints.map(({ address }) => address).join(", ");
-    return step("not-listed", `it has ${cluster}; ${peer.text} is none of them`, undefined, steps);
+    return step("no-cluster", `it has ${cluster}; ${peer.text} is none of them`, undefined, steps);
   }
 
   /** That the peer was an endpoint of `backend` once. */
@@ -446,9 +450,9 @@ class Walk {
     return [
       {
         about: `endpoint ${entity}`,
-        code: "endpoint-gone",
+        code: "revoked",
         says: `it is gone since ${seconds} s${because === undefined ? "" : `: event ${because.seq}, ${because.says}, lists it no more`}`,
-        todo: "nothing, if the pod was meant to go; clients have to be told of the pods that there are now",
+        todo: denials.revoked.todo,
         events: chain.map(({ seq }) => seq),
         steps: [],
       },

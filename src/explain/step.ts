@@ -1,34 +1,9 @@
 /** What an explanation is made of. */
+import { explanations } from "../reasons.ts";
 
 /** Why a peer is reachable or not, the most telling first: of several answers the first of these is given. */
-export const stepCodes = [
-  "reachable",
-  "not-synced",
-  "listener-not-serving",
-  "port",
-  "special-address",
-  "endpoint-gone",
-  "grant-missing",
-  "namespace-not-allowed",
-  "section-name",
-  "masked",
-  "parent-namespace",
-  "other-gateway",
-  "gateway-invalid",
-  "class-not-ours",
-  "gateway-missing",
-  "host-names",
-  "backend-unusable",
-  "service-missing",
-  "no-endpoints",
-  "no-rules",
-  "service-not-routed",
-  "protocol",
-  "no-route",
-  "not-listed",
-  "passed",
-] as const;
-export type StepCode = (typeof stepCodes)[number];
+export const stepCodes = Object.keys(explanations) as readonly StepCode[];
+export type StepCode = keyof typeof explanations;
 
 export interface Step {
   /** `listener media/gateway/udp`. */

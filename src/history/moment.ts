@@ -194,6 +194,10 @@ export const createMoment = (index: Index, position: number): Moment | undefined
         const reason = track.at(position, from);
         return reason === undefined ? [] : [[object, reason] as const];
       });
+      const statuses = [...index.outputs.all].flatMap(([id, track]) => {
+        const parts = id.startsWith("status ") ? track.at(position, from)?.data.parts : undefined;
+        return parts ? [[id, status(id.slice("status ".length) as ObjectKey) ?? null, parts] as const] : [];
+      });
       const entities = (machine: MachineId) => withStates(machine, index.instances.get(machine));
       return {
         options,
@@ -205,7 +209,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
           route: entities("route"),
           endpoint: entities("endpoint"),
         },
-        statuses: [],
+        statuses,
         ...(refusals.length === 0 ? {} : { refusals }),
       };
     },

@@ -3,6 +3,7 @@
  * A fact says what was learned from outside; a derivation says what the core concluded from it.
  * Both are lines of the log, in one envelope and one sequence.
  */
+import type { DenialCode } from "../reasons.ts";
 import type { AnyObject, KindId } from "../resources/kinds.ts";
 import type { Name } from "../resources/keys.ts";
 import type { RenderOptions } from "../resources/view.ts";
@@ -110,6 +111,9 @@ export type Fact =
         readonly client: string;
         readonly user: string;
         readonly peer: string;
+        /** Logs of earlier releases have none. */
+        readonly code?: DenialCode;
+        /** For people. */
         readonly reason: string;
         /** Refusals left out of the log since the one before, to bound it. */
         readonly suppressed: number;

@@ -69,8 +69,8 @@ export const sentence = (line: JournalLine): string => {
     case "allocation.closed":
       return `allocation ${line.data.id} of ${line.data.user} closed (${line.data.reason}): ${line.data.packetsIn} packets in, ${line.data.packetsOut} out`;
     case "peer.refused": {
-      const { peer, user, client, reason, suppressed } = line.data;
-      return `peer ${peer} refused to ${user} at ${client}: ${reason}${suppressed > 0 ? ` (and ${suppressed} more)` : ""}`;
+      const { peer, user, client, code, reason, suppressed } = line.data;
+      return `peer ${peer} refused to ${user} at ${client}: ${code === undefined ? "" : `${code}: `}${reason}${suppressed > 0 ? ` (and ${suppressed} more)` : ""}`;
     }
     case "transition": {
       const { machine, entity, from, event, to, why } = line.data;

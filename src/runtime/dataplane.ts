@@ -115,6 +115,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
             relay,
             journal: { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal },
             rejections: relaying.rejections,
+            refusals: relaying.refusals.of,
             release,
             startedAt,
           });

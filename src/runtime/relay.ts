@@ -33,7 +33,13 @@ export const attachRelay = ({ loop, vault, address, log, ...options }: AttachOpt
   const report = (happenings: readonly Happening[]): void => void loop.take(happenings);
   const publisher = createPublisher({ relay, vault, address, report });
   loop.onFold(({ changes }) => publisher.publish(changes));
-  const events = relay.events.subscribe((event) => report([{ fact: factOf(event), source: "relay", cause: null }]));
+  const events = relay.events.subscribe((event) => {
+    if (event.event === "peer.refused") {
+      const { event: _, ...refused } = event;
+      log.info(refused, "peer refused");
+    }
+    report([{ fact: factOf(event), source: "relay", cause: null }]);
+  });
 
   return {
     relay,

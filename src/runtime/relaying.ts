@@ -3,6 +3,7 @@
  * says. `standalone.ts` and `dataplane.ts` each put a source at its head and their HTTP servers beside it.
  */
 import type { Logger } from "pino";
+import { createLatestRefusals, type LatestRefusals } from "../admin/latest-refusals.ts";
 import type { Relay, RelayOptions } from "../dataplane/relay.ts";
 import type { Fact, Happening, Rejection } from "../journal/fact.ts";
 import { createVault, type Vault } from "../journal/vault.ts";
@@ -36,6 +37,7 @@ export interface Relaying {
   readonly state: string;
   /** What was refused and still is. */
   readonly rejections: () => readonly Rejection[];
+  readonly refusals: LatestRefusals;
   tell(fact: Fact, source: string): void;
   /** Listens to a source, which is started anew when it fails. Resolves when what it found at first is in force. */
   follow(name: string, start: () => Source): Promise<void>;
@@ -68,7 +70,11 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
   const report = (happenings: readonly Happening[]): void => void loop.take(happenings);
   const tell = (fact: Fact, source: string): void => report([{ fact, source, cause: null }]);
   const rejections = createRejections();
-  loop.onFact((fact) => rejections.note(fact));
+  const refusals = createLatestRefusals();
+  loop.onFact((fact) => {
+    rejections.note(fact);
+    refusals.note(fact);
+  });
   const { relay, publisher, ...attached } = attachRelay({
     loop,
     vault,
@@ -108,6 +114,7 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
       return registry.state("operator", "operator") ?? "stopped";
     },
     rejections: rejections.all,
+    refusals,
     drained: attached.drained,
     tell,
     follow(name, start) {

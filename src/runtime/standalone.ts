@@ -74,6 +74,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
       relay,
       journal: { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal },
       rejections: relaying.rejections,
+      refusals: relaying.refusals.of,
       release,
       startedAt,
     });

@@ -31,7 +31,7 @@ const respond = (
   attributes: Parameters<typeof encode>[0]["attributes"] = [],
 ) => {
   const decoded = decode(request);
-  if (decoded.kind !== "message") throw new Error(decoded.reason);
+  if (decoded.kind !== "message") throw new Error(decoded.code);
   const { method, transactionId } = decoded.message;
   return encode({ method, class: kind, transactionId, attributes });
 };

@@ -344,7 +344,7 @@ const cases: readonly Case[] = [
           [the.slice([])],
         ),
       ),
-    code: "not-listed",
+    code: "no-cluster",
     about: "StaticService media/sfu",
     says: /its prefixes are 10\.2\.0\.0\/16/,
     todo: /add 10\.1\.0\.7/,
@@ -362,7 +362,7 @@ const cases: readonly Case[] = [
     what: "a peer that is the client's own public address",
     world: () => the.historyOf(the.worldWith()),
     asked: { peer: "203.0.113.9" },
-    code: "not-listed",
+    code: "no-cluster",
     about: "Service media/sfu",
     says: /it has 10\.1\.0\.7; 203\.0\.113\.9 is none/,
   },
@@ -450,7 +450,7 @@ describe("a peer that cannot be reached is explained by", () => {
     history.take(...the.facts([the.slice(["10.1.0.8"])]));
     const edit = history.lines.findLast(({ type }) => type === "object.seen")!;
     const { because } = ask(history);
-    expect(because).toMatchObject({ code: "endpoint-gone", about: "endpoint media/sfu#10.1.0.7" });
+    expect(because).toMatchObject({ code: "revoked", about: "endpoint media/sfu#10.1.0.7" });
     expect(because.says).toMatch(new RegExp(`event ${edit.seq}, seen EndpointSlice/media/sfu-1`));
     expect(because.events).toContain(edit.seq);
     expect(ask(history, {}, before).reachable).toBe(true);
@@ -522,7 +522,7 @@ describe("a dataplane, which knows configs alone", () => {
       code: "other-gateway",
       about: "listener media/gw/udp",
     });
-    expect(ask(history, { peer: "10.1.0.1" }).because).toMatchObject({ code: "not-listed" });
+    expect(ask(history, { peer: "10.1.0.1" }).because).toMatchObject({ code: "no-cluster" });
   });
 });
 

@@ -104,7 +104,7 @@ describe("a nonce", () => {
     const { udp } = dataplane.ports;
     const [owner, thief] = [await socketOn("127.0.0.1"), await socketOn("127.0.0.2")];
     const challenge = decode(await ask(owner, udp, request(method.allocate, [transportAttribute])));
-    if (challenge.kind !== "message") throw new Error(challenge.reason);
+    if (challenge.kind !== "message") throw new Error(challenge.code);
     const { nonce = "", realm = "" } = challenge.message;
     const signed = (by: string): Buffer =>
       request(

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pino } from "pino";
+import { pino, type Logger } from "pino";
 import { ReplaySubject } from "rxjs";
 import { expect, vi } from "vitest";
 import { replay } from "../../src/core/replay.ts";
@@ -50,6 +50,8 @@ export interface TestDataplane {
   readonly ports: Ports;
   readonly facts: readonly FactLine[];
   readonly certificate: TestCertificate;
+  /** Folder of the event log. */
+  readonly journal: string;
   /** A config with a listener for each transport, all of which route `media/peers`. */
   config(changes?: ConfigChanges): DataplaneConfig;
   /** Puts a config in force, and waits until it is. */
@@ -68,7 +70,14 @@ const soon = { timeout: 10_000, interval: 5 };
 
 export const startTestDataplane = async (
   changes: ConfigChanges = {},
-  options: { readonly engine?: EngineName; readonly workers?: number; readonly relay?: RelayTuning } = {},
+  options: {
+    readonly engine?: EngineName;
+    readonly workers?: number;
+    readonly relay?: RelayTuning;
+    /** With its own admin API, at a free port. */
+    readonly admin?: boolean;
+    readonly log?: Logger;
+  } = {},
 ): Promise<TestDataplane> => {
   const root = mkdtempSync(join(tmpdir(), "turnpike-dataplane-"));
   const journal = join(root, "journal");
@@ -108,7 +117,8 @@ export const startTestDataplane = async (
     engine: options.engine,
     workers: options.workers,
     ...(options.relay === undefined ? {} : { relay: options.relay }),
-    log: pino({ level: "silent" }),
+    ...(options.admin === true ? { admin: { host: "127.0.0.1", port: 0 } } : {}),
+    log: options.log ?? pino({ level: "silent" }),
   });
   const facts: FactLine[] = [];
   dataplane.loop.onFact((fact) => facts.push(fact));
@@ -118,6 +128,7 @@ export const startTestDataplane = async (
     ports,
     facts,
     certificate,
+    journal,
     config,
     async apply(now) {
       const before = facts.length;

@@ -1,5 +1,6 @@
 /** The long-term credential mechanism, RFC 8489 §9.2.4. */
 import type { KeyObject } from "node:crypto";
+import type { RefusalCode } from "../../reasons.ts";
 import type { Owner } from "../allocation.ts";
 import type { Message } from "../stun/message.ts";
 import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
@@ -9,7 +10,7 @@ import type { AuthPolicy } from "./policy.ts";
 export type Authentication =
   | { readonly ok: true; readonly who: Owner; readonly key: KeyObject }
   /** 401 and 438 go with a fresh NONCE and REALM. */
-  | { readonly ok: false; readonly code: 400 | 401 | 403 | 438; readonly reason: string };
+  | { readonly ok: false; readonly code: RefusalCode };
 
 export interface Challenge {
   readonly policy: AuthPolicy;
@@ -22,7 +23,7 @@ export interface Challenge {
   readonly now: number;
 }
 
-const refuse = (code: 400 | 401 | 403 | 438, reason: string): Authentication => ({ ok: false, code, reason });
+const refuse = (code: RefusalCode): Authentication => ({ ok: false, code });
 
 /**
  * Who sent `message`. The credentials in force count, and on an allocation also those that it was made with: rotated
@@ -31,11 +32,11 @@ const refuse = (code: 400 | 401 | 403 | 438, reason: string): Authentication => 
 export const authenticate = (message: Message, challenge: Challenge): Authentication => {
   const { policy, nonces, client, owner, now } = challenge;
   const { integrityAt, username, realm, nonce } = message;
-  if (policy.type === "none" && owner === undefined) return refuse(403, "stun-only");
-  if (integrityAt === undefined) return refuse(401, "challenge");
-  if (username === undefined || realm === undefined || nonce === undefined) return refuse(400, "missing-credentials");
-  if (!nonces.isFresh(nonce, client, now)) return refuse(438, "stale-nonce");
-  if (realm !== policy.realm && realm !== owner?.realm) return refuse(401, "realm");
+  if (policy.type === "none" && owner === undefined) return refuse("403 stun-only");
+  if (integrityAt === undefined) return refuse("401 challenge");
+  if (username === undefined || realm === undefined || nonce === undefined) return refuse("400 missing-credentials");
+  if (!nonces.isFresh(nonce, client, now)) return refuse("438 stale-nonce");
+  if (realm !== policy.realm && realm !== owner?.realm) return refuse("401 realm");
   const attempt = (userId: string, password: string): Authentication | undefined => {
     const key = longTermKey(username, realm, password);
     return integrityIsValid(message.bytes, integrityAt, key)
@@ -46,6 +47,6 @@ export const authenticate = (message: Message, challenge: Challenge): Authentica
   return (
     (current && attempt(current.userId, current.password)) ??
     (owner?.username === username ? attempt(owner.userId, owner.password) : undefined) ??
-    refuse(401, "credentials")
+    refuse("401 credentials")
   );
 };

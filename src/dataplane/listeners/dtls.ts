@@ -1,4 +1,5 @@
 /** TURN over DTLS (RFC 7350): a socket for each bind address, a session for each client that has proven its address. */
+import type { DropCode } from "../../reasons.ts";
 import { endpointOf, formatAddress, type Endpoint, type TransportAddress } from "../address.ts";
 import type { DatagramPort, Engine } from "../engines/engine.ts";
 import { fromClient } from "../engines/forward.ts";
@@ -69,7 +70,7 @@ export const listenDtls = async (
   const paths = new Map<string, DtlsPath>();
   const ports: DatagramPort[] = [];
 
-  const end = (path: DtlsPath, reason?: string): void => {
+  const end = (path: DtlsPath, reason?: DropCode): void => {
     if (paths.get(path.key) !== path) return;
     paths.delete(path.key);
     if (reason !== undefined) owner.dropped(reason);

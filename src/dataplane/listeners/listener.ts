@@ -1,5 +1,6 @@
 /** How clients are reached: what a listener of any transport gives to control, and gets from it. */
 import type { Socket } from "node:net";
+import type { DropCode } from "../../reasons.ts";
 import type { Limits } from "../limits.ts";
 import type { ClientPath, Flow } from "../flows.ts";
 
@@ -38,7 +39,7 @@ export interface ListenerOwner {
   /** A stream client is gone. */
   gone(path: ListenerPath): void;
   /** Something was dropped before it became a message. */
-  dropped(reason: string): void;
+  dropped(reason: DropCode): void;
   /** A socket is lost. */
   failed(reason: string): void;
 }

@@ -1,5 +1,6 @@
 /** Connections that come through a load balancer: each begins with a PROXY header, or ends. */
 import type { Socket } from "node:net";
+import type { DropCode } from "../../reasons.ts";
 import type { Limits } from "../limits.ts";
 import { readProxyHeader, type ProxyHeader } from "./proxy-header.ts";
 
@@ -7,7 +8,7 @@ export type Addresses = ProxyHeader["addresses"];
 
 export interface ProxiedOptions {
   readonly limits: Limits;
-  readonly dropped: (reason: string) => void;
+  readonly dropped: (reason: DropCode) => void;
   /** Takes a connection whose header has been read, paused; it begins with what was behind the header. */
   readonly accept: (socket: Socket, addresses: Addresses) => void;
 }
@@ -17,7 +18,7 @@ export const createProxied = ({ limits, dropped, accept }: ProxiedOptions) => {
   /** In the order in which they came. */
   const waiting = new Set<Socket>();
 
-  const drop = (socket: Socket, reason: string): void => {
+  const drop = (socket: Socket, reason: DropCode): void => {
     if (!waiting.delete(socket)) return;
     dropped(reason);
     socket.destroy();

@@ -1,6 +1,7 @@
 /** TURN over streams, TCP and TLS: a server for each bind address, a framer and at most one allocation for each connection. */
 import type { Server, Socket } from "node:net";
 import { once } from "node:events";
+import type { DropCode } from "../../reasons.ts";
 import { endpointOf, formatAddress, parseIp, type Endpoint, type TransportAddress } from "../address.ts";
 import { fromClient } from "../engines/forward.ts";
 import type { Flow, Traffic } from "../flows.ts";
@@ -121,7 +122,7 @@ export const listenStream = async (
   /** In the order in which they became idle. */
   const idle = new Set<StreamPath>();
 
-  const drop = (path: StreamPath, reason: string): void => {
+  const drop = (path: StreamPath, reason: DropCode): void => {
     if (path.socket.destroyed) return;
     owner.dropped(reason);
     path.socket.destroy();

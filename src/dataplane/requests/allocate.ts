@@ -16,25 +16,25 @@ const [tcp, udp] = [6, 17];
 /** Which families the request asks for, or what is wrong with it. */
 const families = (message: Message, { protocol }: ListenerPath, canSendWhole: boolean): readonly Family[] | Answer => {
   const { requestedTransport, requestedFamily, additionalFamily, evenPort, reservationToken } = message;
-  if (requestedTransport === undefined) return failure(400, "no-transport");
-  if (requestedTransport !== udp && requestedTransport !== tcp) return failure(442, "transport");
+  if (requestedTransport === undefined) return failure("400 no-transport");
+  if (requestedTransport !== udp && requestedTransport !== tcp) return failure("442 transport");
   if (requestedTransport === tcp) {
     // RFC 6062 §5.1: the client's connection is a stream, and none of these go with it.
-    if (protocol === "udp" || protocol === "dtls") return failure(400, "tcp-over-datagrams");
-    if ((evenPort ?? reservationToken ?? message.dontFragment) !== undefined) return failure(400, "not-for-tcp");
+    if (protocol === "udp" || protocol === "dtls") return failure("400 tcp-over-datagrams");
+    if ((evenPort ?? reservationToken ?? message.dontFragment) !== undefined) return failure("400 not-for-tcp");
   }
   // RFC 8656 §7.2: a server that cannot set the DF bit does not know the attribute.
   if (message.dontFragment === true && !canSendWhole) return notUnderstood([attribute.dontFragment]);
   if (reservationToken !== undefined && (evenPort ?? requestedFamily ?? additionalFamily) !== undefined)
-    return failure(400, "reservation-token");
+    return failure("400 reservation-token");
   if (additionalFamily !== undefined) {
     // §7.2: only IPv6 can be additional, and not to a family asked for nor with a port to reserve.
     if (requestedFamily !== undefined || additionalFamily !== addressFamily.ipv6 || evenPort === true)
-      return failure(400, "additional-family");
+      return failure("400 additional-family");
     return [4, 6];
   }
   if (requestedFamily === undefined || requestedFamily === addressFamily.ipv4) return [4];
-  return requestedFamily === addressFamily.ipv6 ? [6] : failure(440, "family");
+  return requestedFamily === addressFamily.ipv6 ? [6] : failure("440 family");
 };
 
 interface Ports {
@@ -55,7 +55,7 @@ const openPorts = async (message: Message, serving: Serving, wanted: readonly Fa
   const { reservations, engine } = serving.shared;
   if (reservationToken !== undefined) {
     const held = reservations.take(reservationToken);
-    return held === undefined ? failure(508, "reservation-token") : { relays: [held], missing: [] };
+    return held === undefined ? failure("508 reservation-token") : { relays: [held], missing: [] };
   }
   const relays: (RelayPort | TcpRelay)[] = [];
   const missing: { family: Family; code: number }[] = [];
@@ -81,7 +81,7 @@ const openPorts = async (message: Message, serving: Serving, wanted: readonly Fa
     }
   }
   const [first] = missing;
-  if (relays.length === 0) return failure(first?.code ?? 508, first?.code === 440 ? "family" : "relay-port");
+  if (relays.length === 0) return failure(first?.code === 440 ? "440 family" : "508 relay-port");
   return { relays, missing, ...(reserved && { reserved }) };
 };
 
@@ -94,7 +94,7 @@ const elsewhere = ({ path, serving }: Exchange): Answer | undefined => {
   const value = server && addressValue(server);
   if (value === undefined) return undefined;
   const attributes = [{ type: attribute.alternateServer, raw: value }];
-  return { kind: "error", code: 300, reason: "try-alternate", attributes };
+  return { kind: "error", code: "300 try-alternate", attributes };
 };
 
 export const allocate = async (exchange: Exchange): Promise<Answer> => {
@@ -107,7 +107,7 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
   if (full !== undefined) return full;
   if (!(await serving.take(who))) {
     serving.unclaim(path, who);
-    return failure(486, "quota");
+    return failure("486 quota");
   }
   const ports = await openPorts(message, serving, wanted);
   // From here to `open` nothing waits: the allocation takes the claim's place.
@@ -126,7 +126,7 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
   if (ports.reserved !== undefined && token === undefined) {
     serving.giveBack(who);
     closePorts(ports);
-    return failure(508, "reservations");
+    return failure("508 reservations");
   }
   const response: readonly Attribute[] = [
     ...ports.relays.map((relay) => ({ type: attribute.xorRelayedAddress, address: relay })),

@@ -7,27 +7,27 @@ export const channelBind = ({ message, allocation, serving, now }: AllocationExc
   const { channelNumber, peers } = message;
   const [peer] = ipsOf(peers);
   const port = peers[0]?.port ?? 0;
-  if (channelNumber === undefined || peer === undefined) return failure(400, "no-channel-or-peer");
-  if (!isChannelNumber(channelNumber)) return failure(400, "channel-number");
-  if (port === 0) return failure(400, "peer-port");
+  if (channelNumber === undefined || peer === undefined) return failure("400 no-channel-or-peer");
+  if (!isChannelNumber(channelNumber)) return failure("400 channel-number");
+  if (port === 0) return failure("400 peer-port");
   // RFC 6062 §5: data of a TCP allocation goes over connections alone.
-  if (allocation.protocol === "TCP") return failure(400, "channel-on-tcp");
-  if (allocation.relayFor(peer.family) === undefined) return failure(443, "peer-family");
+  if (allocation.protocol === "TCP") return failure("400 channel-on-tcp");
+  if (allocation.relayFor(peer.family) === undefined) return failure("443 peer-family");
   const verdict = allocation.check(peer, port);
   if (!verdict.admitted) {
     serving.refused(allocation, peer.text, verdict);
-    return failure(403, "peer");
+    return failure(`403 ${verdict.code}`);
   }
   const outcome = allocation.bind(channelNumber, peer, port, now);
   switch (outcome) {
     case "bound":
       return success();
     case "conflict":
-      return failure(400, "channel-conflict");
+      return failure("400 channel-conflict");
     case "family":
-      return failure(443, "peer-family");
+      return failure("443 peer-family");
     case "full":
-      return failure(508, "channels");
+      return failure("508 channels");
     default:
       return outcome satisfies never;
   }

@@ -1,5 +1,6 @@
 /** ConnectionAttempt, RFC 6062 §5.3: a peer has connected to the relayed transport address, and the client is told. */
 import type { Socket } from "node:net";
+import type { DropCode } from "../../reasons.ts";
 import { parseIp } from "../address.ts";
 import type { Allocation } from "../allocation.ts";
 import { attribute, connectionIdValue } from "../stun/attributes.ts";
@@ -12,7 +13,7 @@ import { randomBytes } from "node:crypto";
 export const connectionAttempt = (serving: Serving, allocation: Allocation, socket: Socket): void => {
   const peer = parseIp(socket.remoteAddress ?? "");
   const port = socket.remotePort ?? 0;
-  const refuse = (reason: string): void => {
+  const refuse = (reason: DropCode): void => {
     serving.dropped(reason);
     socket.destroy();
   };

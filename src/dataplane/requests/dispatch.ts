@@ -1,5 +1,6 @@
 /** From a STUN message to its answer: reading, authenticating, and the request file that knows the rest. */
 import type { KeyObject } from "node:crypto";
+import { statusOf } from "../../reasons.ts";
 import { authenticate } from "../auth/authenticate.ts";
 import type { Held } from "../shared.ts";
 import { fiveTuple, type ListenerPath } from "../listeners/listener.ts";
@@ -25,16 +26,19 @@ const inAllocation: ReadonlyMap<number, Handler> = new Map<number, Handler>([
   [method.connect, connect],
 ]);
 
+/** Unauthorized and stale nonce: the answer has a realm and a nonce. */
+const isChallenge: ReadonlySet<number> = new Set([401, 438]);
+
 const withoutAllocation: ReadonlySet<number> = new Set([method.allocate, method.connectionBind]);
 
 /** Answers `message`; with a key, the answer carries MESSAGE-INTEGRITY. */
 const respond = (serving: Serving, message: Message, path: ListenerPath, answer: Answer, key?: KeyObject): void => {
   if (answer.kind === "silence") return;
-  if (answer.kind === "error") serving.shared.refused.add(`${answer.code} ${answer.reason}`);
+  if (answer.kind === "error") serving.refusedRequest(path, answer.code);
   const attributes: readonly Attribute[] =
     answer.kind === "success"
       ? answer.attributes
-      : [{ type: attribute.errorCode, code: answer.code }, ...(answer.attributes ?? [])];
+      : [{ type: attribute.errorCode, code: statusOf(answer.code) }, ...(answer.attributes ?? [])];
   const bytes = encode({
     method: message.method,
     class: answer.kind,
@@ -54,7 +58,7 @@ const answerAllocate = (exchange: Exchange, held: Held | undefined, answer: (out
     const { made } = held.allocation;
     if (made?.transactionId.equals(message.transactionId) === true)
       answer({ kind: "success", attributes: made.response });
-    else answer(failure(437, "allocation-exists"));
+    else answer(failure("437 allocation-exists"));
     return;
   }
   // A retransmission of an Allocate that is being answered: the answer is on its way.
@@ -65,7 +69,7 @@ const answerAllocate = (exchange: Exchange, held: Held | undefined, answer: (out
 const answerLater = (serving: Serving, outcome: Promise<Answer>, answer: (outcome: Answer) => void): void => {
   outcome.then(answer, (error: unknown) => {
     serving.shared.log.error({ error, listener: serving.name }, "a request failed");
-    answer(failure(500, "internal"));
+    answer(failure("500 internal"));
   });
 };
 
@@ -77,8 +81,8 @@ const answerAuthenticated = (exchange: Exchange, held: Held | undefined, key: Ke
   if (message.unknown.length > 0) answer(notUnderstood(message.unknown));
   else if (message.method === method.connectionBind) answer(connectionBind(exchange));
   else if (handle === undefined) answerAllocate(exchange, held, answer);
-  else if (held === undefined) answer(failure(437, "no-allocation"));
-  else if (held.allocation.owner.userId !== who.userId) answer(failure(441, "other-user"));
+  else if (held === undefined) answer(failure("437 no-allocation"));
+  else if (held.allocation.owner.userId !== who.userId) answer(failure("441 other-user"));
   else {
     const outcome = handle({ ...exchange, allocation: held.allocation });
     if (outcome instanceof Promise) answerLater(serving, outcome, answer);
@@ -111,13 +115,13 @@ const receiveMessage = (serving: Serving, message: Message, path: ListenerPath):
     answerAuthenticated({ message, path, serving, who: outcome.who, now }, held, outcome.key);
     return;
   }
-  const { code, reason } = outcome;
+  const { code } = outcome;
   const challenge: readonly Attribute[] = [
     { type: attribute.nonce, value: shared.nonces.issue(client, now) },
     { type: attribute.realm, value: owner?.realm ?? gateway.auth.realm },
   ];
-  const attributes = code === 401 || code === 438 ? challenge : [];
-  respond(serving, message, path, { kind: "error", code, reason, attributes });
+  const attributes = isChallenge.has(statusOf(code)) ? challenge : [];
+  respond(serving, message, path, { kind: "error", code, attributes });
 };
 
 /** Takes one message of a client, whatever it is. */
@@ -125,12 +129,12 @@ export const receive = (serving: Serving, bytes: Buffer, path: ListenerPath): vo
   const decoded = decode(bytes);
   switch (decoded.kind) {
     case "drop":
-      serving.shared.dropped.add(decoded.reason);
+      serving.shared.dropped.add(decoded.code);
       return;
     case "reject": {
-      const { method: asked, transactionId, reason } = decoded;
-      serving.shared.refused.add(`400 ${reason}`);
-      const attributes = [{ type: attribute.errorCode, code: 400 }];
+      const { method: asked, transactionId, code } = decoded;
+      serving.refusedRequest(path, code);
+      const attributes = [{ type: attribute.errorCode, code: statusOf(code) }];
       serving.reply(path, bytes, encode({ method: asked, class: "error", transactionId, attributes }));
       return;
     }

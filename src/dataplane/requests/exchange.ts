@@ -4,6 +4,7 @@ import type { Serving } from "../serving.ts";
 import { attribute } from "../stun/attributes.ts";
 import type { Attribute, Message } from "../stun/message.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
+import type { RefusalCode } from "../../reasons.ts";
 
 /** An authenticated request. */
 export interface Exchange {
@@ -29,9 +30,8 @@ export type Answer =
     }
   | {
       readonly kind: "error";
-      readonly code: number;
-      /** For counters and logs; it does not go to the client. */
-      readonly reason: string;
+      /** Its number goes to the client; the rest is for counters and logs. */
+      readonly code: RefusalCode;
       readonly attributes?: readonly Attribute[];
     }
   | { readonly kind: "silence" };
@@ -40,12 +40,11 @@ export const success = (...attributes: readonly Attribute[]): Extract<Answer, { 
   kind: "success",
   attributes,
 });
-export const failure = (code: number, reason: string): Answer => ({ kind: "error", code, reason });
+export const failure = (code: RefusalCode): Answer => ({ kind: "error", code });
 /** RFC 8489 §6.3.1. */
 export const notUnderstood = (types: readonly number[]): Answer => ({
   kind: "error",
-  code: 420,
-  reason: "unknown-attributes",
+  code: "420 unknown-attributes",
   attributes: [{ type: attribute.unknownAttributes, value: types }],
 });
 export const silence: Answer = { kind: "silence" };

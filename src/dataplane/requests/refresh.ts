@@ -7,8 +7,8 @@ export const refresh = ({ message, allocation, serving, now }: AllocationExchang
   const { requestedFamily, lifetime } = message;
   const family = requestedFamily === addressFamily.ipv4 ? 4 : 6;
   if (requestedFamily !== undefined) {
-    if (requestedFamily !== addressFamily.ipv4 && requestedFamily !== addressFamily.ipv6) return failure(443, "family");
-    if (allocation.relayFor(family) === undefined) return failure(443, "family");
+    if (requestedFamily !== addressFamily.ipv4 && requestedFamily !== addressFamily.ipv6) return failure("443 family");
+    if (allocation.relayFor(family) === undefined) return failure("443 family");
   }
   if (lifetime !== 0) {
     const seconds = grantedSeconds(lifetime);

@@ -11,7 +11,7 @@ const hex = (text: string): Buffer => Buffer.from(text.replace(/\s/g, ""), "hex"
 
 const messageOf = (bytes: Buffer): Message => {
   const decoded = decode(bytes);
-  if (decoded.kind !== "message") throw new Error(decoded.reason);
+  if (decoded.kind !== "message") throw new Error(decoded.code);
   return decoded.message;
 };
 
@@ -160,13 +160,13 @@ describe("decoding", () => {
   it("drops a wrong fingerprint", () => {
     const bytes = encode({ method: method.binding, class: "request", transactionId, fingerprint: true });
     bytes[bytes.length - 1]! ^= 1;
-    expect(decode(bytes)).toEqual({ kind: "drop", reason: "stun-fingerprint" });
+    expect(decode(bytes)).toEqual({ kind: "drop", code: "stun-fingerprint" });
   });
 
   it("rejects a request whose attribute has an impossible length", () => {
     const attributes = [{ type: attribute.lifetime, raw: Buffer.alloc(2) }];
     const bytes = encode({ method: method.refresh, class: "request", transactionId, attributes });
-    expect(decode(bytes)).toMatchObject({ kind: "reject", reason: "attribute-length", method: method.refresh });
+    expect(decode(bytes)).toMatchObject({ kind: "reject", code: "400 attribute-length", method: method.refresh });
   });
 
   it("never throws, whatever bytes come", () => {
@@ -216,6 +216,6 @@ describe("decoding", () => {
   it("bounds the number of attributes", () => {
     const attributes = Array.from({ length: 100 }, () => ({ type: 0x8fff, raw: Buffer.alloc(0) }));
     const bytes = encode({ method: method.binding, class: "request", transactionId: randomBytes(12), attributes });
-    expect(decode(bytes)).toEqual({ kind: "drop", reason: "stun-attribute-count" });
+    expect(decode(bytes)).toEqual({ kind: "drop", code: "stun-attribute-count" });
   });
 });

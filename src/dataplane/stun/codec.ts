@@ -4,6 +4,7 @@
  */
 import stunCreate from "stun/src/node_modules/lib/create-message.js";
 import stunDecode from "stun/src/node_modules/message/decode.js";
+import type { DropCode } from "../../reasons.ts";
 import { parseIp, type TransportAddress } from "../address.ts";
 import {
   addressIsValid,
@@ -29,7 +30,7 @@ import {
 import { fingerprintIsValid, withFingerprint, withIntegrity } from "./integrity.ts";
 
 const maxAttributes = 64;
-const drop = (reason: string): Undecodable => ({ kind: "drop", reason });
+const drop = (code: DropCode): Undecodable => ({ kind: "drop", code });
 
 const methodOf = (type: number): number => (type & 0xf) | ((type & 0xe0) >> 1) | ((type & 0x3e00) >> 2);
 const classOf = (type: number): MessageClass =>
@@ -49,7 +50,9 @@ interface Walk {
 }
 
 /** The attributes of `bytes`, or why they are not sound. */
-const walk = (bytes: Buffer): Walk | string => {
+const walk = (
+  bytes: Buffer,
+): Walk | "attribute-bounds" | "attribute-count" | "attribute-length" | "fingerprint" | "fingerprint-place" => {
   const at: number[] = [];
   let integrityAt: number | undefined;
   let end = bytes.length;
@@ -185,9 +188,9 @@ export const decode = (bytes: Buffer): Decoded => {
   if (messageLength(bytes) !== bytes.length) return drop("stun-header");
   const type = bytes.readUInt16BE(0);
   const transactionId = Buffer.from(bytes.subarray(8, 20));
-  const reject = (reason: string): Undecodable =>
+  const reject = (reason: "attribute-length" | "address-family" | "package"): Undecodable =>
     classOf(type) === "request"
-      ? { kind: "reject", reason, method: methodOf(type), transactionId }
+      ? { kind: "reject", code: `400 ${reason}`, method: methodOf(type), transactionId }
       : drop(`stun-${reason}`);
   const walked = walk(bytes);
   if (typeof walked === "string") return drop(`stun-${walked}`);

@@ -1,5 +1,6 @@
 /** STUN messages as values: methods, classes, and what a message may say. */
 import type { KeyObject } from "node:crypto";
+import type { DropCode, RefusalCode } from "../../reasons.ts";
 import type { TransportAddress } from "../address.ts";
 import { attribute, magicCookie } from "./attributes.ts";
 
@@ -59,8 +60,8 @@ export interface Message {
 
 /** What is not a message. `reject` is a request whose header is sound and whose attributes are not: it may be answered with 400. */
 export type Undecodable =
-  | { readonly kind: "drop"; readonly reason: string }
-  | { readonly kind: "reject"; readonly reason: string; readonly method: number; readonly transactionId: Buffer };
+  | { readonly kind: "drop"; readonly code: DropCode }
+  | { readonly kind: "reject"; readonly code: RefusalCode; readonly method: number; readonly transactionId: Buffer };
 
 export type Decoded = { readonly kind: "message"; readonly message: Message } | Undecodable;
 
