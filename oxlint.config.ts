@@ -109,7 +109,7 @@ export default defineConfig({
   overrides: [
     ...boundaries,
     // Runs in a browser page, as a plain script.
-    { files: ["test/live/*.page.js"], rules: { "unicorn/prefer-add-event-listener": "off" } },
+    { files: ["test/**/*.page.js"], rules: { "unicorn/prefer-add-event-listener": "off" } },
     { files: ["**/*.config.ts"], rules: { "import/no-default-export": "off" } },
     {
       files: ["**/*.test.ts", "test/**/*.ts"],

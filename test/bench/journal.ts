@@ -10,12 +10,10 @@ import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { replay } from "../../src/core/replay.ts";
 import { digest } from "../../src/journal/digest.ts";
-import type { Fact } from "../../src/journal/fact.ts";
 import { readJournal } from "../../src/journal/reader.ts";
 import { openJournal } from "../../src/journal/writer.ts";
-import { createLoop } from "../../src/runtime/loop.ts";
-import { standaloneOptions } from "../../src/runtime/options.ts";
-import { happenings, listed, sliceOf, turnOf, type World } from "./journal-world.ts";
+import { record } from "../support/record-log.ts";
+import { sliceOf, turnOf, type World } from "../support/world-of-turns.ts";
 
 const WORLD: World = { gateways: 100, endpointsPerGateway: 10 };
 const ROUNDS = 5;
@@ -32,25 +30,6 @@ const inFolder = async <T>(work: (folder: string) => T | Promise<T>): Promise<T>
   } finally {
     rmSync(folder, { recursive: true });
   }
-};
-
-/** A log as a gateway writes it that runs in this process, of about `lines` lines. */
-const record = async (
-  folder: string,
-  lines: number,
-  factsOf: (turn: number) => readonly Fact[] = (turn) => turnOf(WORLD, turn),
-): Promise<void> => {
-  const journal = openJournal(folder, { fsync: "never" });
-  const loop = createLoop(journal, standaloneOptions("192.0.2.1"));
-  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => resolve()));
-  loop.take(happenings([{ type: "operator.started", data: { options: loop.core.options, release: "bench" } }]));
-  loop.take(happenings(listed(WORLD)));
-  await turn();
-  for (let n = 0; journal.lastSeq < lines; n += 1) {
-    loop.take(happenings(factsOf(n)));
-    await turn();
-  }
-  journal.close();
 };
 
 /** Facts and derivations per second, as the loop writes them: a flush for each turn. */
@@ -143,13 +122,13 @@ const main = async (): Promise<void> => {
   line("facts appended and flushed", column(appended, 0), "/s", "over 100,000 /s");
   line("derivations appended and flushed", column(appended, 1), "/s");
   await inFolder(async (folder) => {
-    await record(folder, REPLAYED_LINES);
+    await record(folder, WORLD, REPLAYED_LINES);
     const replayed = await rounds("replay", folder);
     line("facts replayed, every conclusion compared", column(replayed, 0), "/s", "over 20,000 /s");
     line("lines replayed", column(replayed, 1), "/s");
   });
   await inFolder(async (folder) => {
-    await record(folder, REPLAYED_LINES, (turn) => [
+    await record(folder, WORLD, REPLAYED_LINES, (turn) => [
       sliceOf(WORLD, turn % WORLD.gateways, Math.floor(turn / WORLD.gateways) + 1),
     ]);
     const replayed = await rounds("replay", folder);
@@ -157,7 +136,7 @@ const main = async (): Promise<void> => {
     line("lines replayed of these", column(replayed, 1), "/s");
   });
   await inFolder(async (folder) => {
-    await record(folder, RECOVERED_LINES);
+    await record(folder, WORLD, RECOVERED_LINES);
     const recovered = await rounds("recover", folder);
     const lines = show(column(recovered, 2)[0] ?? NaN);
     line(`a log of ${lines} lines opened for writing`, column(recovered, 0), "s");

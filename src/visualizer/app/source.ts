@@ -1,5 +1,6 @@
 /** Where a log comes from: the admin API of this page's own program, or a file that somebody opens. */
-import { JOURNAL_VERSION, type JournalLine } from "../../journal/fact.ts";
+import type { JournalLine } from "../../journal/fact.ts";
+import { upcast, upcasters, type WrittenLine } from "../../journal/upcast.ts";
 
 export interface LogReader {
   readonly onLines: (lines: readonly JournalLine[]) => void;
@@ -59,27 +60,28 @@ export const ask = async (path: string, signal?: AbortSignal): Promise<Response>
 };
 
 const parse = (text: string, number: number): JournalLine => {
-  let line: JournalLine;
+  let line: WrittenLine | null;
   try {
-    line = JSON.parse(text) as JournalLine;
+    line = JSON.parse(text) as WrittenLine | null;
   } catch {
     throw new LogError(`line ${number} is not JSON`, "open an event log: a file of JSON lines, 000000000001.jsonl say");
   }
-  if (typeof line?.seq !== "number" || typeof line.type !== "string" || typeof line.v !== "number")
+  if (line === null || typeof line.seq !== "number" || typeof line.type !== "string" || typeof line.v !== "number")
     throw new LogError(
       `line ${number} is not a line of an event log: v, seq or type is missing`,
       "open a file of a log's folder, or what `turnpike log --json` printed",
     );
-  if (line.v > JOURNAL_VERSION)
+  const current = upcast(line, upcasters);
+  if (current === undefined)
     throw new LogError(
-      `line ${number} has version ${line.v}; this page reads up to ${JOURNAL_VERSION}`,
+      `line ${number} has version ${line.v}; this page reads up to ${upcasters.current}`,
       "open it with the release that wrote it",
     );
-  return line;
+  return current as unknown as JournalLine;
 };
 
-/** Lines a turn: in between the page draws. */
-const BATCH_MS = 60;
+/** How long lines are read at a stretch: then the page draws. */
+const BATCH_MS = 150;
 
 const breathe = (): Promise<void> =>
   new Promise((resolve) => {

@@ -1,8 +1,8 @@
 /** What a busy gateway writes down: media servers that come and go, calls that begin and end. Nothing is left to chance. */
 import type { Fact, Happening } from "../../src/journal/fact.ts";
 import type { Name } from "../../src/resources/keys.ts";
-import { gateway, gatewayClass, gatewayConfig, route, service, slice } from "../support/objects.ts";
-import { seen } from "../support/given.ts";
+import { gateway, gatewayClass, gatewayConfig, route, service, slice } from "./objects.ts";
+import { seen } from "./given.ts";
 
 export interface World {
   readonly gateways: number;

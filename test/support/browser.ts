@@ -1,0 +1,43 @@
+/** A real Chromium, and pages of it that fail the test at any error, and at any request that leaves the machine. */
+import { chromium, type Browser, type Page } from "playwright-core";
+import { expect } from "vitest";
+
+const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+export const openBrowser = (): Promise<Browser> =>
+  chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+
+export interface Visited {
+  readonly page: Page;
+  /** Everything that went wrong: errors of scripts, of the console, of the policy; requests to other origins. */
+  readonly problems: readonly string[];
+}
+
+export interface Visit {
+  readonly fragment?: string;
+  readonly dark?: boolean;
+  readonly size?: { readonly width: number; readonly height: number };
+}
+
+/** @param address `HOST:PORT` of the admin API. */
+export const visit = async (browser: Browser, address: string, options: Visit = {}): Promise<Visited> => {
+  const { fragment = "", dark = false, size = { width: 1400, height: 900 } } = options;
+  const page = await browser.newPage({ viewport: size, colorScheme: dark ? "dark" : "light", acceptDownloads: true });
+  const problems: string[] = [];
+  page.on("pageerror", (error) => problems.push(`error: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") problems.push(`console: ${message.text()}`);
+  });
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.protocol.startsWith("http") && url.host !== address) problems.push(`request to ${url.host}`);
+  });
+  await page.goto(`http://${address}/#${fragment}`);
+  return { page, problems };
+};
+
+/** Waits until the log is there. */
+export const untilLoaded = async (page: Page): Promise<void> => {
+  await page.locator(".timeline .moment", { hasText: "#" }).waitFor();
+  await expect.poll(() => page.locator(".source").textContent()).toMatch(/^(live|file .*)$/);
+};
