@@ -108,6 +108,28 @@ export default defineConfig({
   },
   overrides: [
     ...boundaries,
+    // It runs in browsers.
+    {
+      files: ["src/visualizer/app/*.ts"],
+      excludeFiles: ["**/*.test.ts"],
+      rules: {
+        "no-restricted-imports": [
+          "error",
+          {
+            patterns: [
+              {
+                group: ["node:*", "rxjs", "pino", "xstate", "ws", "koffi", "undici", "stun"],
+                message: "A browser has none of these.",
+              },
+              {
+                group: ["../../admin/**", "../../runtime/**", "../../cli/**", "../../effects/**", "../../watchers/**"],
+                message: "The page is made of the rooms that are pure, the relay's rules and explain.",
+              },
+            ],
+          },
+        ],
+      },
+    },
     // Runs in a browser page, as a plain script.
     { files: ["test/**/*.page.js"], rules: { "unicorn/prefer-add-event-listener": "off" } },
     { files: ["**/*.config.ts"], rules: { "import/no-default-export": "off" } },
@@ -126,7 +148,9 @@ export default defineConfig({
         "vitest/valid-expect": ["error", { maxArgs: 2 }],
         "vitest/expect-expect": [
           "error",
-          { assertFunctionNames: ["expect", "fc.assert", "given", "given.**", "**.then", "after", "noneLost"] },
+          {
+            assertFunctionNames: ["expect", "fc.assert", "given", "given.**", "**.then", "after", "noneLost", "onPage"],
+          },
         ],
       },
     },

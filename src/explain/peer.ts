@@ -436,7 +436,12 @@ class Walk {
       );
     const cluster =
       endpoints.length > 8 ? `${endpoints.length} endpoints` : endpoints.map(({ address }) => address).join(", ");
-    return step("no-cluster", `it has ${cluster}; ${peer.text} is none of them`, undefined, steps);
+    return step(
+      "no-cluster",
+      `it has ${cluster}; ${peer.text} is none of them`,
+      "send to one of its endpoints; a pod that should be one has to be ready and to match the Service's selector",
+      steps,
+    );
   }
 
   /** That the peer was an endpoint of `backend` once. */

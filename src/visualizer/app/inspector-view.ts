@@ -101,7 +101,8 @@ const objectsOf = (state: State, actions: Actions, machine: MachineId, entity: s
       h(
         "details",
         { key: `${kind} ${name}` },
-        h("summary", null, `${kind} ${name} `, seen !== undefined && seqLink(seen, actions.goToSeq)),
+        h("summary", null, `${kind} ${name}`),
+        seen !== undefined && h("p", { class: "note" }, "As seen by event ", seqLink(seen, actions.goToSeq)),
         json(object),
       ),
     ];

@@ -4,7 +4,7 @@ import type { MachineId } from "../../journal/fact.ts";
 import type { Actions } from "./actions.ts";
 import { h, type Element } from "./element.ts";
 import { chartOf, type Chart, type ChartState, type ChartTransition } from "./chart-layout.ts";
-import { badge, button, empty, seqLink, timeText } from "./pieces.ts";
+import { badge, button, empty, heading, seqLink, timeText } from "./pieces.ts";
 import { momentOf, positionOf, type State } from "./state.ts";
 
 const MACHINES: readonly MachineId[] = ["operator", "gateway", "listener", "route", "endpoint"];
@@ -180,8 +180,8 @@ export const MachinesView = ({ state, actions }: { readonly state: State; readon
       h(
         "div",
         { class: "side" },
-        entity !== undefined && [h("h3", null, entity), moveList(state, actions, machine, entity)],
-        h("h3", null, `${entities.length.toLocaleString("en")} at this moment`),
+        entity !== undefined && [heading(entity), moveList(state, actions, machine, entity)],
+        heading(`${entities.length.toLocaleString("en")} at this moment`),
         entities.length === 0
           ? empty(`No ${machine} at this moment`, "Move on in the timeline.")
           : instanceList(state, actions, entities),

@@ -95,20 +95,24 @@ const Header = ({ state, actions }: { readonly state: State; readonly actions: A
 const Tabs = ({ state, actions }: { readonly state: State; readonly actions: Actions }): Element =>
   h(
     "nav",
-    { role: "tablist", "aria-label": "Views" },
-    views.map((view) =>
-      h(
-        "button",
-        {
-          key: view,
-          type: "button",
-          role: "tab",
-          id: `tab-${view}`,
-          "aria-selected": view === state.view,
-          "aria-controls": "view",
-          onClick: () => actions.show(view),
-        },
-        NAMES[view],
+    { "aria-label": "Views" },
+    h(
+      "div",
+      { role: "tablist", "aria-label": "Views" },
+      views.map((view) =>
+        h(
+          "button",
+          {
+            key: view,
+            type: "button",
+            role: "tab",
+            id: `tab-${view}`,
+            "aria-selected": view === state.view,
+            "aria-controls": "view",
+            onClick: () => actions.show(view),
+          },
+          NAMES[view],
+        ),
       ),
     ),
   );
@@ -162,8 +166,8 @@ const Page = ({ state, actions }: { readonly state: State; readonly actions: Act
     h(Tabs, { state, actions }),
     h(
       "main",
-      { id: "view", role: "tabpanel", "aria-labelledby": `tab-${state.view}`, tabIndex: -1 },
-      h(Main, { state, actions }),
+      null,
+      h("div", { id: "view", role: "tabpanel", "aria-labelledby": `tab-${state.view}` }, h(Main, { state, actions })),
     ),
     h(
       "aside",

@@ -28,6 +28,10 @@ export const pictureOf = (id: "topology" | "chart"): string | undefined => {
   if (drawn === null) return undefined;
   const copy = drawn.cloneNode(true) as Element;
   inline(drawn, copy);
-  copy.setAttribute("style", `background:${getComputedStyle(document.body).backgroundColor}`);
+  copy.removeAttribute("style");
+  const paper = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  for (const [name, value] of Object.entries({ width: "100%", height: "100%" })) paper.setAttribute(name, value);
+  paper.setAttribute("fill", getComputedStyle(document.body).backgroundColor);
+  copy.prepend(paper);
   return new XMLSerializer().serializeToString(copy);
 };

@@ -60,7 +60,7 @@ export const empty = (title: string, ...todo: ComponentChildren[]): Element =>
 export const json = (value: unknown): Element =>
   h("pre", { class: "json", tabIndex: 0 }, JSON.stringify(value, undefined, 2));
 
-export const heading = (text: string): Element => h("h3", null, text);
+export const heading = (text: string): Element => h("h2", { class: "sub" }, text);
 
 /** On Enter and space, as a button has it. */
 export const onActivate =

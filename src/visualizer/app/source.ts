@@ -124,7 +124,7 @@ const readLines = async (stream: ReadableStream<Uint8Array>, bytes: number, read
       start = end + 1;
       if (performance.now() < turnEnds) continue;
       hand();
-      reader.onProgress(bytes === 0 ? 1 : Math.min(1, seen / bytes));
+      if (!isLoaded) reader.onProgress(Math.min(1, seen / bytes));
       await breathe();
       turnEnds = performance.now() + BATCH_MS;
     }

@@ -53,7 +53,7 @@ const drawNode = (state: State, actions: Actions, node: PlacedNode): Element => 
       class: `node kind-${node.kind} state-${node.state.replace(/\W/g, "-")}${isSelected(state, node) ? " selected" : ""}`,
       transform: `translate(${node.x},${node.y})`,
       role: "button",
-      tabIndex: 0,
+      tabindex: 0,
       "aria-label": `${kind} ${node.title}: ${subtitle}`,
       ...(opens && { "aria-expanded": node.isOpen === true }),
       "data-node": node.entity,
