@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     globalSetup: ["test/support/logs.ts"],
     testTimeout: 30_000,
+    expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
     pool: "forks",
     projects: [

@@ -116,6 +116,8 @@ const startOperator = (cluster: Cluster, journal: string): Running => {
       DISCOVERY,
       "--metrics-bind-address",
       METRICS,
+      "--admin-bind-address",
+      "0",
       "--health-probe-bind-address",
       "0",
       "--journal",

@@ -1,80 +1,22 @@
 /** `turnpike operator` as people start it: flags, environment, ports. */
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { expect, it, vi } from "vitest";
 import { fetchConfig } from "../../src/discovery/fetch.ts";
-import { scenarios } from "../conformance/scenario.ts";
 import { newCertificate } from "../support/certificate.ts";
-import { startCluster, type Cluster } from "./cluster.ts";
-import { perform } from "./recorded.ts";
-import { resetCluster } from "./reset.ts";
+import { useOperatorCommand } from "./operator-command.ts";
 
-const command = fileURLToPath(new URL("../../bin/turnpike", import.meta.url));
 const soon = (check: () => Promise<unknown>): Promise<void> =>
   vi.waitFor(async () => void (await check()), { timeout: 15_000, interval: 50 });
 
-let cluster: Cluster;
-let root: string;
-let child: ChildProcess | undefined;
-
-beforeAll(async () => {
-  cluster = await startCluster();
-}, 120_000);
-afterAll(async () => {
-  await cluster?.stop();
-}, 60_000);
-beforeEach(async () => {
-  root = mkdtempSync(join(tmpdir(), "turnpike-command-"));
-  await resetCluster(cluster.client);
-  const basic = scenarios.find(({ name }) => name === "basic-udp");
-  for (const operation of basic!.stages[0]!.do) await perform(cluster.client, operation);
-});
-afterEach(async () => {
-  if (child?.exitCode === null) {
-    const ended = once(child, "exit");
-    child.kill("SIGTERM");
-    await ended;
-  }
-  child = undefined;
-  rmSync(root, { recursive: true, force: true });
-});
-
-interface Ports {
-  readonly discovery: number;
-  readonly metrics: number;
-  readonly health: number;
-}
-
-/** Resolves to the ports that it bound. */
-const start = async (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ports> => {
-  const free = "127.0.0.1:0";
-  const ours = ["operator", "--kubeconfig", cluster.kubeconfig, "--journal", join(root, "journal")];
-  const addresses = ["-config-discovery-address", "-metrics-bind-address", "-health-probe-bind-address"];
-  const spawned = spawn(command, [...ours, ...addresses.flatMap((flag) => [flag, free]), ...args], {
-    stdio: ["ignore", "inherit", "pipe"],
-    env: { ...process.env, ...env },
-  });
-  child = spawned;
-  const said: string[] = [];
-  return new Promise((resolve, reject) => {
-    createInterface({ input: spawned.stderr }).on("line", (line) => {
-      said.push(line);
-      if (line.includes("operator started")) resolve((JSON.parse(line) as { readonly ports: Ports }).ports);
-    });
-    spawned.once("exit", () => reject(new Error(`it ended: ${said.join("\n")}`)));
-  });
-};
+const command = useOperatorCommand();
+const { start } = command;
 
 it("serves configs over TLS to those who have the token, and tells dataplanes so", async () => {
   const { cert, key } = newCertificate();
   const file = (name: string, text: string): string => {
-    writeFileSync(join(root, name), text);
-    return join(root, name);
+    writeFileSync(join(command.root, name), text);
+    return join(command.root, name);
   };
   const ports = await start(
     Object.entries({
@@ -93,7 +35,7 @@ it("serves configs over TLS to those who have the token, and tells dataplanes so
   await expect(fetchConfig({ origin, id: "stunner/gw", ca: cert })).rejects.toThrow("401");
   const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "gw", namespace: "stunner" } };
   await soon(async () =>
-    expect(JSON.stringify(await cluster.client.get(deployment))).toContain(
+    expect(JSON.stringify(await command.cluster.client.get(deployment))).toContain(
       '"STUNNER_CONFIG_ORIGIN","value":"https://discovery.example.org:',
     ),
   );
