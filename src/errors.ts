@@ -22,6 +22,11 @@ export const errors = {
     what: "the event log has lines of a version that this release does not read",
     todo: "read it with the release that wrote it, or a newer one",
   },
+  "journal-differs": {
+    what: "an event log does not replay as it was recorded",
+    todo: "'turnpike replay' names the first line that differs, and why",
+  },
+  "file-exists": { what: "a file that is to be written is there already", todo: "name another one, or use --force" },
   "journal-busy": { what: "another process writes to the event log", todo: "stop it, or choose another --journal" },
   "config-invalid": { what: "a dataplane config does not validate", todo: "the config before it stays in force" },
   "discovery-unreachable": {

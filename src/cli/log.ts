@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { JournalLine } from "../journal/fact.ts";
 import { readJournal } from "../journal/reader.ts";
 import { sentence } from "../journal/sentence.ts";
+import { logSliceCommand } from "./log-slice.ts";
 
 interface LogOptions {
   readonly object?: string;
@@ -84,6 +85,7 @@ export const logCommand = (): Command =>
     .option("--until <time>", "up to this time or age", (text) => parseTime(text))
     .option("--cause <seq>", "this line and the chain of what it follows from", parseSeq)
     .option("--json", "the lines as they stand in the log")
+    .addCommand(logSliceCommand().exitOverride())
     .action((folder: string, options: LogOptions) => {
       const json = options.json === true;
       if (options.cause !== undefined) {

@@ -5,7 +5,7 @@
 import { parseIp, type Ip } from "./address.ts";
 import { bitsOf } from "./endpoint.ts";
 
-interface Block {
+export interface Block {
   readonly ip: Ip;
   readonly length: number;
   readonly label: string;
@@ -18,7 +18,7 @@ const block = (address: string, length: number, label: string): Block => {
 };
 
 /** Narrower blocks first: naming a wide one does not name the narrow one in it. */
-const blocks: readonly Block[] = [
+export const specialBlocks: readonly Block[] = [
   block("169.254.169.254", 32, "link-local"),
   block("100.100.100.200", 32, "cloud metadata"),
   block("255.255.255.255", 32, "the broadcast address"),
@@ -47,5 +47,5 @@ export const specialBlock = (ip: Ip): { readonly label: string; readonly length:
     const inner = specialBlock({ family: 4, value: ip.value & 0xffffffffn, text: "" });
     return inner && { label: inner.label, length: inner.length + 96 };
   }
-  return blocks.find((candidate) => contains(candidate, ip));
+  return specialBlocks.find((candidate) => contains(candidate, ip));
 };
