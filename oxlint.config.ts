@@ -24,6 +24,7 @@ const rooms: readonly { readonly name: string; readonly pure?: true; readonly pa
   { name: "admin" },
   { name: "runtime" },
   { name: "cli" },
+  { name: "testing" },
 ];
 
 /** The one room that pure rooms may read, and of it only the vocabulary. */
@@ -150,7 +151,17 @@ export default defineConfig({
         "vitest/expect-expect": [
           "error",
           {
-            assertFunctionNames: ["expect", "fc.assert", "given", "given.**", "**.then", "after", "noneLost", "onPage"],
+            assertFunctionNames: [
+              "expect",
+              "expectReplay",
+              "fc.assert",
+              "given",
+              "given.**",
+              "**.then",
+              "after",
+              "noneLost",
+              "onPage",
+            ],
           },
         ],
       },

@@ -1,12 +1,12 @@
 /** `turnpike replay DIR`: rebuilds everything from the event log and compares it with what was recorded. */
 import { Command, InvalidArgumentError } from "commander";
-import { createReplayer, replay, type Divergence, type ReplayResult } from "../core/replay.ts";
+import { createReplayer, replay, type ReplayResult } from "../core/replay.ts";
 import { TurnpikeError } from "../errors.ts";
 import { digest } from "../journal/digest.ts";
 import type { JournalLine } from "../journal/fact.ts";
 import { readJournal } from "../journal/reader.ts";
 import type { Beginning } from "../journal/segment.ts";
-import { sentence } from "../journal/sentence.ts";
+import { describeDivergence } from "./divergence.ts";
 import { compareLogs, describeLogDifference, isSame } from "./replay-diff.ts";
 import { describeStateAt, stateAt } from "./replay-state.ts";
 import { watchReplay } from "./replay-watch.ts";
@@ -32,14 +32,6 @@ const read = (path: string, from: Beginning | undefined): Iterable<JournalLine> 
   });
 
 const summary = ({ facts, transitions }: ReplayResult): string => `replayed ${facts} facts, ${transitions} transitions`;
-
-const describeDivergence = ({ recorded, replayed, causes }: Divergence): string =>
-  [
-    `  recorded: ${recorded}\n  replayed: ${replayed}\n  because of:\n`,
-    ...causes.map(
-      (fact) => `  ${String(fact.seq).padStart(7)}  ${new Date(fact.time).toISOString()}  ${sentence(fact)}\n`,
-    ),
-  ].join("");
 
 const describeResult = (result: ReplayResult): string => {
   const { outputs, runs, divergence } = result;

@@ -1,0 +1,120 @@
+/**
+ * `expectReplay`: a log as a test. `import { expectReplay } from "turnpike/testing"`; of vitest, or of another runner, it
+ * needs nothing but that an `AssertionError` fails a test.
+ */
+import { AssertionError } from "node:assert";
+import { fileURLToPath } from "node:url";
+import { describeDivergence } from "../cli/divergence.ts";
+import { sentence } from "../cli/sentence.ts";
+import type { Core } from "../core/core.ts";
+import { createReplayer, type Replayer } from "../core/replay.ts";
+import { digest } from "../journal/digest.ts";
+import type { JournalLine } from "../journal/fact.ts";
+import { readJournal } from "../journal/reader.ts";
+import type { MachineId } from "../journal/fact.ts";
+
+/**
+ * States by `MACHINE ENTITY`: `gateway ns/gw`, `listener ns/gw/udp`, `route UDPRoute/ns/calls`, `endpoint ns/media#10.0.0.7`,
+ * `operator operator`. `gone`: there is no such thing (any more).
+ */
+export type ExpectedStates = Readonly<Record<string, string>>;
+
+export interface Expected {
+  /** Where things stand in the end. Others may stand where they like. */
+  readonly states?: ExpectedStates;
+  /** Moves that happen, in this order, others between them: `gateway ns/gw: active → terminating`; what is born moves from `new`. */
+  readonly transitions?: readonly string[];
+  /** Where things stand behind a line, by its number. */
+  readonly at?: Readonly<Record<number, ExpectedStates>>;
+}
+
+export interface Replayed {
+  /** Every move, as `Expected` has it. */
+  readonly transitions: readonly string[];
+  /** Every line as `turnpike log` prints it, less its time. */
+  readonly sentences: readonly string[];
+  /** As the log leaves it. */
+  readonly core: Core;
+}
+
+const fail = (message: string, actual: unknown, expected: unknown, stack: (...args: never[]) => unknown): never => {
+  throw new AssertionError({ message, actual, expected, operator: "expectReplay", stackStartFn: stack });
+};
+
+const stateOf = (core: Core | undefined, what: string): string => {
+  const space = what.indexOf(" ");
+  const machine = what.slice(0, space) as MachineId;
+  return core?.registry.state(machine, what.slice(space + 1)) ?? "gone";
+};
+
+const wordOf = (line: JournalLine): string | undefined => {
+  if (line.type !== "transition") return undefined;
+  const { machine, entity, from, to } = line.data;
+  return `${machine} ${entity}: ${from || "new"} → ${to}`;
+};
+
+/**
+ * Replays a log and asserts that every transition and output is as it was recorded, and what else is expected of it.
+ *
+ * @param log a file of a log, or its folder; a path or a `file:` URL.
+ * @throws AssertionError that names the line, what was recorded and what is concluded now, and the facts behind it.
+ * @example
+ * it("drains a pod that is deleted", () => {
+ *   expectReplay(new URL("histories/pod-deleted.jsonl", import.meta.url), {
+ *     transitions: ["endpoint media/media#10.1.0.1: active → terminating", "endpoint media/media#10.1.0.1: terminating → gone"],
+ *     states: { "gateway media/gateway": "active" },
+ *   });
+ * });
+ */
+export const expectReplay = (
+  log: string | URL,
+  { states = {}, transitions = [], at = {} }: Expected = {},
+): Replayed => {
+  const path = typeof log === "string" ? log : fileURLToPath(log);
+  const replayer: Replayer = createReplayer(digest);
+  const moves: string[] = [];
+  const sentences: string[] = [];
+
+  const check = (expected: ExpectedStates, when: string): void => {
+    const actual = Object.fromEntries(Object.keys(expected).map((what) => [what, stateOf(replayer.core, what)]));
+    const wrong = Object.entries(expected).filter(([what, state]) => actual[what] !== state);
+    if (wrong.length === 0) return;
+    const list = wrong.map(([what, state]) => `  ${what} is ${actual[what] ?? "gone"}, not ${state}`).join("\n");
+    fail(`${path}: ${when}\n${list}`, actual, expected, expectReplay);
+  };
+
+  for (const line of readJournal(path)) {
+    const divergence = replayer.take(line);
+    if (divergence !== undefined)
+      fail(
+        `${path} does not replay: line ${divergence.seq} differs\n${describeDivergence(divergence)}`,
+        divergence.replayed,
+        divergence.recorded,
+        expectReplay,
+      );
+    const move = wordOf(line);
+    if (move !== undefined) moves.push(move);
+    sentences.push(sentence(line));
+    const expected = at[line.seq];
+    if (expected !== undefined) check(expected, `behind line ${line.seq}`);
+  }
+  const { core } = replayer;
+  if (core === undefined) return fail(`${path} begins nothing`, undefined, "a start, or a snapshot", expectReplay);
+  for (const seq of Object.keys(at).map(Number))
+    if (seq > replayer.lastSeq) fail(`${path} ends before line ${seq}`, replayer.lastSeq, seq, expectReplay);
+
+  let from = 0;
+  for (const move of transitions) {
+    const found = moves.indexOf(move, from);
+    if (found < 0)
+      fail(
+        `${path}: "${move}" is not among the transitions${from > 0 ? ` behind "${moves[from - 1]}"` : ""}:\n${moves.map((one) => `  ${one}`).join("\n")}`,
+        moves,
+        transitions,
+        expectReplay,
+      );
+    from = found + 1;
+  }
+  check(states, "in the end");
+  return { transitions: moves, sentences, core };
+};
