@@ -135,13 +135,20 @@ export interface Replayer extends ReplayResult {
   readonly lastSeq: number;
   /** Of that line, in ms since 1970. */
   readonly lastTime: number;
-  /** How many conclusions of the core the lines have not said yet. */
+  /** What the core concluded from the last fact or fold. */
+  readonly concluded: readonly Derived[];
+  /** How many of these the lines have not said yet. */
   readonly outstanding: number;
   /** The fact that `cause` is the number of, and those that it follows from, nearest first. */
   causesOf(cause: number | null): readonly FactLine[];
 }
 
-export const createReplayer = (digest: Digest): Replayer => {
+export interface ReplayerOptions {
+  /** `false`: only facts, and where they were folded, are taken from the lines; their conclusions may be others. */
+  readonly compare?: boolean;
+}
+
+export const createReplayer = (digest: Digest, { compare = true }: ReplayerOptions = {}): Replayer => {
   let core: Core | undefined;
   /** What the core concluded and the lines have not said yet: from `next` on. */
   let due: readonly Derived[] = [];
@@ -171,18 +178,19 @@ export const createReplayer = (digest: Digest): Replayer => {
     next = 0;
   };
 
-  const missing = (seq: number, { cause, derivation }: Derived): Divergence => ({
-    seq,
-    recorded: NOTHING,
-    replayed: describe(derivation),
-    causes: causesOf(cause),
-  });
+  /** A conclusion that another line stands in the place of. */
+  const missing = (seq: number): Divergence | undefined => {
+    const expected = due[next];
+    if (expected === undefined || !compare) return undefined;
+    const { cause, derivation } = expected;
+    return { seq, recorded: NOTHING, replayed: describe(derivation), causes: causesOf(cause) };
+  };
 
   const takeFact = (line: FactLine): Divergence | undefined => {
-    const expected = due[next];
     // A run that was killed may have left its last conclusions unwritten.
     const isNewRun = line.type === "operator.started" || line.type === "journal.recovered";
-    if (expected !== undefined && !isNewRun) return missing(line.seq, expected);
+    const left = isNewRun ? undefined : missing(line.seq);
+    if (left !== undefined) return left;
     facts += 1;
     if (!COUNTED.has(line.type)) factsBySeq.set(line.seq, brief(line));
     if (line.type === "operator.started") {
@@ -194,13 +202,13 @@ export const createReplayer = (digest: Digest): Replayer => {
   };
 
   const takeSnapshot = (line: DerivationLine, snapshot: CoreSnapshot, previous: number): Divergence | undefined => {
-    const expected = due[next];
     // Behind lines that were lost, while the disk was full, it is a beginning; else it is compared.
     const isBeginning = core === undefined || line.seq !== previous + 1;
-    if (expected !== undefined && !isBeginning) return missing(line.seq, expected);
+    const left = isBeginning ? undefined : missing(line.seq);
+    if (left !== undefined) return left;
     expect([]);
     if (core === undefined || isBeginning) core = createCore(snapshot.options, digest, snapshot);
-    else if (JSON.stringify(core.export()) !== JSON.stringify(snapshot))
+    else if (compare && JSON.stringify(core.export()) !== JSON.stringify(snapshot))
       return {
         seq: line.seq,
         recorded: "a snapshot",
@@ -213,7 +221,7 @@ export const createReplayer = (digest: Digest): Replayer => {
   const takeConclusion = (line: DerivationLine): Divergence | undefined => {
     if (line.type === "transition") transitions += 1;
     else outputs += 1;
-    if (core === undefined) return undefined;
+    if (core === undefined || !compare) return undefined;
     const expected = due[next];
     if (expected !== undefined && isSame(line, expected)) {
       next += 1;
@@ -231,8 +239,8 @@ export const createReplayer = (digest: Digest): Replayer => {
     if (!isDerivation(line)) return takeFact(line);
     if (line.type === "snapshot") return takeSnapshot(line, line.data as CoreSnapshot, previous);
     if (line.type !== "fold") return takeConclusion(line);
-    const expected = due[next];
-    if (expected !== undefined) return missing(line.seq, expected);
+    const left = missing(line.seq);
+    if (left !== undefined) return left;
     expect(core?.fold(line.time).derived ?? []);
     return undefined;
   };
@@ -245,6 +253,9 @@ export const createReplayer = (digest: Digest): Replayer => {
     },
     get lastTime() {
       return lastTime;
+    },
+    get concluded() {
+      return due;
     },
     get outstanding() {
       return due.length - next;

@@ -75,6 +75,21 @@ describe("expectReplay", () => {
     );
   });
 
+  it("concludes anew from the facts of a log whose conclusions are wrong", () => {
+    const wrong = lines.filter((line) => !line.includes('"to":"terminating"'));
+    const numbered = wrong.map((line, index) => line.replace(/"seq":\d+/, `"seq":${index + 1}`));
+    writeFileSync(log, numbered.join("").replace('"to":"leading"', '"to":"stopped"'));
+    expect(failure(() => expectReplay(log))).toContain("does not replay");
+    expectReplay(log, {
+      anew: true,
+      transitions: ["operator operator: standby → leading", "endpoint ns/media#10.0.0.1: active → terminating"],
+      states: { "operator operator": "leading", "endpoint ns/media#10.0.0.1": "gone" },
+    });
+    expect(failure(() => expectReplay(log, { anew: true, states: { "gateway ns/gw": "invalid" } }))).toContain(
+      "gateway ns/gw is active, not invalid",
+    );
+  });
+
   it("does not pass over a log that begins nothing, or ends too early", () => {
     expect(failure(() => expectReplay(log, { at: { 999: {} } }))).toMatch(/ends before line 999$/);
     writeFileSync(log, "");
