@@ -5,7 +5,7 @@
 import { AssertionError } from "node:assert";
 import { fileURLToPath } from "node:url";
 import { describeDivergence } from "../cli/divergence.ts";
-import { sentence } from "../cli/sentence.ts";
+import { sentence } from "../journal/sentence.ts";
 import type { Core } from "../core/core.ts";
 import { createReplayer, type Replayer } from "../core/replay.ts";
 import { digest } from "../journal/digest.ts";
