@@ -41,6 +41,10 @@ export const errors = {
     what: "a certificate, key or token for config discovery cannot be read or used",
     todo: "correct the file that the message names; one that was read before stays in force",
   },
+  "kubeconfig-invalid": {
+    what: "the kubeconfig is not valid YAML, or lacks what is needed",
+    todo: "try it with kubectl, which says what is wrong; it is not quoted here, for the tokens in it",
+  },
   "admin-bind": { what: "the admin API could not bind its address", todo: "choose another with --admin" },
   "admin-unreachable": {
     what: "no running Turnpike answers at the admin address",

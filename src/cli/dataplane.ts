@@ -13,7 +13,7 @@ import { watchConfigs, type ConfigEvent } from "../discovery/client.ts";
 import { fetchConfig } from "../discovery/fetch.ts";
 import { readConfigFile, watchConfigFile } from "../discovery/file.ts";
 import { loadConfig, saveConfig } from "../discovery/last-config.ts";
-import type { DiscoveryTarget } from "../discovery/origin.ts";
+import { withoutUserinfo, type DiscoveryTarget } from "../discovery/origin.ts";
 import { expandPlaceholders } from "../discovery/placeholders.ts";
 import { partsOf } from "../discovery/protocol.ts";
 import { readConfig } from "../discovery/document.ts";
@@ -103,7 +103,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
   const text = flags.config ?? process.env["STUNNER_CONFIG_ORIGIN"] ?? `:${DISCOVERY_PORT}`;
   const origin: Origin = uri === undefined ? parseOrigin(text) : { from: "uri", config: configOfUri(uri) };
   // A URI has a password in it.
-  const name = uri === undefined ? text : "turn URI";
+  const name = uri === undefined ? withoutUserinfo(text) : "turn URI";
   const id = idOf(flags.id, process.env);
   const target = {
     origin: origin.from === "server" ? origin.origin : "",

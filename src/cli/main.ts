@@ -26,9 +26,14 @@ const program = new Command("turnpike")
   .showHelpAfterError("(turnpike COMMAND --help tells more)")
   .exitOverride();
 
+/** What was typed is quoted when it is wrong, less what may be a password in it. */
+const withoutValues = (text: string): string =>
+  text.replaceAll(/(--?[\w-]+)=[^'\s]*/g, "$1=…").replaceAll(/:[^\s:@'/]+@/g, ":…@");
+program.configureOutput({ outputError: (text, write) => write(withoutValues(text)) });
+
 const asked = commands[process.argv[2] ?? ""];
 const loaded = asked === undefined ? Object.values(commands) : [asked];
-for (const load of loaded) program.addCommand((await load()).exitOverride());
+for (const load of loaded) program.addCommand((await load()).copyInheritedSettings(program).exitOverride());
 
 // `turnpike log | head` must not end in a stack trace.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -1,7 +1,7 @@
 /** `turnpike probe turn:HOST:PORT`: is there a way through this relay to a backend, and how long does it take? */
 import { isIPv6 } from "node:net";
 import { performance } from "node:perf_hooks";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { TransportAddress } from "../dataplane/address.ts";
 import { TurnpikeError } from "../errors.ts";
 import { ephemeralCredentials } from "../turn-client/credentials.ts";
@@ -138,7 +138,8 @@ export const probeCommand = (): Command =>
     .description("allocate at a TURN server, echo through to a backend, and print the path and the round-trip times")
     .argument("<uri>", "turn:HOST[:PORT][?transport=udp|tcp]", parseTurnUri)
     .option("--user <name>", "user name; with --secret the user-id", process.env["TURNPIKE_USER"] ?? "user-1")
-    .option("--password <text>", "password (also TURNPIKE_PASSWORD)", process.env["TURNPIKE_PASSWORD"] ?? "pass-1")
+    // Not read as a default, which --help would print.
+    .addOption(new Option("--password <text>", "password").env("TURNPIKE_PASSWORD").default("pass-1"))
     .option("--secret <text>", "shared secret: mint time-limited credentials for --user")
     .option("--peer <address:port>", "backend to reach (default: one that the gateway at --admin admits)", parsePeer)
     .option("--count <n>", "packets to echo", parseCount, 10)

@@ -95,7 +95,7 @@ export const renderCommand = (): Command =>
       );
       const rendered = {
         configs: Object.fromEntries(configs.map((config) => [config.admin.name, config])),
-        objects: gateways.flatMap(({ objects }) => objects),
+        objects: gateways.flatMap(({ objects }) => (reveal === true ? objects.map(vault.revealObject) : objects)),
         statuses: Object.fromEntries(statuses),
       };
       const shown = reveal === true ? rendered : hideSecrets(rendered);

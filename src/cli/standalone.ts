@@ -13,7 +13,7 @@ import { adminTokenOption, DEFAULT_ADMIN, parseAdmin, readAdminToken, type HostA
 import { echoAddressOf, startEcho, type Echo } from "./echo.ts";
 import { engineOption } from "./engine-option.ts";
 import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
-import { sentence } from "../journal/sentence.ts";
+import { rejectionSentence, sentence } from "../journal/sentence.ts";
 import { onStopSignal } from "./signals.ts";
 
 interface StandaloneCommandOptions extends LimitFlags {
@@ -27,6 +27,7 @@ interface StandaloneCommandOptions extends LimitFlags {
   readonly logLevel: string;
   readonly requireReferenceGrants?: boolean;
   readonly quiet?: boolean;
+  readonly reveal?: boolean;
   readonly engine: EngineName;
   readonly workers?: number;
 }
@@ -66,6 +67,8 @@ const TOLD: ReadonlySet<FactLine["type"]> = new Set([
 ]);
 
 const MAX_LISTED = 10;
+
+const HIDDEN = "(not shown: stdout is no terminal, see --reveal)";
 
 const list = (lines: readonly string[]): string =>
   [...lines.slice(0, MAX_LISTED), ...(lines.length > MAX_LISTED ? [`… and ${lines.length - MAX_LISTED} more`] : [])]
@@ -119,18 +122,19 @@ const followEchoes = (
   };
 };
 
-/** Credentials as the manifests give them, for the person who started this; they are in no log. */
-const credentialsOf = (standalone: Standalone): readonly string[] =>
+/** Credentials as the manifests give them, for the person who started this; where that is a log, it does not get them. */
+const credentialsOf = (standalone: Standalone, isShown: boolean): readonly string[] =>
   standalone.loop.core.view.list("Gateway").flatMap((object) => {
     const name = nameOfObject("Gateway", object);
     const config = standalone.loop.core.rendered(name)?.config;
     if (config === undefined) return [];
     const { type, realm, credentials } = standalone.reveal(config).auth;
+    const show = (name: string): string => (isShown ? (credentials[name] ?? "") : HIDDEN);
     const secret =
       type === "static"
-        ? `user ${credentials["username"] ?? ""}, password ${credentials["password"] ?? ""}`
+        ? `user ${credentials["username"] ?? ""}, password ${show("password")}`
         : type === "ephemeral"
-          ? `time-limited, from shared secret ${credentials["secret"] ?? ""}`
+          ? `time-limited, from shared secret ${show("secret")}`
           : "none (STUN only)";
     return [`${name}: ${secret}, realm ${realm}`];
   });
@@ -152,7 +156,7 @@ const announce = (standalone: Standalone, options: StandaloneCommandOptions): st
     "\n  Listening\n",
     list(listeners.length > 0 ? listeners : ["nothing: no Gateway of a GatewayClass with our controllerName"]),
     "  Credentials\n",
-    list(credentialsOf(standalone)),
+    list(credentialsOf(standalone, options.reveal === true || process.stdout.isTTY)),
     "  Backends that may be reached\n",
     list(
       clusters.map(
@@ -162,7 +166,7 @@ const announce = (standalone: Standalone, options: StandaloneCommandOptions): st
     ),
     ...(rejections.length === 0
       ? []
-      : [`  ${rejections.length} manifest problem${rejections.length === 1 ? "" : "s"}, see above\n`]),
+      : ["  Manifests that are refused, in whole or in part\n", list(rejections.map(rejectionSentence))]),
     `  Event log   ${options.journal}\n  Admin API   http://${admin}\n\n`,
     first === undefined ? "" : `  Try it:     ./bin/turnpike probe turn:${first.at[0]}${adminOption}\n`,
     `  Look at it: http://${admin}/ or ./bin/turnpike status${adminOption}\n  Stop it:    Ctrl-C\n\n`,
@@ -245,6 +249,7 @@ export const standaloneCommand = (): Command =>
     .addOption(engineOption())
     .option("--log-level <level>", "of the program's own messages on stderr", "warn")
     .option("--quiet", "print no events")
+    .option("--reveal", "print credentials although stdout is no terminal")
     .action(
       (
         directory: string,

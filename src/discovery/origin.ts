@@ -23,6 +23,9 @@ export interface Address {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** `text` without `USER:PASSWORD@`, for messages. */
+export const withoutUserinfo = (text: string): string => text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?[^/@]*@/i, "$1");
+
 const scopeOf = ({ id, namespace }: DiscoveryTarget): Scope => {
   if (id !== undefined) {
     if (partsOf(id) === undefined) throw new RangeError(`${JSON.stringify(id)} is not NAMESPACE/NAME`);
@@ -36,7 +39,9 @@ export const addressOf = (target: DiscoveryTarget, query: Readonly<Record<string
   const written = /^[a-z][a-z0-9+.-]*:\/\//i.test(target.origin) ? target.origin : `http://${target.origin}`;
   const url = URL.canParse(written) ? new URL(written) : undefined;
   if (url === undefined || !["http:", "https:", "ws:", "wss:"].includes(url.protocol) || url.host === "")
-    throw new RangeError(`${JSON.stringify(target.origin)} is neither HOST:PORT nor an http, https, ws or wss URL`);
+    throw new RangeError(
+      `${JSON.stringify(withoutUserinfo(target.origin))} is neither HOST:PORT nor an http, https, ws or wss URL`,
+    );
   const secure = url.protocol === "https:" || url.protocol === "wss:";
   const scope = scopeOf(target);
   const parameters = new URLSearchParams(

@@ -113,7 +113,7 @@ export const createPublisher = ({ relay, vault, address, report }: PublisherOpti
         report(factsOf(gateway, done, cause));
     } catch (error) {
       settle(change, false, failures);
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = vault.scrub(error instanceof Error ? error.message : String(error));
       if (failures === 0)
         report([
           {

@@ -4,6 +4,7 @@ import { aCall, dataplane } from "../../test/support/objects.ts";
 import { createCore } from "../core/core.ts";
 import { digest } from "../journal/digest.ts";
 import { JOURNAL_VERSION, type Fact, type FactLine } from "../journal/fact.ts";
+import { createVault } from "../journal/vault.ts";
 import type { AnyObject } from "../resources/kinds.ts";
 import { OWNED_BY_LABEL, OWNED_BY_VALUE } from "../resources/names.ts";
 import type { RenderOptions } from "../resources/view.ts";
@@ -21,13 +22,15 @@ afterEach(() => server.stop());
 const setUp = (reported: Fact[] = [], overrides: Partial<RenderOptions> = {}) => {
   const options = operatorOptions(overrides);
   const core = createCore(options, digest);
+  const vault = createVault();
+  const redact = (fact: Fact): Fact =>
+    fact.type === "object.seen"
+      ? { type: "object.seen", data: { ...fact.data, object: vault.redact(fact.data.kind, fact.data.object) } }
+      : fact;
   const reconciler: Reconciler = createReconciler({
     api: server.api,
     core,
-    reveal: (config) => ({
-      ...config,
-      auth: { ...config.auth, credentials: { username: "user", password: 's3cr"et' } },
-    }),
+    vault,
     report: (happenings) => reported.push(...happenings.map(({ fact }) => fact)),
   });
   let seq = 0;
@@ -44,7 +47,7 @@ const setUp = (reported: Fact[] = [], overrides: Partial<RenderOptions> = {}) =>
     kind: "Deployment",
     metadata: { name: "gw", namespace: "ns", labels: { [OWNED_BY_LABEL]: OWNED_BY_VALUE } },
   } as AnyObject;
-  take({ type: "operator.started", data: { options, release: "test" } }, ...aCall());
+  take({ type: "operator.started", data: { options, release: "test" } }, ...aCall().map(redact));
   take({ type: "object.seen", data: { kind: "Dataplane", object: dataplane } });
   take({ type: "object.seen", data: { kind: "Deployment", object: deployment } });
   take({ type: "objects.synced", data: { objects: 7 } }, { type: "lease.acquired", data: { holder: "test" } });
@@ -143,7 +146,7 @@ describe("a write that failed", () => {
 it("a failure tells no secret that whoever refuses a ConfigMap quotes", async () => {
   const reported: Fact[] = [];
   const { reconciler, fold } = setUp(reported, { mode: "legacy" });
-  const message = 'denied: {"username":"user","password":"s3cr\\"et"} and s3cr"et';
+  const message = 'denied: {"username":"user","password":"vault:pass"} and vault:pass';
   const body = JSON.stringify({ kind: "Status", reason: "Forbidden", message });
   server.answer({ of: ({ path, method }) => path.includes("configmaps") && method === "PATCH", status: 403, body });
   for (const path of ["/api/v1/services", "/api/v1/configmaps"]) server.serve(path);

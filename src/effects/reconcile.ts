@@ -5,6 +5,7 @@
 import type { Core } from "../core/core.ts";
 import type { Fold } from "../core/fold.ts";
 import type { FactLine, Happening } from "../journal/fact.ts";
+import type { Vault } from "../journal/vault.ts";
 import { ApiError, type Api } from "../kubernetes/api.ts";
 import { keyOf, nameOfObject, type Name } from "../resources/keys.ts";
 import { isMadeKind, madeKinds, type MadeKind } from "../resources/kinds.ts";
@@ -46,7 +47,8 @@ export interface Write {
   readonly seconds: number;
 }
 
-export interface ReconcilerOptions extends Omit<WriterOptions, "withdrawn"> {
+export interface ReconcilerOptions extends Omit<WriterOptions, "withdrawn" | "vault"> {
+  readonly vault: Pick<Vault, "reveal" | "revealObject" | "scrub">;
   readonly report: (happenings: readonly Happening[]) => void;
   /** Called with every try, those too that no fact tells of. */
   readonly onWrite?: (write: Write) => void;
@@ -57,7 +59,7 @@ const kindsOf = (core: Core): readonly MadeKind[] => (core.options.mode === "leg
 export const createReconciler = ({
   api,
   core,
-  reveal,
+  vault,
   report,
   onWrite = () => undefined,
 }: ReconcilerOptions): Reconciler => {
@@ -68,7 +70,7 @@ export const createReconciler = ({
   /** Broken off with the leadership: somebody else may write by the time an answer comes. */
   let leadership = new AbortController();
   const writing: Api = { ...api, json: (request) => api.json({ ...request, signal: leadership.signal }) };
-  const write = createWriter({ api: writing, core, reveal, withdrawn });
+  const write = createWriter({ api: writing, core, vault, withdrawn });
   /** Keys of which a failure is on record, with the answer's status. */
   const failed = new Map<WriteKey, number>();
   let leads = false;
@@ -117,7 +119,8 @@ export const createReconciler = ({
   const queue: WorkQueue<WriteKey> = createWorkQueue({
     work,
     onFailure: (key, error, attempt) => {
-      const reason = error instanceof Error ? error.message : String(error);
+      // Whoever refuses a document may quote from it, and this is written down.
+      const reason = vault.scrub(error instanceof Error ? error.message : String(error));
       const status = error instanceof ApiError ? error.status : 0;
       // The first failure of a sort is news, and then every tenth: the log is no place for a heartbeat.
       if (failed.get(key) !== status || attempt % 10 === 0) {

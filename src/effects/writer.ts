@@ -2,9 +2,9 @@
 import type { Core } from "../core/core.ts";
 import { encodeConfig } from "../discovery/protocol.ts";
 import { digest } from "../journal/digest.ts";
-import { ApiError, type Api } from "../kubernetes/api.ts";
+import type { Vault } from "../journal/vault.ts";
+import type { Api } from "../kubernetes/api.ts";
 import type { KubernetesObject } from "../resources/core.ts";
-import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
 import { kindOf, type MadeKind } from "../resources/kinds.ts";
 import { LEGACY_CONFIG_KEY } from "../resources/names.ts";
@@ -17,8 +17,8 @@ export type WriteKey = `${MadeKind | "ConfigMap" | "status"} ${string}`;
 export interface WriterOptions {
   readonly api: Api;
   readonly core: Core;
-  /** A config with the values that the core has digests of. */
-  readonly reveal: (config: DataplaneConfig) => DataplaneConfig;
+  /** Has the values that the core has digests of. */
+  readonly vault: Pick<Vault, "reveal" | "revealObject">;
   /** Outputs that were there and are not any more: what they had made must go. */
   readonly withdrawn: ReadonlySet<string>;
 }
@@ -34,18 +34,6 @@ const withData = (object: KubernetesObject, text: string): KubernetesObject & { 
   data: { [LEGACY_CONFIG_KEY]: text },
 });
 
-/** Whoever refuses a document may quote from it, and what is said of a failure is written down. */
-const withoutSecrets = (error: unknown, config: DataplaneConfig | undefined): unknown => {
-  if (!(error instanceof ApiError) || config === undefined) return error;
-  const { username: _, ...secret } = config.auth.credentials;
-  const values = [...Object.values(secret), ...(config.listeners ?? []).flatMap(({ key }) => key ?? [])];
-  const message = values
-    .flatMap((value) => [value, JSON.stringify(value).slice(1, -1)])
-    .filter((value) => value !== "")
-    .reduce((text, value) => text.replaceAll(value, "…"), error.message);
-  return new ApiError(error.status, error.reason, message, error.retryAfterMs);
-};
-
 export const splitWriteKey = (
   key: WriteKey,
 ): { readonly what: MadeKind | "ConfigMap" | "status"; readonly name: string } => {
@@ -54,12 +42,7 @@ export const splitWriteKey = (
 };
 
 /** The function does a write and says what it did. @throws ApiError */
-export const createWriter = ({
-  api,
-  core,
-  reveal,
-  withdrawn,
-}: WriterOptions): ((key: WriteKey) => Promise<Applied>) => {
+export const createWriter = ({ api, core, vault, withdrawn }: WriterOptions): ((key: WriteKey) => Promise<Applied>) => {
   /** Digests of what was wanted when an object was last as it should be. */
   const applied = new Map<WriteKey, string>();
 
@@ -70,8 +53,8 @@ export const createWriter = ({
     const observed = core.view.get(kind, name);
     if (wanted !== undefined) {
       const text = digest(JSON.stringify(wanted));
-      const known = applied.get(key) === text ? observed : undefined;
-      const outcome = await applyObject(api, kindOf(kind), name, wanted, known);
+      const known = applied.get(key) === text ? observed && vault.revealObject(observed) : undefined;
+      const outcome = await applyObject(api, kindOf(kind), name, vault.revealObject(wanted), known);
       applied.set(key, text);
       return outcome;
     }
@@ -93,11 +76,8 @@ export const createWriter = ({
     const wanted = core.configMap(name);
     if (wanted === undefined) return withdrawn.has(configMapOutput(name)) ? removeObject(api, kind, name) : "absent";
     const { object, config } = wanted;
-    const revealed = config && reveal(config);
-    const text = revealed === undefined ? "" : encodeConfig(revealed);
-    return applyObject(api, kind, name, withData(object, text)).catch((error: unknown) => {
-      throw withoutSecrets(error, revealed);
-    });
+    const text = config === undefined ? "" : encodeConfig(vault.reveal(config));
+    return applyObject(api, kind, name, withData(object, text));
   };
 
   const writeStatus = async (key: ObjectKey): Promise<Applied> => {

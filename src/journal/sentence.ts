@@ -1,8 +1,11 @@
 /** A line of the log as a sentence, for people. */
-import type { JournalLine } from "./fact.ts";
+import type { JournalLine, Rejection } from "./fact.ts";
 import { keyOf, nameOfObject } from "../resources/keys.ts";
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+export const rejectionSentence = ({ file, line, object, field, reason }: Rejection): string =>
+  `${file}:${line}: ${[object, field, reason].filter((part) => part !== "").join(": ")}`;
 
 export const sentence = (line: JournalLine): string => {
   switch (line.type) {
@@ -28,10 +31,8 @@ export const sentence = (line: JournalLine): string => {
       return `seen ${keyOf(line.data.kind, nameOfObject(line.data.kind, line.data.object))}`;
     case "object.gone":
       return `gone ${keyOf(line.data.kind, line.data.name)}`;
-    case "object.rejected": {
-      const { file, line: at, object, field, reason } = line.data;
-      return `${file}:${at}: ${[object, field, reason].filter((part) => part !== "").join(": ")}`;
-    }
+    case "object.rejected":
+      return rejectionSentence(line.data);
     case "object.corrected":
       return `${line.data.file}: ${[line.data.object, line.data.field].filter((part) => part !== "").join(": ") || "the file"} is right again`;
     case "objects.synced":

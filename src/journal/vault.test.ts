@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { gatewayConfig } from "../../test/support/objects.ts";
-import type { Secret } from "../resources/core.ts";
+import { dataplane, gatewayConfig } from "../../test/support/objects.ts";
+import type { Secret, Workload } from "../resources/core.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { ObjectKey } from "../resources/keys.ts";
 import type { GatewayConfig } from "../resources/stunner.ts";
@@ -28,6 +28,13 @@ const configWith = (credentials: Readonly<Record<string, string>>, cert = "", ke
   listeners: [{ name: "ns/gw/tls", protocol: "TURN-TLS", address: "127.0.0.1", port: 1, cert, key }],
 });
 
+const deployment = (labels: Readonly<Record<string, string>>, spec?: Workload["spec"]): Workload => ({
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name: "d", namespace: "ns", labels },
+  ...(spec === undefined ? {} : { spec }),
+});
+
 describe("the vault", () => {
   it("lets no secret through, and gives each back at the last moment", () => {
     const vault = createVault();
@@ -48,7 +55,7 @@ describe("the vault", () => {
     expect(redacted.data?.["type"]).toBe("ephemeral");
     expect(redacted.data?.["username"]).toBe("me");
     expect(redacted.data?.["secret"]).toMatch(/^vault:[\w-]{22}$/);
-    expect(redacted.metadata.annotations).toEqual({ keep: "me" });
+    expect(redacted.metadata.annotations).toBeUndefined();
     expect(JSON.stringify(redacted)).not.toContain(base64("hidden"));
   });
 
@@ -104,6 +111,57 @@ describe("the vault", () => {
     expect(vault.reveal(configWith({ password: redacted.spec!.password! })).auth.credentials["password"]).toBe(
       "vault:x",
     );
+  });
+
+  it("takes stringData for data, as an API server does", () => {
+    const vault = createVault();
+    const object = { ...secret({ password: base64("old"), username: base64("me") }), stringData: { password: "n€w" } };
+    const redacted = vault.redact("Secret", object) as Secret;
+    expect(Object.keys(redacted)).toEqual(["apiVersion", "kind", "metadata", "data"]);
+    expect(vault.reveal(configWith({ password: redacted.data!["password"]! })).auth.credentials["password"]).toBe(
+      "n€w",
+    );
+  });
+
+  it("lets no field of a GatewayConfig through that it does not know, nor a password that is no string", () => {
+    const vault = createVault();
+    const spec = { password: 12_345, passwrod: "hidden", realm: "r" } as never;
+    const redacted = vault.redact("GatewayConfig", gatewayConfig(spec)) as GatewayConfig;
+    expect(JSON.stringify(redacted)).not.toMatch(/12345|hidden/);
+    expect(vault.reveal(configWith({ password: redacted.spec!.password! })).auth.credentials["password"]).toBe("12345");
+    expect(redacted.spec?.realm).toBe("r");
+  });
+
+  it("hides the environment of a Dataplane and of our Deployments, and gives it back", () => {
+    const vault = createVault();
+    const env = [
+      { name: "A", value: "hidden" },
+      { name: "B", valueFrom: { fieldRef: {} } },
+    ];
+    const told = vault.redact("Dataplane", { ...dataplane, spec: { env } }) as typeof dataplane;
+    expect(JSON.stringify(told)).not.toContain("hidden");
+    const containers = [{ name: "c", env }, { name: "d" }];
+    const ours = deployment({ "stunner.l7mp.io/owned-by": "stunner" }, { template: { spec: { containers } } });
+    const seen = vault.redact("Deployment", ours) as Workload;
+    expect(JSON.stringify(seen)).not.toContain("hidden");
+    expect(JSON.stringify(seen)).toContain((told.spec!.env![0] as { value: string }).value);
+    expect(vault.revealObject(seen)).toEqual(ours);
+  });
+
+  it("lets of other Deployments only through that they are there", () => {
+    const vault = createVault();
+    const other = deployment(
+      { app: "db" },
+      { template: { spec: { containers: [{ env: [], args: ["--p=hidden"] }] } } },
+    );
+    expect(vault.redact("Deployment", other)).toEqual(deployment({ app: "db" }));
+    expect(vault.size).toBe(0);
+  });
+
+  it("takes what it keeps out of what others say", () => {
+    const vault = createVault();
+    vault.redact("Secret", secret({ password: base64('s3cr"et'), short: base64("a") }));
+    expect(vault.scrub(`a {"password":"s3cr\\"et"}, s3cr"et, ${base64('s3cr"et')}`)).toBe('a {"password":"…"}, …, …');
   });
 
   it("forgets what is no longer used", () => {

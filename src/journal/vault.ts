@@ -4,35 +4,101 @@
  * never leaves the process, so a digest in a log tells nothing but "same" or "different" within that run.
  */
 import { createHmac, createPrivateKey, createSecretKey, randomBytes, X509Certificate } from "node:crypto";
-import type { ConfigMap, Secret } from "../resources/core.ts";
+import type { ConfigMap, KubernetesObject, ObjectMeta, Secret, Workload } from "../resources/core.ts";
 import { keyOf, nameOfObject, type ObjectKey } from "../resources/keys.ts";
-import type { AnyObject, KindId } from "../resources/kinds.ts";
+import type { AnyObject, KindId, KindMap } from "../resources/kinds.ts";
 import { LAST_APPLIED_ANNOTATION } from "../resources/names.ts";
+import { isOurs } from "../resources/ownership.ts";
 import type { DataplaneConfig, ReceivedConfig } from "../resources/dataplane-config.ts";
-import type { GatewayConfig } from "../resources/stunner.ts";
+import type { Dataplane, GatewayConfig } from "../resources/stunner.ts";
 
 export interface Vault {
-  /** `object` as the core may see it. A Secret must come as the API has it, its `data` in base64. */
+  /** `object` as the core may see it. The `data` of a Secret is in base64, its `stringData` is not. */
   redact(kind: KindId, object: AnyObject): AnyObject;
   /** Forgets what an object that is gone had stored. */
   forget(object: ObjectKey): void;
   /** A config with values where the core had digests: certificates and keys in base64, the rest as text. */
   reveal(config: DataplaneConfig): DataplaneConfig;
+  /** An object to be written, with the values of its containers' environment. */
+  revealObject<T extends KubernetesObject>(object: T): T;
+  /** `text` without the secrets that it quotes: what somebody else says of a failure may. */
+  scrub(text: string): string;
   readonly size: number;
 }
 
 const PREFIX = "vault:";
+/** Bytes: nobody's secret is shorter, and without all that is short a text would say nothing. */
+const MIN_SECRET = 6;
 const CERTIFICATE_KEYS = ["tls.crt", "crt", "cert"] as const;
 const PRIVATE_KEY_KEYS = ["tls.key", "key"] as const;
 /** Data keys of a Secret that rules read and that are not secret. */
 const PLAIN_KEYS: ReadonlySet<string> = new Set(["type", "username"]);
 
+/** Fields of a GatewayConfig that are no secret. Others are not known, and what is in them is not either. */
+const SHOWN_FIELDS = [
+  "dataplane",
+  "realm",
+  "authType",
+  "userName",
+  "authRef",
+  "loadBalancerServiceAnnotations",
+  "logLevel",
+  "userQuota",
+  "stunMode",
+] as const satisfies readonly (keyof NonNullable<GatewayConfig["spec"]>)[];
+
+const withMetadata = <T extends AnyObject>(object: T, metadata: ObjectMeta): T => ({ ...object, metadata });
+
 const withoutLastApplied = <T extends AnyObject>(object: T): T => {
-  const { annotations } = object.metadata;
+  const { annotations, ...metadata } = object.metadata;
   if (annotations?.[LAST_APPLIED_ANNOTATION] === undefined) return object;
   // kubectl keeps a copy of the whole manifest there, passwords included.
   const { [LAST_APPLIED_ANNOTATION]: _, ...rest } = annotations;
-  return { ...object, metadata: { ...object.metadata, annotations: rest } };
+  return withMetadata(object, { ...metadata, annotations: rest });
+};
+
+/** Many a tool keeps a copy of what it applied in an annotation, and no rule reads one of these kinds. */
+const withoutAnnotations = <T extends AnyObject>(object: T): T => {
+  const { annotations: _, ...metadata } = object.metadata;
+  return withMetadata(object, metadata);
+};
+
+/** A Secret as somebody wrote it: its schema is the API server's to mind. */
+type Written = Omit<Secret, "data"> & {
+  readonly data?: Readonly<Record<string, unknown>>;
+  readonly stringData?: Readonly<Record<string, unknown>>;
+};
+
+const bytesOf = (value: unknown): Buffer => Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
+
+/** An environment variable that has its value in it. */
+const isVariable = (one: unknown): one is { readonly name: unknown; readonly value: unknown } =>
+  typeof one === "object" && one !== null && "name" in one && "value" in one;
+
+interface PodTemplate {
+  readonly template?: { readonly spec?: Readonly<Record<string, unknown>> };
+}
+
+/** `object` with the environments of its containers as `change` makes them, where it is made of containers. */
+const withEnvironment = <T extends KubernetesObject>(
+  object: T,
+  change: (env: readonly unknown[]) => readonly unknown[],
+): T => {
+  const { spec } = object as T & { readonly spec?: PodTemplate };
+  const pod = spec?.template?.spec;
+  if (pod === undefined) return object;
+  const changed = (["containers", "initContainers"] as const).flatMap((list) => {
+    const containers = pod[list];
+    if (!Array.isArray(containers)) return [];
+    const next = containers.map((container: { readonly env?: unknown }) =>
+      Array.isArray(container.env) ? { ...container, env: change(container.env) } : container,
+    );
+    return [[list, next] as const];
+  });
+  return {
+    ...object,
+    spec: { ...spec, template: { ...spec?.template, spec: { ...pod, ...Object.fromEntries(changed) } } },
+  };
 };
 
 const inspectCertificate = (data: ReadonlyMap<string, Buffer>): Secret["certificate"] => {
@@ -75,12 +141,19 @@ export const createVault = (key: Buffer = randomBytes(32)): Vault => {
     for (const digest of before) if (!inUse.has(digest)) values.delete(digest);
   };
 
-  const redactSecret = (object: Secret, digests: string[]): Secret => {
-    const { data, ...rest } = object;
-    const decoded = new Map(Object.entries(data ?? {}).map(([name, value]) => [name, Buffer.from(value, "base64")]));
+  const redactSecret = (object: Written, digests: string[]): Secret => {
+    const { apiVersion, kind, metadata, type, data, stringData } = object;
+    const decoded = new Map([
+      ...Object.entries(data ?? {}).map(([name, value]) => [name, Buffer.from(String(value), "base64")] as const),
+      // An API server would have put it there.
+      ...Object.entries(stringData ?? {}).map(([name, value]) => [name, bytesOf(value)] as const),
+    ]);
     const certificate = inspectCertificate(decoded);
     return {
-      ...rest,
+      apiVersion,
+      kind,
+      metadata,
+      ...(type === undefined ? {} : { type }),
       data: Object.fromEntries(
         [...decoded].map(([name, value]) => [
           name,
@@ -92,14 +165,44 @@ export const createVault = (key: Buffer = randomBytes(32)): Vault => {
   };
 
   const redactConfig = (object: GatewayConfig, digests: string[]): GatewayConfig => {
-    if (object.spec === undefined) return object;
-    const { password, sharedSecret, ...rest } = object.spec;
+    const { apiVersion, kind, metadata, spec } = object;
+    if (spec === undefined) return { apiVersion, kind, metadata };
+    const { password, sharedSecret } = spec;
     return {
-      ...object,
+      apiVersion,
+      kind,
+      metadata,
       spec: {
-        ...rest,
-        ...(password === undefined ? {} : { password: put(Buffer.from(password), digests) }),
-        ...(sharedSecret === undefined ? {} : { sharedSecret: put(Buffer.from(sharedSecret), digests) }),
+        ...Object.fromEntries(SHOWN_FIELDS.flatMap((name) => (spec[name] === undefined ? [] : [[name, spec[name]]]))),
+        ...(password === undefined ? {} : { password: put(bytesOf(password), digests) }),
+        ...(sharedSecret === undefined ? {} : { sharedSecret: put(bytesOf(sharedSecret), digests) }),
+      },
+    };
+  };
+
+  const redactEnvironment = (env: readonly unknown[], digests: string[]): readonly unknown[] =>
+    env.map((variable) =>
+      isVariable(variable) ? { ...variable, value: put(bytesOf(variable.value), digests) } : variable,
+    );
+
+  const redactDataplane = (object: Dataplane, digests: string[]): Dataplane =>
+    object.spec?.env === undefined
+      ? object
+      : { ...object, spec: { ...object.spec, env: redactEnvironment(object.spec.env, digests) } };
+
+  const redactWorkload = (object: Workload, digests: string[]): Workload => {
+    const { apiVersion, kind, metadata } = object;
+    if (isOurs(object)) return withEnvironment(object, (env) => redactEnvironment(env, digests));
+    // Somebody else's: that there is one, under a name that we might want, is all that matters.
+    const { name, namespace, uid, labels } = metadata;
+    return {
+      apiVersion,
+      kind,
+      metadata: {
+        name,
+        ...(namespace === undefined ? {} : { namespace }),
+        ...(uid === undefined ? {} : { uid }),
+        ...(labels === undefined ? {} : { labels }),
       },
     };
   };
@@ -108,7 +211,7 @@ export const createVault = (key: Buffer = randomBytes(32)): Vault => {
     const { auth, listeners, ...rest } = object.spec;
     const credentials = Object.entries(auth.credentials).map(([name, value]) => [
       name,
-      PLAIN_KEYS.has(name) ? value : put(Buffer.from(value), digests),
+      PLAIN_KEYS.has(name) ? value : put(bytesOf(value), digests),
     ]);
     const material = (base64: string): string => put(Buffer.from(base64, "base64"), digests);
     return {
@@ -140,18 +243,24 @@ export const createVault = (key: Buffer = randomBytes(32)): Vault => {
   const valueOf = (digest: string, encoding: "utf8" | "base64"): string =>
     digest.startsWith(PREFIX) ? (values.get(digest)?.toString(encoding) ?? "") : digest;
 
+  /** By kind: those that may hold secrets. */
+  const redactors: { readonly [K in KindId]?: (object: KindMap[K], digests: string[]) => KindMap[K] } = {
+    Secret: (object, digests) => redactSecret(withoutAnnotations(object), digests),
+    GatewayConfig: (object, digests) => redactConfig(withoutAnnotations(object), digests),
+    ConfigMap: (object) => redactConfigMap(withoutAnnotations(object)),
+    DataplaneConfig: redactReceived,
+    Dataplane: (object, digests) => redactDataplane(withoutAnnotations(object), digests),
+    Deployment: redactWorkload,
+    DaemonSet: redactWorkload,
+  };
+
   return {
     redact(kind, object) {
-      if (kind === "ConfigMap") return redactConfigMap(withoutLastApplied(object as ConfigMap));
-      if (kind !== "Secret" && kind !== "GatewayConfig" && kind !== "DataplaneConfig") return object;
       const clean = withoutLastApplied(object);
+      const redactor = redactors[kind] as ((object: AnyObject, digests: string[]) => AnyObject) | undefined;
+      if (redactor === undefined) return clean;
       const digests: string[] = [];
-      const redacted =
-        kind === "Secret"
-          ? redactSecret(clean, digests)
-          : kind === "GatewayConfig"
-            ? redactConfig(clean as GatewayConfig, digests)
-            : redactReceived(clean as ReceivedConfig, digests);
+      const redacted = redactor(clean, digests);
       keep(keyOf(kind, nameOfObject(kind, object)), digests);
       return redacted;
     },
@@ -174,6 +283,20 @@ export const createVault = (key: Buffer = randomBytes(32)): Vault => {
             })),
           }),
     }),
+    revealObject: (object) =>
+      withEnvironment(object, (env) =>
+        env.map((variable) =>
+          isVariable(variable) && typeof variable.value === "string"
+            ? { ...variable, value: valueOf(variable.value, "utf8") }
+            : variable,
+        ),
+      ),
+    scrub: (text) =>
+      [...values.values()]
+        .filter(({ length }) => length >= MIN_SECRET)
+        .flatMap((value) => [value.toString("utf8"), value.toString("base64")])
+        .flatMap((value) => [value, JSON.stringify(value).slice(1, -1)])
+        .reduce((rest, value) => rest.replaceAll(value, "…"), text),
     get size() {
       return values.size;
     },

@@ -149,7 +149,8 @@ export const createApi = (connection: ApiConnection): Api => {
       try {
         return JSON.parse(text) as T;
       } catch {
-        throw new ApiError(0, "Malformed", `the API server answered what is not JSON: ${text.slice(0, 200)}`);
+        // It may be half of a list of Secrets, so it is not quoted.
+        throw new ApiError(0, "Malformed", `the API server answered what is not JSON, ${text.length} characters`);
       }
     },
     async stream(request) {

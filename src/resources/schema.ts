@@ -100,14 +100,21 @@ const checkerOf = (kind: Kind, version: string): Checker => {
   return checker;
 };
 
+/** Where a space is missing, `password:…` becomes a name; so what looks like none is cut off. */
+const nameIn = (part: string): string => {
+  const [name = ""] = /^[\w./-]{0,63}/.exec(part) ?? [];
+  return name === part ? part : `${name}…`;
+};
+
 const fieldOf = (pointer: string): string =>
   pointer
     .split("/")
     .slice(1)
-    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
+    .map((part) => nameIn(part.replaceAll("~1", "/").replaceAll("~0", "~")))
     .reduce((path, part) => (/^[0-9]+$/.test(part) ? `${path}[${part}]` : path === "" ? part : `${path}.${part}`), "");
 
-const child = (field: string, name: unknown): string => (field === "" ? String(name) : `${field}.${String(name)}`);
+const child = (field: string, name: unknown): string =>
+  field === "" ? nameIn(String(name)) : `${field}.${nameIn(String(name))}`;
 
 const formatReasons: Readonly<Record<string, string>> = {
   ip: "must be an IP address",

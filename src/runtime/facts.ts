@@ -19,7 +19,7 @@ export const factOf = (event: WatchEvent, vault: Vault): Fact => {
     case "synced":
       return { type: "objects.synced", data: { objects: event.objects } };
     case "lost":
-      return { type: "watch.lost", data: { reason: event.reason } };
+      return { type: "watch.lost", data: { reason: vault.scrub(event.reason) } };
     case "restored":
       return { type: "watch.restored", data: {} };
     case "withdrawn":

@@ -130,7 +130,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   const reconciler = createReconciler({
     api,
     core,
-    reveal: vault.reveal,
+    vault,
     report,
     onWrite: (write) => {
       meter?.wrote(write);

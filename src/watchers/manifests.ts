@@ -1,5 +1,15 @@
 /** Reads a file of manifests: YAML or JSON, any number of documents, Lists unpacked, each object checked by its schema. */
-import { isAlias, isCollection, isMap, isNode, isScalar, LineCounter, parseAllDocuments, type Document } from "yaml";
+import {
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  parseAllDocuments,
+  type Document,
+  type YAMLParseError,
+} from "yaml";
 import type { Rejection } from "../journal/fact.ts";
 import { keyOf, nameOfObject, type Name, type ObjectKey } from "../resources/keys.ts";
 import { findKind, type AnyObject, type Kind, type KindId } from "../resources/kinds.ts";
@@ -35,6 +45,19 @@ interface Found {
 
 /** More aliases than any manifest needs, fewer than a YAML bomb. */
 const MAX_ALIASES = 100;
+
+/** Of these the parser's own words quote what was written, and that may be a password. */
+const QUOTING: { readonly [code in YAMLParseError["code"]]?: string } = {
+  BAD_COLLECTION_TYPE: "a tag does not fit what it stands before",
+  BAD_DIRECTIVE: "a directive is not known",
+  BAD_DQ_ESCAPE: "an escape sequence in double quotes is not valid",
+  BAD_SCALAR_START: "a plain value begins with a character that needs quotes around it",
+  IMPOSSIBLE: "this cannot be read",
+  TAG_RESOLVE_FAILED: "a tag is not known, or does not fit what it stands before",
+  UNEXPECTED_TOKEN: "something stands here that is not expected",
+};
+
+const syntaxReason = ({ code, message }: YAMLParseError): string => QUOTING[code] ?? message;
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -141,16 +164,17 @@ export const parseManifests = (text: string, file: string): Manifests => {
     const error = document.errors[0];
     if (error !== undefined) {
       broken = true;
-      reject("manifest-syntax", lines.linePos(error.pos[0]).line, error.message);
+      reject("manifest-syntax", lines.linePos(error.pos[0]).line, syntaxReason(error));
       continue;
     }
     if (document.contents === null) continue;
     let value: unknown;
     try {
       value = document.toJS({ maxAliasCount: MAX_ALIASES });
-    } catch (cause) {
+    } catch {
       broken = true;
-      reject("manifest-syntax", lineOf(document, [], lines), cause instanceof Error ? cause.message : String(cause));
+      const reason = `an alias names nothing before it, or there are more than ${MAX_ALIASES} of them`;
+      reject("manifest-syntax", lineOf(document, [], lines), reason);
       continue;
     }
     for (const found of unpack(value, [])) take(found, (path) => lineOf(document, path, lines));

@@ -41,7 +41,7 @@ export const coreRenderer = (options: RenderOptions): Renderer => {
       statuses: core
         .export()
         .statuses.map(([id, status]) => ({ ...splitKey(id.slice(STATUS.length) as ObjectKey), status })),
-      objects: gateways.flatMap(({ objects }) => objects),
+      objects: gateways.flatMap(({ objects }) => objects.map(vault.revealObject)),
       removals: gateways.flatMap(({ removals }) => removals),
     };
   };

@@ -45,7 +45,7 @@ beforeAll(async () => {
       .replaceAll("9001", String(echoPort));
     writeFileSync(join(folder, name), text);
   }
-  gateway = spawn(bin, ["standalone", folder, "--journal", journal, "--admin", "127.0.0.1:0"], {
+  gateway = spawn(bin, ["standalone", folder, "--journal", journal, "--admin", "127.0.0.1:0", "--reveal"], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   gateway.stdout?.on("data", (text: Buffer) => (output += text.toString()));

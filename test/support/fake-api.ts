@@ -22,6 +22,8 @@ export interface Asked {
   readonly query: Readonly<Record<string, string>>;
   /** By `performance.now()`. */
   readonly at: number;
+  /** What it carries, as far as it has come. */
+  readonly body: string;
   /** Neither side has ended it yet. */
   readonly isOpen: boolean;
 }
@@ -62,6 +64,7 @@ interface Watch {
 }
 
 export interface FakeApi {
+  readonly url: string;
   readonly api: Api;
   /** Another client, with connections of its own. */
   connect(): Api;
@@ -105,12 +108,6 @@ const status = (code: number, reason: string, message: string) => ({
   reason,
   message,
 });
-
-const textOf = async (request: IncomingMessage): Promise<string> => {
-  let text = "";
-  for await (const chunk of request) text += String(chunk);
-  return text;
-};
 
 export const startFakeApi = async (): Promise<FakeApi> => {
   const collections = new Map<string, Collection>();
@@ -194,7 +191,13 @@ export const startFakeApi = async (): Promise<FakeApi> => {
     record(collection, "DELETED", object);
   };
 
-  const serve = async (request: IncomingMessage, url: URL, query: Asked["query"], response: ServerResponse) => {
+  const serve = async (
+    request: IncomingMessage,
+    url: URL,
+    query: Asked["query"],
+    response: ServerResponse,
+    body: Promise<string>,
+  ) => {
     const [, root = "", namespace = "", plural = "", name] = PATH.exec(url.pathname) ?? [];
     const collection = collections.get(`${root}/${plural}`);
     if (collection === undefined) {
@@ -203,7 +206,7 @@ export const startFakeApi = async (): Promise<FakeApi> => {
     }
     const key = `${namespace}/${name}`;
     const present = collection.objects.get(key);
-    const text = await textOf(request);
+    const text = await body;
     switch (request.method) {
       case "GET":
         if (name !== undefined) {
@@ -252,11 +255,17 @@ export const startFakeApi = async (): Promise<FakeApi> => {
     const url = new URL(request.url ?? "/", "http://127.0.0.1");
     const query = Object.fromEntries(url.searchParams);
     let isOpen = true;
+    let text = "";
+    request.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    const body = new Promise<string>((resolve) => request.on("end", () => resolve(text)));
     const one: Asked = {
       method: request.method ?? "GET",
       path: url.pathname,
       query,
       at: performance.now(),
+      get body() {
+        return text;
+      },
       get isOpen() {
         return isOpen;
       },
@@ -270,14 +279,14 @@ export const startFakeApi = async (): Promise<FakeApi> => {
         response.writeHead(200, { "content-type": "application/json" });
         response.write("{");
       } else if (script?.status !== undefined) {
-        if (script.isDone === true) void serve(request, url, query, new ServerResponse(request));
+        if (script.isDone === true) void serve(request, url, query, new ServerResponse(request), body);
         send(
           response,
           script.status,
           script.body ?? status(script.status, "", `${script.status}, as scripted`),
           script.headers,
         );
-      } else if (script?.instead !== "silence") void serve(request, url, query, response);
+      } else if (script?.instead !== "silence") void serve(request, url, query, response, body);
     };
     if (script?.delayMs === undefined) act();
     else setTimeout(act, script.delayMs);
@@ -308,6 +317,7 @@ export const startFakeApi = async (): Promise<FakeApi> => {
   };
 
   return {
+    url: `http://127.0.0.1:${port}`,
     api: connect(),
     connect,
     asked,

@@ -50,6 +50,15 @@ interface WatchLine {
 /** A watch that was open for this long, or that told something, was of use; others are paused for, or they would be a storm. */
 const STEADY_MS = 1000;
 
+/** The parser's own message would quote the line, which may be a Secret. */
+const parseLine = (line: string): WatchLine => {
+  try {
+    return JSON.parse(line) as WatchLine;
+  } catch {
+    throw new ApiError(0, "Malformed", `the watch told what is not JSON, ${line.length} characters`);
+  }
+};
+
 const keyOf = ({ metadata: { namespace = "", name } }: Listed): string => `${namespace}/${name}`;
 
 export const listWatch = (api: Api, options: ListWatchOptions): Observable<readonly ListWatchEvent[]> =>
@@ -154,7 +163,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
         let told = false;
         for await (const line of linesOf(stream)) {
           liveness.refresh();
-          tell(...take(JSON.parse(line) as WatchLine));
+          tell(...take(parseLine(line)));
           told = true;
           vain = 0;
         }
