@@ -2,12 +2,19 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from "@prometheus-io/client";
 import type { Core } from "../core/core.ts";
 import type { RelayState } from "../dataplane/relay.ts";
+import { nameOf, nameOfObject } from "../resources/keys.ts";
+import type { FactTally } from "./fact-tally.ts";
 import type { RefusalCode } from "../reasons.ts";
 
 export interface MetricSources {
   readonly core: Core;
   readonly relay: { state(): RelayState; refresh?(): Promise<void> };
-  readonly journalSeq: () => number;
+  readonly facts: FactTally;
+  readonly journal: {
+    readonly lastSeq: () => number;
+    /** Why the disk takes no lines at the moment. */
+    readonly refusal: () => string | undefined;
+  };
   /** Requests made to the API server, by method; nothing where there is none. */
   readonly apiRequests?: Readonly<Record<string, number>>;
 }
@@ -78,6 +85,23 @@ const byTransports = (counters: Readonly<Record<string, number>>): readonly Samp
 
 const byReason = (counters: Readonly<Record<string, number>>): readonly Sample[] =>
   Object.entries(counters).map(([reason, value]) => ({ labels: { reason }, value }));
+
+const byCode = (counters: Readonly<Record<string, number>>): readonly Sample[] =>
+  Object.entries(counters).map(([code, value]) => ({ labels: { code }, value }));
+
+/** Of the certificates that listeners name; where a listener names several, of the first that is there. */
+const certificateEnds = (core: Core): readonly Sample[] =>
+  core.view.list("Gateway").flatMap((gateway) => {
+    const { namespace } = gateway.metadata;
+    return gateway.spec.listeners.flatMap(({ name, tls }): readonly Sample[] => {
+      const [end] = (tls?.certificateRefs ?? []).flatMap(
+        (ref) => core.view.get("Secret", nameOf(ref.namespace ?? namespace, ref.name))?.certificate?.notAfter ?? [],
+      );
+      if (end === undefined) return [];
+      const listener = `${nameOfObject("Gateway", gateway)}/${name}`;
+      return [{ labels: { name: listener }, value: Date.parse(end) / 1000 }];
+    });
+  });
 
 export const metrics: readonly Metric[] = [
   {
@@ -191,6 +215,12 @@ export const metrics: readonly Metric[] = [
     samples: (_, relay) => byReason(relay.dropped),
   },
   {
+    name: "turnpike_control_queue_requests",
+    help: "Requests that wait for their turn behind media; more than 4096 are dropped as control-backlog.",
+    labels: [],
+    samples: (_, relay) => total(relay.waiting),
+  },
+  {
     name: "turnpike_gateways",
     help: "Gateways, by the state of their machine.",
     labels: ["state"],
@@ -225,7 +255,62 @@ export const metrics: readonly Metric[] = [
     name: "turnpike_journal_sequence",
     help: "Sequence number of the last line of the event log.",
     labels: [],
-    samples: ({ journalSeq }) => total(journalSeq()),
+    samples: ({ journal }) => total(journal.lastSeq()),
+  },
+  {
+    name: "turnpike_journal_disk_refused",
+    help: "1 while the disk takes no lines of the event log, which are kept in memory meanwhile; else 0.",
+    labels: [],
+    samples: ({ journal }) => total(journal.refusal() === undefined ? 0 : 1),
+  },
+  {
+    name: "turnpike_watch_connected",
+    help: "1 while changes of objects, or of the config, are heard of; else 0, and what was in force stays.",
+    labels: [],
+    samples: ({ facts }) => total(facts.isWatching ? 1 : 0),
+  },
+  {
+    name: "turnpike_watch_lost_total",
+    help: "How often the watch of objects, or of the config, was lost.",
+    labels: [],
+    samples: ({ facts }) => total(facts.watchesLost),
+  },
+  {
+    name: "turnpike_documents_refused",
+    help: "Manifests and configs that are refused now, by the code of the error; the last good ones stay in force.",
+    labels: ["code"],
+    samples: ({ facts }) => byCode(facts.standing),
+  },
+  {
+    name: "turnpike_documents_refused_total",
+    help: "Manifests and configs refused, by the code of the error, those that were put right since included.",
+    labels: ["code"],
+    samples: ({ facts }) => byCode(facts.rejections),
+  },
+  {
+    name: "turnpike_gateway_config_timestamp_seconds",
+    help: "When the config of a gateway last came into force at the relay of this process, in Unix seconds.",
+    labels: ["gateway"],
+    samples: ({ facts }) =>
+      [...facts.published].map(([gateway, time]) => ({ labels: { gateway }, value: time / 1000 })),
+  },
+  {
+    name: "turnpike_certificate_expiry_timestamp_seconds",
+    help: "When the certificate of a TLS or DTLS listener ends, in Unix seconds. A dataplane that is given configs does not say.",
+    labels: ["name"],
+    samples: ({ core }) => certificateEnds(core),
+  },
+  {
+    name: "turnpike_effect_failures_total",
+    help: "What could not be brought about, by effect (write, publish, update, serve). Of a row of failures of one sort the first counts, and every tenth.",
+    labels: ["effect"],
+    samples: ({ facts }) => Object.entries(facts.failures).map(([effect, value]) => ({ labels: { effect }, value })),
+  },
+  {
+    name: "turnpike_workers_lost_total",
+    help: "Threads that relay which ended by themselves; each was replaced.",
+    labels: [],
+    samples: ({ facts }) => total(facts.workersLost),
   },
 ];
 

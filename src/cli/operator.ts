@@ -158,6 +158,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     core,
     relay: operator.relay ?? {
       state: () => ({
+        waiting: 0,
         listeners: [],
         allocations: [],
         refused: {},
@@ -168,7 +169,8 @@ const run = async (flags: OperatorFlags): Promise<void> => {
         closed: {},
       }),
     },
-    journalSeq: operator.journalSeq,
+    facts: operator.facts,
+    journal: { lastSeq: operator.journalSeq, refusal: operator.journalRefusal },
     apiRequests: operator.requests,
   };
   const metrics = createMetrics(sources, registry);

@@ -14,9 +14,13 @@ export class ControlQueue {
   #spent = 0;
   #isTurning = false;
 
+  get waiting(): number {
+    return this.#signed.length + this.#unsigned.length;
+  }
+
   /** Whether more would have to wait. */
   get isBusy(): boolean {
-    return this.#spent >= BUDGET_MILLISECONDS || this.#signed.length + this.#unsigned.length > 0;
+    return this.#spent >= BUDGET_MILLISECONDS || this.waiting > 0;
   }
 
   /** Does `work`, now or soon; false when there is too much already. */

@@ -73,6 +73,7 @@ export class EmbeddedRelay implements Relay {
     const { allocations, refused, denied, opened, closed, drops, dropped } = this.#shared;
     const used = Object.entries(drops).filter(([, count]) => count > 0);
     return {
+      waiting: this.#shared.control.waiting,
       listeners: [...this.#tenants.values()].flatMap(({ gateway }) =>
         [...gateway.servings.values()].map((serving) => serving.state()),
       ),

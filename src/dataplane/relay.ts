@@ -142,6 +142,8 @@ export interface ClusterState {
 }
 
 export interface RelayState {
+  /** Requests that wait for their turn. */
+  readonly waiting: number;
   readonly listeners: readonly ListenerState[];
   /** Clusters that packets have gone to or come from. */
   readonly clusters: readonly ClusterState[];

@@ -75,6 +75,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
   });
   const { loop, journal, relay } = relaying;
   const { core } = loop;
+  const journalState = { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal };
   let isStarted = false;
 
   const config = (): DataplaneConfig | undefined => {
@@ -88,7 +89,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     const stage = relaying.state === "draining" ? "TERMINATING" : isReady() ? "READY" : "NOT-READY";
     return dataplaneStatus(config(), relay.state(), stage, Date.now());
   };
-  const metrics = createMetrics({ core, relay, journalSeq: () => journal.lastSeq });
+  const metrics = createMetrics({ core, relay, facts: relaying.facts, journal: journalState });
 
   const unserved = (what: string) => (reason: string) => {
     log.error({ reason }, `${what} cannot be served`);
@@ -113,7 +114,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
           return programState({
             core,
             relay,
-            journal: { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal },
+            journal: journalState,
             rejections: relaying.rejections,
             refusals: relaying.refusals.of,
             release,

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { localAddresses } from "../dataplane/placement.ts";
 import type { Relay } from "../dataplane/relay.ts";
+import { createFactTally, type FactTally } from "../admin/fact-tally.ts";
 import { HEARTBEAT_MS, type OperatorMeter } from "../admin/operator-metrics.ts";
 import { followAccess, readAccess, type AccessFiles } from "../discovery/access-files.ts";
 import { startDiscovery, type DiscoveryServer } from "../discovery/server.ts";
@@ -59,6 +60,8 @@ export interface Operator {
   /** Requests made to the API server, by method. */
   readonly requests: Readonly<Record<string, number>>;
   readonly state: string;
+  /** What of the event log there is to count. */
+  readonly facts: FactTally;
   readonly journalSeq: () => number;
   /** Why the disk takes no lines of the log; nothing while it does. */
   readonly journalRefusal: () => string | undefined;
@@ -89,6 +92,8 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
   const loop = createLoop(journal, render);
   const { core } = loop;
+  const facts = createFactTally();
+  loop.onFact(facts.note);
   const report = (happenings: readonly Happening[]): void => void loop.take(happenings);
   const tell = (fact: Fact, source: string): void => report([{ fact, source, cause: null }]);
   const operatorState = (): string => core.registry.state("operator", "operator") ?? "stopped";
@@ -251,6 +256,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     get state() {
       return operatorState();
     },
+    facts,
     journalSeq: () => journal.lastSeq,
     journalRefusal: () => journal.refusal,
     idle: () => reconciler.idle(),

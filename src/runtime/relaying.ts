@@ -3,6 +3,7 @@
  * says. `standalone.ts` and `dataplane.ts` each put a source at its head and their HTTP servers beside it.
  */
 import type { Logger } from "pino";
+import { createFactTally, type FactTally } from "../admin/fact-tally.ts";
 import { createLatestRefusals, type LatestRefusals } from "../admin/latest-refusals.ts";
 import type { Relay, RelayOptions } from "../dataplane/relay.ts";
 import type { Fact, Happening, Rejection } from "../journal/fact.ts";
@@ -38,6 +39,8 @@ export interface Relaying {
   /** What was refused and still is. */
   readonly rejections: () => readonly Rejection[];
   readonly refusals: LatestRefusals;
+  /** What of the event log there is to count. */
+  readonly facts: FactTally;
   tell(fact: Fact, source: string): void;
   /** Listens to a source, which is started anew when it fails. Resolves when what it found at first is in force. */
   follow(name: string, start: () => Source): Promise<void>;
@@ -71,9 +74,11 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
   const tell = (fact: Fact, source: string): void => report([{ fact, source, cause: null }]);
   const rejections = createRejections();
   const refusals = createLatestRefusals();
+  const facts = createFactTally();
   loop.onFact((fact) => {
     rejections.note(fact);
     refusals.note(fact);
+    facts.note(fact);
   });
   const { relay, publisher, ...attached } = attachRelay({
     loop,
@@ -115,6 +120,7 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
     },
     rejections: rejections.all,
     refusals,
+    facts,
     drained: attached.drained,
     tell,
     follow(name, start) {

@@ -67,12 +67,13 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
   });
   const { loop, journal, relay } = relaying;
   const { core } = loop;
+  const journalState = { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal };
 
   const state = (): ProgramState =>
     programState({
       core,
       relay,
-      journal: { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal },
+      journal: journalState,
       rejections: relaying.rejections,
       refusals: relaying.refusals.of,
       release,
@@ -96,7 +97,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
         relaying.state === "leading"
           ? { ready: true, message: "READY" }
           : { ready: false, message: `operator is ${relaying.state}` },
-      metrics: createMetrics({ core, relay, journalSeq: () => journal.lastSeq }),
+      metrics: createMetrics({ core, relay, facts: relaying.facts, journal: journalState }),
     },
   }).catch(async (error: unknown) => {
     relaying.stopping("the admin API could not be bound");

@@ -63,6 +63,7 @@ export const mergeStates = (states: readonly RelayState[]): RelayState => {
     for (const name of ["refused", "denied", "opened", "closed", "dropped"] as const) sum(counters[name], state[name]);
   return {
     ...counters,
+    waiting: states.reduce((sum, { waiting }) => sum + waiting, 0),
     clusters: mergeClusters(states.flatMap(({ clusters }) => clusters)),
     listeners: mergeListeners(states.flatMap(({ listeners }) => listeners)),
     allocations: states.flatMap(({ allocations }) => allocations),

@@ -1,0 +1,82 @@
+/** What of the event log there is to count. */
+import type { FactLine } from "../journal/fact.ts";
+
+export interface FactTally {
+  note(fact: FactLine): void;
+  /** Whether objects are heard of as they change; a standing list that failed says no. */
+  readonly isWatching: boolean;
+  readonly watchesLost: number;
+  /** By `effect`. */
+  readonly failures: Readonly<Record<string, number>>;
+  /** Documents refused, by code; those that have been put right since are among them. */
+  readonly rejections: Readonly<Record<string, number>>;
+  /** Documents that are refused now, by code. */
+  readonly standing: Readonly<Record<string, number>>;
+  readonly workersLost: number;
+  /** When the config of a gateway came into force last, in ms since 1970. */
+  readonly published: ReadonlyMap<string, number>;
+}
+
+const increase = (counts: Record<string, number>, key: string): void => void (counts[key] = (counts[key] ?? 0) + 1);
+
+export const createFactTally = (): FactTally => {
+  const failures: Record<string, number> = {};
+  const rejections: Record<string, number> = {};
+  const standing = new Map<string, string>();
+  const published = new Map<string, number>();
+  let isWatching = false;
+  let watchesLost = 0;
+  let workersLost = 0;
+
+  return {
+    note({ type, data, time }) {
+      switch (type) {
+        case "objects.synced":
+        case "watch.restored":
+          isWatching = true;
+          return;
+        case "watch.lost":
+          isWatching = false;
+          watchesLost += 1;
+          return;
+        case "effect.failed":
+          increase(failures, data.effect);
+          return;
+        case "object.rejected":
+          increase(rejections, data.code);
+          standing.set(JSON.stringify(data), data.code);
+          return;
+        case "object.corrected":
+          standing.delete(JSON.stringify(data));
+          return;
+        case "worker.lost":
+          workersLost += 1;
+          return;
+        case "gateway.published":
+          published.set(data.gateway, time);
+          return;
+        case "gateway.removed":
+          published.delete(data.gateway);
+          return;
+        default:
+      }
+    },
+    get isWatching() {
+      return isWatching;
+    },
+    get watchesLost() {
+      return watchesLost;
+    },
+    get workersLost() {
+      return workersLost;
+    },
+    failures,
+    rejections,
+    get standing() {
+      const counts: Record<string, number> = {};
+      for (const code of standing.values()) increase(counts, code);
+      return counts;
+    },
+    published,
+  };
+};

@@ -1,0 +1,60 @@
+import { expect, it } from "vitest";
+import { createHistory, seen } from "../../test/support/given.ts";
+import { aCall, gateway } from "../../test/support/objects.ts";
+import { parseMetrics } from "../../test/support/metrics.ts";
+import type { Secret } from "../resources/core.ts";
+import { createFactTally } from "./fact-tally.ts";
+import { createMetrics } from "./metrics.ts";
+
+const relay = {
+  state: () => ({
+    waiting: 7,
+    listeners: [],
+    allocations: [],
+    clusters: [],
+    refused: { "401 challenge": 5, "401 credentials": 2, "486 quota": 1 },
+    denied: { "no-cluster": 3 },
+    dropped: {},
+    opened: {},
+    closed: {},
+  }),
+};
+
+const secret = (name: string, notAfter: string): Secret => ({
+  apiVersion: "v1",
+  kind: "Secret",
+  metadata: { name, namespace: "ns" },
+  data: {},
+  certificate: { parses: true, notAfter },
+});
+
+it("tells when the certificates of listeners end, and by which code the relay refuses", async () => {
+  const { core, take } = createHistory();
+  const tls = (...names: readonly string[]) => ({ certificateRefs: names.map((name) => ({ name })) });
+  take(
+    ...aCall(),
+    seen(
+      "Gateway",
+      gateway("gw", [
+        { name: "udp", port: 1, protocol: "TURN-UDP" },
+        { name: "tls", port: 2, protocol: "TURN-TLS", tls: tls("absent", "first", "second") },
+        { name: "dtls", port: 2, protocol: "TURN-DTLS", tls: tls("absent") },
+      ]),
+    ),
+    seen("Secret", secret("first", "2030-01-01T00:00:00.000Z")),
+    seen("Secret", secret("second", "2040-01-01T00:00:00.000Z")),
+    { type: "objects.synced", data: { objects: 1 } },
+  );
+  const journal = { lastSeq: () => 9, refusal: () => "ENOSPC" };
+  const series = parseMetrics(await createMetrics({ core, relay, facts: createFactTally(), journal }).scrape());
+  const told = (name: string) => series.filter((one) => one.name === name).map(({ labels, value }) => [labels, value]);
+  expect(told("turnpike_certificate_expiry_timestamp_seconds")).toEqual([
+    [{ name: "ns/gw/tls" }, Date.UTC(2030, 0, 1) / 1000],
+  ]);
+  expect(told("turnpike_peers_denied_total")).toEqual([[{ reason: "no-cluster" }, 3]]);
+  expect(told("turnpike_authentication_failures_total")).toEqual([[{ reason: "401 credentials" }, 2]]);
+  expect(told("turnpike_requests_refused_total")).toHaveLength(3);
+  expect(told("turnpike_journal_disk_refused")).toEqual([[{}, 1]]);
+  expect(told("turnpike_control_queue_requests")).toEqual([[{}, 7]]);
+  expect(told("turnpike_watch_connected")).toEqual([[{}, 0]]);
+});
