@@ -29,6 +29,7 @@ import { engineOption } from "./engine-option.ts";
 import { parseBindAddress } from "./go-flags.ts";
 import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
 import { onStopSignal } from "./signals.ts";
+import { tracerOf, tracesOption } from "./traces-option.ts";
 
 interface DataplaneFlags extends LimitFlags {
   readonly config?: string;
@@ -44,6 +45,7 @@ interface DataplaneFlags extends LimitFlags {
   readonly alternateServer?: readonly TransportAddress[];
   readonly admin?: NonNullable<ReturnType<typeof parseBindAddress>>;
   readonly adminTokenFile?: string;
+  readonly traces?: string;
   readonly discoveryTokenFile?: string;
   readonly discoveryCaFile?: string;
 }
@@ -148,6 +150,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
     relay: { ...tuningOf(flags), alternateServers: flags.alternateServer ?? [] },
     ...(flags.admin === undefined ? {} : { admin: { ...flags.admin, ...readAdminToken(flags.adminTokenFile) } }),
     forceReady: flags.forceReadyStatus === true,
+    tracer: await tracerOf(flags.traces, "dataplane", log),
     log,
   });
   const { loop } = dataplane;
@@ -206,6 +209,7 @@ export const dataplaneCommand = (): Command =>
     .option("--journal <dir>", "folder of the event log and of the last good config", ".turnpike/dataplane")
     .option("--admin <host:port>", "Turnpike's own admin API and its page (default: none)", parseBindAddress)
     .addOption(adminTokenOption())
+    .addOption(tracesOption())
     .option("--discovery-token-file <file>", "bearer token for the discovery server")
     .option("--discovery-ca-file <file>", "PEM of the authority of the discovery server's certificate")
     .addOption(new Option("--log-format <format>", "taken and ignored: messages are JSON").hideHelp())

@@ -21,6 +21,7 @@ import { operatorOptions } from "../runtime/options.ts";
 import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
 import { parseBindAddress, parseBoolean } from "./go-flags.ts";
 import { onStopSignal } from "./signals.ts";
+import { tracerOf, tracesOption } from "./traces-option.ts";
 
 type Address = ReturnType<typeof parseBindAddress>;
 
@@ -46,6 +47,7 @@ interface OperatorFlags {
   readonly embeddedSelector: Readonly<Record<string, string>>;
   readonly kubeconfig?: string;
   readonly journal: string;
+  readonly traces?: string;
   readonly zapLogLevel: string;
 }
 
@@ -126,6 +128,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   const registry = new Registry();
   const operator = await startOperator({
     meter: createOperatorMeter(registry),
+    tracer: await tracerOf(flags.traces, "operator", log),
     ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
     render: operatorOptions({
       mode,
@@ -319,6 +322,7 @@ export const operatorCommand = (): Command =>
     )
     .option("--kubeconfig <file>", "default: KUBECONFIG, ~/.kube/config, or the pod's service account")
     .option("--journal <dir>", "folder of the event log", ".turnpike/operator")
+    .addOption(tracesOption())
     .addOption(new Option("--zap-log-level <level>", "of the program's own messages").default("info"))
     .addOption(
       new Option("--throttle-timeout <duration>", "taken and ignored: nothing waits for a throttle").hideHelp(),

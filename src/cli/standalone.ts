@@ -15,6 +15,7 @@ import { engineOption } from "./engine-option.ts";
 import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
 import { rejectionSentence, sentence } from "../journal/sentence.ts";
 import { onStopSignal } from "./signals.ts";
+import { tracerOf, tracesOption } from "./traces-option.ts";
 
 interface StandaloneCommandOptions extends LimitFlags {
   readonly address: readonly string[];
@@ -28,6 +29,7 @@ interface StandaloneCommandOptions extends LimitFlags {
   readonly requireReferenceGrants?: boolean;
   readonly quiet?: boolean;
   readonly reveal?: boolean;
+  readonly traces?: string;
   readonly engine: EngineName;
   readonly workers?: number;
 }
@@ -192,6 +194,7 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
     engine: options.engine,
     workers: options.workers,
     relay: tuningOf(options),
+    tracer: await tracerOf(options.traces, "standalone", log),
     log,
   }).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "EADDRINUSE" && !(error instanceof TurnpikeError))
@@ -247,6 +250,7 @@ export const standaloneCommand = (): Command =>
     )
     .option("--workers <n>", "threads that relay for clients over UDP and DTLS (default: none but this)", parseCount)
     .addOption(engineOption())
+    .addOption(tracesOption())
     .option("--log-level <level>", "of the program's own messages on stderr", "warn")
     .option("--quiet", "print no events")
     .option("--reveal", "print credentials although stdout is no terminal")

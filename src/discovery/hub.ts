@@ -7,6 +7,18 @@ import { createWatcher, type Watcher, type WatchEnd, type WatchLimits } from "./
 /** What there is to log and count; `peer` is `ADDRESS:PORT`. */
 export type WatchReport =
   | { readonly event: "opened"; readonly peer: string; readonly watch: WatchRequest }
+  /**
+   * The config `id` is on its way: the kernel has taken it, `seconds` after it was given it. `isNews`: because it changed,
+   * not because the watch began.
+   */
+  | {
+      readonly event: "pushed";
+      readonly peer: string;
+      readonly id: string;
+      readonly bytes: number;
+      readonly seconds: number;
+      readonly isNews: boolean;
+    }
   | { readonly event: "closed"; readonly peer: string; readonly watch: WatchRequest; readonly reason: WatchEnd };
 
 export interface HubOptions {
@@ -63,6 +75,8 @@ export const createHub = ({ store, limits, addressOfNode, report }: HubOptions):
 
   return {
     open(socket, peer, watch) {
+      /** What is there when the watch begins, as long as it has not been told. */
+      const atFirst = new Set(store.list(watch.scope).map(({ id }) => id));
       const watcher = createWatcher({
         socket,
         limits,
@@ -70,10 +84,12 @@ export const createHub = ({ store, limits, addressOfNode, report }: HubOptions):
           const stored = store.get(id);
           return stored === undefined ? undefined : frameFor(stored, watch.node, addressOfNode);
         },
-        sent: (bytes) => {
+        sent: (_, bytes) => {
           framesSent += 1;
           bytesSent += bytes;
         },
+        taken: (id, bytes, seconds) =>
+          report({ event: "pushed", peer, id, bytes, seconds, isNews: !atFirst.delete(id) }),
         ended: (reason) => {
           unsubscribe();
           watches.delete(entry);

@@ -24,7 +24,9 @@ export interface WatcherOptions {
   readonly limits: WatchLimits;
   /** The document to send for an id; undefined when it is gone. */
   readonly frameOf: (id: string) => Buffer | undefined;
-  readonly sent: (bytes: number) => void;
+  readonly sent: (id: string, bytes: number) => void;
+  /** The kernel has taken what was sent of `id`, this many seconds after. */
+  readonly taken: (id: string, bytes: number, seconds: number) => void;
   readonly ended: (reason: WatchEnd) => void;
 }
 
@@ -38,7 +40,7 @@ export interface Watcher {
   close(reason: "standby" | "shutdown", code?: number): void;
 }
 
-export const createWatcher = ({ socket, limits, frameOf, sent, ended }: WatcherOptions): Watcher => {
+export const createWatcher = ({ socket, limits, frameOf, sent, taken, ended }: WatcherOptions): Watcher => {
   const pending = new Set<string>();
   /** What this subscriber was last told of each id, to tell it nothing twice. */
   const told = new Map<string, Buffer>();
@@ -80,8 +82,12 @@ export const createWatcher = ({ socket, limits, frameOf, sent, ended }: WatcherO
       else told.set(id, frame);
       const document = frame ?? Buffer.from(encodeConfig(zeroConfig(id)));
       handOver();
-      socket.send(document, { binary: false }, flushed);
-      sent(document.length);
+      const sentAt = performance.now();
+      socket.send(document, { binary: false }, (error) => {
+        if (!error) taken(id, document.length, (performance.now() - sentAt) / 1000);
+        flushed();
+      });
+      sent(id, document.length);
     }
   };
 

@@ -17,6 +17,7 @@ import type { Source } from "../watchers/source.ts";
 import type { Loop } from "./loop.ts";
 import { dataplaneOptions } from "./options.ts";
 import { createRelaying } from "./relaying.ts";
+import type { Tracer } from "./traces/tracer.ts";
 
 export interface DataplaneOptions {
   /** Called for each start: where configs come from, for messages and in fact. */
@@ -34,6 +35,8 @@ export interface DataplaneOptions {
   readonly admin?: AdminBinding;
   /** `/ready` says yes whatever is the case. */
   readonly forceReady?: boolean;
+  /** Of each watch event, up to the config in force. */
+  readonly tracer?: Tracer | undefined;
   readonly log: Logger;
 }
 
@@ -71,6 +74,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
       ...options.relay,
     },
     address: "",
+    tracer: options.tracer,
     log,
   });
   const { loop, journal, relay } = relaying;

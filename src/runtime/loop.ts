@@ -15,14 +15,17 @@ export interface Loop {
   readonly core: Core;
   /** Called with what was concluded and what effects must bring about, and how long that took. */
   onFold(listener: (fold: Fold, seconds: number) => void): void;
-  /** Called with each fact, after it was applied. */
-  onFact(listener: (fact: FactLine) => void): void;
+  /** Called with each fact, after it was applied, and how long that took. */
+  onFact(listener: (fact: FactLine, seconds: number) => void): void;
+  /** Called at the end of each turn of the event loop in which facts came, whether anything was folded or not. */
+  onTurn(listener: () => void): void;
 }
 
 export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop => {
   const core = createCore(options, digest);
   const foldListeners: ((fold: Fold, seconds: number) => void)[] = [];
-  const factListeners: ((fact: FactLine) => void)[] = [];
+  const factListeners: ((fact: FactLine, seconds: number) => void)[] = [];
+  const turnListeners: (() => void)[] = [];
   let scheduled = false;
 
   const fold = (): void => {
@@ -40,6 +43,7 @@ export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop
     }
     journal.flush();
     if (journal.full && core.isFolded) journal.rotate(core.export());
+    for (const listener of turnListeners) listener();
   };
 
   return {
@@ -47,10 +51,12 @@ export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop
     take(happenings) {
       const lines: FactLine[] = [];
       for (const { fact, source, cause } of happenings) {
+        const startedAt = performance.now();
         const line = journal.append(fact, source, cause);
         for (const { cause: by, derivation } of core.apply(line)) journal.derive(derivation, by, line.time);
         lines.push(line);
-        for (const listener of factListeners) listener(line);
+        const seconds = (performance.now() - startedAt) / 1000;
+        for (const listener of factListeners) listener(line, seconds);
       }
       if (!scheduled) {
         scheduled = true;
@@ -60,5 +66,6 @@ export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop
     },
     onFold: (listener) => void foldListeners.push(listener),
     onFact: (listener) => void factListeners.push(listener),
+    onTurn: (listener) => void turnListeners.push(listener),
   };
 };

@@ -22,6 +22,8 @@ import type { ListWatchOptions } from "../watchers/kubernetes/list-watch.ts";
 import { factOf, tellOfDisk } from "./facts.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { attachRelay } from "./relay.ts";
+import { traceLoop } from "./traces/observe.ts";
+import type { Tracer } from "./traces/tracer.ts";
 
 export interface OperatorOptions {
   readonly kubeconfig?: string;
@@ -49,6 +51,8 @@ export interface OperatorOptions {
   readonly requestTimeoutMs?: number;
   /** Told of what there is to count. */
   readonly meter?: OperatorMeter;
+  /** Of each watch event, up to the dataplane that is told. It is closed with the operator. */
+  readonly tracer?: Tracer | undefined;
   readonly log: Logger;
 }
 
@@ -94,6 +98,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   const { core } = loop;
   const facts = createFactTally();
   loop.onFact(facts.note);
+  const traces = options.tracer && traceLoop({ tracer: options.tracer, loop, relays: options.relay !== undefined });
   const report = (happenings: readonly Happening[]): void => void loop.take(happenings);
   const tell = (fact: Fact, source: string): void => report([{ fact, source, cause: null }]);
   const operatorState = (): string => core.registry.state("operator", "operator") ?? "stopped";
@@ -110,7 +115,10 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
       );
       return found?.address;
     },
-    report: (event) => log.debug(event, "discovery"),
+    report: (event) => {
+      log.debug(event, "discovery");
+      traces?.told(event);
+    },
   }).catch((error: unknown) => {
     journal.close();
     throw error;
@@ -139,6 +147,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     report,
     onWrite: (write) => {
       meter?.wrote(write);
+      traces?.wrote(write);
       settle();
     },
   });
@@ -245,6 +254,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     await new Promise((resolve) => setImmediate(resolve));
     await api.close();
     journal.close();
+    await options.tracer?.close();
     return left;
   };
 

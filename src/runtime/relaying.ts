@@ -17,6 +17,8 @@ import { factOf, tellOfDisk } from "./facts.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { attachRelay } from "./relay.ts";
 import { runService } from "./services.ts";
+import { traceLoop } from "./traces/observe.ts";
+import type { Tracer } from "./traces/tracer.ts";
 
 export interface RelayingOptions {
   readonly render: RenderOptions;
@@ -26,6 +28,8 @@ export interface RelayingOptions {
   readonly relay: Omit<RelayOptions, "log">;
   /** What `$STUNNER_ADDR` stands for in configs that are rendered here. */
   readonly address: string;
+  /** Of each watch event, up to the config in force. It is closed with the relay. */
+  readonly tracer?: Tracer | undefined;
   readonly log: Logger;
 }
 
@@ -70,6 +74,7 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
   const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
   const loop = createLoop(journal, options.render);
   const { registry } = loop.core;
+  if (options.tracer !== undefined) traceLoop({ tracer: options.tracer, loop, relays: true });
   const report = (happenings: readonly Happening[]): void => void loop.take(happenings);
   const tell = (fact: Fact, source: string): void => report([{ fact, source, cause: null }]);
   const rejections = createRejections();
@@ -154,6 +159,7 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
       // The last facts are folded at the end of this turn.
       await new Promise((resolve) => setImmediate(resolve));
       journal.close();
+      await options.tracer?.close();
       return left;
     },
   };

@@ -13,6 +13,7 @@ import { watchDirectory, type DirectoryOptions } from "../watchers/directory.ts"
 import type { Loop } from "./loop.ts";
 import { standaloneOptions } from "./options.ts";
 import { createRelaying } from "./relaying.ts";
+import type { Tracer } from "./traces/tracer.ts";
 
 export interface StandaloneOptions {
   readonly directory: string;
@@ -30,6 +31,8 @@ export interface StandaloneOptions {
   /** What the relay does beyond what manifests say. */
   readonly relay?: RelayTuning;
   readonly admin: AdminBinding;
+  /** Of each watch event, up to the config in force. */
+  readonly tracer?: Tracer | undefined;
   readonly log: Logger;
 }
 
@@ -63,6 +66,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
       ...options.relay,
     },
     address,
+    tracer: options.tracer,
     log,
   });
   const { loop, journal, relay } = relaying;

@@ -1,0 +1,19 @@
+/** `--traces URL`. */
+import { Option } from "commander";
+import type { Logger } from "pino";
+import { traceSettings } from "../runtime/traces/settings.ts";
+import type { Tracer } from "../runtime/traces/tracer.ts";
+
+export const tracesOption = (): Option =>
+  new Option(
+    "--traces <url>",
+    "send traces to a collector, OTLP over HTTP (also OTEL_EXPORTER_OTLP_ENDPOINT; default: none)",
+  );
+
+/** Nothing where no traces are wanted; what sends them is not loaded then. @throws TurnpikeError `usage`. */
+export const tracerOf = async (url: string | undefined, mode: string, log: Logger): Promise<Tracer | undefined> => {
+  const settings = traceSettings(url, process.env);
+  if (settings === undefined) return undefined;
+  const { openTracer } = await import("../runtime/traces/otlp.ts");
+  return openTracer({ ...settings, mode, log });
+};
