@@ -20,6 +20,8 @@ import { dataplane, gateway, gatewayClass, gatewayConfig, route, service, slice 
 const TURNPIKE = fileURLToPath(new URL("../../bin/turnpike", import.meta.url));
 const fixtures = fileURLToPath(new URL("fixtures/first-release", import.meta.url));
 const logs = readdirSync(fixtures).filter((name) => name.endsWith(".jsonl"));
+const historiesFolder = new URL("histories/", import.meta.url);
+const histories = readdirSync(historiesFolder).filter((name) => name.endsWith(".jsonl"));
 const linesOf = (log: string): readonly JournalLine[] => [...readJournal(join(fixtures, log))];
 
 const coin = (prefix: string): boolean => ((createHash("sha256").update(prefix).digest()[0] ?? 0) & 1) === 1;
@@ -285,6 +287,16 @@ describe("a pseudonymised slice", () => {
       );
       expect(replay(JSON.parse(JSON.stringify(other)) as JournalLine[], digest).divergence).toBeUndefined();
     }
+  });
+
+  it.each(histories)("of the history %s takes the same transitions, and none of its names", (name) => {
+    const lines = [...readJournal(fileURLToPath(new URL(name, historiesFolder)))];
+    const other = hidden(lines);
+    expect(moves(other)).toEqual(moves(lines));
+    expect(replay(JSON.parse(JSON.stringify(other)) as JournalLine[], digest).divergence).toBeUndefined();
+    expect(JSON.stringify(other)).not.toMatch(
+      /sfu|"edge|edge"|example\.org|"calls"|\/calls|node-[12]|10\.1\.0\.|operator-0/,
+    );
   });
 
   it("has no name, address, user or text of the original in it", () => {
