@@ -21,6 +21,8 @@ export interface CollectedSpan {
 export interface Collector {
   readonly url: string;
   readonly spans: readonly CollectedSpan[];
+  /** What was sent, as it came. */
+  readonly texts: readonly string[];
   readonly requests: readonly { readonly path: string; readonly headers: Readonly<Record<string, unknown>> }[];
   /** Forgets what has come. */
   clear(): void;
@@ -67,6 +69,7 @@ const read = (pairs: Pairs): Readonly<Record<string, unknown>> =>
 
 export const startCollector = async (): Promise<Collector> => {
   const spans: CollectedSpan[] = [];
+  const texts: string[] = [];
   const requests: { path: string; headers: Readonly<Record<string, unknown>> }[] = [];
   let isHanging = false;
   const server = createServer((request, response) => {
@@ -74,6 +77,7 @@ export const startCollector = async (): Promise<Collector> => {
     request.on("data", (chunk: Buffer) => (text += chunk.toString()));
     request.on("end", () => {
       requests.push({ path: request.url ?? "", headers: request.headers });
+      texts.push(text);
       if (isHanging) return;
       for (const { resource, scopeSpans } of (JSON.parse(text) as Sent).resourceSpans)
         for (const span of scopeSpans.flatMap((scope) => scope.spans))
@@ -96,6 +100,7 @@ export const startCollector = async (): Promise<Collector> => {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
+    texts,
     requests,
     clear: () => void spans.splice(0),
     hang: () => void (isHanging = true),

@@ -9,6 +9,7 @@ import { kinds } from "../../src/resources/kinds.ts";
 import { ephemeralCredentials } from "../../src/turn-client/credentials.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 import { Aviary, base64Cores, nonsense, type Song } from "../support/canaries.ts";
+import { startCollector } from "../support/collector.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { launch, outputOf, type CommandOptions, type Running } from "../support/commands.ts";
 import { startFakeApi, type FakeApi } from "../support/fake-api.ts";
@@ -317,12 +318,19 @@ describe("turnpike operator and its dataplane", () => {
 
     const journal = join(root, "operator");
     const secured = ["--config-discovery-cert-file", certFile, "--config-discovery-key-file", keyFile];
-    const operator = start([
-      ...operatorArgs(kubeconfig("kubeconfig.yaml", server.url, token), journal),
-      ...secured,
-      "--config-discovery-token-file",
-      tokenFile,
-    ]);
+    const collector = await startCollector();
+    const collectorToken = aviary.plant("token for a collector of traces");
+    const operator = start(
+      [
+        ...operatorArgs(kubeconfig("kubeconfig.yaml", server.url, token), journal),
+        ...secured,
+        "--config-discovery-token-file",
+        tokenFile,
+        "--traces",
+        collector.url,
+      ],
+      { env: { OTEL_EXPORTER_OTLP_HEADERS: `authorization=${collectorToken}` } },
+    );
     await operator.printed(/operator started/);
     const { metrics, health, discovery } = portsOf(operator.output);
     const base = `https://127.0.0.1:${discovery}`;
@@ -379,6 +387,10 @@ describe("turnpike operator and its dataplane", () => {
       for (const [outlet, text] of told.texts) outlets.add(`dataplane ${name}: ${outlet}`, text);
     }
     await operator.stop();
+    await collector.close();
+    expect(collector.spans.length).toBeGreaterThan(10);
+    expect(collector.requests[0]?.headers["authorization"]).toBe(collectorToken);
+    outlets.add("traces", collector.texts.join("\n"));
     outlets.add("its output", operator.output);
     await outlets.journal(journal);
     for (const { method, path, body } of server.asked)

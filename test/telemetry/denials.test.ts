@@ -7,6 +7,7 @@ import { parseIp } from "../../src/dataplane/address.ts";
 import { pastOf } from "../../src/explain/past.ts";
 import { explainPeer } from "../../src/explain/peer.ts";
 import { readJournal } from "../../src/journal/reader.ts";
+import type { Name } from "../../src/resources/keys.ts";
 import { denialCodes, refusals, statusOf, type DenialCode, type RefusalCode } from "../../src/reasons.ts";
 import { TurnClient, TurnResponseError } from "../../src/turn-client/turn-client.ts";
 import {
@@ -170,5 +171,21 @@ describe("the latest refusals of a gateway", () => {
         .toReversed()
         .slice(0, 50),
     );
+  });
+});
+
+describe("a log of an earlier release", () => {
+  it("is read without codes", () => {
+    const data = {
+      gateway: GATEWAY as Name,
+      listener: "l",
+      client: "c",
+      user: "u",
+      peer: "p",
+      reason: "r",
+      suppressed: 0,
+    };
+    const line = { v: 1, seq: 1, time: 0, source: "relay", cause: null, type: "peer.refused", data } as const;
+    expect(sentence(line)).toBe("peer p refused to u at c: r");
   });
 });
