@@ -38,7 +38,7 @@ it("shows a pod that comes, terminates and goes, the objects made for a Gateway,
       { addresses: ["10.77.0.2"], conditions: { terminating: true, ready: false } },
     ]),
   );
-  await page.getByRole("button", { name: /^endpoint 10\.77\.0\.2: terminating for \d+ s/ }).click();
+  await page.getByRole("button", { name: /^endpoint 10\.77\.0\.2: terminating \d+ s/ }).click();
   const inspector = page.getByRole("complementary", { name: "Inspector" });
   await inspector.getByRole("heading", { name: "endpoint stunner/media#10.77.0.2" }).waitFor();
   await client.apply(sliceWith([{ addresses: ["10.77.0.1"] }]));

@@ -85,7 +85,7 @@ describe("the topology", () => {
     onPage({}, async (page) => {
       for (const name of [
         "gateway default/gateway: active",
-        "listener turn-udp · TURN-UDP " + live.port + ": serving",
+        `listener turn-udp: TURN-UDP ${live.port} · serving`,
         "route default/echo: UDPRoute · attached",
         "backend default/echo: Service",
         `endpoint ${STAYING.address}: active`,
@@ -123,7 +123,7 @@ describe("the topology", () => {
   it("counts how long an endpoint is terminating, and the calls left; then it is gone", () =>
     onPage({}, async (page) => {
       await live.edit({ ...world, otherBackends: [{ ...LEAVING, terminating: true }] });
-      const name = new RegExp(`^endpoint ${LEAVING.address}: terminating for \\d+ s, 1 calls left$`);
+      const name = new RegExp(`^endpoint ${LEAVING.address}: terminating \\d+ s, 1 calls left$`);
       await node(page, name).waitFor({ timeout: 15_000 });
       await live.edit({ ...world, otherBackends: [] });
       await expect
@@ -349,6 +349,7 @@ describe("allocations", () => {
       await page.getByRole("table", { name: "Refused peers" }).getByRole("button", { name: REFUSED }).first().click();
       const explanation = page.getByRole("region", { name: "Explanation" });
       await explanation.getByRole("heading", { name: `${REFUSED} is not reachable` }).waitFor();
+      expect(await page.getByRole("table", { name: "Refused peers" }).textContent()).toContain("no-cluster");
       expect(await explanation.textContent()).toContain(`as of event #${refused.seq}`);
       expect(await explanation.textContent()).toMatch(/What to do: /);
     }));

@@ -2,7 +2,7 @@
 import type { Name } from "../../resources/keys.ts";
 import type { Actions } from "./actions.ts";
 import { h, type Element } from "./element.ts";
-import { bytesText, button, durationText, empty, heading, seqLink, timeText } from "./pieces.ts";
+import { badge, bytesText, button, durationText, empty, heading, seqLink, timeText } from "./pieces.ts";
 import { allocationKey, rateText } from "./rates.ts";
 import { clockOf, isNow, momentOf, type State } from "./state.ts";
 
@@ -166,7 +166,7 @@ const Refusals = ({ state, actions }: Props): Element => {
   if (refusals.length === 0) return h("p", { class: "note" }, "No peer was refused up to this moment.");
   return table(
     "Refused peers",
-    ["Event", "Time", "User", "Client", "Peer", "Reason"],
+    ["Event", "Time", "User", "Client", "Peer", "Code", "Reason"],
     refusals.map((line) =>
       h(
         "tr",
@@ -189,6 +189,7 @@ const Refusals = ({ state, actions }: Props): Element => {
             { title: "Why was it refused?" },
           ),
         ),
+        h("td", null, badge(line.data.code ?? "unknown")),
         h("td", null, `${line.data.reason}${line.data.suppressed > 0 ? ` (and ${line.data.suppressed} more)` : ""}`),
       ),
     ),

@@ -31,7 +31,7 @@ const callsTo = ({ traffic }: State, address: string): number =>
     .length;
 
 const terminatingText = (state: State, node: PlacedNode): string => {
-  const since = node.since === undefined ? "" : ` for ${durationText(clockOf(state) - node.since)}`;
+  const since = node.since === undefined ? "" : ` ${durationText(clockOf(state) - node.since)}`;
   const calls = isNow(state) && state.traffic !== undefined ? `, ${callsTo(state, node.title)} calls left` : "";
   return `terminating${since}${calls}`;
 };
