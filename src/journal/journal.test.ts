@@ -1,6 +1,8 @@
 import {
+  closeSync,
   copyFileSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   readdirSync,
   rmSync,
@@ -108,6 +110,23 @@ describe("the journal", () => {
     // The number is in use again, by another process.
     writeFileSync(join(folder, "lock"), `${process.ppid} 1`);
     openJournal(folder).close();
+  });
+
+  it("takes nothing once it is closed, and leaves alone whoever has its descriptor next", () => {
+    const journal = openJournal(folder);
+    journal.append(note(1), "test", null);
+    journal.close();
+    const other = join(folder, "other");
+    // The lowest descriptor that is free is the one that was closed.
+    const fd = openSync(other, "w");
+    journal.append(note(2), "test", null);
+    journal.flush();
+    journal.rotate({});
+    journal.close();
+    writeSync(fd, "mine");
+    closeSync(fd);
+    expect(readFileSync(other, "utf8")).toBe("mine");
+    expect(reasons(readJournal(folder))).toEqual(["number 1"]);
   });
 
   it("is readable by its owner alone", () => {

@@ -173,7 +173,11 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
 
   const timer = fsync === "interval" ? setInterval(sync, fsyncIntervalMs).unref() : undefined;
 
+  /** Behind the end, the descriptor may be somebody else's file. */
+  let isClosed = false;
+
   const flush = (): void => {
+    if (isClosed) return;
     if (pending.length > 0) unwritten = Buffer.concat([unwritten, Buffer.from(pending.join(""))]);
     pending = [];
     pendingCharacters = 0;
@@ -195,7 +199,7 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
   };
 
   const put = <T extends JournalLine>(line: T): T => {
-    if (hasGap) return line;
+    if (hasGap || isClosed) return line;
     const text = `${JSON.stringify(line)}\n`;
     pending.push(text);
     pendingCharacters += text.length;
@@ -216,6 +220,7 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
       return size >= segmentBytes || hasGap;
     },
     rotate(snapshot) {
+      if (isClosed) return;
       flush();
       if (unwritten.length > 0) return;
       const rotated = onTheDisk(() => {
@@ -240,9 +245,11 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
       return refusal;
     },
     close() {
+      if (isClosed) return;
       clearInterval(timer);
       flush();
       sync();
+      isClosed = true;
       closeSync(fd);
       rmSync(lockPath, { force: true });
     },

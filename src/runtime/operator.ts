@@ -235,6 +235,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     if (embedded !== undefined && !finalizer) await giveUpLease();
     await Promise.race([embedded?.drained(), options.drainMs === undefined ? NEVER : wait(options.drainMs)]);
     const limit = wait(limitMs);
+    const managed = [...core.registry.entities("gateway").keys()] as Name[];
     if (finalizer && leads) {
       tell({ type: "operator.drained", data: {} }, "operator");
       // The fold of this turn says what must go; then it is a matter of writing.
@@ -244,8 +245,8 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     watching.unsubscribe();
     const left = finalizer && leads ? [...reconciler.left] : [];
     reconciler.close();
-    const removed = [...core.registry.entities("gateway").keys()] as Name[];
-    tell({ type: "operator.finalized", data: { removed: finalizer && leads ? removed : [], left } }, "operator");
+    const gone = managed.filter((name) => core.registry.state("gateway", name) === undefined);
+    tell({ type: "operator.finalized", data: { removed: finalizer && leads ? gone : [], left } }, "operator");
     await Promise.race([giveUpLease(), limit]);
     await Promise.race([embedded?.close(), limit]);
     unfollow();

@@ -130,12 +130,20 @@ describe("the operator survives an API server", { timeout: 120_000 }, () => {
 
   it("that tells of a conflict when something is first removed: the finalizer tries again", async () => {
     const { cluster, proxy, start, stop } = fixture;
-    await settled(cluster, await start({ ...impatient, finalizer: true }));
+    const operator = await start({ ...impatient, finalizer: true });
+    await settled(cluster, operator);
+    const finalized: unknown[] = [];
+    operator.loop.onFact((fact) => {
+      if (fact.type === "operator.finalized") finalized.push(fact.data);
+    });
+    const gateways = [...operator.loop.core.registry.entities("gateway").keys()];
     expect(await wanted()).not.toContain(undefined);
     const tried = new Set<string>();
     const isFirst = (path: string): boolean => !tried.has(path) && tried.add(path).has(path);
     proxy.suffer([{ fault: "conflict", share: 1, of: ({ method, path }) => method === "DELETE" && isFirst(path) }]);
     expect(await stop()).toEqual([]);
+    expect(finalized).toEqual([{ removed: gateways, left: [] }]);
+    expect(gateways.length).toBeGreaterThan(0);
     expect(proxy.happened.conflict).toBe(tried.size);
     expect(tried.size).toBeGreaterThanOrEqual(3);
     expect(await wanted()).toEqual([undefined, undefined, undefined]);
