@@ -13,7 +13,7 @@ import { streamLog } from "../visualizer/log-stream.ts";
 import { servePage } from "../visualizer/page.ts";
 import { answer, answerJson, answerMetrics, serveHttp, type Endpoint, type Scrape } from "./http.ts";
 import type { ProgramState } from "./state.ts";
-import { trafficOf } from "../visualizer/traffic.ts";
+import { createCalmReader, trafficOf } from "../visualizer/traffic.ts";
 
 export interface AdminBinding {
   readonly host: string;
@@ -63,6 +63,7 @@ const numberOf = (query: URLSearchParams, name: string): number | undefined => {
 /** @throws the error of `listen` when the address cannot be bound. */
 export const startAdmin = async ({ host, port, token, journal, running }: AdminOptions): Promise<AdminServer> => {
   let logStreams = 0;
+  const readRelay = running && createCalmReader(running.relay);
 
   const sendLog = async (query: URLSearchParams, response: ServerResponse): Promise<void> => {
     if (logStreams >= MAX_LOG_STREAMS) return answer(response, 503, `${MAX_LOG_STREAMS} others read the log already\n`);
@@ -100,8 +101,14 @@ export const startAdmin = async ({ host, port, token, journal, running }: AdminO
         if (running !== undefined) return answerJson(response, await running.state());
         break;
       case "/api/v1/traffic":
-        if (running !== undefined)
-          return answerJson(response, trafficOf(await running.relay(), query.get("match") ?? "", Date.now()));
+        if (readRelay !== undefined) {
+          const question = {
+            match: query.get("match") ?? "",
+            show: numberOf(query, "show") ?? Infinity,
+            peers: query.getAll("peer"),
+          };
+          return answerJson(response, trafficOf(await readRelay(), question));
+        }
         break;
       default:
         return answer(response, 404, "there are /api/v1/log, /api/v1/machines, /api/v1/state and /api/v1/traffic\n");

@@ -21,7 +21,8 @@ export interface LogStream {
 }
 
 const CHUNK = 1 << 18;
-const EVERY_MS = 150;
+/** How often it is looked whether something was written. */
+const EVERY_MS = 250;
 /** An empty line this often, so that both ends notice a connection that is dead. */
 const HEARTBEAT_MS = 15_000;
 const NEWLINE = 0x0a;
@@ -69,10 +70,11 @@ async function* follow(path: string, first: readonly string[], options: LogStrea
       let at = 0;
       let rest = Buffer.alloc(0);
       for (;;) {
-        const chunk = Buffer.allocUnsafe(CHUNK);
-        const { bytesRead } = await readAt(fd, chunk, 0, CHUNK, at);
-        if (signal.aborted) return;
-        if (bytesRead > 0) {
+        const there = fstatSync(fd).size - at;
+        if (there > 0) {
+          const chunk = Buffer.allocUnsafe(Math.min(there, CHUNK));
+          const { bytesRead } = await readAt(fd, chunk, 0, chunk.length, at);
+          if (signal.aborted) return;
           quietMs = 0;
           at += bytesRead;
           const data = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);

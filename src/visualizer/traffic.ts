@@ -10,20 +10,49 @@ export interface Traffic {
     /** All that there are, and those that match. */
     readonly total: number;
     readonly matching: number;
-    /** The latest of those, at most `MAX_SHOWN`. */
+    /** The latest of those. */
     readonly shown: readonly AllocationState[];
   };
+  /** Allocations with a permission for a peer, by the addresses asked about. */
+  readonly calls: Readonly<Record<string, number>>;
+}
+
+export interface TrafficQuestion {
+  /** Only allocations that have this text in user, client, relayed address, gateway, listener or a peer. */
+  readonly match: string;
+  /** Allocations to show, at most `MAX_SHOWN`. */
+  readonly show: number;
+  /** Addresses of peers to count calls of. */
+  readonly peers: readonly string[];
+}
+
+/** The relay as it was at a time, in ms since 1970; its allocations latest first. */
+export interface RelayReading {
+  readonly time: number;
+  readonly state: RelayState;
 }
 
 const MAX_SHOWN = 200;
+const MAX_PEERS = 64;
 
 const matches = (allocation: AllocationState, text: string): boolean =>
   [allocation.user, allocation.client, allocation.relayed, allocation.gateway, allocation.listener].some((part) =>
     part.includes(text),
   ) || allocation.permissions.some(({ peer }) => peer.includes(text));
 
-/** @param match only allocations that have this text in user, client, relayed address, gateway, listener or a peer. */
-export const trafficOf = ({ listeners, clusters, allocations }: RelayState, match: string, time: number): Traffic => {
+const countCalls = (allocations: readonly AllocationState[], peers: readonly string[]): Traffic["calls"] => {
+  const counts = new Map(peers.slice(0, MAX_PEERS).map((peer) => [peer, 0]));
+  if (counts.size > 0)
+    for (const { permissions } of allocations)
+      for (const { peer } of permissions) {
+        const count = counts.get(peer);
+        if (count !== undefined) counts.set(peer, count + 1);
+      }
+  return Object.fromEntries(counts);
+};
+
+export const trafficOf = ({ time, state }: RelayReading, { match, show, peers }: TrafficQuestion): Traffic => {
+  const { listeners, clusters, allocations } = state;
   const matching = match === "" ? allocations : allocations.filter((allocation) => matches(allocation, match));
   return {
     time,
@@ -32,7 +61,37 @@ export const trafficOf = ({ listeners, clusters, allocations }: RelayState, matc
     allocations: {
       total: allocations.length,
       matching: matching.length,
-      shown: matching.toSorted((a, b) => b.openedAt - a.openedAt).slice(0, MAX_SHOWN),
+      shown: matching.slice(0, Math.min(show, MAX_SHOWN)),
     },
+    calls: countCalls(allocations, peers),
+  };
+};
+
+/** Reading takes this share of the time at most: a relay with tens of thousands of allocations is read more seldom. */
+const SHARE = 1 / 400;
+const LEAST_PAUSE_MS = 1000;
+
+/** Whoever asks, and however often: the relay is not read more often than it can spare the time. */
+export const createCalmReader = (
+  read: () => Promise<RelayState>,
+  clock: () => number = () => performance.now(),
+): (() => Promise<RelayReading>) => {
+  let reading: Promise<RelayReading> | undefined;
+  let nextAt = 0;
+  return () => {
+    if (reading !== undefined && clock() < nextAt) return reading;
+    const startedAt = clock();
+    // Until it is known how long it takes.
+    nextAt = Infinity;
+    reading = read()
+      .then((state) => ({
+        time: Date.now(),
+        state: { ...state, allocations: state.allocations.toSorted((a, b) => b.openedAt - a.openedAt) },
+      }))
+      .finally(() => {
+        const now = clock();
+        nextAt = now + Math.max(LEAST_PAUSE_MS, (now - startedAt) / SHARE);
+      });
+    return reading;
   };
 };

@@ -123,7 +123,7 @@ describe("the topology", () => {
   it("counts how long an endpoint is terminating, and the calls left; then it is gone", () =>
     onPage({}, async (page) => {
       await live.edit({ ...world, otherBackends: [{ ...LEAVING, terminating: true }] });
-      const name = new RegExp(`^endpoint ${LEAVING.address}: terminating \\d+ s, 1 calls left$`);
+      const name = new RegExp(`^endpoint ${LEAVING.address}: terminating \\d+ s, 1 call left$`);
       await node(page, name).waitFor({ timeout: 15_000 });
       await live.edit({ ...world, otherBackends: [] });
       await expect

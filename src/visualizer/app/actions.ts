@@ -8,7 +8,16 @@ import { matches, isEverything, type Filter } from "./filter.ts";
 import { fragmentOf, readFragment } from "./link.ts";
 import { nextRates } from "./rates.ts";
 import { ask, LogError, readFile, readLive, setToken } from "./source.ts";
-import { initialState, positionOf, type Question, type Selection, type State, type Store, type View } from "./state.ts";
+import {
+  initialState,
+  momentOf,
+  positionOf,
+  type Question,
+  type Selection,
+  type State,
+  type Store,
+  type View,
+} from "./state.ts";
 
 export interface Actions {
   show(view: View): void;
@@ -61,6 +70,12 @@ const ndjson = (lines: Iterable<JournalLine>): BlobPart[] => {
   for (const line of lines) parts.push(`${JSON.stringify(line)}\n`);
   return parts;
 };
+
+/** Addresses of endpoints that terminate. */
+const terminatingOf = (state: State): readonly string[] =>
+  (momentOf(state)?.entities("endpoint") ?? []).flatMap(([entity, now]) =>
+    now === "terminating" ? [entity.slice(entity.indexOf("#") + 1)] : [],
+  );
 
 const troubleOf = (error: unknown): State["trouble"] => {
   if (error instanceof LogError)
@@ -138,14 +153,25 @@ export const createActions = (store: Store): Actions => {
   };
 
   const followTraffic = async (signal: AbortSignal): Promise<void> => {
+    let lastView: View | undefined;
     while (!signal.aborted) {
-      const { source, match, position } = store.get();
+      const state = store.get();
+      const { source, match, position, view } = state;
       if (source.from === "live" && source.status === "following" && position === undefined && !document.hidden) {
         try {
-          const response = await ask(`/api/v1/traffic?match=${encodeURIComponent(match)}`, signal);
+          const question = new URLSearchParams(view === "allocations" ? { match } : { show: "0" });
+          for (const address of terminatingOf(state)) question.append("peer", address);
+          const response = await ask(`/api/v1/traffic?${question}`, signal);
           const traffic = (await response.json()) as Traffic;
           const { traffic: previousTraffic, rates } = store.get();
-          store.set({ traffic, previousTraffic, rates: nextRates(rates, previousTraffic, traffic) });
+          // The same reading again tells nothing new.
+          if (traffic.time !== previousTraffic?.time || view !== lastView)
+            store.set({
+              traffic,
+              previousTraffic: traffic.time === previousTraffic?.time ? state.previousTraffic : previousTraffic,
+              rates: view === "allocations" ? nextRates(rates, previousTraffic, traffic) : rates,
+            });
+          lastView = view;
         } catch {
           // A log alone has no traffic; of a program that is gone the log's stream tells.
         }

@@ -25,14 +25,10 @@ const isSelected = ({ selection }: State, node: PlacedNode): boolean => {
   return own !== undefined && selection !== undefined && JSON.stringify(own) === JSON.stringify(selection);
 };
 
-/** Calls that go on to an endpoint: allocations with a permission for its address. */
-const callsTo = ({ traffic }: State, address: string): number =>
-  (traffic?.allocations.shown ?? []).filter(({ permissions }) => permissions.some(({ peer }) => peer === address))
-    .length;
-
 const terminatingText = (state: State, node: PlacedNode): string => {
   const since = node.since === undefined ? "" : ` ${durationText(clockOf(state) - node.since)}`;
-  const calls = isNow(state) && state.traffic !== undefined ? `, ${callsTo(state, node.title)} calls left` : "";
+  const count = isNow(state) ? state.traffic?.calls[node.title] : undefined;
+  const calls = count === undefined ? "" : `, ${count} call${count === 1 ? "" : "s"} left`;
   return `terminating${since}${calls}`;
 };
 
