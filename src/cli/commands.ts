@@ -1,0 +1,47 @@
+/** Every subcommand of `turnpike`, and the program that they are put together to. */
+import { Command, type OutputConfiguration } from "commander";
+import { release } from "../release.ts";
+
+/** Only what a command needs is loaded: a probe does without Kubernetes. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  standalone: async () => (await import("./standalone.ts")).standaloneCommand(),
+  operator: async () => (await import("./operator.ts")).operatorCommand(),
+  dataplane: async () => (await import("./dataplane.ts")).dataplaneCommand(),
+  load: async () => (await import("./load.ts")).loadCommand(),
+  probe: async () => (await import("./probe.ts")).probeCommand(),
+  status: async () => (await import("./status.ts")).statusCommand(),
+  log: async () => (await import("./log.ts")).logCommand(),
+  explain: async () => (await import("./explain.ts")).explainCommand(),
+  replay: async () => (await import("./replay.ts")).replayCommand(),
+  visualize: async () => (await import("./visualize.ts")).visualizeCommand(),
+  render: async () => (await import("./render.ts")).renderCommand(),
+  machines: async () => (await import("./machines.ts")).machinesCommand(),
+};
+
+/** Programs whose names and flags we answer to; not listed in the help. */
+const oldNames: Readonly<Record<string, () => Promise<Command>>> = {};
+
+/** The program, with `asked` alone where there is such a command: what it does not need is not loaded. */
+export const buildProgram = async (asked = "", output: OutputConfiguration = {}): Promise<Command> => {
+  const program = new Command("turnpike")
+    .description("A Kubernetes media gateway for WebRTC, every step of it an event that replays")
+    .version(release)
+    .showHelpAfterError("(turnpike COMMAND --help tells more)")
+    .exitOverride()
+    .configureOutput(output);
+  const add = async (load: () => Promise<Command>, hidden: boolean): Promise<void> =>
+    void program.addCommand(settle(await load(), program), { hidden });
+  const one = commands[asked];
+  const old = oldNames[asked];
+  if (one !== undefined) await add(one, false);
+  else if (old !== undefined) await add(old, true);
+  else for (const load of Object.values(commands)) await add(load, false);
+  return program;
+};
+
+/** Settings go down to the last subcommand: a command that was made by itself has none of them. */
+const settle = (command: Command, parent: Command): Command => {
+  command.copyInheritedSettings(parent).exitOverride();
+  for (const child of command.commands) settle(child, command);
+  return command;
+};
