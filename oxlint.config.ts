@@ -18,7 +18,9 @@ const rooms: readonly { readonly name: string; readonly pure?: true; readonly pa
   { name: "slices" },
   { name: "turn-client" },
   { name: "load" },
+  { name: "tunnel" },
   { name: "discovery" },
+  { name: "credentials" },
   { name: "effects" },
   { name: "visualizer" },
   { name: "admin" },
@@ -154,6 +156,7 @@ export default defineConfig({
             assertFunctionNames: [
               "expect",
               "expectReplay",
+              "expectEcho",
               "fc.assert",
               "given",
               "given.**",

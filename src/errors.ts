@@ -45,6 +45,27 @@ export const errors = {
     what: "the kubeconfig is not valid YAML, or lacks what is needed",
     todo: "try it with kubectl, which says what is wrong; it is not quoted here, for the tokens in it",
   },
+  "api-refused": {
+    what: "the Kubernetes API server refused what a command asked of it",
+    todo: "the message says why; 'kubectl auth can-i' tells what one may do",
+  },
+  "discovery-not-found": {
+    what: "the pod of the config discovery server is not there, or there are several",
+    todo: "name its address with --discovery HOST:PORT, or its namespace with --discovery-namespace",
+  },
+  "gateway-unknown": {
+    what: "there is no such Gateway, listener or dataplane pod",
+    todo: "'turnpike config -A' lists those that there are",
+  },
+  "connect-failed": {
+    what: "there is no way through a TURN server to a peer",
+    todo: "the message says at which step; 'turnpike explain' tells why a peer is refused",
+  },
+  "auth-unreachable": {
+    what: "the authentication service does not answer, or refused",
+    todo: "the message has its status and reason",
+  },
+  "bind-failed": { what: "an address could not be bound", todo: "choose another, or end what listens there" },
   "admin-bind": { what: "the admin API could not bind its address", todo: "choose another with --admin" },
   "admin-unreachable": {
     what: "no running Turnpike answers at the admin address",

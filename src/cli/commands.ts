@@ -9,6 +9,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   dataplane: async () => (await import("./dataplane.ts")).dataplaneCommand(),
   load: async () => (await import("./load.ts")).loadCommand(),
   probe: async () => (await import("./probe.ts")).probeCommand(),
+  connect: async () => (await import("./connect.ts")).connectCommand(),
   status: async () => (await import("./status.ts")).statusCommand(),
   log: async () => (await import("./log.ts")).logCommand(),
   explain: async () => (await import("./explain.ts")).explainCommand(),

@@ -1,14 +1,53 @@
 /** TURN URIs as arguments. */
 import { InvalidArgumentError } from "commander";
+import type { TransportName } from "../turn-client/turn-client.ts";
 
 export interface Target {
   readonly host: string;
   readonly port: number;
-  readonly transport: "udp" | "tcp";
+  readonly transport: TransportName;
 }
 
+export interface TargetWithUser extends Target {
+  readonly username?: string;
+  readonly password?: string;
+}
+
+const GRAMMAR = "expected turn:[USER:PASSWORD@]HOST[:PORT][?transport=udp|tcp|tls|dtls] or turns:…";
+const URI = /^(turns?):(?:\/\/)?(?:(.*)@)?(\[[^\]]+\]|[^:?/@[\]]+)(?::(\d{1,5}))?\/?(?:\?transport=([a-z]+))?$/i;
+
+/** `turns:` over TCP is TLS, over UDP it is DTLS. */
+const secured: Readonly<Record<string, TransportName>> = { udp: "dtls", tcp: "tls", tls: "tls", dtls: "dtls" };
+const plain: Readonly<Record<string, TransportName>> = { udp: "udp", tcp: "tcp", tls: "tls", dtls: "dtls" };
+
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
+
+/** RFC 7065, and STUNner's form of it: with two slashes, user and password, and `tls` or `dtls` as a transport. */
+export const parseServerUri = (text: string): TargetWithUser => {
+  const [, scheme = "", user, host = "", portText, asked] = URI.exec(text) ?? [];
+  const isSecured = scheme.toLowerCase() === "turns";
+  const transport = (isSecured ? secured : plain)[(asked ?? (isSecured ? "tcp" : "udp")).toLowerCase()];
+  if (host === "" || transport === undefined) throw new InvalidArgumentError(GRAMMAR);
+  const port = portText === undefined ? (transport === "tls" || transport === "dtls" ? 443 : 3478) : Number(portText);
+  if (port < 1 || port > 65_535) throw new InvalidArgumentError(`${GRAMMAR}; there is no port ${port}`);
+  const [, username, password] = /^([^:]*)(?::(.*))?$/s.exec(user ?? "") ?? [];
+  return {
+    host: host.replace(/^\[|\]$/g, ""),
+    port,
+    transport,
+    ...(user !== undefined && username !== undefined && { username: decoded(username) }),
+    ...(user !== undefined && password !== undefined && { password: decoded(password) }),
+  };
+};
+
 /** `turn:HOST[:PORT][?transport=udp|tcp]`, RFC 7065. */
-export const parseTurnUri = (text: string): Target => {
+export const parseTurnUri = (text: string): Target & { readonly transport: "udp" | "tcp" } => {
   const match = /^turn:(?:\/\/)?(\[[^\]]+\]|[^:?]+)(?::(\d+))?(?:\?transport=(udp|tcp))?$/.exec(text);
   if (match === null) throw new InvalidArgumentError("expected turn:HOST[:PORT][?transport=udp|tcp]");
   const [, host = "", port = "3478", transport = "udp"] = match;

@@ -1,7 +1,8 @@
 /** Where the API server is and who we are: a kubeconfig, or the service account of the pod that we run in. */
 import type { RequestOptions } from "node:https";
-import { TurnpikeError } from "../errors.ts";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { createApi, type Api } from "./api.ts";
+import { loadKubeconfig } from "./kubeconfig.ts";
 
 /** Credentials are asked for again after this many ms: service account tokens change on disk. */
 const CREDENTIALS_MS = 20_000;
@@ -11,18 +12,11 @@ const CREDENTIALS_MS = 20_000;
  * @param timeoutMs until a request that is not answered fails, where it does not say itself.
  * @throws TurnpikeError `kubeconfig-invalid`; the error of reading it.
  */
-export const connect = async (kubeconfig?: string, timeoutMs?: number): Promise<Api> => {
-  // Loaded only here: it takes 370 ms and 80 MB that a dataplane does without.
-  const { KubeConfig } = await import("@kubernetes/client-node");
-  const config = new KubeConfig();
-  try {
-    if (kubeconfig === undefined) config.loadFromDefault();
-    else config.loadFromFile(kubeconfig);
-  } catch (error) {
-    if (error instanceof Error && "syscall" in error) throw error;
-    // The parser's own message would quote the file, tokens and all.
-    throw new TurnpikeError("kubeconfig-invalid", `${kubeconfig ?? "the kubeconfig"} cannot be understood`);
-  }
+export const connect = async (kubeconfig?: string, timeoutMs?: number): Promise<Api> =>
+  apiOf(await loadKubeconfig({ kubeconfig }), timeoutMs);
+
+/** The API server that `config` is of. @throws an Error where it names none. */
+export const apiOf = async (config: KubeConfig, timeoutMs?: number): Promise<Api> => {
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error("the kubeconfig names no current cluster");
 

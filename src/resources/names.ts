@@ -32,6 +32,8 @@ export const LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-confi
 /** A listener's `address` in a dataplane config: the dataplane replaces it by its own address. */
 export const ADDRESS_PLACEHOLDER = "$STUNNER_ADDR";
 export const DISCOVERY_PORT = 13478;
+/** Of the pod that serves configs, with the value `enabled`. */
+export const DISCOVERY_LABEL = "stunner.l7mp.io/config-discovery-service";
 export const HEALTH_CHECK_PORT_NAME = "gateway-health-check";
 /** In legacy mode the config of a class's dataplane, and the key of its data. */
 export const LEGACY_CONFIG_MAP = "stunnerd-config";

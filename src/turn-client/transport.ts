@@ -1,9 +1,12 @@
 /** How a TURN client reaches its server: datagrams or a framed stream. */
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect, isIP, type Socket } from "node:net";
+import { checkServerIdentity, connect as connectTls } from "node:tls";
 import { Framer } from "../dataplane/listeners/framing.ts";
+import { DtlsClient } from "./dtls-client.ts";
+
+const CONNECT_TIMEOUT_MS = 10_000;
 
 export interface Transport {
   readonly isReliable: boolean;
@@ -20,13 +23,33 @@ export interface Receiver {
   closed(reason: string): void;
 }
 
-export const openUdp = async (host: string, port: number, receiver: Receiver): Promise<Transport> => {
+/** How the server's certificate is judged. */
+export interface Verification {
+  /** Takes whatever certificate the server has. */
+  readonly insecure?: boolean | undefined;
+  /** The name that the certificate has to be for, and that is asked for (SNI); the host's unless given. */
+  readonly serverName?: string | undefined;
+  /** PEM of the authority that signed it, when it is not one that Node trusts. */
+  readonly ca?: string | undefined;
+}
+
+const openSocket = async (host: string, port: number): Promise<UdpSocket> => {
   const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
-  socket.connect(port, host);
-  await once(socket, "connect");
-  socket.on("message", (bytes) => receiver.message(bytes));
+  try {
+    socket.connect(port, host);
+    await once(socket, "connect");
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
   // An ICMP error is no reason to give up: the retransmission decides.
   socket.on("error", () => undefined);
+  return socket;
+};
+
+export const openUdp = async (host: string, port: number, receiver: Receiver): Promise<Transport> => {
+  const socket = await openSocket(host, port);
+  socket.on("message", (bytes) => receiver.message(bytes));
   let isOpen = true;
   return {
     isReliable: false,
@@ -41,23 +64,104 @@ export const openUdp = async (host: string, port: number, receiver: Receiver): P
   };
 };
 
-export const openTcp = async (host: string, port: number, receiver: Receiver): Promise<Transport> => {
+/** Resolves once `socket` says `event`; a server that does not answer is given up after `timeoutMs`. */
+const opened = async (socket: Socket, event: string, timeoutMs: number): Promise<void> => {
+  const late = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  try {
+    await once(socket, event);
+  } finally {
+    clearTimeout(late);
+  }
+};
+
+export const openTcp = async (
+  host: string,
+  port: number,
+  receiver: Receiver,
+  timeoutMs = CONNECT_TIMEOUT_MS,
+): Promise<Transport> => {
   const socket = connect({ host, port, noDelay: true });
-  await once(socket, "connect");
+  await opened(socket, "connect", timeoutMs);
   return streamOn(socket, receiver);
 };
 
-/** @param rejectUnauthorized whether a certificate that nobody vouches for ends it. */
 export const openTls = async (
   host: string,
   port: number,
   receiver: Receiver,
-  rejectUnauthorized = true,
+  { insecure = false, serverName, ca }: Verification = {},
+  timeoutMs = CONNECT_TIMEOUT_MS,
 ): Promise<Transport> => {
-  const socket = connectTls({ host, port, rejectUnauthorized });
+  const name = serverName ?? host;
+  const socket = connectTls({
+    host,
+    port,
+    rejectUnauthorized: !insecure,
+    // Of an address no name can be asked for, but the certificate is compared with it.
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+    checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
+    ...(ca === undefined ? {} : { ca }),
+  });
   socket.setNoDelay(true);
-  await once(socket, "secureConnect");
+  await opened(socket, "secureConnect", timeoutMs);
   return streamOn(socket, receiver);
+};
+
+/** OpenSSL knows when its next retransmission is due; this is how often it is asked. */
+const RETRANSMIT_TICK_MS = 100;
+
+export const openDtls = async (
+  host: string,
+  port: number,
+  receiver: Receiver,
+  { insecure = false, serverName, ca }: Verification = {},
+  timeoutMs = CONNECT_TIMEOUT_MS,
+): Promise<Transport> => {
+  const dtls = new DtlsClient(
+    insecure ? {} : { verify: { name: serverName ?? host, ...(ca === undefined ? {} : { ca }) } },
+  );
+  const socket = await openSocket(host, port);
+  let isOpen = true;
+  const send = (datagrams: readonly Buffer[]): void => {
+    for (const datagram of datagrams) if (isOpen) socket.send(datagram);
+  };
+  const close = (): void => {
+    if (!isOpen) return;
+    send(dtls.close());
+    isOpen = false;
+    socket.close();
+  };
+  await new Promise<void>((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      clearInterval(tick);
+      clearTimeout(late);
+      if (error === undefined) return resolve();
+      close();
+      return reject(error);
+    };
+    const late = setTimeout(() => settle(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    const tick = setInterval(() => send(dtls.retransmit()), RETRANSMIT_TICK_MS);
+    socket.on("message", (datagram) => {
+      const wasEstablished = dtls.isEstablished;
+      send(dtls.advance(datagram, (record) => receiver.message(record)));
+      if (!isOpen) return;
+      if (!wasEstablished && dtls.isEstablished) settle();
+      if (!dtls.hasFailed) return;
+      if (wasEstablished) {
+        close();
+        receiver.closed("the server closed the connection");
+      } else settle(new Error(`the handshake failed${insecure ? "" : `: ${dtls.complaint ?? "no common ground"}`}`));
+    });
+    send(dtls.advance());
+  });
+  return {
+    isReliable: false,
+    local: socket.address(),
+    send: (bytes) => {
+      if (isOpen) send([dtls.seal(bytes)]);
+    },
+    close,
+  };
 };
 
 const streamOn = (socket: Socket, receiver: Receiver): Transport => {

@@ -1,5 +1,5 @@
 /**
- * A TURN client over UDP or TCP, enough to probe a relay and to test one.
+ * A TURN client over UDP, TCP, TLS or DTLS, enough to probe a relay and to test one.
  *
  * @example
  * const client = await TurnClient.connect({ host: "192.0.2.1", port: 3478, username: "user-1", password: "pass-1" });
@@ -15,22 +15,26 @@ import { addressFamily, attribute, connectionIdValue } from "../dataplane/stun/a
 import { decode, encode } from "../dataplane/stun/codec.ts";
 import { method, type Attribute, type Message } from "../dataplane/stun/message.ts";
 import { integrityIsValid, longTermKey } from "../dataplane/stun/integrity.ts";
-import { openTcp, openTls, openUdp, type Receiver, type Transport } from "./transport.ts";
+import { openDtls, openTcp, openTls, openUdp, type Receiver, type Transport, type Verification } from "./transport.ts";
 
-export interface TurnClientOptions {
+export interface TurnClientOptions extends Verification {
   readonly host: string;
   readonly port: number;
   /** Or what opens one that is none of ours. */
-  readonly transport?: "udp" | "tcp" | "tls" | ((receiver: Receiver) => Transport);
-  /** Of `tls`: takes whatever certificate the server has. */
-  readonly insecure?: boolean;
+  readonly transport?: TransportName | ((receiver: Receiver) => Transport);
   readonly username?: string;
   readonly password?: string;
   /** Milliseconds until a request without an answer fails; 5000 by default. */
   readonly timeoutMilliseconds?: number;
   /** Milliseconds to the first retransmission over UDP, doubling from there; 500 by default (RFC 8489 §6.2.1). */
   readonly retransmitMilliseconds?: number;
+  /** Takes packets of peers as they come, which `receive` then does not give. */
+  readonly onReceived?: (received: Received) => void;
+  /** The connection has ended; not when it was closed from here. */
+  readonly onClosed?: (reason: string) => void;
 }
+
+export type TransportName = "udp" | "tcp" | "tls" | "dtls";
 
 export interface AllocateOptions {
   /** Seconds. */
@@ -83,13 +87,21 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-const open = (
-  { host, port, transport, insecure }: TurnClientOptions,
-  receiver: Receiver,
-): Transport | Promise<Transport> => {
+const open = (options: TurnClientOptions, receiver: Receiver): Transport | Promise<Transport> => {
+  const { host, port, transport = "udp", timeoutMilliseconds } = options;
   if (typeof transport === "function") return transport(receiver);
-  if (transport === "tls") return openTls(host, port, receiver, insecure !== true);
-  return (transport === "tcp" ? openTcp : openUdp)(host, port, receiver);
+  switch (transport) {
+    case "udp":
+      return openUdp(host, port, receiver);
+    case "tcp":
+      return openTcp(host, port, receiver, timeoutMilliseconds);
+    case "tls":
+      return openTls(host, port, receiver, options, timeoutMilliseconds);
+    case "dtls":
+      return openDtls(host, port, receiver, options, timeoutMilliseconds);
+    default:
+      return transport satisfies never;
+  }
 };
 
 export class TurnClient {
@@ -113,7 +125,11 @@ export class TurnClient {
     const client = new TurnClient(options);
     const receiver: Receiver = {
       message: (bytes) => client.#receive(bytes),
-      closed: (reason) => client.#end(reason),
+      closed: (reason) => {
+        const isNews = client.#closed === undefined;
+        client.#end(reason);
+        if (isNews) options.onClosed?.(reason);
+      },
     };
     client.#transport = await open(options, receiver);
     return client;
@@ -187,7 +203,8 @@ export class TurnClient {
 
   /** Opens a connection to the server and binds it to that of a peer. Resolves to a paused stream of what the peer sends. */
   async connectionBind(connectionId: number): Promise<Socket> {
-    const data = await TurnClient.connect(this.#options);
+    const { onReceived: _received, onClosed: _closed, ...options } = this.#options;
+    const data = await TurnClient.connect(options);
     data.#realm = this.#realm;
     data.#nonce = this.#nonce;
     const socket = data.#transport?.takeOver?.();
@@ -251,8 +268,8 @@ export class TurnClient {
   }
 
   close(): void {
-    this.#transport?.close();
     this.#end("the client is closed");
+    this.#transport?.close();
   }
 
   /** An authenticated request; follows a challenge (401) and a stale nonce (438) once each. */
@@ -360,6 +377,10 @@ export class TurnClient {
   }
 
   #deliver(received: Received): void {
+    if (this.#options.onReceived !== undefined) {
+      this.#options.onReceived(received);
+      return;
+    }
     const receiver = this.#receivers.shift();
     if (receiver === undefined) this.#received.push(received);
     else receiver.resolve(received);

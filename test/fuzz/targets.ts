@@ -5,7 +5,7 @@ import { readProxyHeader } from "../../src/dataplane/listeners/proxy-header.ts";
 import { isClientHello } from "../../src/dataplane/openssl/dtls-server.ts";
 import { decode, encode } from "../../src/dataplane/stun/codec.ts";
 import { isSigned } from "../../src/dataplane/stun/message.ts";
-import { DtlsClient } from "../support/dtls-client.ts";
+import { DtlsClient } from "../../src/turn-client/dtls-client.ts";
 import { CLIENT, establish, newDtlsServer } from "../support/dtls-session.ts";
 import { malformed, randomFrom, wellFormed } from "../support/malformed.ts";
 import { PROXY_SIGNATURE } from "../support/proxy-header.ts";

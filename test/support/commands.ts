@@ -3,33 +3,45 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
 
-const TURNPIKE = fileURLToPath(new URL("../../bin/turnpike", import.meta.url));
+const BIN = fileURLToPath(new URL("../../bin/", import.meta.url));
 
 export interface Running {
   readonly child: ChildProcess;
   /** What it has printed on either stream. */
   readonly output: string;
+  readonly stdout: string;
   /** Resolves to the match once it has printed it. */
   printed(pattern: RegExp): Promise<RegExpExecArray>;
   /** Resolves to the exit code, or to the signal that ended it. */
   readonly ended: Promise<number | string>;
-  stop(signal?: "SIGTERM" | "SIGKILL"): Promise<number | string>;
+  stop(signal?: "SIGTERM" | "SIGKILL" | "SIGINT"): Promise<number | string>;
 }
 
 export interface CommandOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** The name it is called by: of `bin/`. */
+  readonly as?: string;
+  /** Leaves its standard input open, which is `child.stdin`. */
+  readonly input?: boolean;
 }
 
-export const launch = (args: readonly string[], { cwd, env = {} }: CommandOptions = {}): Running => {
-  const child = spawn(TURNPIKE, args, {
+export const launch = (
+  args: readonly string[],
+  { cwd, env = {}, as = "turnpike", input = false }: CommandOptions = {},
+): Running => {
+  const child = spawn(`${BIN}${as}`, args, {
     ...(cwd === undefined ? {} : { cwd }),
     env: { PATH: process.env["PATH"], ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
   });
   let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => (output += chunk.toString("utf8")));
+  let stdout = "";
+  child.stdout?.on("data", (chunk: Buffer) => {
+    output += chunk.toString("utf8");
+    stdout += chunk.toString("utf8");
+  });
+  child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString("utf8")));
   // Streams end behind the process.
   const ended = new Promise<number | string>((resolve) =>
     child.once("close", (code, signal) => resolve(signal ?? code ?? 0)),
@@ -38,6 +50,9 @@ export const launch = (args: readonly string[], { cwd, env = {} }: CommandOption
     child,
     get output() {
       return output;
+    },
+    get stdout() {
+      return stdout;
     },
     printed: (pattern) =>
       vi.waitFor(
@@ -61,4 +76,19 @@ export const outputOf = async (args: readonly string[], options: CommandOptions 
   const running = launch(args, options);
   await running.ended;
   return running.output;
+};
+
+export interface Ran {
+  readonly code: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command to its end. */
+export const turnpike = async (args: readonly string[], options: CommandOptions = {}): Promise<Ran> => {
+  const running = launch(args, options);
+  let stderr = "";
+  running.child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
+  const code = await running.ended;
+  return { code, stdout: running.stdout, stderr };
 };

@@ -1,7 +1,7 @@
 /** DTLS sessions that are up, in memory, with both of their ends. */
 import { DtlsServer, type DtlsSession } from "../../src/dataplane/openssl/dtls-server.ts";
 import { makeCertificate } from "./certificate.ts";
-import { DtlsClient } from "./dtls-client.ts";
+import { DtlsClient } from "../../src/turn-client/dtls-client.ts";
 
 export const newDtlsServer = (): DtlsServer => {
   const { certificate, key } = makeCertificate();
@@ -19,7 +19,7 @@ interface Established {
 
 /** The datagrams that a client says in a handshake, and the session that comes of it. */
 export const establish = (server: DtlsServer, ciphers?: string): Established & { readonly said: readonly Buffer[] } => {
-  const client = new DtlsClient(ciphers);
+  const client = new DtlsClient(ciphers === undefined ? {} : { ciphers });
   const delivered: string[] = [];
   const said: Buffer[] = [];
   const toClient: Buffer[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DtlsClient } from "../../../test/support/dtls-client.ts";
+import { DtlsClient } from "../../turn-client/dtls-client.ts";
 import { establish, newDtlsServer } from "../../../test/support/dtls-session.ts";
 
 const record = (type: number, epoch: number, body: Buffer): Buffer => {

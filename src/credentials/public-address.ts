@@ -1,0 +1,28 @@
+/** Where clients reach a listener, by its config. */
+import { NODE_ADDRESS_PLACEHOLDER } from "../discovery/node-address.ts";
+import type { ListenerConfig } from "../resources/dataplane-config.ts";
+
+const UNKNOWN = "0.0.0.0";
+
+/** `override` counts before what the config says. */
+export const publicAddressOf = ({ public_address: known, address }: ListenerConfig, override?: string): string => {
+  const found = [override, known, address].find((one) => one !== undefined && one !== "") ?? UNKNOWN;
+  return found === NODE_ADDRESS_PLACEHOLDER ? UNKNOWN : found;
+};
+
+export const publicPortOf = ({ public_port: known, port }: ListenerConfig): number => known || port;
+
+const forms = {
+  "TURN-UDP": ["turn", "udp"],
+  "TURN-TCP": ["turn", "tcp"],
+  "TURN-TLS": ["turns", "tcp"],
+  "TURN-DTLS": ["turns", "udp"],
+} as const;
+
+/** As browsers take it, RFC 7065. */
+export const turnUriOf = (listener: ListenerConfig, override?: string): string => {
+  const [scheme, transport] = forms[listener.protocol];
+  const address = publicAddressOf(listener, override);
+  const host = address.includes(":") ? `[${address}]` : address;
+  return `${scheme}:${host}:${publicPortOf(listener)}?transport=${transport}`;
+};

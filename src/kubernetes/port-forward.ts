@@ -1,0 +1,103 @@
+/** Ports of pods, at a port of this machine: through the API server, as `kubectl port-forward` does it. */
+import { once } from "node:events";
+import { createServer, type AddressInfo, type Socket } from "node:net";
+import { Writable } from "node:stream";
+import type { KubeConfig } from "@kubernetes/client-node";
+import { TurnpikeError } from "../errors.ts";
+import { ApiError, type Api } from "./api.ts";
+
+export interface Pod {
+  readonly namespace: string;
+  readonly name: string;
+  /** `Running`, … */
+  readonly phase: string;
+  readonly isReady: boolean;
+  readonly address: string | undefined;
+}
+
+interface PodList {
+  readonly items: readonly {
+    readonly metadata: { readonly name: string; readonly namespace?: string; readonly deletionTimestamp?: string };
+    readonly status?: {
+      readonly phase?: string;
+      readonly podIP?: string;
+      readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    };
+  }[];
+}
+
+/** @throws TurnpikeError `api-refused`. */
+export const findPods = async (
+  api: Api,
+  labels: Readonly<Record<string, string>>,
+  namespace?: string,
+): Promise<readonly Pod[]> => {
+  const labelSelector = Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(",");
+  const path = namespace === undefined ? "/api/v1/pods" : `/api/v1/namespaces/${namespace}/pods`;
+  try {
+    const { items } = await api.json<PodList>({ path, query: { labelSelector } });
+    return items
+      .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+      .map(({ metadata, status }) => ({
+        namespace: metadata.namespace ?? namespace ?? "default",
+        name: metadata.name,
+        phase: status?.phase ?? "Unknown",
+        isReady: (status?.conditions ?? []).some((one) => one.type === "Ready" && one.status === "True"),
+        address: status?.podIP,
+      }));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw new TurnpikeError("api-refused", `pods with ${labelSelector} cannot be listed: ${error.message}`);
+  }
+};
+
+export interface Forwarded {
+  /** `127.0.0.1:PORT`. */
+  readonly at: string;
+  close(): void;
+}
+
+/** Every connection to it is one to `port` of `pod`. */
+export const forwardPort = async (
+  config: KubeConfig,
+  { namespace, name }: Pick<Pod, "namespace" | "name">,
+  port: number,
+): Promise<Forwarded> => {
+  const { PortForward } = await import("@kubernetes/client-node");
+  const forward = new PortForward(config);
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.once("close", () => sockets.delete(socket));
+    const complaints = new Writable({
+      write: (_, __, done) => {
+        socket.destroy();
+        done();
+      },
+    });
+    forward.portForward(namespace, name, [port], socket, complaints, socket).then(
+      (opened) => {
+        const connection = typeof opened === "function" ? opened() : opened;
+        if (connection === null) return void socket.destroy();
+        connection.addEventListener("close", () => socket.end());
+        connection.addEventListener("error", () => socket.destroy());
+        socket.once("close", () => connection.close());
+        if (socket.destroyed) connection.close();
+        return undefined;
+      },
+      () => socket.destroy(),
+    );
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    at: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+};

@@ -1,0 +1,47 @@
+/** A UDP peer, through a channel of an allocation. */
+import type { TransportAddress } from "../dataplane/address.ts";
+import { KeptAllocation } from "./allocation.ts";
+import type { TunnelOptions } from "./tunnel.ts";
+
+export interface UdpPath {
+  readonly relayed: TransportAddress | undefined;
+  send(data: Buffer): void;
+  close(): Promise<void>;
+}
+
+export interface UdpPathEnd {
+  /** Takes what the peer sends. */
+  data(bytes: Buffer): void;
+  /** Once, unless it is closed from here. */
+  lost(reason: string): void;
+}
+
+const CHANNEL = 0x4000;
+
+/** @throws TurnResponseError; the error of connecting. */
+export const openUdpPath = async ({ server, peer }: TunnelOptions, end: UdpPathEnd): Promise<UdpPath> => {
+  const allocation = await KeptAllocation.open({
+    server: {
+      ...server(),
+      onReceived: ({ data, via, channel }) => {
+        if (via === "channel" && channel === CHANNEL) end.data(data);
+        // What a server sends before it knows of the channel comes by indication.
+        else if (via === "indication") end.data(data);
+      },
+    },
+    family: peer.address.includes(":") ? "ipv6" : "ipv4",
+    peers: "udp",
+    onLost: (reason) => end.lost(reason),
+  });
+  try {
+    await allocation.hold(() => allocation.client.channelBind(CHANNEL, peer));
+  } catch (error) {
+    await allocation.close();
+    throw error;
+  }
+  return {
+    relayed: allocation.relayed,
+    send: (data) => allocation.client.sendChannel(CHANNEL, data),
+    close: () => allocation.close(),
+  };
+};
