@@ -10,6 +10,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   load: async () => (await import("./load.ts")).loadCommand(),
   probe: async () => (await import("./probe.ts")).probeCommand(),
   connect: async () => (await import("./connect.ts")).connectCommand(),
+  config: async () => (await import("./config.ts")).configCommand(),
+  auth: async () => (await import("./auth.ts")).authCommand(),
+  authd: async () => (await import("./authd.ts")).authdCommand(),
   status: async () => (await import("./status.ts")).statusCommand(),
   log: async () => (await import("./log.ts")).logCommand(),
   explain: async () => (await import("./explain.ts")).explainCommand(),
@@ -20,7 +23,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 };
 
 /** Programs whose names and flags we answer to; not listed in the help. */
-const oldNames: Readonly<Record<string, () => Promise<Command>>> = {};
+const oldNames: Readonly<Record<string, () => Promise<Command>>> = {
+  stunnerctl: async () => (await import("./stunnerctl.ts")).stunnerctlCommand(),
+};
 
 /** The program, with `asked` alone where there is such a command: what it does not need is not loaded. */
 export const buildProgram = async (asked = "", output: OutputConfiguration = {}): Promise<Command> => {

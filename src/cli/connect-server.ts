@@ -1,11 +1,10 @@
 /** Which TURN server `turnpike connect` goes through: a URI, or a listener that the config discovery server knows. */
 import { lookup } from "node:dns/promises";
 import { InvalidArgumentError } from "commander";
-import { publicAddressOf, publicPortOf } from "../credentials/public-address.ts";
+import { publicAddressOf, publicPortOf, UNKNOWN } from "../credentials/public-address.ts";
 import { fetchConfig } from "../discovery/fetch.ts";
 import { TurnpikeError } from "../errors.ts";
 import type { DataplaneConfig, ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
-import { ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 import { ephemeralCredentials, type Credentials } from "../turn-client/credentials.ts";
 import type { TransportName } from "../turn-client/turn-client.ts";
 import { namespaceFor, reachDiscovery, type DiscoveryFlags } from "./discovery-options.ts";
@@ -82,8 +81,7 @@ const listenerIn = ({ admin, listeners = [] }: DataplaneConfig, wanted: string):
       `gateway ${admin.name} has ${named.length === 0 ? "no" : "several"} listeners ${wanted}${names === "" ? "" : `; it has ${names}`}`,
     );
   }
-  const address = publicAddressOf(listener);
-  if (address === "0.0.0.0" || address === ADDRESS_PLACEHOLDER)
+  if (publicAddressOf(listener) === UNKNOWN)
     throw new TurnpikeError("gateway-unknown", `listener ${listener.name} has no public address yet`);
   return listener;
 };

@@ -1,11 +1,13 @@
 /** Where the config discovery server is: named, or found in a cluster and reached through its API server. */
 import { readFileSync } from "node:fs";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { Option, type Command } from "commander";
 import { TurnpikeError } from "../errors.ts";
 import { apiOf } from "../kubernetes/connect.ts";
 import { loadKubeconfig, namespaceOf } from "../kubernetes/kubeconfig.ts";
-import { findPods, forwardPort } from "../kubernetes/port-forward.ts";
-import type { DiscoveryTarget } from "../discovery/origin.ts";
+import { findPods, forwardPort, type Pod } from "../kubernetes/port-forward.ts";
+import { addressOf, type DiscoveryTarget } from "../discovery/origin.ts";
+import { partsOf } from "../discovery/protocol.ts";
 import { DISCOVERY_LABEL, DISCOVERY_PORT } from "../resources/names.ts";
 import { withProgress } from "./output.ts";
 
@@ -64,30 +66,50 @@ const originOf = ({ discovery, cdsServerAddress, cdsServerPort }: DiscoveryFlags
 export const reachDiscovery = async (flags: DiscoveryFlags): Promise<Reached> => {
   const [token, ca] = [read(flags.discoveryTokenFile), read(flags.discoveryCaFile)];
   const origin = originOf(flags);
-  if (origin !== undefined) return { target: { origin, token, ca }, close: () => undefined };
-  const config = await loadKubeconfig(flags);
-  const api = await apiOf(config);
-  const namespace = flags.discoveryNamespace ?? flags.cdsServerNamespace;
-  let pods;
-  try {
-    const labels = { [DISCOVERY_LABEL]: "enabled" };
-    pods = await withProgress("looking for the discovery server", findPods(api, labels, namespace));
-  } finally {
-    await api.close();
+  if (origin !== undefined) {
+    const target = { origin, token, ca };
+    try {
+      addressOf(target);
+    } catch (error) {
+      throw new TurnpikeError("usage", `--discovery: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    return { target, close: () => undefined };
   }
-  const running = pods.filter(({ phase }) => phase === "Running");
-  // Of an operator's replicas the one that serves configs is ready.
-  const [pod, ...more] = running.length > 1 ? running.filter(({ isReady }) => isReady) : running;
-  if (pod === undefined || more.length > 0)
-    throw new TurnpikeError(
-      "discovery-not-found",
-      `${pod === undefined ? "no running pod has" : `${more.length + 1} ready pods have`} the label ${DISCOVERY_LABEL}=enabled`,
-    );
-  const forwarded = await forwardPort(config, pod, Number(flags.cdsServerPort ?? DISCOVERY_PORT));
+  const config = await loadKubeconfig(flags);
+  const namespace = flags.discoveryNamespace ?? flags.cdsServerNamespace;
+  const forwarded = await withProgress(
+    "looking for the discovery server",
+    forwardPort(
+      config,
+      () => findOne(config, { [DISCOVERY_LABEL]: "enabled" }, namespace),
+      Number(flags.cdsServerPort ?? DISCOVERY_PORT),
+    ),
+  );
   return {
     target: { origin: ca === undefined ? forwarded.at : `https://${forwarded.at}`, token, ca },
     close: () => forwarded.close(),
   };
+};
+
+/** @throws TurnpikeError `api-refused`, `discovery-not-found`. */
+const findOne = async (
+  config: KubeConfig,
+  labels: Readonly<Record<string, string>>,
+  namespace: string | undefined,
+): Promise<Pod> => {
+  const api = await apiOf(config);
+  try {
+    const running = (await findPods(api, labels, namespace)).filter(({ phase }) => phase === "Running");
+    // Of an operator's replicas the one that serves configs is ready.
+    const [pod, ...more] = running.length > 1 ? running.filter(({ isReady }) => isReady) : running;
+    if (pod !== undefined && more.length === 0) return pod;
+    throw new TurnpikeError(
+      "discovery-not-found",
+      `${pod === undefined ? "no running pod has" : `${more.length + 1} ready pods have`} the label ${DISCOVERY_LABEL}=enabled`,
+    );
+  } finally {
+    await api.close();
+  }
 };
 
 /** The namespace that a command is about. The cluster is asked only where it has to be. */
@@ -98,5 +120,8 @@ export const namespaceFor = async (flags: DiscoveryFlags): Promise<string> => {
 };
 
 /** `NAME` or `NAMESPACE/NAME` as an id. */
-export const gatewayId = async (gateway: string, flags: DiscoveryFlags): Promise<string> =>
-  gateway.includes("/") ? gateway : `${await namespaceFor(flags)}/${gateway}`;
+export const gatewayId = async (gateway: string, flags: DiscoveryFlags): Promise<string> => {
+  const id = gateway.includes("/") ? gateway : `${await namespaceFor(flags)}/${gateway}`;
+  if (partsOf(id) === undefined) throw new TurnpikeError("usage", `${gateway}: expected NAME or NAMESPACE/NAME`);
+  return id;
+};

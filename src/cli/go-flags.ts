@@ -7,6 +7,12 @@ export const withDoubleDashes = (args: readonly string[]): readonly string[] => 
   return args.map((arg, index) => (end >= 0 && index >= end ? arg : arg.replace(/^-(?=[a-zA-Z][\w-]+)/, "--")));
 };
 
+/** Flags that all subcommands have may stand before the subcommand: it is moved to the front. */
+export const commandFirst = (args: readonly string[], names: readonly string[]): readonly string[] => {
+  const at = args.findIndex((arg) => names.includes(arg));
+  return at <= 0 ? args : [args[at] ?? "", ...args.slice(0, at), ...args.slice(at + 1)];
+};
+
 const booleans: Readonly<Record<string, boolean>> = {
   "1": true,
   t: true,

@@ -2,7 +2,8 @@
 import { CommanderError } from "commander";
 import { TurnpikeError } from "../errors.ts";
 import { buildProgram } from "./commands.ts";
-import { withDoubleDashes } from "./go-flags.ts";
+import { commandFirst, withDoubleDashes } from "./go-flags.ts";
+import { stunnerctlNames } from "./stunnerctl-names.ts";
 
 /** What was typed is quoted when it is wrong, less what may be a password in it. */
 const withoutValues = (text: string): string =>
@@ -17,9 +18,13 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-/** `turnpike operator` takes flags as the Go program does that it replaces. */
-const withGoFlags = (argv: readonly string[]): string[] =>
-  argv[2] === "operator" ? [...argv.slice(0, 3), ...withDoubleDashes(argv.slice(3))] : [...argv];
+/** Flags as the Go programs take them that some commands replace. */
+const withGoFlags = (argv: readonly string[]): string[] => {
+  const [start, args] = [argv.slice(0, 3), argv.slice(3)];
+  if (argv[2] === "operator") return [...start, ...withDoubleDashes(args)];
+  if (argv[2] === "stunnerctl") return [...start, ...commandFirst(args, stunnerctlNames)];
+  return [...argv];
+};
 
 try {
   await program.parseAsync(withGoFlags(process.argv));

@@ -1,8 +1,13 @@
 /** `turnpike status`: what a running Turnpike is doing, from its admin API. */
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import type { ProgramState } from "../admin/state.ts";
 import { TurnpikeError } from "../errors.ts";
 import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
+import { addClusterOptions } from "./discovery-options.ts";
+import { hideSecrets } from "./hide-secrets.ts";
+import { notWell, outputOption, print, type Format } from "./output.ts";
+import { podStatuses, type PodAnswer, type PodFlags } from "./pod-status.ts";
+import { podTables } from "./pod-summary.ts";
 import { table } from "./table.ts";
 
 /** @throws TurnpikeError `admin-unreachable`. */
@@ -122,23 +127,62 @@ export const describeState = (state: ProgramState, all: boolean, now = Date.now(
   ].join("\n");
 };
 
-interface StatusFlags {
+interface StatusFlags extends PodFlags {
   readonly admin: string;
   readonly adminTokenFile?: string;
   readonly json?: boolean;
   readonly all?: boolean;
+  readonly reveal?: boolean;
+  readonly output: Format;
 }
 
+/** A pod that does not answer is not well. */
+export const showPods = async (
+  gateway: string | undefined,
+  flags: Omit<StatusFlags, "admin">,
+  describe: (answers: readonly PodAnswer[]) => string = podTables,
+): Promise<void> => {
+  const answers = await podStatuses(gateway, flags);
+  const shown = answers.map((one): PodAnswer =>
+    one.answered && flags.reveal !== true ? { ...one, status: hideSecrets(one.status) } : one,
+  );
+  await print(
+    flags.output,
+    shown.map((one) => (one.answered ? { pod: one.pod, ...one.status } : { pod: one.pod, error: one.reason })),
+    () => describe(shown),
+  );
+  for (const one of answers) if (!one.answered) process.stderr.write(`${one.pod}: no answer: ${one.reason}\n`);
+  if (answers.some(({ answered }) => !answered)) notWell();
+};
+
+export const parsePodPort = (text: string): number => {
+  if (!/^[1-9]\d{0,4}$/.test(text) || Number(text) > 65_535) throw new InvalidArgumentError("expected a port");
+  return Number(text);
+};
+
+/** What `stunnerctl status` has as well. */
+export const addPodOptions = (command: Command): Command =>
+  addClusterOptions(command)
+    .option("--pod-address <host[:port]>", "only this dataplane, asked directly")
+    .option("--pod-name <name>", "only this pod of the Gateway")
+    .option("--pod-port <port>", "port of a dataplane's health checks", parsePodPort, 8086);
+
 export const statusCommand = (): Command =>
-  new Command("status")
-    .description("show what a running Turnpike is doing")
-    .option("--admin <host:port>", "its admin API", DEFAULT_ADMIN)
+  addPodOptions(new Command("status"))
+    .description("show what a running Turnpike is doing, by its admin API, or the dataplane pods of a Gateway")
+    .argument("[gateway]", "NAME or NAMESPACE/NAME, whose pods are asked through the cluster's API server")
+    .option("-A, --all-namespaces", "the dataplane pods of the whole cluster")
+    .option("--admin <host:port>", "admin API of what runs here", DEFAULT_ADMIN)
     .addOption(adminTokenOption())
-    .option("--json", "everything, as JSON")
+    .option("--json", "the same as --output json")
     .option("--all", "every row of long lists")
-    .action(async ({ admin, adminTokenFile, json, all }: StatusFlags) => {
-      const state = await fetchState(admin, readAdminToken(adminTokenFile).token);
-      process.stdout.write(
-        json === true ? `${JSON.stringify(state, undefined, 2)}\n` : describeState(state, all === true),
-      );
+    .option("--reveal", "print secrets that dataplanes tell, instead of hiding them")
+    .addOption(outputOption())
+    .action(async (gateway: string | undefined, flags: StatusFlags) => {
+      const output: Format = flags.json === true ? { as: "json" } : flags.output;
+      const { podAddress, podName, namespace, allNamespaces } = flags;
+      if ([gateway, podAddress, podName, namespace, allNamespaces].some((one) => one !== undefined))
+        return showPods(gateway, { ...flags, output });
+      const state = await fetchState(flags.admin, readAdminToken(flags.adminTokenFile).token);
+      return print(output, state, () => describeState(state, flags.all === true));
     });

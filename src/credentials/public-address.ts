@@ -1,13 +1,15 @@
 /** Where clients reach a listener, by its config. */
 import { NODE_ADDRESS_PLACEHOLDER } from "../discovery/node-address.ts";
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
+import { ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 
-const UNKNOWN = "0.0.0.0";
+/** Of a listener that does not know where it is. */
+export const UNKNOWN = "0.0.0.0";
 
 /** `override` counts before what the config says. */
 export const publicAddressOf = ({ public_address: known, address }: ListenerConfig, override?: string): string => {
   const found = [override, known, address].find((one) => one !== undefined && one !== "") ?? UNKNOWN;
-  return found === NODE_ADDRESS_PLACEHOLDER ? UNKNOWN : found;
+  return found === NODE_ADDRESS_PLACEHOLDER || found === ADDRESS_PLACEHOLDER ? UNKNOWN : found;
 };
 
 export const publicPortOf = ({ public_port: known, port }: ListenerConfig): number => known || port;

@@ -5,6 +5,7 @@ import { get as getSecurely } from "node:https";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { parseDocument, readConfig } from "./document.ts";
 import { addressOf, type DiscoveryTarget } from "./origin.ts";
+import { LICENSE_PATH } from "./protocol.ts";
 
 export interface FetchOptions extends DiscoveryTarget {
   /** For the whole request; 10 s unless given. */
@@ -26,8 +27,9 @@ export class DiscoveryError extends TurnpikeError {
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
 const MAX_MESSAGE_CHARACTERS = 300;
 
-const fetchText = async (target: FetchOptions): Promise<string> => {
-  const { secure, host, path, headers } = addressOf(target);
+const fetchText = async (target: FetchOptions, otherPath?: string): Promise<string> => {
+  const { secure, host, headers, ...address } = addressOf(target);
+  const path = otherPath ?? address.path;
   const signal = AbortSignal.timeout(target.timeoutMs ?? 10_000);
   const url = `${secure ? "https" : "http"}://${host}${path}`;
   const chunks: Buffer[] = [];
@@ -75,4 +77,22 @@ export const fetchConfigs = async (options: Omit<FetchOptions, "id" | "node">): 
   const list = parseDocument(await fetchText(options));
   const items = typeof list === "object" && list !== null && "items" in list ? list.items : undefined;
   return Array.isArray(items) ? items.map(readConfig) : [];
+};
+
+export interface LicenseStatus {
+  readonly enabledFeatures: readonly string[];
+  readonly subscriptionType: string;
+  readonly lastUpdated: string;
+  readonly lastError: string;
+}
+
+/** Of our server always the same; of STUNner's, what was bought. @throws as `fetchConfig`. */
+export const fetchLicense = async (options: FetchOptions): Promise<LicenseStatus> => {
+  const {
+    enabledFeatures = [],
+    subscriptionType = "",
+    lastUpdated = "",
+    lastError = "",
+  } = parseDocument(await fetchText(options, LICENSE_PATH)) as Partial<LicenseStatus>;
+  return { enabledFeatures, subscriptionType, lastUpdated, lastError };
 };

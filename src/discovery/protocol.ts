@@ -13,7 +13,7 @@ export const TEXT_TYPE = "text/plain; charset=utf-8";
 export const LICENSE_BODY = `{"enabledFeatures":[],"subscriptionType":"free","lastUpdated":"N/A","lastError":""}\n`;
 
 const CONFIGS_PATH = "/api/v1/configs";
-const LICENSE_PATH = "/api/v1/license";
+export const LICENSE_PATH = "/api/v1/license";
 
 /** Which configs are asked for; `id` is `NAMESPACE/NAME`. */
 export type Scope =

@@ -1,6 +1,7 @@
 /** Where the API server is and who we are: a kubeconfig, or the service account of the pod that we run in. */
 import type { RequestOptions } from "node:https";
 import type { KubeConfig } from "@kubernetes/client-node";
+import { TurnpikeError } from "../errors.ts";
 import { createApi, type Api } from "./api.ts";
 import { loadKubeconfig } from "./kubeconfig.ts";
 
@@ -15,14 +16,16 @@ const CREDENTIALS_MS = 20_000;
 export const connect = async (kubeconfig?: string, timeoutMs?: number): Promise<Api> =>
   apiOf(await loadKubeconfig({ kubeconfig }), timeoutMs);
 
-/** The API server that `config` is of. @throws an Error where it names none. */
+/** The API server that `config` is of. @throws TurnpikeError `kubeconfig-invalid`. */
 export const apiOf = async (config: KubeConfig, timeoutMs?: number): Promise<Api> => {
   const cluster = config.getCurrentCluster();
-  if (cluster === null) throw new Error("the kubeconfig names no current cluster");
+  if (cluster === null) throw new TurnpikeError("kubeconfig-invalid", "the kubeconfig names no current cluster");
 
   const options = async (): Promise<RequestOptions> => {
     const filled: RequestOptions = {};
-    await config.applyToHTTPSOptions(filled);
+    await config.applyToHTTPSOptions(filled).catch((error: unknown) => {
+      throw new TurnpikeError("kubeconfig-invalid", error instanceof Error ? error.message : String(error));
+    });
     return filled;
   };
   const first = await options();

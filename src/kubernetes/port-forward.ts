@@ -59,37 +59,53 @@ export interface Forwarded {
   close(): void;
 }
 
-/** Every connection to it is one to `port` of `pod`. */
+/**
+ * Every connection to it is one to `port` of the pod that `find` gives: asked for again when the one that was there cannot be
+ * reached any more.
+ */
 export const forwardPort = async (
   config: KubeConfig,
-  { namespace, name }: Pick<Pod, "namespace" | "name">,
+  find: () => Promise<Pick<Pod, "namespace" | "name">>,
   port: number,
 ): Promise<Forwarded> => {
   const { PortForward } = await import("@kubernetes/client-node");
   const forward = new PortForward(config);
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("error", () => undefined);
-    socket.once("close", () => sockets.delete(socket));
+  let known: ReturnType<typeof find> | undefined = find();
+  await known;
+  const connect = async (socket: Socket): Promise<void> => {
+    const { namespace, name } = await (known ??= find());
     const complaints = new Writable({
-      write: (_, __, done) => {
-        socket.destroy();
+      write: (complaint: Buffer, _, done) => {
+        // Its first message is the number of the port, of which nothing is left here.
+        if (complaint.length > 0) {
+          known = undefined;
+          socket.destroy();
+        }
         done();
       },
     });
-    forward.portForward(namespace, name, [port], socket, complaints, socket).then(
-      (opened) => {
-        const connection = typeof opened === "function" ? opened() : opened;
-        if (connection === null) return void socket.destroy();
-        connection.addEventListener("close", () => socket.end());
-        connection.addEventListener("error", () => socket.destroy());
-        socket.once("close", () => connection.close());
-        if (socket.destroyed) connection.close();
-        return undefined;
-      },
-      () => socket.destroy(),
-    );
+    const opened = await forward.portForward(namespace, name, [port], socket, complaints, socket);
+    const connection = typeof opened === "function" ? opened() : opened;
+    if (connection === null || socket.destroyed) {
+      socket.destroy();
+      connection?.close();
+      return;
+    }
+    connection.addEventListener("close", () => socket.end());
+    connection.addEventListener("error", () => socket.destroy());
+    socket.once("close", () => connection.close());
+    socket.resume();
+  };
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.pause();
+    socket.on("error", () => undefined);
+    socket.once("close", () => sockets.delete(socket));
+    connect(socket).catch(() => {
+      known = undefined;
+      socket.destroy();
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,0 +1,12 @@
+/** Subcommands of `stunnerctl`, each with its alias. */
+export const stunnerctlNames: readonly string[] = [
+  "config",
+  "stunner-config",
+  "status",
+  "dataplane-status",
+  "auth",
+  "get-credential",
+  "icetest",
+  "license",
+  "license-status",
+];

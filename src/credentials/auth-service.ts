@@ -1,0 +1,161 @@
+/** STUNner's authentication service: credentials over HTTP, from the configs that a discovery server has. */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { TokenBucket } from "../dataplane/token-bucket.ts";
+import { release } from "../release.ts";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import { openApi } from "./openapi.ts";
+import { DEFAULT_TTL_SECONDS, iceConfigOf, turnAuthOf, type AuthQuery } from "./turn-auth.ts";
+
+export interface AuthServiceOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** All that are known. */
+  readonly configs: () => readonly DataplaneConfig[];
+  /** Of every listener, unless a request says otherwise. */
+  readonly publicAddress?: string | undefined;
+  /** What requests have to present as `Authorization: Bearer`. */
+  readonly token?: string | undefined;
+  /** Requests a second of one client. */
+  readonly requestsPerSecond?: number | undefined;
+  readonly report?: (asked: Answered) => void;
+}
+
+/** What there is to log of a request. No secret and no name of a user is in it. */
+export interface Answered {
+  readonly client: string;
+  readonly path: string;
+  readonly status: number;
+}
+
+export interface AuthService {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const JSON_TYPE = "application/json; charset=UTF-8";
+const TEXT_TYPE = "text/plain; charset=utf-8";
+/** Clients that are counted at a time; more than that, and counting begins anew. */
+const MOST_CLIENTS = 10_000;
+
+const refuse = (status: number, why: string, headers: Readonly<Record<string, string>> = {}): Answer => ({
+  status,
+  body: why,
+  headers,
+});
+const give = (value: unknown): Answer => ({ status: 200, body: `${JSON.stringify(value)}\n`, type: JSON_TYPE });
+
+const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+/** @returns undefined where `ttl` cannot be understood. */
+const queryOf = (parameters: URLSearchParams, publicAddress: string | undefined): AuthQuery | undefined => {
+  const ttl = parameters.get("ttl");
+  if (ttl !== null && (!/^[+-]?\d+$/.test(ttl) || !Number.isSafeInteger(Number(ttl)))) return undefined;
+  const given = (name: string): string | undefined => parameters.get(name) ?? undefined;
+  return {
+    username: given("username"),
+    ttlSeconds: ttl === null ? DEFAULT_TTL_SECONDS : Number(ttl),
+    namespace: given("namespace"),
+    gateway: given("gateway"),
+    listener: given("listener"),
+    publicAddress: given("public-addr") || publicAddress || undefined,
+  };
+};
+
+/** @throws the error of `listen` when the address cannot be bound. */
+export const startAuthService = async (options: AuthServiceOptions): Promise<AuthService> => {
+  const { configs, publicAddress, token, requestsPerSecond, report = () => undefined } = options;
+  const buckets = new Map<string, TokenBucket>();
+  const description = `${JSON.stringify(openApi(release), undefined, 2)}\n`;
+
+  const mayAsk = (client: string): boolean => {
+    if (requestsPerSecond === undefined) return true;
+    let bucket = buckets.get(client);
+    if (bucket === undefined) {
+      if (buckets.size >= MOST_CLIENTS) buckets.clear();
+      buckets.set(client, (bucket = new TokenBucket(requestsPerSecond, requestsPerSecond)));
+    }
+    return bucket.take(performance.now());
+  };
+
+  const answerTurn = (parameters: URLSearchParams): Answer => {
+    const service = parameters.get("service");
+    if (service === null || service === "") return refuse(400, "Query argument service is required, but not found");
+    const query = queryOf(parameters, publicAddress);
+    if (query === undefined) return refuse(400, "Invalid format for parameter ttl: expected a whole number");
+    const known = configs();
+    if (known.length === 0) return refuse(500, "no STUNner configuration available");
+    if (service !== "turn")
+      return refuse(400, `could not generate TURN auth token: invalid service type: ${JSON.stringify(service)}`);
+    for (const config of known) {
+      const auth = turnAuthOf(config, query, Date.now());
+      if (auth !== undefined) return give(auth);
+    }
+    return refuse(404, "could not generate TURN auth token: no valid listener found");
+  };
+
+  const answerIce = (parameters: URLSearchParams): Answer => {
+    const query = queryOf(parameters, publicAddress);
+    if (query === undefined) return refuse(400, "Invalid format for parameter ttl: expected a whole number");
+    const known = configs();
+    if (known.length === 0) return refuse(500, "no STUNner configuration available");
+    const service = parameters.get("service") ?? "";
+    if (service !== "turn")
+      return refuse(400, `could not generate ICE auth token: invalid service type: ${JSON.stringify(service)}`);
+    const auths = known.flatMap((config) => turnAuthOf(config, query, Date.now()) ?? []);
+    if (auths.length === 0) return refuse(404, "could not generate ICE config: no valid listener found");
+    return give(iceConfigOf(auths, parameters.get("iceTransportPolicy") || undefined));
+  };
+
+  const answer = ({ method, headers }: IncomingMessage, url: URL, client: string): Answer => {
+    const { pathname: path, searchParams: parameters } = url;
+    if (path !== "/" && path !== "/ice" && path !== "/openapi.json")
+      return refuse(404, "there are /, /ice and /openapi.json");
+    if (method !== "GET") return refuse(405, "only GET is answered here", { allow: "GET" });
+    if (!mayAsk(client)) return refuse(429, "too many requests", { "retry-after": "1" });
+    if (path === "/openapi.json") return { status: 200, body: description, type: JSON_TYPE };
+    // Digests have one length, so that the comparison tells nothing about the token's.
+    if (token !== undefined && !timingSafeEqual(sha256(headers.authorization ?? ""), sha256(`Bearer ${token}`)))
+      return refuse(401, "a bearer token is needed", { "www-authenticate": "Bearer" });
+    return path === "/" ? answerTurn(parameters) : answerIce(parameters);
+  };
+
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    const client = request.socket.remoteAddress ?? "?";
+    const written = `http://service${request.url?.startsWith("/") === true ? "" : "/"}${request.url ?? ""}`;
+    const url = URL.canParse(written) ? new URL(written) : new URL("http://service/unknown");
+    const { status, body, type = TEXT_TYPE, headers = {} } = answer(request, url, client);
+    response.writeHead(status, {
+      ...headers,
+      "content-type": type,
+      "content-length": Buffer.byteLength(body),
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+    });
+    response.end(body);
+    report({ client, path: url.pathname, status });
+  };
+
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, serve);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+};
