@@ -11,7 +11,14 @@ const traffic = ({ stats }: Listener | Cluster, way: "rx" | "tx"): string =>
 const publicOf = ({ public_address: address, public_port: port }: Listener): string =>
   `${address || "-"}:${port || "-"}`;
 
-const text = (value: unknown): string => (value === undefined || value === "" ? "-" : String(value));
+const plain = (value: unknown): string =>
+  typeof value === "string" || typeof value === "number"
+    ? String(value)
+    : value === undefined
+      ? ""
+      : JSON.stringify(value);
+
+const text = (value: unknown): string => plain(value) || "-";
 
 export const podTables = (answers: readonly PodAnswer[]): string => {
   const answered = answers.flatMap((one) => (one.answered ? [one] : []));
@@ -67,10 +74,7 @@ const offload = ({ stats }: Listener | Cluster): string =>
   `offload(rx/tx): ${stats?.rx?.pkts ?? 0}/${stats?.tx?.pkts ?? 0} pkts ${stats?.rx?.bytes ?? 0}/${stats?.tx?.bytes ?? 0} bytes`;
 
 const adminLine = (admin: Readonly<Record<string, unknown>> = {}): string => {
-  const field = (name: string): string => {
-    const value = admin[name];
-    return value === undefined ? "" : String(value);
-  };
+  const field = (name: string): string => plain(admin[name]);
   return `admin:{id="${field("name")}",logLevel="${field("loglevel")}",metrics="${field("metrics_endpoint")}",health-check="${field("healthcheck_endpoint")}",quota=${field("quota") || 0},license-info=${field("licensing_info")},offload=${field("offload")}}`;
 };
 
