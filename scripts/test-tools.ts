@@ -1,9 +1,10 @@
 /**
- * What the tests need beside npm packages: coturn's client tools, Chromium, and the servers of Kubernetes. Installs them
- * from Debian when it may, and builds the servers, once, so that no test has to wait for it; otherwise says exactly what
- * is missing, and fails.
+ * What the tests need beside npm packages: coturn's client tools, Chromium, Helm, and the servers of Kubernetes. Installs
+ * them from Debian when it may, and builds Helm and the servers, once, so that no test has to wait for it; otherwise says
+ * exactly what is missing, and fails.
  */
 import { spawnSync } from "node:child_process";
+import { buildHelm } from "../test/chart/helm.ts";
 import { testedVersion, findBinaries, MissingTool } from "../test/cluster/binaries.ts";
 import { prepareGatewayApi } from "../test/cluster/crds.ts";
 import { whereIs } from "../test/cluster/process.ts";
@@ -51,6 +52,7 @@ try {
   if (missing.every(({ command }) => command !== "etcd"))
     await findBinaries(testedVersion, (line) => process.stderr.write(`${line}\n`));
   await prepareGatewayApi();
+  await buildHelm((line) => process.stderr.write(`${line}\n`));
   await buildPion("client");
   await pythonWithAiortc();
 } catch (error) {

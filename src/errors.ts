@@ -79,6 +79,10 @@ export const errors = {
     what: "the event log says nothing of what was asked",
     todo: "see its first and last lines with 'turnpike log'; ask for another moment, or name another log",
   },
+  "finalize-incomplete": {
+    what: "not everything that is managed could be removed",
+    todo: "the log says what Kubernetes refused; correct that, and run it again",
+  },
   usage: { what: "the command was called with wrong arguments", todo: "see --help" },
 } as const satisfies Record<string, { readonly what: string; readonly todo: string }>;
 

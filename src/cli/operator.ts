@@ -16,6 +16,7 @@ import { release } from "../release.ts";
 import type { AccessFiles } from "../discovery/access-files.ts";
 import { TurnpikeError } from "../errors.ts";
 import { DISCOVERY_PORT } from "../resources/names.ts";
+import { finalize } from "../runtime/finalize.ts";
 import { startOperator } from "../runtime/operator.ts";
 import { operatorOptions } from "../runtime/options.ts";
 import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
@@ -41,6 +42,8 @@ interface OperatorFlags {
   readonly disableEndpointsliceController?: boolean;
   readonly leaderElect?: boolean;
   readonly leaderElectionNamespace?: string;
+  readonly leaderElectionId: string;
+  readonly finalize?: string;
   readonly enableFinalizer?: boolean;
   readonly requireReferenceGrants?: boolean;
   readonly embedded?: boolean;
@@ -52,6 +55,8 @@ interface OperatorFlags {
 }
 
 const LEASE_NAME = "92062b70.l7mp.io";
+/** The Job that waits for it has a limit of its own. */
+const FINALIZE_LIMIT_MS = 10 * 60_000;
 const NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 const env = (name: string): string | undefined => process.env[`STUNNER_GATEWAY_OPERATOR_${name}`];
@@ -125,10 +130,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   const token = readAdminToken(flags.adminTokenFile);
   const log = pino({ name: "turnpike", level: flags.zapLogLevel }, pino.destination({ fd: 2, sync: true }));
   const usesEndpoints = flags.disableEndpontsliceController === true || flags.disableEndpointsliceController === true;
-  const registry = new Registry();
-  const operator = await startOperator({
-    meter: createOperatorMeter(registry),
-    tracer: await tracerOf(flags.traces, "operator", log),
+  const common = {
     ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
     render: operatorOptions({
       mode,
@@ -150,11 +152,27 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     journal: flags.journal,
     discovery: { ...discovery, files },
     ...(flags.leaderElect === true
-      ? { lease: { namespace: ownNamespace(flags.leaderElectionNamespace, "--leader-elect"), name: LEASE_NAME } }
+      ? {
+          lease: {
+            namespace: ownNamespace(flags.leaderElectionNamespace, "--leader-elect"),
+            name: flags.leaderElectionId,
+          },
+        }
       : {}),
+    log,
+  };
+  if (flags.finalize !== undefined) {
+    const namespace = ownNamespace(flags.leaderElectionNamespace, "--finalize");
+    await finalize({ operator: common, deployment: { namespace, name: flags.finalize }, limitMs: FINALIZE_LIMIT_MS });
+    process.exit(0);
+  }
+  const registry = new Registry();
+  const operator = await startOperator({
+    ...common,
+    meter: createOperatorMeter(registry),
+    tracer: await tracerOf(flags.traces, "operator", log),
     finalizer: flags.enableFinalizer === true,
     ...(flags.embedded === true ? { relay: { address: env("ADDRESS") ?? "0.0.0.0" } } : {}),
-    log,
   });
   const { core } = operator.loop;
   const sources = {
@@ -304,7 +322,12 @@ export const operatorCommand = (): Command =>
     .addOption(boolean("--disable-endpontslice-controller [bool]", "the same, as STUNner spells it").hideHelp())
     .addOption(boolean("--leader-elect [bool]", "only the holder of a Lease writes"))
     .option("--leader-election-namespace <name>", "namespace of the Lease (default: the pod's own)")
+    .option("--leader-election-id <name>", "name of the Lease; one for each installation of a namespace", LEASE_NAME)
     .addOption(boolean("--enable-finalizer [bool]", "remove everything that is managed on exit"))
+    .option(
+      "--finalize <deployment>",
+      "instead of running: stop the operator of this Deployment, remove everything that is managed, and end",
+    )
     .addOption(
       boolean(
         "--require-reference-grants [bool]",

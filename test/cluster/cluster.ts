@@ -68,6 +68,7 @@ const controllers = [
   "endpointslice-controller",
   "endpointslice-mirroring-controller",
   "garbage-collector-controller",
+  "job-controller",
   "namespace-controller",
   "replicaset-controller",
   "serviceaccount-controller",

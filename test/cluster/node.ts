@@ -40,5 +40,10 @@ export const reportPod = async (
   });
 };
 
+/** Says that the process of a pod that is not to be started again has ended. */
+export const finishPod = async (client: Client, pod: PodReference, succeeded: boolean): Promise<void> => {
+  await client.patchStatus(podOf(pod), { phase: succeeded ? "Succeeded" : "Failed", conditions: [] });
+};
+
 /** Confirms that a pod has ended. One that was deleted is terminating until then, unless no node ever had it. */
 export const endPod = async (client: Client, pod: PodReference): Promise<void> => client.delete(podOf(pod));

@@ -50,16 +50,36 @@ export interface PodProcess {
   readonly ended: Promise<void>;
 }
 
+/** Folders of this machine by where a pod sees them. What else is beside such a place, it does not see. */
+export type Mounts = Readonly<Record<string, string>>;
+
+const mountCommands = (mounts: Mounts): readonly string[] => {
+  const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+  const above = new Set(Object.keys(mounts).map((path) => path.split("/").slice(0, 3).join("/")));
+  return [
+    // Reached by another way once their place is covered.
+    ...Object.values(mounts).map((source, index) => `exec ${index + 3}<${quote(source)}`),
+    ...[...above].map((path) => `mount -t tmpfs tmpfs ${quote(path)}`),
+    ...Object.keys(mounts).flatMap((path, index) => [
+      `mkdir -p ${quote(path)}`,
+      `mount --bind /proc/self/fd/${index + 3} ${quote(path)}`,
+      `exec ${index + 3}<&-`,
+    ]),
+  ];
+};
+
 /** Starts `command` in a network of its own, where it has `address` on `eth0`. */
 export const startInPod = async (
   address: string,
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
   folder: string,
+  mounts: Mounts = {},
 ): Promise<PodProcess> => {
   // It says that its network is there, and waits until that is complete.
-  const script = 'echo ready; read -r _; exec "$@" <&-';
-  const [program, ...args] = tiedToUs("KILL", ["unshare", "--net", "sh", "-c", script, "sh", ...command]);
+  const script = [...mountCommands(mounts), "echo ready", "read -r _", 'exec "$@" <&-'].join(" && ");
+  const namespaces = Object.keys(mounts).length > 0 ? ["--net", "--mount"] : ["--net"];
+  const [program, ...args] = tiedToUs("KILL", ["unshare", ...namespaces, "sh", "-c", script, "sh", ...command]);
   const child = spawn(program, args, {
     cwd: folder,
     env: { PATH: process.env["PATH"], ...environment },

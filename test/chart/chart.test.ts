@@ -1,0 +1,94 @@
+/** The chart by itself: what it is written from, what it refuses, and that it says what its values are. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse } from "yaml";
+import { beforeAll, describe, expect, it } from "vitest";
+import { valuesOf } from "../../scripts/chart-readme.ts";
+import { chartFiles, manifests } from "../../scripts/chart.ts";
+import { release } from "../../src/release.ts";
+import { chart, helmFor, type Helm } from "./helm.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
+const inChart = (path: string): string => readFileSync(join(chart, path), "utf8");
+
+let helm: Helm;
+beforeAll(async () => {
+  helm = await helmFor();
+}, 600_000);
+
+describe("the chart", () => {
+  it("passes helm lint", async () => expect(await helm("lint", "--strict", chart)).toContain("0 chart(s) failed"));
+
+  it("is of this release", () =>
+    expect(parse(inChart("Chart.yaml"))).toMatchObject({ version: release, appVersion: release }));
+
+  it.each(Object.keys(chartFiles()))("has %s as it follows from other files (npm run chart)", (path) =>
+    expect(read(path)).toBe(chartFiles()[path]),
+  );
+
+  it("is what the plain manifests are rendered from (npm run chart)", async () => {
+    for (const [path, text] of Object.entries(await manifests())) expect(read(path), path).toBe(text);
+  });
+
+  it("says of every value but the plainest what it is for", () => {
+    const silent = valuesOf(inChart("values.yaml"))
+      .filter(({ about }) => about === "")
+      .map(({ path }) => path);
+    expect(silent).toEqual([
+      "image.pullPolicy",
+      "metrics.serviceMonitor.interval",
+      "metrics.podMonitor.interval",
+      "serviceAccount.create",
+      "priorityClassName",
+      "terminationGracePeriodSeconds",
+      "podDisruptionBudget.minAvailable",
+    ]);
+  });
+});
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: unknown;
+}
+
+/** Paths of what has properties of its own, and of those properties. */
+const pathsOf = (schema: Schema, path = ""): readonly string[] =>
+  Object.entries(schema.properties ?? {}).flatMap(([name, one]) => {
+    const own = path === "" ? name : `${path}.${name}`;
+    return one.properties === undefined ? [own] : pathsOf(one, own);
+  });
+
+describe("the schema of its values", () => {
+  const schema = JSON.parse(inChart("values.schema.json")) as Schema;
+
+  it("knows every value, and no other", () => {
+    const known = pathsOf(schema).filter((path) => !["global", "enabled"].includes(path));
+    const spec = known.filter((path) => path.startsWith("dataplane.spec."));
+    const documented = valuesOf(inChart("values.yaml")).map(({ path }) => path);
+    expect([...known.filter((path) => !spec.includes(path)), "dataplane.spec"].toSorted()).toEqual(
+      documented.toSorted(),
+    );
+  });
+
+  it("knows every field of a Dataplane, and no other", () => {
+    const definition = parse(read("deploy/crds/stunner.l7mp.io_dataplanes.yaml")) as {
+      readonly spec: { readonly versions: readonly { readonly schema: { readonly openAPIV3Schema: Schema } }[] };
+    };
+    const wanted = definition.spec.versions[0]?.schema.openAPIV3Schema.properties?.["spec"];
+    const found = schema.properties?.["dataplane"]?.properties?.["spec"];
+    expect(Object.keys(found?.properties ?? {}).toSorted()).toEqual(Object.keys(wanted?.properties ?? {}).toSorted());
+  });
+
+  it.each([
+    ["a name that does not exist", "replica=2", "additional properties 'replica' not allowed"],
+    ["one that does not exist further in", "dataplane.spec.imag=x", "additional properties 'imag' not allowed"],
+    ["a word that is none of the choices", "dataplaneMode=lagacy", "dataplaneMode"],
+    ["a text in place of a number", "replicas=many", "replicas"],
+    ["a controller name that Kubernetes refuses", "controllerName=turnpike", "controllerName"],
+    ["an event log with two writers", "journal.persistent=true,replicas=2", "an event log has one writer"],
+  ])("refuses %s", async (_, setting, complaint) => {
+    await expect(helm("template", "x", chart, "--set", setting)).rejects.toThrow(complaint);
+  });
+});
