@@ -39,5 +39,5 @@ export const visit = async (browser: Browser, address: string, options: Visit = 
 /** Waits until the log is there. */
 export const untilLoaded = async (page: Page): Promise<void> => {
   await page.locator(".timeline .moment", { hasText: "#" }).waitFor();
-  await expect.poll(() => page.locator(".source").textContent()).toMatch(/^(live|file .*)$/);
+  await expect.poll(() => page.locator(".source").textContent()).toMatch(/^(live|file .*|\/api\/.*)$/);
 };

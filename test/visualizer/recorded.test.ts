@@ -116,6 +116,24 @@ describe("a file", () => {
       await expect.poll(() => moment(page)).toMatch(new RegExp(`^#${lastSeq} `));
     }));
 
+  it("may as well be a path of the admin API, in a link", () =>
+    onPage(
+      { fragment: `log=${encodeURIComponent(`/api/v1/log?from=${lastSeq - 500}`)}&at=${lastSeq - 100}` },
+      async (page) => {
+        await page.getByText(`/api/v1/log?from=${lastSeq - 500}`).waitFor();
+        await expect.poll(() => moment(page)).toMatch(new RegExp(`^#${lastSeq - 100} `));
+        expect(await page.locator(".count").textContent()).toMatch(/^501 of 501 events/);
+        await page.getByRole("button", { name: "Back to live" }).click();
+        await expect.poll(() => page.locator(".source").textContent()).toBe("live");
+      },
+    ));
+
+  it("at a path that is no log of this program is not asked for", () =>
+    onPage({}, async (page) => {
+      await page.goto(`http://${address}/#log=${encodeURIComponent("https://logs.example/1.jsonl")}`);
+      await page.getByRole("alert").getByText("is no log of this program").waitFor();
+    }));
+
   it("whose last line is torn is shown up to it", () =>
     onPage({}, async (page) => {
       const path = join(folder, "torn.jsonl");

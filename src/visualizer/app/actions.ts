@@ -7,7 +7,7 @@ import type { Traffic } from "../traffic.ts";
 import { matches, isEverything, type Filter } from "./filter.ts";
 import { fragmentOf, readFragment } from "./link.ts";
 import { nextRates } from "./rates.ts";
-import { ask, LogError, readFile, readLive, setToken } from "./source.ts";
+import { ask, LogError, readFile, readLive, readPath, setToken, type LogReader } from "./source.ts";
 import {
   initialState,
   momentOf,
@@ -125,15 +125,18 @@ export const createActions = (store: Store): Actions => {
 
   const fail = (error: unknown): void => store.set({ trouble: troubleOf(error) });
 
+  const learnMachines = async (): Promise<void> => {
+    if (store.get().definitions !== undefined) return;
+    const response = await ask("/api/v1/machines").catch(() => undefined);
+    if (response !== undefined) store.set({ definitions: (await response.json()) as Record<MachineId, Definition> });
+  };
+
   /** Until another source is opened. */
   const followLive = async (): Promise<void> => {
     const signal = begin({ from: "live", status: "loading", share: 0 });
     while (!signal.aborted) {
       try {
-        if (store.get().definitions === undefined)
-          store.set({
-            definitions: (await (await ask("/api/v1/machines", signal)).json()) as Record<MachineId, Definition>,
-          });
+        await learnMachines();
         const isFirst = store.get().length === 0;
         await readLive(store.get().history.last?.seq ?? 0, signal, {
           onLines: append,
@@ -178,6 +181,34 @@ export const createActions = (store: Store): Actions => {
       }
       await wait(TRAFFIC_MS, signal);
     }
+  };
+
+  /** Reads a log that does not go on. */
+  const readWhole = (
+    from: "file" | "path",
+    name: string,
+    read: (signal: AbortSignal, reader: LogReader) => Promise<void>,
+  ): void => {
+    const signal = begin({ from, name, status: "loading", share: 0 });
+    const ifCurrent =
+      <T extends unknown[]>(act: (...values: T) => void) =>
+      (...values: T): void => {
+        if (!signal.aborted) act(...values);
+      };
+    read(signal, {
+      onLines: ifCurrent(append),
+      onProgress: ifCurrent((share) => store.set({ source: { from, name, status: "loading", share } })),
+      onLoaded: ifCurrent(() => {
+        store.set({ source: { from, name, status: "loaded", share: 1 } });
+        loaded();
+      }),
+    }).catch(ifCurrent(fail));
+  };
+
+  const open = (): void => {
+    const { log } = asked;
+    if (log === undefined) void followLive();
+    else readWhole("path", log, (signal, reader) => readPath(log, signal, reader));
   };
 
   const step = (by: 1 | -1): boolean => {
@@ -225,11 +256,14 @@ export const createActions = (store: Store): Actions => {
   };
 
   addEventListener("hashchange", () => {
+    const before = asked.log;
     asked = readFragment(location.hash);
-    followLink();
+    if (asked.log === before) followLink();
+    else open();
   });
 
-  void followLive();
+  void learnMachines();
+  open();
   const always = new AbortController();
   void followTraffic(always.signal);
   setInterval(() => {
@@ -277,28 +311,16 @@ export const createActions = (store: Store): Actions => {
     },
     setMatch: (match) => set({ match }),
     openFile(file) {
-      const signal = begin({ from: "file", name: file.name, status: "loading", share: 0 });
-      asked = { change: {}, at: undefined, vs: undefined };
-      const ifCurrent =
-        <T extends unknown[]>(act: (...values: T) => void) =>
-        (...values: T): void => {
-          if (!signal.aborted) act(...values);
-        };
-      readFile(file, {
-        onLines: ifCurrent(append),
-        onProgress: ifCurrent((share) =>
-          store.set({ source: { from: "file", name: file.name, status: "loading", share } }),
-        ),
-        onLoaded: ifCurrent(() => {
-          store.set({ source: { from: "file", name: file.name, status: "loaded", share: 1 } });
-          loaded();
-        }),
-      }).catch(ifCurrent(fail));
+      asked = { change: {}, at: undefined, vs: undefined, log: undefined };
+      readWhole("file", file.name, (_, reader) => readFile(file, reader));
     },
-    openLive: () => void followLive(),
+    openLive() {
+      asked = { ...asked, log: undefined };
+      void followLive();
+    },
     giveToken(token) {
       setToken(token);
-      void followLive();
+      open();
     },
     saveLog() {
       const { history } = store.get();

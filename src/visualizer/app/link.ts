@@ -33,6 +33,7 @@ export const fragmentOf = (state: State): string => {
   const link = new URLSearchParams();
   const seqAt = (position: number | undefined): string | undefined =>
     position === undefined ? undefined : state.history.line(position)?.seq.toString();
+  if (state.source.from === "path") link.set("log", state.source.name);
   if (state.view !== "topology") link.set("view", state.view);
   const [at, vs] = [seqAt(state.position), seqAt(state.compareWith)];
   if (at !== undefined) link.set("at", at);
@@ -46,6 +47,8 @@ export const fragmentOf = (state: State): string => {
 
 export interface Link {
   readonly change: Partial<State>;
+  /** Path of another log than the one that is live. */
+  readonly log: string | undefined;
   /** Sequence numbers, to be looked up once the log is there. */
   readonly at: number | undefined;
   readonly vs: number | undefined;
@@ -64,6 +67,7 @@ export const readFragment = (fragment: string): Link => {
   return {
     at: number("at"),
     vs: number("vs"),
+    log: link.get("log") ?? undefined,
     change: {
       ...(view !== undefined && { view }),
       ...(MACHINES.includes(machine) && { machine: machine as MachineId }),

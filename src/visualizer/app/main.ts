@@ -26,7 +26,7 @@ const THEMES = ["auto", "light", "dark"] as const;
 
 const sourceText = ({ source }: State): string => {
   const percent = `${Math.round(source.share * 100)} %`;
-  if (source.from === "file")
+  if (source.from !== "live")
     return source.status === "loading" ? `reading ${source.name}, ${percent}` : `file ${source.name}`;
   return source.status === "following"
     ? "live"
@@ -63,7 +63,7 @@ const Header = ({ state, actions }: { readonly state: State; readonly actions: A
         },
       }),
     ),
-    state.source.from === "file" && button("Back to live", actions.openLive),
+    state.source.from !== "live" && button("Back to live", actions.openLive),
     h(
       "div",
       { class: "toolbar", role: "group", "aria-label": "Export" },

@@ -139,6 +139,15 @@ const readLines = async (stream: ReadableStream<Uint8Array>, bytes: number, read
 
 export const readFile = (file: Blob, reader: LogReader): Promise<void> => readLines(file.stream(), file.size, reader);
 
+/** Reads a log at a path of this origin, `/api/v1/log?from=4000` say, to its end. @throws LogError. */
+export const readPath = async (path: string, signal: AbortSignal, reader: LogReader): Promise<void> => {
+  if (!path.startsWith("/api/"))
+    throw new LogError(`${path} is no log of this program`, "a link names a path such as /api/v1/log?from=4000");
+  const response = await ask(path, signal);
+  if (response.body === null) throw new LogError("the answer has no body", "reload the page");
+  await readLines(response.body, Number(response.headers.get("turnpike-log-bytes")), reader);
+};
+
 /** Lines that are loaded at first; a log may have millions. */
 const LAST = 200_000;
 

@@ -24,7 +24,13 @@ export interface Question {
 
 export type Source =
   | { readonly from: "live"; readonly status: "loading" | "following" | "lost"; readonly share: number }
-  | { readonly from: "file"; readonly name: string; readonly status: "loading" | "loaded"; readonly share: number };
+  /** `path`: of the admin API. */
+  | {
+      readonly from: "file" | "path";
+      readonly name: string;
+      readonly status: "loading" | "loaded";
+      readonly share: number;
+    };
 
 export interface Trouble {
   readonly message: string;
