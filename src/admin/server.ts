@@ -7,12 +7,11 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { RelayState } from "../dataplane/relay.ts";
 import { machineDefinitions } from "../visualizer/definitions.ts";
 import { streamLog } from "../visualizer/log-stream.ts";
 import { servePage } from "../visualizer/page.ts";
-import { answer, answerJson, answerMetrics, serveHttp, type Endpoint, type Scrape } from "./http.ts";
-import type { ProgramState } from "./state.ts";
+import { answer, answerJson, answerMetrics, serveHttp, type Endpoint } from "./http.ts";
+import type { Running } from "./running.ts";
 import { createCalmReader, trafficOf } from "../visualizer/traffic.ts";
 
 export interface AdminBinding {
@@ -21,14 +20,6 @@ export interface AdminBinding {
   readonly port: number;
   /** What `/api/` asks for as a bearer token; without one, nothing. */
   readonly token?: string;
-}
-
-/** What of the running program can be asked; a log alone has none of it. */
-export interface Running {
-  readonly state: () => Promise<ProgramState>;
-  readonly relay: () => Promise<RelayState>;
-  readonly ready: () => { readonly ready: boolean; readonly message: string };
-  readonly metrics: Scrape;
 }
 
 export interface AdminOptions extends AdminBinding {
@@ -124,9 +115,9 @@ export const startAdmin = async ({ host, port, token, journal, running }: AdminO
         answerJson(response, {});
         return true;
       case "/ready": {
-        const { ready, message } = running.ready();
-        const status = ready ? 200 : 503;
-        answerJson(response, { status, message }, status);
+        const message = running.notReady();
+        const status = message === undefined ? 200 : 503;
+        answerJson(response, { status, message: message ?? "READY" }, status);
         return true;
       }
       case "/metrics":

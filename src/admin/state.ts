@@ -61,7 +61,7 @@ export interface ProgramState {
 
 export interface StateSources {
   readonly core: Core;
-  readonly relay: { state(): RelayState };
+  readonly relay: { state(): RelayState; refresh?(): Promise<void> };
   readonly journal: {
     readonly folder: string;
     readonly lastSeq: () => number;

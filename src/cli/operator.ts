@@ -10,8 +10,7 @@ import { serveHttp, type Endpoint } from "../admin/http.ts";
 import { createOperatorMeter } from "../admin/operator-metrics.ts";
 import { metricsListener, probeListener } from "../admin/probes.ts";
 import { startAdmin } from "../admin/server.ts";
-import { programState } from "../admin/state.ts";
-import type { RelayState } from "../dataplane/relay.ts";
+import { runningOf } from "../admin/running.ts";
 import { release } from "../release.ts";
 import type { AccessFiles } from "../discovery/access-files.ts";
 import { TurnpikeError } from "../errors.ts";
@@ -203,41 +202,29 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     endpoints.push(endpoint);
     return endpoint.port;
   };
+  const refusals = createLatestRefusals();
+  operator.loop.onFact(refusals.note);
   const isReady = (): string | undefined => {
     const { state } = operator;
     return state === "leading" || state === "standby" ? undefined : `operator is ${state}`;
   };
-  const refusals = createLatestRefusals();
-  operator.loop.onFact(refusals.note);
-  const refreshed = async (): Promise<RelayState> => {
-    await operator.relay?.refresh();
-    return sources.relay.state();
-  };
+  const running = runningOf(
+    {
+      core,
+      relay: sources.relay,
+      journal: { folder: flags.journal, lastSeq: operator.journalSeq, refusal: operator.journalRefusal },
+      // What the API server takes is valid.
+      rejections: () => [],
+      refusals: refusals.of,
+      release,
+      startedAt,
+    },
+    isReady,
+    metrics,
+  );
   const serveAdmin = async (binding: Address): Promise<number | undefined> => {
     if (binding === undefined) return undefined;
-    const admin = await startAdmin({
-      ...binding,
-      ...token,
-      journal: flags.journal,
-      running: {
-        relay: refreshed,
-        state: async () => {
-          await refreshed();
-          return programState({
-            core,
-            relay: sources.relay,
-            journal: { folder: flags.journal, lastSeq: operator.journalSeq, refusal: operator.journalRefusal },
-            // What the API server takes is valid.
-            rejections: () => [],
-            refusals: refusals.of,
-            release,
-            startedAt,
-          });
-        },
-        ready: () => ({ ready: isReady() === undefined, message: isReady() ?? "READY" }),
-        metrics,
-      },
-    });
+    const admin = await startAdmin({ ...binding, ...token, journal: flags.journal, running });
     endpoints.push(admin);
     return admin.port;
   };

@@ -5,10 +5,11 @@ import { followEndpoint } from "../admin/follow.ts";
 import { createMetrics } from "../admin/metrics.ts";
 import { dataplaneListener, metricsListener } from "../admin/probes.ts";
 import { startAdmin, type AdminBinding, type AdminServer } from "../admin/server.ts";
-import { programState } from "../admin/state.ts";
+import { runningOf } from "../admin/running.ts";
+import type { StateSources } from "../admin/state.ts";
 import type { EngineName } from "../dataplane/engines/choose.ts";
 import { localAddresses } from "../dataplane/placement.ts";
-import type { Relay, RelayState, RelayTuning } from "../dataplane/relay.ts";
+import type { Relay, RelayTuning } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import { release } from "../release.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -102,32 +103,22 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
   const probes = dataplaneListener(() => options.forceReady === true || isReady(), status);
   const health = followEndpoint(HEALTH_PORT, () => probes, unserved("health"));
   const scrapes = followEndpoint(METRICS_PORT, (path) => metricsListener(metrics, path), unserved("metrics"));
-  const refreshed = async (): Promise<RelayState> => {
-    await relay.refresh();
-    return relay.state();
+  const notReady = (): string | undefined => (isReady() ? undefined : `dataplane is ${relaying.state}`);
+  const sources: StateSources = {
+    core,
+    relay,
+    journal: journalState,
+    rejections: relaying.rejections,
+    refusals: relaying.refusals.of,
+    release,
+    startedAt,
   };
   const admin =
     options.admin &&
     (await startAdmin({
       ...options.admin,
       journal: options.journal,
-      running: {
-        relay: refreshed,
-        state: async () => {
-          await refreshed();
-          return programState({
-            core,
-            relay,
-            journal: journalState,
-            rejections: relaying.rejections,
-            refusals: relaying.refusals.of,
-            release,
-            startedAt,
-          });
-        },
-        ready: () => ({ ready: isReady(), message: isReady() ? "READY" : `dataplane is ${relaying.state}` }),
-        metrics,
-      },
+      running: runningOf(sources, notReady, metrics),
     }).catch(async (error: unknown) => {
       relaying.stopping("the admin API could not be bound");
       await relaying.stop(0);

@@ -2,10 +2,11 @@
 import type { Logger } from "pino";
 import { createMetrics } from "../admin/metrics.ts";
 import { startAdmin, type AdminBinding, type AdminServer } from "../admin/server.ts";
-import { programState, type ProgramState } from "../admin/state.ts";
+import { runningOf } from "../admin/running.ts";
+import { programState, type ProgramState, type StateSources } from "../admin/state.ts";
 import type { EngineName } from "../dataplane/engines/choose.ts";
 import { placeOn } from "../dataplane/placement.ts";
-import type { Relay, RelayState, RelayTuning } from "../dataplane/relay.ts";
+import type { Relay, RelayTuning } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { release } from "../release.ts";
@@ -73,36 +74,22 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
   const { core } = loop;
   const journalState = { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal };
 
-  const state = (): ProgramState =>
-    programState({
-      core,
-      relay,
-      journal: journalState,
-      rejections: relaying.rejections,
-      refusals: relaying.refusals.of,
-      release,
-      startedAt,
-    });
-
-  const refreshed = async (): Promise<RelayState> => {
-    await relay.refresh();
-    return relay.state();
+  const sources: StateSources = {
+    core,
+    relay,
+    journal: journalState,
+    rejections: relaying.rejections,
+    refusals: relaying.refusals.of,
+    release,
+    startedAt,
   };
+  const notReady = (): string | undefined =>
+    relaying.state === "leading" ? undefined : `operator is ${relaying.state}`;
+  const metrics = createMetrics({ core, relay, facts: relaying.facts, journal: journalState });
   const admin = await startAdmin({
     ...options.admin,
     journal: options.journal,
-    running: {
-      relay: refreshed,
-      state: async () => {
-        await refreshed();
-        return state();
-      },
-      ready: () =>
-        relaying.state === "leading"
-          ? { ready: true, message: "READY" }
-          : { ready: false, message: `operator is ${relaying.state}` },
-      metrics: createMetrics({ core, relay, facts: relaying.facts, journal: journalState }),
-    },
+    running: runningOf(sources, notReady, metrics),
   }).catch(async (error: unknown) => {
     relaying.stopping("the admin API could not be bound");
     await relaying.stop(0);
@@ -115,7 +102,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
     admin,
     loop,
     relay,
-    state,
+    state: () => programState(sources),
     reveal: relaying.vault.reveal,
     started,
     async stop(reason, limitMs = 5000) {

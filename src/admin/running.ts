@@ -1,0 +1,28 @@
+/** What of a running program can be asked; a log alone has none of it. */
+import type { RelayState } from "../dataplane/relay.ts";
+import type { Scrape } from "./http.ts";
+import { programState, type ProgramState, type StateSources } from "./state.ts";
+
+export interface Running {
+  readonly state: () => Promise<ProgramState>;
+  readonly relay: () => Promise<RelayState>;
+  /** Why it is not ready; nothing if it is. */
+  readonly notReady: () => string | undefined;
+  readonly metrics: Scrape;
+}
+
+export const runningOf = (sources: StateSources, notReady: Running["notReady"], metrics: Scrape): Running => {
+  const relay = async (): Promise<RelayState> => {
+    await sources.relay.refresh?.();
+    return sources.relay.state();
+  };
+  return {
+    relay,
+    notReady,
+    metrics,
+    async state() {
+      await relay();
+      return programState(sources);
+    },
+  };
+};
