@@ -87,6 +87,15 @@ describe("a lease", () => {
     expect(specOf()).toMatchObject({ holderIdentity: "second", leaseTransitions: 1 });
   });
 
+  it("keeps the labels and annotations that somebody else gave it", async () => {
+    const metadata = { name: "turnpike", namespace: "ns", labels: { by: "Helm" }, annotations: { release: "r" } };
+    server.put(PATH, { metadata });
+    const { lease } = stand("a");
+    await vi.waitFor(() => expect(lease.isHeld).toBe(true), soon);
+    await lease.release();
+    expect(server.objects(PATH)[0]).toMatchObject({ metadata, spec: { holderIdentity: "" } });
+  });
+
   it("is given back even if it was granted while it was released", async () => {
     server.answer({ of: ({ method }) => method === "POST", delayMs: 0 });
     server.answer({ of: ({ method }) => method === "GET", delayMs: 100, status: 404 });

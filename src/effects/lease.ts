@@ -67,11 +67,8 @@ export const holdLease = (api: Api, options: LeaseOptions): Lease => {
     const body = {
       apiVersion: "coordination.k8s.io/v1",
       kind: "Lease",
-      metadata: {
-        name,
-        namespace,
-        ...(present === undefined ? {} : { resourceVersion: present.metadata?.resourceVersion }),
-      },
+      // With labels and annotations: whoever made the Lease may know it by them.
+      metadata: { ...present?.metadata, name, namespace },
       spec: {
         holderIdentity: held ? holder : "",
         leaseDurationSeconds: held ? durationSeconds : 1,

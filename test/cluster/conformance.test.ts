@@ -1,4 +1,7 @@
-/** The recorded scenarios on a real API server: the operator's configs, objects and statuses. */
+/**
+ * The recorded scenarios on a real API server: the operator's configs, objects and statuses. It may do what the chart lets
+ * it do, and no more.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +14,8 @@ import { readJournal } from "../../src/journal/reader.ts";
 import { startOperator, type Operator } from "../../src/runtime/operator.ts";
 import type { DataplaneConfig } from "../../src/resources/dataplane-config.ts";
 import { deviationsOf, expectedOf } from "../conformance/deviations.ts";
+import { watchRefusals, type Refusals } from "../chart/refusals.ts";
+import { rightsOf, type Access, type Rights } from "../chart/rights.ts";
 import { optionsOf, scenarios, type Observed } from "../conformance/scenario.ts";
 import { keepLog } from "../support/logs.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
@@ -18,12 +23,21 @@ import { observeCluster, perform } from "./recorded.ts";
 import { resetCluster } from "./reset.ts";
 
 let cluster: Cluster;
+let rights: Readonly<Record<"EndpointSlice" | "Endpoints", Rights>>;
+let refusals: Refusals;
+let access: Access | undefined;
 const outcome = { equal: 0, deviations: 0, different: 0 };
 
 beforeAll(async () => {
   cluster = await startCluster();
-}, 120_000);
+  rights = {
+    EndpointSlice: await rightsOf(),
+    Endpoints: await rightsOf({ endpointSource: "Endpoints" }),
+  };
+  refusals = watchRefusals(() => access?.token ?? "none");
+}, 600_000);
 afterAll(async () => {
+  refusals?.stop();
   await cluster?.stop();
   console.log(
     `on a real API server: ${outcome.equal} equal, ${outcome.deviations} deviations, ${outcome.different} different`,
@@ -40,6 +54,10 @@ describe("the operator", () => {
     const root = mkdtempSync(join(tmpdir(), "turnpike-operator-"));
     const journal = join(root, "journal");
     await resetCluster(cluster.client);
+    const options = optionsOf(scenario);
+    const granted = rights[options.endpointSource];
+    access = await granted.grant(cluster);
+    refusals.clear();
     let operator: Operator | undefined;
     let lastConfigs: readonly DataplaneConfig[] = [];
     let deviates = false;
@@ -76,8 +94,9 @@ describe("the operator", () => {
         operator ??= operations.some((operation) => "terminate" in operation)
           ? undefined
           : await startOperator({
-              kubeconfig: cluster.kubeconfig,
-              render: { ...optionsOf(scenario), discoveryAddress: "127.0.0.1:13478" },
+              kubeconfig: access.kubeconfig,
+              lease: { namespace: granted.namespace, name: granted.lease },
+              render: { ...options, discoveryAddress: "127.0.0.1:13478" },
               journal,
               discovery: { host: "127.0.0.1", port: 0 },
               finalizer: scenario.operatorArgs.includes("--enable-finalizer"),
@@ -90,6 +109,7 @@ describe("the operator", () => {
         const observed = await settled(expected);
         expect(observed, stage).toEqual(expected);
       }
+      expect([...refusals.lacked]).toEqual([]);
       isEqual = true;
     } finally {
       if (!isEqual) outcome.different += 1;

@@ -6,9 +6,10 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
-import { startInPod, HOST_ADDRESS, type PodProcess } from "../support/network.ts";
+import { startInPod, HOST_ADDRESS, type Mounts, type PodProcess } from "../support/network.ts";
 import { orAbsent, type Client } from "./client.ts";
-import { addNode, endPod, reportPod, schedulePod } from "./node.ts";
+import { addNode, endPod, finishPod, reportPod, schedulePod } from "./node.ts";
+import { accountIn, type PodAccess } from "./pod-access.ts";
 
 interface EnvironmentVariable {
   readonly name: string;
@@ -29,12 +30,17 @@ export interface Pod {
   };
   readonly spec: {
     readonly nodeName?: string;
+    readonly restartPolicy?: string;
+    readonly serviceAccountName?: string;
+    readonly automountServiceAccountToken?: boolean;
     readonly containers: readonly {
       readonly name: string;
       readonly command?: readonly string[];
       readonly args?: readonly string[];
       readonly env?: readonly EnvironmentVariable[];
-      readonly readinessProbe?: { readonly httpGet?: { readonly path: string; readonly port: number } };
+      readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
+      readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+      readonly readinessProbe?: { readonly httpGet?: { readonly path: string; readonly port: number | string } };
     }[];
   };
 }
@@ -57,9 +63,21 @@ export interface NodeAgent {
   readonly folder: string;
   /** Rejects when the agent itself fails. */
   readonly failed: Promise<never>;
+  /** Once more, where it was deleted with everything else. */
+  addNode(): Promise<void>;
   /** Kills what runs. */
   close(): Promise<void>;
 }
+
+/** A folder for each volume, which is empty. */
+const volumesIn = (folder: string, mounts: Pod["spec"]["containers"][number]["volumeMounts"] = []): Mounts =>
+  Object.fromEntries(
+    mounts.map(({ name, mountPath }) => {
+      const volume = join(folder, "volumes", name);
+      mkdirSync(volume, { recursive: true });
+      return [mountPath, volume];
+    }),
+  );
 
 const NODE = "node-1";
 const LOOK_MS = 50;
@@ -67,8 +85,10 @@ const LOOK_MS = 50;
 /** Commands by the name that pods use for them: images are not pulled. */
 export type Commands = Readonly<Record<string, readonly string[]>>;
 
-export const startNodeAgent = async (client: Client, commands: Commands): Promise<NodeAgent> => {
-  await addNode(client, NODE, [HOST_ADDRESS]);
+/** @param access how pods reach the API server; without it, they have no service account, and no volumes. */
+export const startNodeAgent = async (client: Client, commands: Commands, access?: PodAccess): Promise<NodeAgent> => {
+  const joinCluster = (): Promise<void> => addNode(client, NODE, [HOST_ADDRESS]);
+  await joinCluster();
   const root = mkdtempSync(join(tmpdir(), "turnpike-node-"));
   const pods = new Map<string, Running>();
   const outputs = new Map<string, () => string>();
@@ -81,7 +101,12 @@ export const startNodeAgent = async (client: Client, commands: Commands): Promis
     const address = `10.244.${1 + Math.floor(number / 250)}.${1 + (number % 250)}`;
     const [container] = pod.spec.containers;
     const [program = "", ...rest] = [...(container?.command ?? []), ...(container?.args ?? [])];
-    const fields: Readonly<Record<string, string>> = { "status.podIP": address, "spec.nodeName": NODE };
+    const fields: Readonly<Record<string, string>> = {
+      "status.podIP": address,
+      "spec.nodeName": NODE,
+      "metadata.name": name,
+      "metadata.namespace": pod.metadata.namespace,
+    };
     const environment = Object.fromEntries(
       (container?.env ?? []).map(({ name: variable, value, valueFrom }) => [
         variable,
@@ -91,7 +116,10 @@ export const startNodeAgent = async (client: Client, commands: Commands): Promis
     const folder = join(root, name);
     mkdirSync(folder);
     const command = [...(commands[program] ?? [program]), ...rest];
-    const process = await startInPod(address, command, environment, folder);
+    const account = access && (await accountIn(client, pod, access, join(folder, "account")));
+    const mounts = access === undefined ? {} : { ...volumesIn(folder, container?.volumeMounts), ...account?.mounts };
+    const whole = { HOME: folder, ...environment, ...account?.environment };
+    const process = await startInPod(address, command, access === undefined ? environment : whole, folder, mounts);
     const running: Running = { address, folder, process, isReady: undefined, endsAt: undefined, hasEnded: false };
     pods.set(uid, running);
     outputs.set(name, () => process.output);
@@ -102,7 +130,9 @@ export const startNodeAgent = async (client: Client, commands: Commands): Promis
     const probed = pod.spec.containers[0]?.readinessProbe?.httpGet;
     if (hasEnded) return false;
     if (probed === undefined) return true;
-    const answer = fetch(`http://${address}:${probed.port}${probed.path}`, { signal: AbortSignal.timeout(500) });
+    const named = pod.spec.containers[0]?.ports?.find(({ name }) => name === probed.port);
+    const port = named?.containerPort ?? probed.port;
+    const answer = fetch(`http://${address}:${port}${probed.path}`, { signal: AbortSignal.timeout(500) });
     return answer.then(
       ({ ok }) => ok,
       () => false,
@@ -127,7 +157,10 @@ export const startNodeAgent = async (client: Client, commands: Commands): Promis
     if (pod.spec.nodeName === undefined) {
       if (!isLeaving) await schedulePod(client, pod.metadata, NODE);
     } else if (running === undefined) await (isLeaving ? endPod(client, pod.metadata) : start(pod));
-    else {
+    else if (pod.spec.restartPolicy === "Never" && running.hasEnded && !isLeaving) {
+      if (running.isReady !== false) await finishPod(client, pod.metadata, running.process.child.exitCode === 0);
+      running.isReady = false;
+    } else {
       const isReady = await probe(running, pod);
       if (isReady !== running.isReady) {
         await reportPod(client, pod.metadata, [running.address], isReady);
@@ -164,6 +197,7 @@ export const startNodeAgent = async (client: Client, commands: Commands): Promis
     outputOf: (pod) => outputs.get(pod)?.() ?? "",
     folder: root,
     failed,
+    addNode: joinCluster,
     async close() {
       closing.abort();
       await working.catch(() => undefined);

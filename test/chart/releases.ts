@@ -1,0 +1,125 @@
+/** A cluster with a node, Helm, and what tests install by it. Everything runs as pods do, with its own service account. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
+import { stringify } from "yaml";
+import { startCluster, type Cluster } from "../cluster/cluster.ts";
+import { startNodeAgent, type NodeAgent } from "../cluster/node-agent.ts";
+import { openPodAccess, type PodAccess } from "../cluster/pod-access.ts";
+import { resetCluster } from "../cluster/reset.ts";
+import { enterOwnNetwork } from "../support/network.ts";
+import { chart, helmFor, type Helm } from "./helm.ts";
+
+const TURNPIKE = fileURLToPath(new URL("../../bin/turnpike", import.meta.url));
+
+interface Status {
+  readonly metadata: { readonly uid: string; readonly generation: number };
+  readonly spec: { readonly replicas?: number };
+  readonly status?: {
+    readonly readyReplicas?: number;
+    readonly observedGeneration?: number;
+    readonly updatedReplicas?: number;
+  };
+}
+
+export interface Releases {
+  readonly cluster: Cluster;
+  readonly node: NodeAgent;
+  readonly helm: Helm;
+  /** A chart that has ours as a dependency, once for each alias. */
+  umbrella(name: string, aliases: readonly string[]): string;
+  /** A file with values. */
+  values(values: unknown): string;
+  /** Waits until all pods of a Deployment are of its last generation, and ready. */
+  rolledOut(namespace: string, name: string): Promise<Status>;
+}
+
+export const soon = { timeout: 30_000, interval: 50 };
+
+/** Registers the hooks of a test file. */
+export const useReleases = (): Releases => {
+  let cluster: Cluster;
+  let access: PodAccess;
+  let node: NodeAgent;
+  let helm: Helm;
+  let root: string;
+  let files = 0;
+
+  beforeAll(async () => {
+    enterOwnNetwork();
+    root = mkdtempSync(join(tmpdir(), "turnpike-releases-"));
+    cluster = await startCluster();
+    helm = await helmFor(cluster.kubeconfig);
+    access = await openPodAccess(cluster);
+    node = await startNodeAgent(
+      cluster.client,
+      { turnpike: [TURNPIKE], stunnerd: ["sh", "-c", "exec sleep infinity"] },
+      access,
+    );
+  }, 600_000);
+  afterEach(async () => {
+    for (const { name, namespace } of JSON.parse(
+      await helm("list", "--all-namespaces", "--output", "json"),
+    ) as readonly {
+      readonly name: string;
+      readonly namespace: string;
+    }[])
+      await helm("uninstall", name, "--namespace", namespace, "--no-hooks");
+    await resetCluster(cluster.client);
+    // The node went with everything else.
+    await node.addNode();
+  }, 120_000);
+  afterAll(async () => {
+    await node?.close();
+    await access?.close();
+    await cluster?.stop();
+    rmSync(root, { recursive: true, force: true });
+  }, 60_000);
+
+  return {
+    get cluster() {
+      return cluster;
+    },
+    get node() {
+      return node;
+    },
+    get helm() {
+      return helm;
+    },
+    umbrella(name, aliases) {
+      const folder = join(root, name);
+      mkdirSync(folder);
+      const dependencies = aliases.map((alias) => ({
+        name: "turnpike",
+        version: "*",
+        repository: `file://${chart}`,
+        alias,
+        condition: `${alias}.enabled`,
+      }));
+      writeFileSync(join(folder, "Chart.yaml"), stringify({ apiVersion: "v2", name, version: "1.0.0", dependencies }));
+      return folder;
+    },
+    values(values) {
+      const file = join(root, `values-${(files += 1)}.json`);
+      writeFileSync(file, JSON.stringify(values));
+      return file;
+    },
+    async rolledOut(namespace, name) {
+      let found: Status | undefined;
+      await vi.waitFor(async () => {
+        found = await cluster.client.get<Status>({
+          apiVersion: "apps/v1",
+          kind: "Deployment",
+          metadata: { name, namespace },
+        });
+        const { spec, status, metadata } = found;
+        expect(status?.observedGeneration).toBe(metadata.generation);
+        expect(status?.updatedReplicas).toBe(spec.replicas ?? 1);
+        expect(status?.readyReplicas).toBe(spec.replicas ?? 1);
+      }, soon);
+      return found!;
+    },
+  };
+};
