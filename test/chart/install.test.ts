@@ -9,6 +9,9 @@ import { soon, useReleases } from "./releases.ts";
 const releases = useReleases();
 const NAMESPACE = "turnpike-system";
 
+const install = (release: string, namespace: string, ...settings: readonly string[]): Promise<string> =>
+  releases.helm("install", release, chart, "--namespace", namespace, "--create-namespace", "--set", settings.join(","));
+
 interface Condition {
   readonly type: string;
   readonly status: string;
@@ -75,16 +78,7 @@ const isAs = (before: readonly string[], isOther: (object: string) => boolean): 
 it("serves, is upgraded without a dataplane noticing, and leaves nothing behind", { timeout: 180_000 }, async () => {
   const { cluster, helm, node } = releases;
   const before = await inventoryOf(cluster.client);
-  const notes = await helm(
-    "install",
-    "turnpike",
-    chart,
-    "--namespace",
-    NAMESPACE,
-    "--create-namespace",
-    "--set",
-    `controllerName=${controllerOf("media")}`,
-  );
+  const notes = await install("turnpike", NAMESPACE, `controllerName=${controllerOf("media")}`);
   expect(notes).toContain("kubectl -n turnpike-system port-forward deployment/turnpike 8086");
   await releases.rolledOut(NAMESPACE, "turnpike");
   await makeGateways("media");
@@ -112,7 +106,7 @@ it("serves, is upgraded without a dataplane noticing, and leaves nothing behind"
       expect(slices.flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses))).toEqual([address]);
     }, soon);
   // The admin API is for `kubectl port-forward` only.
-  await expect(fetch(`http://${address}:8086/api/v1/state`)).rejects.toThrow();
+  await expect(fetch(`http://${address}:8086/api/v1/state`)).rejects.toThrow("fetch failed");
 
   const dataplane = await deploymentOf("media");
   expect(JSON.stringify(dataplane?.spec.template)).toContain("http://turnpike-discovery.turnpike-system.svc:13478");
@@ -148,30 +142,20 @@ it("serves, is upgraded without a dataplane noticing, and leaves nothing behind"
 
 it("cleans up also after an operator that does not run", { timeout: 120_000 }, async () => {
   const { cluster, helm } = releases;
-  await helm(
-    "install",
-    "turnpike",
-    chart,
-    "--namespace",
-    NAMESPACE,
-    "--create-namespace",
-    "--set",
-    `controllerName=${controllerOf("media")}`,
-  );
+  await install("turnpike", NAMESPACE, `controllerName=${controllerOf("media")}`);
   await releases.rolledOut(NAMESPACE, "turnpike");
   await makeGateways("media");
   await isServed("media");
   const operator = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "turnpike", namespace: NAMESPACE } };
   await cluster.client.delete(operator);
-  await helm("uninstall", "turnpike", "--namespace", NAMESPACE);
+  expect(await helm("uninstall", "turnpike", "--namespace", NAMESPACE)).toContain("uninstalled");
   await isGone("media");
 });
 
 it("fails to uninstall, and keeps everything, while something cannot be removed", { timeout: 120_000 }, async () => {
   const { cluster, helm } = releases;
   // It would be tried again after ten seconds, and after twenty more.
-  const settings = ["--set", `controllerName=${controllerOf("media")},cleanup.timeoutSeconds=10`];
-  await helm("install", "turnpike", chart, "--namespace", NAMESPACE, "--create-namespace", ...settings);
+  await install("turnpike", NAMESPACE, `controllerName=${controllerOf("media")},cleanup.timeoutSeconds=10`);
   await releases.rolledOut(NAMESPACE, "turnpike");
   await makeGateways("media");
   await isServed("media");
@@ -195,10 +179,7 @@ it("fails to uninstall, and keeps everything, while something cannot be removed"
 it("is installed twice, in two namespaces, and removed once", { timeout: 180_000 }, async () => {
   const { cluster, helm } = releases;
   for (const name of ["one", "two"])
-    await helm(
-      ...["install", "turnpike", chart, "--namespace", `${name}-system`, "--create-namespace"],
-      ...["--set", `controllerName=${controllerOf(name)},dataplane.name=${name}`],
-    );
+    await install("turnpike", `${name}-system`, `controllerName=${controllerOf(name)}`, `dataplane.name=${name}`);
   for (const name of ["one", "two"]) {
     await releases.rolledOut(`${name}-system`, "turnpike");
     await makeGateways(name, name);

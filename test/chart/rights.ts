@@ -80,19 +80,18 @@ export const rightsIn = (roles: readonly Role[]): readonly string[] =>
     .toSorted();
 
 /** The same role without one of them. */
-const without = ({ rules, ...role }: Role, right: string): Role =>
-  ({
-    ...role,
-    rules: rules
-      .flatMap((rule) =>
-        rule.apiGroups.flatMap((group) =>
-          rule.resources.map((resource) => ({
-            ...rule,
-            apiGroups: [group],
-            resources: [resource],
-            verbs: rule.verbs.filter((verb) => `${verb} ${group}/${resource}` !== right),
-          })),
-        ),
-      )
-      .filter(({ verbs }) => verbs.length > 0),
-  }) as Role;
+const without = ({ rules, ...role }: Role, right: string): Role => ({
+  ...role,
+  rules: rules
+    .flatMap((rule) =>
+      rule.apiGroups.flatMap((group) =>
+        rule.resources.map((resource) => ({
+          ...rule,
+          apiGroups: [group],
+          resources: [resource],
+          verbs: rule.verbs.filter((verb) => `${verb} ${group}/${resource}` !== right),
+        })),
+      ),
+    )
+    .filter(({ verbs }) => verbs.length > 0),
+});
