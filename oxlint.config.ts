@@ -15,6 +15,7 @@ const rooms: readonly { readonly name: string; readonly pure?: true; readonly pa
   { name: "history", pure: true },
   { name: "dataplane" },
   { name: "explain" },
+  { name: "lint" },
   { name: "slices" },
   { name: "turn-client" },
   { name: "load" },

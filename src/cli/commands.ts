@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   replay: async () => (await import("./replay.ts")).replayCommand(),
   visualize: async () => (await import("./visualize.ts")).visualizeCommand(),
   render: async () => (await import("./render.ts")).renderCommand(),
+  lint: async () => (await import("./lint.ts")).lintCommand(),
   machines: async () => (await import("./machines.ts")).machinesCommand(),
 };
 

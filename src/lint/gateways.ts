@@ -1,0 +1,95 @@
+/** Gateways and their listeners. */
+import { controlledGateway } from "../render/classes.ts";
+import type { RenderedGateway } from "../render/render.ts";
+import { listenerProtocol, transportOf } from "../render/protocol.ts";
+import { effectiveAnnotations, targetPorts } from "../render/annotations.ts";
+import { parametersOf } from "../render/classes.ts";
+import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
+import { nameOf, nameOfObject, type Name } from "../resources/keys.ts";
+import type { Service } from "../resources/core.ts";
+import { lintAnnotations } from "./annotations.ts";
+import { finding, type Finding, type FindingCode } from "./finding.ts";
+import type { LintWorld } from "./world.ts";
+
+const codes: Readonly<Record<string, FindingCode>> = {
+  conflicted: "listener-conflict",
+  unsupported: "listener-protocol",
+  unresolved: "listener-certificate",
+};
+
+const isService = (object: { readonly kind?: string }): object is Service => object.kind === "Service";
+
+const lintListeners = (name: Name, gateway: Gateway, rendered: RenderedGateway): readonly Finding[] => {
+  const exposed = new Set(
+    rendered.objects.filter(isService).flatMap(({ spec }) => (spec?.ports ?? []).map((one) => one.name)),
+  );
+  return gateway.spec.listeners.flatMap((listener): readonly Finding[] => {
+    const object = `Gateway/${name}/${listener.name}`;
+    const judged = rendered.listeners.find((one) => one.name === listener.name);
+    const code = codes[judged?.outcome ?? ""];
+    if (judged !== undefined && code !== undefined) return [finding(code, object, judged.why)];
+    const config = rendered.config?.listeners?.find((one) => one.name === `${name}/${listener.name}`);
+    return [
+      ...(exposed.has(listener.name)
+        ? []
+        : [
+            finding("listener-not-exposed", object, `${listener.protocol} port ${listener.port} is not in the Service`),
+          ]),
+      ...((config?.routes ?? []).length > 0
+        ? []
+        : [finding("listener-without-routes", object, "no route is attached")]),
+    ];
+  });
+};
+
+/** Ports that the dataplane binds: those of the Gateway differ, but an annotation may bring them together. */
+const lintTargetPorts = (
+  { view, options }: LintWorld,
+  name: Name,
+  gateway: Gateway,
+  gatewayClass: GatewayClass,
+): readonly Finding[] => {
+  const resolved = parametersOf(view, options, gatewayClass);
+  if (!resolved.found) return [];
+  const targets = targetPorts(effectiveAnnotations(resolved.parameters.config, gateway));
+  const holders = new Map<string, string>();
+  const ports = new Set<string>();
+  return gateway.spec.listeners.flatMap((listener): readonly Finding[] => {
+    const protocol = listenerProtocol(listener.protocol);
+    if (protocol === undefined) return [];
+    const transport = transportOf(protocol);
+    // Told already: it has the other's own port.
+    if (ports.has(`${transport} ${listener.port}`)) return [];
+    ports.add(`${transport} ${listener.port}`);
+    const slot = `${transport} port ${targets.get(listener.name) ?? listener.port}`;
+    const holder = holders.get(slot);
+    holders.set(slot, holder ?? listener.name);
+    return holder === undefined
+      ? []
+      : [finding("target-port-conflict", `Gateway/${name}/${listener.name}`, `${slot} is bound by listener ${holder}`)];
+  });
+};
+
+export const lintGateways = (world: LintWorld): readonly Finding[] => {
+  const { view, options } = world;
+  return view.list("Gateway").flatMap((gateway): readonly Finding[] => {
+    const name = nameOfObject("Gateway", gateway);
+    const object = `Gateway/${name}`;
+    const className = gateway.spec.gatewayClassName;
+    const known = view.get("GatewayClass", nameOf(undefined, className));
+    if (known === undefined) return [finding("class-missing", object, `GatewayClass ${className} is not there`)];
+    const controlled = controlledGateway(view, options, name);
+    if (controlled === undefined)
+      return known.spec.controllerName === options.controllerName
+        ? [] // Told of the class.
+        : [finding("class-of-another", object, `GatewayClass ${className} is of ${known.spec.controllerName}`)];
+    const rendered = world.rendered(name);
+    if (rendered?.config === undefined)
+      return [finding("gateway-invalid", object, rendered?.invalid ?? "it was not rendered")];
+    return [
+      ...lintListeners(name, gateway, rendered),
+      ...lintTargetPorts(world, name, gateway, controlled.gatewayClass),
+      ...lintAnnotations(world, name, gateway, controlled.gatewayClass),
+    ];
+  });
+};

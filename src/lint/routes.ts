@@ -1,0 +1,72 @@
+/** Routes, and the parents that they name. */
+import { isMasked, listenerAccepts, parentGateway } from "../render/attachment.ts";
+import { controlledGateway } from "../render/classes.ts";
+import type { ParentReference } from "../resources/gateway-api.ts";
+import { nameOfObject, splitName, type Name } from "../resources/keys.ts";
+import { STUNNER_GROUP } from "../resources/names.ts";
+import type { Route } from "../resources/view.ts";
+import { lintBackends } from "./backends.ts";
+import { finding, type Finding } from "./finding.ts";
+import type { LintWorld } from "./world.ts";
+
+export const routesOf = ({ view }: LintWorld): readonly Route[] => [
+  ...view
+    .list("UDPRoute")
+    .map((object): Route => ({ kind: "UDPRoute", name: nameOfObject("UDPRoute", object), object })),
+  ...view
+    .list("GatewayUDPRoute")
+    .map((object): Route => ({ kind: "GatewayUDPRoute", name: nameOfObject("GatewayUDPRoute", object), object })),
+];
+
+/** As people write it; the two kinds of UDPRoute differ by their group. */
+const objectOf = ({ kind, name }: Route): string =>
+  kind === "UDPRoute" ? `UDPRoute.${STUNNER_GROUP}/${name}` : `UDPRoute/${name}`;
+
+/** A Gateway of this name in another namespace: then `namespace` was forgotten. */
+const elsewhere = ({ view }: LintWorld, wanted: Name): string => {
+  const { name } = splitName(wanted);
+  const found = view.list("Gateway").find((gateway) => gateway.metadata.name === name);
+  return found === undefined ? "" : `; there is ${nameOfObject("Gateway", found)}: add its namespace to the parentRef`;
+};
+
+const lintParent = (world: LintWorld, route: Route, parent: ParentReference): readonly Finding[] => {
+  const { view, options } = world;
+  const object = objectOf(route);
+  const name = parentGateway(route, parent);
+  // Another kind of parent is somebody else's.
+  if (name === undefined) return [];
+  const gateway = view.get("Gateway", name);
+  if (gateway === undefined)
+    return [finding("route-parent-missing", object, `Gateway ${name} is not there${elsewhere(world, name)}`)];
+  if (controlledGateway(view, options, name) === undefined) return [];
+  const { listeners } = gateway.spec;
+  if (listeners.some((listener) => listenerAccepts(view, gateway, listener, route, parent))) return [];
+  const { sectionName } = parent;
+  const why =
+    sectionName !== undefined && !listeners.some((listener) => listener.name === sectionName)
+      ? `has no listener ${sectionName}: it has ${listeners.map((listener) => listener.name).join(", ")}`
+      : `lets no routes of namespace ${splitName(route.name).namespace} in`;
+  return [finding("route-not-accepted", object, `Gateway ${name} ${why}`)];
+};
+
+export const lintRoutes = (world: LintWorld): readonly Finding[] =>
+  routesOf(world).flatMap((route): readonly Finding[] => {
+    const object = objectOf(route);
+    const { parentRefs = [], rules } = route.object.spec;
+    if (isMasked(world.view, route))
+      return [finding("route-masked", object, `UDPRoute.${STUNNER_GROUP} ${route.name} stands in front of it`)];
+    if (parentRefs.length === 0) return [finding("route-without-parent", object, "it has no parentRefs")];
+    const isOurs = parentRefs.some((parent) => {
+      const name = parentGateway(route, parent);
+      return name !== undefined && controlledGateway(world.view, world.options, name) !== undefined;
+    });
+    return [
+      ...parentRefs.flatMap((parent) => lintParent(world, route, parent)),
+      ...(!isOurs
+        ? []
+        : [
+            ...(rules.length > 1 ? [finding("route-rules", object, `it has ${rules.length} rules`)] : []),
+            ...lintBackends(world, route, object),
+          ]),
+    ];
+  });

@@ -1,0 +1,359 @@
+/** Prepared worlds, each with one thing wrong, and what `turnpike lint` says of it. */
+import { describe, expect, it } from "vitest";
+import { worldOfDirectory } from "../../src/cli/world.ts";
+import { findings } from "../../src/lint/finding.ts";
+import { lint } from "../../src/lint/lint.ts";
+import { operatorOptions } from "../../src/runtime/options.ts";
+import {
+  backends,
+  gateway,
+  gatewayClass,
+  gatewayConfig,
+  inFolder,
+  listener,
+  route,
+  service,
+  slice,
+  staticService,
+  toStatic,
+  world,
+  type Manifest,
+} from "./world.ts";
+
+const found = (objects: readonly Manifest[], requireReferenceGrants = false): Promise<readonly string[]> =>
+  inFolder(objects, async (folder) => {
+    const { core, rejections } = await worldOfDirectory(folder, operatorOptions({ requireReferenceGrants }));
+    expect(rejections).toEqual([]);
+    const { view, options } = core;
+    return lint({ view, options, rendered: core.rendered, hasEndpoints: false }).map(
+      ({ code, object, says }) => `${code} ${object}: ${says}`,
+    );
+  });
+
+const NATIVE = "UDPRoute.stunner.l7mp.io/media/route";
+const tls = (more: object) => listener("tls", "TURN-TLS", 443, { tls: { mode: "Terminate", ...more } });
+const secret = (data: object): Manifest => ({
+  apiVersion: "v1",
+  kind: "Secret",
+  metadata: { name: "certificate", namespace: "media" },
+  data,
+});
+const annotated = (annotations: Readonly<Record<string, string>>, ...listeners: readonly unknown[]): Manifest =>
+  gateway(
+    listeners.length === 0 ? undefined : listeners,
+    Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`stunner.l7mp.io/${key}`, value])),
+  );
+
+type Prepared = readonly [what: string, objects: readonly Manifest[], ...says: readonly string[]];
+
+const worlds: readonly Prepared[] = [
+  ["nothing", world()],
+  ["nothing, without EndpointSlices", world([], ["EndpointSlice"])],
+  [
+    "a class that is not there",
+    world([gateway(undefined, {}, "gateway", "other")]),
+    "class-missing Gateway/media/gateway: GatewayClass other is not there",
+  ],
+  [
+    "a controller of another name",
+    world([gatewayClass({ controllerName: "example.com/other" })]),
+    "no-class-of-ours GatewayClass/media: its controllerName is example.com/other, ours is stunner.l7mp.io/gateway-operator",
+    "config-unused GatewayConfig/media/config: no class of ours names it",
+    "class-of-another Gateway/media/gateway: GatewayClass media is of example.com/other",
+  ],
+  [
+    "no parametersRef",
+    world([gatewayClass({ parametersRef: undefined })]),
+    "class-parameters GatewayClass/media: it has no parametersRef",
+    "config-unused GatewayConfig/media/config: no class of ours names it",
+  ],
+  [
+    "a parametersRef without namespace",
+    world([gatewayClass({ parametersRef: { group: "stunner.l7mp.io", kind: "GatewayConfig", name: "config" } })]),
+    'class-parameters GatewayClass/media: its parametersRef has group "stunner.l7mp.io", kind "GatewayConfig", name "config", namespace ""',
+    "config-unused GatewayConfig/media/config: no class of ours names it",
+  ],
+  [
+    "no GatewayConfig",
+    world([], ["GatewayConfig"]),
+    "gateway-invalid Gateway/media/gateway: GatewayConfig media/config not found",
+  ],
+  [
+    "a GatewayConfig that nobody names",
+    world([gatewayConfig({}, "another")]),
+    "config-unused GatewayConfig/media/another: no class of ours names it",
+  ],
+  [
+    "no password",
+    world([gatewayConfig({ authType: "static", userName: "user-1" })]),
+    "gateway-invalid Gateway/media/gateway: GatewayConfig media/config needs a user name and a password for static authentication",
+  ],
+  [
+    "no shared secret",
+    world([gatewayConfig({ authType: "ephemeral" })]),
+    "gateway-invalid Gateway/media/gateway: GatewayConfig media/config needs a shared secret for ephemeral authentication",
+  ],
+  [
+    "an authRef to nothing",
+    world([gatewayConfig({ authRef: { name: "auth" } })]),
+    "gateway-invalid Gateway/media/gateway: Secret media/auth not found",
+  ],
+  [
+    "a Dataplane that is not there",
+    world([gatewayConfig({ dataplane: "large", userName: "user-1", password: "pass-1" })]),
+    "gateway-invalid Gateway/media/gateway: Dataplane large not found",
+  ],
+  [
+    "a protocol of the web",
+    world([gateway([listener("udp", "TURN-UDP", 3478), listener("web", "HTTP", 80)])]),
+    "listener-protocol Gateway/media/gateway/web: protocol HTTP is not supported",
+  ],
+  [
+    "two listeners at a port",
+    world([gateway([listener("udp", "TURN-UDP", 3478), listener("dtls", "TURN-DTLS", 3478)])]),
+    "listener-conflict Gateway/media/gateway/dtls: UDP port 3478 is taken by listener udp",
+  ],
+  [
+    "TLS without a certificate",
+    world([gateway([tls({ options: { a: "b" } })])]),
+    "listener-certificate Gateway/media/gateway/tls: no certificateRefs",
+  ],
+  [
+    "a certificate that is not there",
+    world([gateway([tls({ certificateRefs: [{ name: "certificate" }] })])]),
+    "listener-certificate Gateway/media/gateway/tls: Secret media/certificate not found",
+  ],
+  [
+    "a certificate without its key",
+    world([gateway([tls({ certificateRefs: [{ name: "certificate" }] })]), secret({ "tls.crt": "eA==" })]),
+    "listener-certificate Gateway/media/gateway/tls: Secret media/certificate has no certificate or no key",
+  ],
+  [
+    "TLS that is passed through",
+    world([gateway([listener("tls", "TURN-TLS", 443, { tls: { mode: "Passthrough" } })])]),
+    "listener-certificate Gateway/media/gateway/tls: TLS mode Passthrough is not supported",
+  ],
+  [
+    "UDP and TCP on one load balancer",
+    world([gateway([listener("udp", "TURN-UDP", 3478), listener("tcp", "TURN-TCP", 3478)])]),
+    "listener-not-exposed Gateway/media/gateway/tcp: TURN-TCP port 3478 is not in the Service",
+  ],
+  [
+    "nothing, where that is allowed",
+    world([
+      annotated(
+        { "enable-mixed-protocol-lb": "true" },
+        listener("udp", "TURN-UDP", 3478),
+        listener("tcp", "TURN-TCP", 3478),
+      ),
+    ]),
+  ],
+  [
+    "one target port for two",
+    world([
+      annotated(
+        { targetport: '{"second": 3478}' },
+        listener("udp", "TURN-UDP", 3478),
+        listener("second", "TURN-UDP", 3479),
+      ),
+    ]),
+    "target-port-conflict Gateway/media/gateway/second: UDP port 3478 is bound by listener udp",
+  ],
+  [
+    "an annotation that is misspelt",
+    world([annotated({ "node-port": '{"udp": 30000}' })]),
+    "annotation-unknown Gateway/media/gateway: stunner.l7mp.io/node-port",
+  ],
+  [
+    "an annotation's value that is misspelt",
+    world([annotated({ "service-type": "Nodeport", "disable-session-affinity": "yes" })]),
+    'annotation-value Gateway/media/gateway: stunner.l7mp.io/disable-session-affinity is "yes", and may be true, false',
+    'annotation-value Gateway/media/gateway: stunner.l7mp.io/service-type is "Nodeport", and may be ClusterIP, NodePort, LoadBalancer, ExternalName',
+  ],
+  [
+    "NodePorts that are not JSON",
+    world([annotated({ nodeport: "udp=30000" })]),
+    'annotation-value Gateway/media/gateway: stunner.l7mp.io/nodeport is no JSON object of ports, {"LISTENER": PORT}',
+  ],
+  [
+    "a NodePort of another listener",
+    world([annotated({ nodeport: '{"tcp": 30000}' })]),
+    "annotation-listener Gateway/media/gateway: stunner.l7mp.io/nodeport names listener tcp",
+  ],
+  [
+    "a NodePort that Kubernetes refuses",
+    world([annotated({ nodeport: '{"udp": 3478}' })]),
+    "node-port-range Gateway/media/gateway/udp: NodePort 3478",
+  ],
+  [
+    "a NodePort that is taken",
+    world([
+      annotated({ nodeport: '{"udp": 30000}' }),
+      gateway(undefined, { "stunner.l7mp.io/nodeport": '{"udp": 30000}' }, "second"),
+      route({ parentRefs: [{ name: "gateway" }, { name: "second" }] }),
+    ]),
+    "node-port-conflict Gateway/media/second/udp: NodePort 30000 is asked for by media/gateway/udp",
+  ],
+  [
+    "a NodePort of a ClusterIP",
+    world([annotated({ "service-type": "ClusterIP", nodeport: '{"udp": 30000}' })]),
+    "node-port-ignored Gateway/media/gateway: service-type is ClusterIP",
+  ],
+  [
+    "a traffic policy of a ClusterIP",
+    world([annotated({ "service-type": "ClusterIP", "external-traffic-policy": "local" })]),
+    "traffic-policy-ignored Gateway/media/gateway: service-type is ClusterIP",
+  ],
+  [
+    "a local traffic policy with a Deployment",
+    world([annotated({ "external-traffic-policy": "local" })]),
+    "traffic-policy-local Gateway/media/gateway: the dataplane is a Deployment, whose pods are on some nodes alone",
+  ],
+  [
+    "nothing, with a DaemonSet",
+    world([
+      annotated({ "external-traffic-policy": "local" }),
+      {
+        apiVersion: "stunner.l7mp.io/v1",
+        kind: "Dataplane",
+        metadata: { name: "default" },
+        spec: { dataplaneResource: "DaemonSet" },
+      },
+    ]),
+  ],
+  ["no route", world([], ["UDPRoute"]), "listener-without-routes Gateway/media/gateway/udp: no route is attached"],
+  [
+    "a route for one listener of two",
+    world([
+      gateway([listener("udp", "TURN-UDP", 3478), listener("second", "TURN-UDP", 3479)]),
+      route({ parentRefs: [{ name: "gateway", sectionName: "udp" }] }),
+    ]),
+    "listener-without-routes Gateway/media/gateway/second: no route is attached",
+  ],
+  [
+    "a route without parents",
+    world([route({ parentRefs: undefined })]),
+    `route-without-parent ${NATIVE}: it has no parentRefs`,
+    "listener-without-routes Gateway/media/gateway/udp: no route is attached",
+  ],
+  [
+    "a parent that is not there",
+    world([route({ parentRefs: [{ name: "gateway" }, { name: "other" }] })]),
+    `route-parent-missing ${NATIVE}: Gateway media/other is not there`,
+  ],
+  [
+    "a parent in another namespace",
+    world([route({}, "stunner.l7mp.io", "default")], ["UDPRoute"]),
+    "route-parent-missing UDPRoute.stunner.l7mp.io/default/route: Gateway default/gateway is not there; there is media/gateway: add its namespace to the parentRef",
+    "listener-without-routes Gateway/media/gateway/udp: no route is attached",
+  ],
+  [
+    "a listener that is not there",
+    world([route({ parentRefs: [{ name: "gateway", sectionName: "tcp" }] })]),
+    `route-not-accepted ${NATIVE}: Gateway media/gateway has no listener tcp: it has udp`,
+    "listener-without-routes Gateway/media/gateway/udp: no route is attached",
+  ],
+  [
+    "a namespace that is not let in",
+    world(
+      [
+        route({ parentRefs: [{ name: "gateway", namespace: "media" }] }, "stunner.l7mp.io", "default"),
+        service({}, "server", "default"),
+      ],
+      ["UDPRoute"],
+    ),
+    "route-not-accepted UDPRoute.stunner.l7mp.io/default/route: Gateway media/gateway lets no routes of namespace default in",
+    "listener-without-routes Gateway/media/gateway/udp: no route is attached",
+  ],
+  [
+    "a route that is masked",
+    world([route({ rules: [{ backendRefs: [{ name: "server", port: 1 }] }] }, "gateway.networking.k8s.io")]),
+    "route-masked UDPRoute/media/route: UDPRoute.stunner.l7mp.io media/route stands in front of it",
+  ],
+  [
+    "a second rule",
+    world([route({ rules: [{ backendRefs: [{ name: "server" }] }, { backendRefs: [{ name: "other" }] }] })]),
+    `route-rules ${NATIVE}: it has 2 rules`,
+  ],
+  [
+    "a rule without backends",
+    world([route({ rules: [{}] })]),
+    `route-without-backends ${NATIVE}: its first rule has no backendRefs`,
+  ],
+  [
+    "a Service that is not there",
+    world([backends({ name: "nothing" })]),
+    `backend-missing ${NATIVE}: Service media/nothing is not there`,
+  ],
+  [
+    "a StaticService that is not there",
+    world([toStatic()]),
+    `backend-missing ${NATIVE}: StaticService media/static is not there`,
+  ],
+  [
+    "a backend of another kind",
+    world([backends({ group: "apps", kind: "Deployment", name: "server" })]),
+    `backend-kind ${NATIVE}: server is a Deployment of group "apps"`,
+  ],
+  [
+    "the Service's port instead of the pods'",
+    world([
+      backends({ name: "server", port: 9001 }),
+      service({ ports: [{ port: 9001, targetPort: 5000, protocol: "UDP" }] }),
+    ]),
+    `backend-port ${NATIVE}: it asks for 9001, the pods of Service media/server listen at 5000`,
+  ],
+  [
+    "nothing, with a range around it",
+    world([
+      backends({ name: "server", port: 4000, endPort: 6000 }),
+      service({ ports: [{ port: 9001, targetPort: 5000 }] }),
+    ]),
+  ],
+  [
+    "nothing, with a port that has a name",
+    world([backends({ name: "server", port: 9001 }), service({ ports: [{ port: 9001, targetPort: "media" }] })]),
+  ],
+  [
+    "a prefix that is none",
+    world([toStatic(), staticService("10.0.0.0/8", "media.example.com")]),
+    "backend-malformed StaticService/media/static: media.example.com is no address and no prefix",
+  ],
+  [
+    "everything opened",
+    world([toStatic(), staticService("0.0.0.0/0")]),
+    "backend-everything StaticService/media/static: it has 0.0.0.0/0",
+  ],
+  [
+    "the metadata service opened",
+    world([toStatic(), staticService("169.254.169.254")]),
+    "backend-special StaticService/media/static: it has 169.254.169.254, which is link-local",
+  ],
+  [
+    "loopback opened by an EndpointSlice",
+    world([slice("127.0.0.1")]),
+    `backend-special ${NATIVE}: Service media/server has 127.0.0.1, which is loopback`,
+  ],
+];
+
+describe("turnpike lint", () => {
+  it.each(worlds.map(([what, objects, ...says]) => ({ what, objects, says })))(
+    "finds $what",
+    async ({ objects, says }) => {
+      expect((await found(objects)).toSorted()).toEqual(says.toSorted());
+    },
+  );
+
+  it("finds a missing ReferenceGrant where one is asked for", async () => {
+    const objects = world([backends({ name: "server", namespace: "other" }), service({}, "server", "other")]);
+    expect(await found(objects)).toEqual([]);
+    expect(await found(objects, true)).toEqual([`backend-not-permitted ${NATIVE}: Service other/server`]);
+  });
+
+  it("has a world for every code, and says of each what to do", () => {
+    const tested = new Set(worlds.flatMap(([, , ...says]) => says.map((one) => one.split(" ")[0])));
+    const elsewhere = ["manifest", "backend-not-permitted"];
+    expect(Object.keys(findings).filter((code) => !tested.has(code) && !elsewhere.includes(code))).toEqual([]);
+    for (const { todo, what } of Object.values(findings)) expect(Math.min(todo.length, what.length)).toBeGreaterThan(5);
+  });
+});
