@@ -1,7 +1,7 @@
 /** Helm, built from its Go module once for each version of `helm/go.mod`, into the cache; or the one that `HELM` names. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -44,6 +44,7 @@ export interface Helm {
 export const helmFor = async (kubeconfig = "/dev/null"): Promise<Helm> => {
   const program = await buildHelm();
   const home = mkdtempSync(join(tmpdir(), "turnpike-helm-"));
+  process.once("exit", () => rmSync(home, { recursive: true, force: true }));
   return (...args) =>
     new Promise((resolve, reject) => {
       execFile(

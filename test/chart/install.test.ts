@@ -1,6 +1,9 @@
 /** The chart installed by Helm, as users do: alone, as a part of another chart, twice; upgraded, and removed again. */
+import { readFileSync } from "node:fs";
 import { expect, it, vi } from "vitest";
-import { orAbsent } from "../cluster/client.ts";
+import { parseAllDocuments } from "yaml";
+import { DEFAULT_CONTROLLER_NAME } from "../../src/resources/names.ts";
+import { orAbsent, type Literal } from "../cluster/client.ts";
 import { applyAll, controllerOf, inNamespace, removeAll, world } from "../cluster/world.ts";
 import { chart } from "./helm.ts";
 import { inventoryOf } from "./inventory.ts";
@@ -30,7 +33,11 @@ const gatewayOf = (namespace: string, name = "a") => get("gateway.networking.k8s
 const deploymentOf = (namespace: string, name = "a") => get("apps/v1", "Deployment", namespace, name);
 
 /** Gateways, routes and Services of a namespace; the Dataplane is the chart's. */
-const gateways = (namespace: string, dataplane = "default"): readonly unknown[] =>
+const gateways = (
+  namespace: string,
+  dataplane = "default",
+  controllerName = controllerOf(namespace),
+): readonly unknown[] =>
   world
     .filter((object) => (object as { readonly kind: string }).kind !== "Dataplane")
     .map((object) => inNamespace(object, namespace))
@@ -39,12 +46,14 @@ const gateways = (namespace: string, dataplane = "default"): readonly unknown[] 
       // No load balancer is there to give it one.
       const addresses = [{ type: "IPAddress", value: "198.51.100.1" }];
       if (kind === "Gateway") return { ...(object as object), spec: { ...spec, addresses } };
+      if (kind === "GatewayClass") return { ...(object as object), spec: { ...spec, controllerName } };
       return kind === "GatewayConfig" ? { ...(object as object), spec: { ...spec, dataplane } } : object;
     });
 
-const makeGateways = async (namespace: string, dataplane?: string): Promise<void> => {
+const makeGateways = async (...args: Parameters<typeof gateways>): Promise<void> => {
+  const [namespace] = args;
   await releases.cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
-  await applyAll(releases.cluster.client, ...gateways(namespace, dataplane));
+  await applyAll(releases.cluster.client, ...gateways(...args));
 };
 
 const isServed = (namespace: string): Promise<void> =>
@@ -69,11 +78,13 @@ const isGone = async (namespace: string): Promise<void> => {
 };
 
 /** Replica sets and pods go when the garbage collector has seen to it. */
-const isAs = (before: readonly string[], isOther: (object: string) => boolean): Promise<void> =>
-  vi.waitFor(async () => {
-    const now = (await inventoryOf(releases.cluster.client)).filter((object) => !isOther(object));
-    expect(now).toEqual(before.filter((object) => !isOther(object)));
-  }, soon);
+const isAs = (before: readonly string[]): Promise<void> =>
+  vi.waitFor(async () => expect(await inventoryOf(releases.cluster.client)).toEqual(before), soon);
+
+const read = (manifest: string): readonly Literal[] =>
+  parseAllDocuments(readFileSync(new URL(`../../deploy/manifests/${manifest}`, import.meta.url), "utf8")).map(
+    (document) => document.toJS() as Literal,
+  );
 
 it("serves, is upgraded without a dataplane noticing, and leaves nothing behind", { timeout: 180_000 }, async () => {
   const { cluster, helm, node } = releases;
@@ -137,7 +148,7 @@ it("serves, is upgraded without a dataplane noticing, and leaves nothing behind"
   await cluster.client.delete({ apiVersion: "v1", kind: "Namespace", metadata: { name: "media" } });
   // The namespace is `helm install --create-namespace`'s, which never removes one.
   await cluster.client.delete({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
-  await isAs(before, () => false);
+  await isAs(before);
 });
 
 it("cleans up also after an operator that does not run", { timeout: 120_000 }, async () => {
@@ -174,6 +185,26 @@ it("fails to uninstall, and keeps everything, while something cannot be removed"
   await cluster.client.patch(role, { rules });
   await helm("uninstall", "turnpike", "--namespace", NAMESPACE);
   await isGone("media");
+});
+
+it("is installed by plain manifests, and removed by them", { timeout: 120_000 }, async () => {
+  const { client } = releases.cluster;
+  const before = await inventoryOf(client);
+  const manifests = read("turnpike.yaml").filter(({ kind }) => kind !== "CustomResourceDefinition");
+  const cleanup = read("cleanup.yaml");
+  for (const object of manifests) await client.apply(object);
+  await releases.rolledOut(NAMESPACE, "turnpike");
+  await makeGateways("media", "default", DEFAULT_CONTROLLER_NAME);
+  await isServed("media");
+  for (const object of cleanup) await client.apply(object);
+  await vi.waitFor(async () => {
+    const job = await get("batch/v1", "Job", NAMESPACE, "turnpike-cleanup");
+    expect(job?.status?.conditions).toContainEqual(expect.objectContaining({ type: "Complete", status: "True" }));
+  }, soon);
+  await isGone("media");
+  await removeAll(client, ...cleanup, ...manifests, ...gateways("media"));
+  await client.delete({ apiVersion: "v1", kind: "Namespace", metadata: { name: "media" } });
+  await isAs(before);
 });
 
 it("is installed twice, in two namespaces, and removed once", { timeout: 180_000 }, async () => {

@@ -1,6 +1,4 @@
 /** Our operator's rights as the chart gives them, for operators that tests run without installing the chart. */
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import type { Literal } from "../cluster/client.ts";
@@ -46,7 +44,6 @@ export const rightsOf = async (values: Readonly<Record<string, unknown>> = {}, w
   const objects = parseAllDocuments(text)
     .flatMap((document) => (document.contents === null ? [] : [document.toJS() as Literal]))
     .filter(({ kind }) => KINDS.includes(kind));
-  const folder = mkdtempSync(join(tmpdir(), "turnpike-rights-"));
   return {
     namespace: NAMESPACE,
     lease: "turnpike",
@@ -61,7 +58,7 @@ export const rightsOf = async (values: Readonly<Record<string, unknown>> = {}, w
         `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/turnpike/token`,
         { method: "POST", body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} } },
       );
-      const kubeconfig = join(folder, "kubeconfig");
+      const kubeconfig = join(cluster.directory, "operator.kubeconfig");
       writeKubeconfig(kubeconfig, { ...cluster, token: status.token });
       return { kubeconfig, token: status.token };
     },
