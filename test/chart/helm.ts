@@ -26,7 +26,7 @@ export const buildHelm = async (say: Say = () => undefined): Promise<string> => 
   mkdirSync(cacheFolder(), { recursive: true });
   const build = async (): Promise<void> => {
     if (existsSync(file)) return;
-    say("building Helm, once: about 2 minutes on two cores");
+    say("building Helm, once: about 3 minutes on two cores");
     const temporary = `${file}.${process.pid}`;
     await go(folder, "build", "-p", "2", "-ldflags", "-s -w", "-o", temporary, "helm.sh/helm/v4/cmd/helm");
     renameSync(temporary, file);
