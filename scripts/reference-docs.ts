@@ -3,9 +3,12 @@ import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { metrics } from "../src/admin/metrics.ts";
 import { operatorMetrics } from "../src/admin/operator-metrics.ts";
+import { buildProgram } from "../src/cli/commands.ts";
 import { machinesMarkdown } from "../src/cli/machines.ts";
 import { errors } from "../src/errors.ts";
+import { findings } from "../src/lint/finding.ts";
 import { denials, drops, explanations, refusals } from "../src/reasons.ts";
+import { cliPage } from "./cli-page.ts";
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
   [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
@@ -66,6 +69,18 @@ ${reasons(drops)}
 The most telling first. Where the relay would refuse the peer, the code is the relay's.
 
 ${reasons(explanations)}
+`,
+
+  "cli.md": cliPage(await buildProgram()),
+
+  "lint.md": `# What \`turnpike lint\` finds
+
+Errors make it exit 1, warnings only with \`--strict\`; \`--ignore CODE\` leaves findings out.
+
+${table(
+  ["code", "", "what it means", "what to do"],
+  Object.entries(findings).map(([code, { severity, what, todo }]) => [`\`${code}\``, severity, what, todo]),
+)}
 `,
 
   "metrics.md": `# Metrics

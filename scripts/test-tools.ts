@@ -15,6 +15,8 @@ const tools = [
   { command: "turnutils_uclient", debian: "coturn", purpose: "TURN clients that we did not write" },
   { command: "chromium", debian: "chromium", purpose: "WebRTC in a real browser" },
   { command: "iperf3", debian: "iperf3", purpose: "traffic that we did not write, through 'turnpike connect'" },
+  { command: "zsh", debian: "zsh", purpose: "its completion" },
+  { command: "fish", debian: "fish", purpose: "its completion" },
   { command: "openssl", debian: "openssl", purpose: "test certificates" },
   { command: "ip", debian: "iproute2", purpose: "networks of their own for tests" },
   { command: "unshare", debian: "util-linux", purpose: "networks of their own for tests" },

@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   render: async () => (await import("./render.ts")).renderCommand(),
   lint: async () => (await import("./lint.ts")).lintCommand(),
   machines: async () => (await import("./machines.ts")).machinesCommand(),
+  completion: async () => (await import("./completion.ts")).completionCommand(() => buildProgram()),
 };
 
 /** Programs whose names and flags we answer to; not listed in the help. */
