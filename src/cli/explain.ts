@@ -9,6 +9,7 @@ import type { Step } from "../explain/step.ts";
 import { readJournal } from "../journal/reader.ts";
 import { nameOf, type Name } from "../resources/keys.ts";
 import { parseTime } from "./log.ts";
+import { notWell, outputOption, print, type Format } from "./output.ts";
 import { sentence } from "../journal/sentence.ts";
 
 interface ExplainOptions {
@@ -17,6 +18,7 @@ interface ExplainOptions {
   readonly client?: string;
   readonly at?: number;
   readonly json?: boolean;
+  readonly output: Format;
 }
 
 type What = { readonly peer: Ip; readonly port?: number } | { readonly kind: ExplainedKind; readonly name: Name };
@@ -96,18 +98,19 @@ export const explainCommand = (): Command =>
     .option("--at <time>", "as it was then (2026-11-22T03:12:00Z, 03:12 UTC) or so long ago (10m)", (text) =>
       parseTime(text),
     )
-    .option("--json", "as JSON")
-    .action((what: What, { journal, gateway, client, at, json }: ExplainOptions) => {
+    .option("--json", "the same as --output json")
+    .addOption(outputOption())
+    .action(async (what: What, { journal, gateway, client, at, json, output }: ExplainOptions) => {
       const past = pastOf(readJournal(journal), at);
       if (past === undefined)
         throw new TurnpikeError("nothing-known", `the log in ${journal} has nothing of that time`);
-      const write = (answer: unknown, text: string, isWell: boolean): void => {
-        process.stdout.write(json === true ? `${JSON.stringify(answer, null, 2)}\n` : text);
-        if (!isWell) process.exitCode = 1;
+      const write = async (answer: unknown, text: string, isWell: boolean): Promise<void> => {
+        await print(json === true ? { as: "json" } : output, answer, () => text);
+        if (!isWell) notWell();
       };
       if ("kind" in what) {
         const answer = explainObject(past, what.kind, what.name);
-        write(answer, showObject(past, answer), answer.exists && !answer.conditions.some(isWrong));
+        await write(answer, showObject(past, answer), answer.exists && !answer.conditions.some(isWrong));
         return;
       }
       const ofClient = client === undefined ? undefined : past.gatewayOf(client);
@@ -121,7 +124,7 @@ export const explainCommand = (): Command =>
         ...(only !== undefined && { gateway: only }),
       });
       const asked = port === undefined ? peer.text : `${peer.text} port ${port}`;
-      write(
+      await write(
         { at: { seq: past.seq, time: past.time }, ...answer },
         showPeer(past, asked, peer.text, answer),
         answer.reachable,

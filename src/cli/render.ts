@@ -1,13 +1,14 @@
 /** `turnpike render DIR`: what an operator would produce from these manifests, without a cluster. */
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { stringify } from "yaml";
 import { nameOfObject, type ObjectKey } from "../resources/keys.ts";
 import { DEFAULT_DATAPLANE } from "../resources/names.ts";
 import { operatorOptions, standaloneOptions } from "../runtime/options.ts";
+import { notWell, outputOption, parseFormat, print, type Format } from "./output.ts";
 import { rejectionLine, worldOfDirectory } from "./world.ts";
 
 interface RenderCommandOptions {
-  readonly output: "yaml" | "json";
+  readonly output: Format;
   readonly standalone?: boolean;
   readonly reveal?: boolean;
 }
@@ -28,7 +29,7 @@ export const renderCommand = (): Command =>
       "print the dataplane configs, objects and statuses that an operator would produce from a directory of manifests",
     )
     .argument("<dir>", "directory of manifests")
-    .addOption(new Option("-o, --output <format>", "how to print").choices(["yaml", "json"]).default("yaml"))
+    .addOption(outputOption().default(parseFormat("yaml"), "yaml"))
     .option("--standalone", "what `turnpike standalone` would do, not an operator")
     .option("--reveal", "print secrets instead of hiding them")
     .action(async (directory: string, { output, standalone, reveal }: RenderCommandOptions) => {
@@ -59,6 +60,7 @@ export const renderCommand = (): Command =>
         statuses: Object.fromEntries(statuses),
       };
       const shown = reveal === true ? rendered : hideSecrets(rendered);
-      process.stdout.write(output === "json" ? `${JSON.stringify(shown, undefined, 2)}\n` : stringify(shown));
-      if (rejections.length > 0) process.exitCode = 1;
+      // Of a table there is nothing: configs and objects are what a reader of YAML wants.
+      await print(output, shown, () => stringify(shown, { aliasDuplicateObjects: false }));
+      if (rejections.length > 0) notWell();
     });

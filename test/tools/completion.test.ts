@@ -58,7 +58,10 @@ describe.each(shells)("the completion of %s", (shell) => {
       ["turnpike", "config", "-o", ""],
       ["json", "jsonpath=", "table", "yaml"],
     ],
-    [["turnpike", "render", "--output", "j"], ["json"]],
+    [
+      ["turnpike", "render", "--output", "j"],
+      ["json", "jsonpath="],
+    ],
     [["turnpike", "log", "sl"], ["slice"]],
     [["turnpike", "log", "slice", "--pseudo"], ["--pseudonymise"]],
     [["turnpike", "completion", "f"], ["fish"]],
