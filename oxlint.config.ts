@@ -22,6 +22,7 @@ const rooms: readonly { readonly name: string; readonly pure?: true; readonly pa
   { name: "tunnel" },
   { name: "discovery" },
   { name: "credentials" },
+  { name: "icetest" },
   { name: "effects" },
   { name: "visualizer" },
   { name: "admin" },

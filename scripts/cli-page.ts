@@ -77,6 +77,7 @@ ${sectionsOf(program, "turnpike").join("\n")}
 | \`stunnerd\` | \`turnpike dataplane\` |
 | \`turncat\` | \`turnpike connect\` |
 | \`authd\` | \`turnpike authd\` |
+| \`icetester\` | \`turnpike icetester\` |
 | \`stunnerctl\` | \`config\`, \`status\`, \`auth\` and \`license\` with STUNner's flags |
 | \`kubectl turnpike\` | \`turnpike\`, where \`kubectl-turnpike\` is on the PATH |
 `;

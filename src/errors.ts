@@ -65,6 +65,14 @@ export const errors = {
     what: "the authentication service does not answer, or refused",
     todo: "the message has its status and reason",
   },
+  "icetest-failed": {
+    what: "an ICE test, or an ICE tester, did not get as far as it should",
+    todo: "the message says at which step",
+  },
+  "package-missing": {
+    what: "a command needs a package that is not installed with all the others",
+    todo: "install the one that the message names",
+  },
   "bind-failed": { what: "an address could not be bound", todo: "choose another, or end what listens there" },
   "admin-bind": { what: "the admin API could not bind its address", todo: "choose another with --admin" },
   "admin-unreachable": {

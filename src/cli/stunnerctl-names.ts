@@ -6,7 +6,6 @@ export const stunnerctlNames: readonly string[] = [
   "dataplane-status",
   "auth",
   "get-credential",
-  "icetest",
   "license",
   "license-status",
 ];

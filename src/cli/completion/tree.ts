@@ -22,6 +22,7 @@ export const otherNames: Readonly<Record<string, string>> = {
   turncat: " connect",
   stunnerd: " dataplane",
   authd: " authd",
+  icetester: " icetester",
 };
 
 const FORMATS = ["table", "json", "yaml", "jsonpath="];

@@ -1,0 +1,68 @@
+/** The other side: it offers, and gets a data channel that sends back what it is told. */
+import { TurnpikeError } from "../errors.ts";
+import { gathered, newPeer, type PeerSettings, type RTCDataChannel } from "./peer.ts";
+
+export interface WhipConnection {
+  readonly channel: RTCDataChannel;
+  /** Of the connection at the server; undefined where it named none. */
+  readonly location: string | undefined;
+  close(): Promise<void>;
+}
+
+export interface DialOptions extends PeerSettings {
+  /** Of the WHIP endpoint. */
+  readonly url: string;
+  readonly bearerToken?: string;
+  /** From offer to open channel. */
+  readonly timeoutMs: number;
+}
+
+/** STUNner's name for the channel. */
+const LABEL = "whipconn";
+
+/** @throws TurnpikeError `icetest-failed`, `package-missing`. */
+export const dialWhip = async (options: DialOptions): Promise<WhipConnection> => {
+  const { url, bearerToken, timeoutMs } = options;
+  const peer = await newPeer(options);
+  const late = AbortSignal.timeout(timeoutMs);
+  const inTime = <T>(what: string, work: Promise<T>): Promise<T> =>
+    Promise.race([
+      work,
+      new Promise<never>((_, reject) =>
+        late.addEventListener("abort", () => reject(new Error(`${what} took longer than ${timeoutMs} ms`)), {
+          once: true,
+        }),
+      ),
+    ]);
+  try {
+    const channel = peer.createDataChannel(LABEL);
+    const opened = new Promise<void>((resolve) => {
+      channel.stateChanged.subscribe((state) => {
+        if (state === "open") resolve();
+      });
+    });
+    await peer.setLocalDescription(await peer.createOffer());
+    const offer = await inTime("gathering", gathered(peer));
+    const response = await fetch(url, {
+      method: "POST",
+      signal: late,
+      headers: {
+        "content-type": "application/sdp",
+        ...(bearerToken ? { authorization: `Bearer ${bearerToken}` } : {}),
+      },
+      body: offer,
+    });
+    const answer = await response.text();
+    if (response.status !== 201) throw new Error(`${url} answered ${response.status}: ${answer.slice(0, 200)}`);
+    await peer.setRemoteDescription({ type: "answer", sdp: answer });
+    await inTime("connecting", opened);
+    return {
+      channel,
+      location: response.headers.get("location") ?? undefined,
+      close: () => peer.close(),
+    };
+  } catch (error) {
+    await peer.close();
+    throw new TurnpikeError("icetest-failed", error instanceof Error ? error.message : String(error), { cause: error });
+  }
+};
