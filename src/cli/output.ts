@@ -5,7 +5,8 @@ import { TurnpikeError } from "../errors.ts";
 
 export type Format =
   | { readonly as: "table" | "json" | "yaml" }
-  | { readonly as: "jsonpath"; readonly template: string };
+  /** `between`: what stands between several results of one path. */
+  | { readonly as: "jsonpath"; readonly template: string; readonly between?: string };
 
 export const TABLE: Format = { as: "table" };
 
@@ -34,7 +35,7 @@ export const render = async (format: Format, value: unknown, table: () => string
       return stringify(value, { aliasDuplicateObjects: false });
     case "jsonpath": {
       const { applyTemplate } = await import("./jsonpath.ts");
-      const text = applyTemplate(format.template, value);
+      const text = applyTemplate(format.template, value, format.between);
       return text.endsWith("\n") ? text : `${text}\n`;
     }
     default:

@@ -15,7 +15,7 @@ import {
   type DiscoveryFlags,
 } from "./discovery-options.ts";
 import { fetchLicense } from "../discovery/fetch.ts";
-import { outputOption, print, type Format } from "./output.ts";
+import { outputOption, parseFormat, print, type Format } from "./output.ts";
 import { podSummary } from "./pod-summary.ts";
 import { addPodOptions, parsePodPort, showPods } from "./status.ts";
 
@@ -101,11 +101,17 @@ const license = async (flags: DiscoveryFlags & { readonly output: Format }): Pro
   }
 };
 
+/** STUNner's tool puts nothing between several results of a path. */
+const parseOutput = (text: string): Format => {
+  const format = parseFormat(text);
+  return format.as === "jsonpath" ? { ...format, between: "" } : format;
+};
+
 /** Flags that every subcommand has. */
 const common = (command: Command): Command =>
   command
     .option("-a, --all-namespaces", "of all namespaces")
-    .addOption(outputOption())
+    .addOption(outputOption().argParser(parseOutput))
     .addOption(new Option("-l, --loglevel <spec>", "taken and ignored").hideHelp())
     .addOption(new Option("-v, --verbose", "taken and ignored").hideHelp());
 

@@ -32,7 +32,8 @@ export class KeptAllocation {
 
   /** @throws TurnResponseError; the error of connecting. */
   static async open({ server, family, peers, onLost }: AllocationOptions): Promise<KeptAllocation> {
-    let lost = onLost;
+    // Until there is an allocation, whoever asked for it is told by the error.
+    let lost: (reason: string) => void = () => undefined;
     const client = await TurnClient.connect({ ...server, onClosed: (reason) => lost(reason) });
     try {
       // An IPv4 allocation is what servers make unasked; some refuse the attribute (RFC 8656 §7.1).

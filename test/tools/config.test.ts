@@ -218,6 +218,12 @@ describe("stunnerctl", () => {
     );
   });
 
+  it("puts nothing between several results of a path, as STUNner's does", async () => {
+    const path = ["-o", "jsonpath={.listeners[*].port}"];
+    expect((await stunnerctl("config", "gateway", "-n", "media", ...path, ...cds())).stdout).toBe("34783479\n");
+    expect((await turnpike(["config", "media/gateway", ...path, ...at])).stdout).toBe("3478 3479\n");
+  });
+
   it("shows the licence that is not needed", async () => {
     const { stdout } = await stunnerctl("license", ...cds());
     expect(stdout).toBe("License status:\n\tSubscription type: free\n\tEnabled features: NONE\n\tLast updated: N/A\n");

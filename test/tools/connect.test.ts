@@ -233,6 +233,48 @@ describe("turnpike connect", () => {
     await relay.apply();
   });
 
+  describe.each(["static", "ephemeral"] as const)("as turncat, with %s credentials", (type) => {
+    const auth = { type: "ephemeral", realm: "stunner.l7mp.io", credentials: { secret: "shared-secret" } } as const;
+    beforeAll(async () => {
+      if (type === "ephemeral") await relay.apply({ auth });
+      const config = relay.config(type === "ephemeral" ? { auth } : {});
+      const listeners = config.listeners?.map((one) => ({
+        ...one,
+        public_address: "127.0.0.1",
+        public_port: one.port,
+      }));
+      discovery.replace([{ ...config, listeners: listeners ?? [] }]);
+    });
+    afterAll(async () => {
+      if (type === "ephemeral") await relay.apply();
+    });
+
+    it.each([
+      ["udp", "udp"],
+      ["udp", "tcp"],
+      ["tcp", "udp"],
+      ["tcp", "tcp"],
+    ])("echoes for a client of %s over a server of %s", async (client, server) => {
+      const cds = ["--cds-server-address=127.0.0.1", `--cds-server-port=${discovery.port}`, "-l", "all:WARN"];
+      const args = [`${client}://127.0.0.1:0`, `k8s:///gateway:${server}`, `udp://localhost:${echo.port}`];
+      const running = launch(["-n", "media", ...cds, ...args], { as: "turncat" });
+      tunnels.push(running);
+      await running.printed(/⇄ turn/);
+      if (client === "udp") {
+        const socket = await newSocket();
+        await expectEcho(socket, portOf(running), "udp");
+        socket.close();
+      } else {
+        const socket = connect(portOf(running), "127.0.0.1");
+        socket.write("tcp");
+        const [answer] = (await once(socket, "data")) as [Buffer];
+        expect(answer.toString()).toBe("tcp");
+        socket.destroy();
+      }
+      expect(await running.stop("SIGINT")).toBe(0);
+    });
+  });
+
   it.each(["tls", "dtls"] as const)("looks at the certificate over %s", async (transport) => {
     const args = ["-", uri(transport), `udp://127.0.0.1:${echo.port}`];
     const refused = await turnpike(["connect", ...args]);
