@@ -142,7 +142,7 @@ it("serves, is upgraded without a dataplane noticing, and leaves nothing behind"
   // Pods go as soon as they have ended.
   await vi.waitFor(async () => {
     const left = (await inventoryOf(cluster.client)).filter((object) => object.includes(` ${NAMESPACE}/`));
-    expect(left).toEqual([`serviceaccounts ${NAMESPACE}/default`]);
+    expect(left).toEqual([]);
   }, soon);
   await removeAll(cluster.client, ...gateways("media"));
   await cluster.client.delete({ apiVersion: "v1", kind: "Namespace", metadata: { name: "media" } });

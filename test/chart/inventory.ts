@@ -12,6 +12,9 @@ interface Groups {
 /** Events end by themselves; the cluster's own controllers write into namespaces as they come. */
 const PASSING = ["events", "componentstatuses"];
 
+/** Every namespace has it, and keeps it for a while after it was deleted. */
+const MADE_BY_KUBERNETES = /^serviceaccounts \S+\/default$/;
+
 /** `RESOURCE.GROUP NAMESPACE/NAME` of every object, sorted. */
 export const inventoryOf = async (client: Client): Promise<readonly string[]> => {
   const { groups } = await client.request<Groups>("/apis");
@@ -30,5 +33,8 @@ export const inventoryOf = async (client: Client): Promise<readonly string[]> =>
       );
     }),
   );
-  return lists.flat(2).toSorted();
+  return lists
+    .flat(2)
+    .filter((one) => !MADE_BY_KUBERNETES.test(one))
+    .toSorted();
 };

@@ -183,13 +183,17 @@ const call = async (through: Pod, to: string, transport: "udp" | "tcp" = "udp"):
   await stream.flows(5);
   return stream;
 };
-/** A client may not reach `to` through `through`. */
-const refused = async (through: Pod, to: string): Promise<void> => {
-  const client = await TurnClient.connect({ host: address(through), port: 3478, ...credentials });
-  await client.allocate();
-  await expect(client.createPermission(to)).rejects.toMatchObject({ code: 403 });
-  client.close();
-};
+/** A client may not reach `to` through `through`, or soon may not: what the operator serves is on its way to the dataplane. */
+const refused = (through: Pod, to: string): Promise<void> =>
+  vi.waitFor(async () => {
+    const client = await TurnClient.connect({ host: address(through), port: 3478, ...credentials });
+    try {
+      await client.allocate();
+      await expect(client.createPermission(to)).rejects.toMatchObject({ code: 403 });
+    } finally {
+      client.close();
+    }
+  }, soon);
 /** As a person does it: with the pod's own grace period. */
 const deletePod = async ({ metadata }: Pod): Promise<void> => {
   await cluster.client.request(`/api/v1/namespaces/${NAMESPACE}/pods/${metadata.name}`, { method: "DELETE" });
