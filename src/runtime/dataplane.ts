@@ -6,12 +6,10 @@ import { createMetrics } from "../admin/metrics.ts";
 import { dataplaneListener, metricsListener } from "../admin/probes.ts";
 import { startAdmin, type AdminBinding, type AdminServer } from "../admin/server.ts";
 import { runningOf } from "../admin/running.ts";
-import type { StateSources } from "../admin/state.ts";
 import type { EngineName } from "../dataplane/engines/choose.ts";
 import { localAddresses } from "../dataplane/placement.ts";
 import type { Relay, RelayTuning } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";
-import { release } from "../release.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { Name } from "../resources/keys.ts";
 import type { Source } from "../watchers/source.ts";
@@ -62,7 +60,6 @@ const HEALTH_AT = `http://:${HEALTH_PORT}`;
 /** @throws TurnpikeError `journal-busy`; the error of binding the admin address. */
 export const startDataplane = async (options: DataplaneOptions): Promise<Dataplane> => {
   const { log } = options;
-  const startedAt = Date.now();
   const relaying = createRelaying({
     render: dataplaneOptions(),
     journal: options.journal,
@@ -78,9 +75,8 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     tracer: options.tracer,
     log,
   });
-  const { loop, journal, relay } = relaying;
+  const { loop, relay, sources } = relaying;
   const { core } = loop;
-  const journalState = { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal };
   let isStarted = false;
 
   const config = (): DataplaneConfig | undefined => {
@@ -94,7 +90,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     const stage = relaying.state === "draining" ? "TERMINATING" : isReady() ? "READY" : "NOT-READY";
     return dataplaneStatus(config(), relay.state(), stage, Date.now());
   };
-  const metrics = createMetrics({ core, relay, facts: relaying.facts, journal: journalState });
+  const metrics = createMetrics({ core, relay, facts: relaying.facts, journal: sources.journal });
 
   const unserved = (what: string) => (reason: string) => {
     log.error({ reason }, `${what} cannot be served`);
@@ -104,15 +100,6 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
   const health = followEndpoint(HEALTH_PORT, () => probes, unserved("health"));
   const scrapes = followEndpoint(METRICS_PORT, (path) => metricsListener(metrics, path), unserved("metrics"));
   const notReady = (): string | undefined => (isReady() ? undefined : `dataplane is ${relaying.state}`);
-  const sources: StateSources = {
-    core,
-    relay,
-    journal: journalState,
-    rejections: relaying.rejections,
-    refusals: relaying.refusals.of,
-    release,
-    startedAt,
-  };
   const admin =
     options.admin &&
     (await startAdmin({

@@ -4,7 +4,8 @@
  */
 import type { Logger } from "pino";
 import { createFactTally, type FactTally } from "../admin/fact-tally.ts";
-import { createLatestRefusals, type LatestRefusals } from "../admin/latest-refusals.ts";
+import { createLatestRefusals } from "../admin/latest-refusals.ts";
+import type { StateSources } from "../admin/state.ts";
 import type { Relay, RelayOptions } from "../dataplane/relay.ts";
 import type { Fact, Happening, Rejection } from "../journal/fact.ts";
 import { createVault, type Vault } from "../journal/vault.ts";
@@ -40,9 +41,8 @@ export interface Relaying {
   readonly relay: Relay;
   /** Of the operator machine. */
   readonly state: string;
-  /** What was refused and still is. */
-  readonly rejections: () => readonly Rejection[];
-  readonly refusals: LatestRefusals;
+  /** What its state is told from. */
+  readonly sources: StateSources;
   /** What of the event log there is to count. */
   readonly facts: FactTally;
   tell(fact: Fact, source: string): void;
@@ -70,6 +70,7 @@ const createRejections = () => {
 
 /** @throws TurnpikeError `journal-busy`. */
 export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying => {
+  const startedAt = Date.now();
   const vault = createVault();
   const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
   const loop = createLoop(journal, options.render);
@@ -123,8 +124,15 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
     get state() {
       return registry.state("operator", "operator") ?? "stopped";
     },
-    rejections: rejections.all,
-    refusals,
+    sources: {
+      core: loop.core,
+      relay,
+      journal: { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal },
+      rejections: rejections.all,
+      refusals: refusals.of,
+      release,
+      startedAt,
+    },
     facts,
     drained: attached.drained,
     tell,

@@ -3,13 +3,12 @@ import type { Logger } from "pino";
 import { createMetrics } from "../admin/metrics.ts";
 import { startAdmin, type AdminBinding, type AdminServer } from "../admin/server.ts";
 import { runningOf } from "../admin/running.ts";
-import { programState, type ProgramState, type StateSources } from "../admin/state.ts";
+import { programState, type ProgramState } from "../admin/state.ts";
 import type { EngineName } from "../dataplane/engines/choose.ts";
 import { placeOn } from "../dataplane/placement.ts";
 import type { Relay, RelayTuning } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
-import { release } from "../release.ts";
 import { watchDirectory, type DirectoryOptions } from "../watchers/directory.ts";
 import type { Loop } from "./loop.ts";
 import { standaloneOptions } from "./options.ts";
@@ -54,7 +53,6 @@ export interface Standalone {
 export const startStandalone = async (options: StandaloneOptions): Promise<Standalone> => {
   const { addresses, log } = options;
   const address = addresses[0] ?? "127.0.0.1";
-  const startedAt = Date.now();
   const relaying = createRelaying({
     render: standaloneOptions(address, { requireReferenceGrants: options.requireReferenceGrants ?? false }),
     journal: options.journal,
@@ -70,22 +68,12 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
     tracer: options.tracer,
     log,
   });
-  const { loop, journal, relay } = relaying;
+  const { loop, relay, sources } = relaying;
   const { core } = loop;
-  const journalState = { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal };
 
-  const sources: StateSources = {
-    core,
-    relay,
-    journal: journalState,
-    rejections: relaying.rejections,
-    refusals: relaying.refusals.of,
-    release,
-    startedAt,
-  };
   const notReady = (): string | undefined =>
     relaying.state === "leading" ? undefined : `operator is ${relaying.state}`;
-  const metrics = createMetrics({ core, relay, facts: relaying.facts, journal: journalState });
+  const metrics = createMetrics({ core, relay, facts: relaying.facts, journal: sources.journal });
   const admin = await startAdmin({
     ...options.admin,
     journal: options.journal,
