@@ -27,9 +27,12 @@ import { pinoLevel } from "../runtime/log-level.ts";
 import { adminTokenOption, readAdminToken } from "./admin-options.ts";
 import { engineOption } from "./engine-option.ts";
 import { parseBindAddress } from "./go-flags.ts";
+import { journalFolder } from "./journal-folder.ts";
 import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
 import { onStopSignal } from "./signals.ts";
 import { tracerOf, tracesOption } from "./traces-option.ts";
+
+const DEFAULT_JOURNAL = ".turnpike/dataplane";
 
 interface DataplaneFlags extends LimitFlags {
   readonly config?: string;
@@ -41,7 +44,7 @@ interface DataplaneFlags extends LimitFlags {
   readonly dryRun?: boolean;
   readonly forceReadyStatus?: boolean;
   readonly engine: EngineName;
-  readonly journal: string;
+  readonly journal?: string;
   readonly alternateServer?: readonly TransportAddress[];
   readonly admin?: NonNullable<ReturnType<typeof parseBindAddress>>;
   readonly adminTokenFile?: string;
@@ -125,7 +128,10 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
     ? follow(origin, target)
     : of<ConfigEvent>({ event: "config", config: await readOnce(origin, target) });
 
-  const lastPath = `${flags.journal}/last-config.json`;
+  const journal =
+    flags.journal ??
+    journalFolder(DEFAULT_JOURNAL, (other) => log.warn({ journal: other }, `${DEFAULT_JOURNAL} cannot be written to`));
+  const lastPath = `${journal}/last-config.json`;
   const keepsLast = watches && origin.from === "server";
   const dataplane = await startDataplane({
     origin: name,
@@ -143,7 +149,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
           }
         },
       }),
-    journal: flags.journal,
+    journal,
     engine: flags.engine,
     // More than there are cores would only get in each other's way.
     workers: Math.min(flags.udpThreadNum, availableParallelism()),
@@ -206,7 +212,10 @@ export const dataplaneCommand = (): Command =>
       "where new clients are sent while this drains; may be given again, for the other family",
       parseServer,
     )
-    .option("--journal <dir>", "folder of the event log and of the last good config", ".turnpike/dataplane")
+    .option(
+      "--journal <dir>",
+      `folder of the event log and of the last good config (default: ${DEFAULT_JOURNAL}, or below /tmp where that cannot be written to)`,
+    )
     .option("--admin <host:port>", "Turnpike's own admin API and its page (default: none)", parseBindAddress)
     .addOption(adminTokenOption())
     .addOption(tracesOption())

@@ -6,9 +6,10 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
 import { stringify } from "yaml";
 import { startCluster, type Cluster } from "../cluster/cluster.ts";
-import { startNodeAgent, type NodeAgent } from "../cluster/node-agent.ts";
+import { startNodeAgent, type Commands, type NodeAgent } from "../cluster/node-agent.ts";
 import { openPodAccess, type PodAccess } from "../cluster/pod-access.ts";
 import { resetCluster } from "../cluster/reset.ts";
+import { startServiceProxy, type ServiceProxy } from "../cluster/service-proxy.ts";
 import { enterOwnNetwork } from "../support/network.ts";
 import { chart, helmFor, type Helm } from "./helm.ts";
 
@@ -38,10 +39,14 @@ export interface Releases {
 
 export const soon = { timeout: 30_000, interval: 50 };
 
-/** Registers the hooks of a test file. */
-export const useReleases = (): Releases => {
+/** No calls, then: only that it is there. */
+const IDLE: Commands = { stunnerd: ["sh", "-c", "exec sleep infinity"] };
+
+/** Registers the hooks of a test file. @param commands of pods, beside `turnpike`. */
+export const useReleases = (commands: Commands = IDLE): Releases => {
   let cluster: Cluster;
   let access: PodAccess;
+  let services: ServiceProxy;
   let node: NodeAgent;
   let helm: Helm;
   let root: string;
@@ -53,11 +58,8 @@ export const useReleases = (): Releases => {
     cluster = await startCluster();
     helm = await helmFor(cluster.kubeconfig);
     access = await openPodAccess(cluster);
-    node = await startNodeAgent(
-      cluster.client,
-      { turnpike: [TURNPIKE], stunnerd: ["sh", "-c", "exec sleep infinity"] },
-      access,
-    );
+    services = await startServiceProxy(cluster.client, join(root, "hosts"));
+    node = await startNodeAgent(cluster.client, { turnpike: [TURNPIKE], ...commands }, access, services.hostsFile);
   }, 600_000);
   afterEach(async () => {
     for (const { name, namespace } of JSON.parse(
@@ -73,6 +75,7 @@ export const useReleases = (): Releases => {
   }, 120_000);
   afterAll(async () => {
     await node?.close();
+    await services?.close();
     await access?.close();
     await cluster?.stop();
     rmSync(root, { recursive: true, force: true });

@@ -69,8 +69,11 @@ export interface NodeAgent {
   close(): Promise<void>;
 }
 
+/** Where the chart's Dataplane keeps its log: the temporary folder is the machine's, and each pod must have its own. */
+const SCRATCH = "/tmp/turnpike";
+
 /** A folder for each volume, which is empty. */
-const volumesIn = (folder: string, mounts: Pod["spec"]["containers"][number]["volumeMounts"] = []): Mounts =>
+const volumesIn = (folder: string, mounts: NonNullable<Pod["spec"]["containers"][number]["volumeMounts"]>): Mounts =>
   Object.fromEntries(
     mounts.map(({ name, mountPath }) => {
       const volume = join(folder, "volumes", name);
@@ -85,8 +88,16 @@ const LOOK_MS = 50;
 /** Commands by the name that pods use for them: images are not pulled. */
 export type Commands = Readonly<Record<string, readonly string[]>>;
 
-/** @param access how pods reach the API server; without it, they have no service account, and no volumes. */
-export const startNodeAgent = async (client: Client, commands: Commands, access?: PodAccess): Promise<NodeAgent> => {
+/**
+ * @param access how pods reach the API server; without it, they have no service account, and no volumes.
+ * @param hostsFile names that pods can resolve.
+ */
+export const startNodeAgent = async (
+  client: Client,
+  commands: Commands,
+  access?: PodAccess,
+  hostsFile?: string,
+): Promise<NodeAgent> => {
   const joinCluster = (): Promise<void> => addNode(client, NODE, [HOST_ADDRESS]);
   await joinCluster();
   const root = mkdtempSync(join(tmpdir(), "turnpike-node-"));
@@ -117,7 +128,11 @@ export const startNodeAgent = async (client: Client, commands: Commands, access?
     mkdirSync(folder);
     const command = [...(commands[program] ?? [program]), ...rest];
     const account = access && (await accountIn(client, pod, access, join(folder, "account")));
-    const mounts = access === undefined ? {} : { ...volumesIn(folder, container?.volumeMounts), ...account?.mounts };
+    const mounted = [...(container?.volumeMounts ?? []), { name: "scratch", mountPath: SCRATCH }];
+    const mounts = {
+      ...(access === undefined ? {} : { ...volumesIn(folder, mounted), ...account?.mounts }),
+      ...(hostsFile === undefined ? {} : { "/etc/hosts": hostsFile }),
+    };
     const whole = { HOME: folder, ...environment, ...account?.environment };
     const process = await startInPod(address, command, access === undefined ? environment : whole, folder, mounts);
     const running: Running = { address, folder, process, isReady: undefined, endsAt: undefined, hasEnded: false };

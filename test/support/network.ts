@@ -3,6 +3,7 @@
  * on which processes in further networks, the pods, have an address each. Nothing of it outlives the processes.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { statSync } from "node:fs";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import koffi from "koffi";
@@ -50,17 +51,22 @@ export interface PodProcess {
   readonly ended: Promise<void>;
 }
 
-/** Folders of this machine by where a pod sees them. What else is beside such a place, it does not see. */
+/** Folders and files of this machine by where a pod sees them. What else is beside such a folder, it does not see. */
 export type Mounts = Readonly<Record<string, string>>;
 
 const mountCommands = (mounts: Mounts): readonly string[] => {
   const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
-  const above = new Set(Object.keys(mounts).map((path) => path.split("/").slice(0, 3).join("/")));
+  const all = Object.entries(mounts).toSorted();
+  const isFile = (source: string): boolean => statSync(source).isFile();
+  const files = all.filter(([, source]) => isFile(source));
+  const folders = all.filter(([, source]) => !isFile(source));
+  const above = new Set(folders.map(([path]) => path.split("/").slice(0, 3).join("/")));
   return [
+    ...files.map(([path, source]) => `mount --bind ${quote(source)} ${quote(path)}`),
     // Reached by another way once their place is covered.
-    ...Object.values(mounts).map((source, index) => `exec ${index + 3}<${quote(source)}`),
-    ...[...above].map((path) => `mount -t tmpfs tmpfs ${quote(path)}`),
-    ...Object.keys(mounts).flatMap((path, index) => [
+    ...folders.map(([, source], index) => `exec ${index + 3}<${quote(source)}`),
+    ...[...above].map((path) => `mkdir -p ${quote(path)} && mount -t tmpfs tmpfs ${quote(path)}`),
+    ...folders.flatMap(([path], index) => [
       `mkdir -p ${quote(path)}`,
       `mount --bind /proc/self/fd/${index + 3} ${quote(path)}`,
       `exec ${index + 3}<&-`,
