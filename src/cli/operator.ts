@@ -48,6 +48,7 @@ interface OperatorFlags {
   readonly embedded?: boolean;
   readonly embeddedSelector: Readonly<Record<string, string>>;
   readonly kubeconfig?: string;
+  readonly watchNamespaces?: readonly string[];
   readonly journal: string;
   readonly traces?: string;
   readonly zapLogLevel: string;
@@ -84,6 +85,14 @@ const parseLabels = (text: string): Readonly<Record<string, string>> => {
   const pairs = text.split(",").map((pair) => /^([^=\s]+)=([^=\s]*)$/.exec(pair.trim()));
   if (pairs.some((pair) => pair === null)) throw new InvalidArgumentError("expected KEY=VALUE,…");
   return Object.fromEntries(pairs.flatMap((pair) => (pair === null ? [] : [[pair[1], pair[2]]])));
+};
+
+/** `NAME,…` */
+const parseNamespaces = (text: string): readonly string[] => {
+  const names = text.split(",").map((name) => name.trim());
+  if (!names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)))
+    throw new InvalidArgumentError("expected names of namespaces, NAME,…");
+  return [...new Set(names)];
 };
 
 const DEFAULT_SELECTOR = "app.kubernetes.io/name=turnpike";
@@ -131,6 +140,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   const usesEndpoints = flags.disableEndpontsliceController === true || flags.disableEndpointsliceController === true;
   const common = {
     ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
+    namespaces: flags.watchNamespaces,
     render: operatorOptions({
       mode,
       controllerName: flags.controllerName,
@@ -329,6 +339,11 @@ export const operatorCommand = (): Command =>
       "KEY=VALUE,… that the Gateways' Services find the pods of this operator by",
       parseLabels,
       parseLabels(DEFAULT_SELECTOR),
+    )
+    .option(
+      "--watch-namespaces <names>",
+      "NAME,…: sees Gateways, routes and what they refer to in these namespaces only (default: in all)",
+      parseNamespaces,
     )
     .option("--kubeconfig <file>", "default: KUBECONFIG, ~/.kube/config, or the pod's service account")
     .option("--journal <dir>", "folder of the event log", ".turnpike/operator")

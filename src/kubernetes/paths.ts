@@ -8,8 +8,9 @@ export type Resource = Pick<Kind, "group" | "versions" | "plural" | "namespaced"
 const root = (group: string, version: string): string =>
   group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
 
-/** All objects of a kind. */
-export const collectionPath = ({ group, plural }: Kind, version: string): string => `${root(group, version)}/${plural}`;
+/** All objects of a kind, or those of one namespace. */
+export const collectionPath = ({ group, plural }: Kind, version: string, namespace?: string): string =>
+  `${root(group, version)}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${plural}`;
 
 /** One object, or a subresource of it. */
 export const objectPath = (kind: Resource, version: string, name: Name, subresource?: "status"): string => {

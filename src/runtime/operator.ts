@@ -27,6 +27,8 @@ import type { Tracer } from "./traces/tracer.ts";
 
 export interface OperatorOptions {
   readonly kubeconfig?: string;
+  /** Whose Gateways, routes and what they refer to are seen; those of all namespaces, if absent. */
+  readonly namespaces?: readonly string[] | undefined;
   readonly render: RenderOptions;
   readonly journal: string;
   readonly journalOptions?: WriterOptions;
@@ -205,6 +207,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   const watching = watchCluster(api, {
     endpointSource: render.endpointSource,
     legacy,
+    namespaces: options.namespaces,
     ...(options.listWatch && { listWatch: options.listWatch }),
   }).subscribe((events) =>
     report(events.map((event) => ({ fact: factOf(event, vault), source: "kubernetes", cause: null }))),

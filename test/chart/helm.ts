@@ -40,11 +40,21 @@ export interface Helm {
   (...args: readonly string[]): Promise<string>;
 }
 
+let made: string | undefined;
+/** Of this process; it goes with it. */
+const homeOfHelm = (): string => {
+  if (made === undefined) {
+    const home = mkdtempSync(join(tmpdir(), "turnpike-helm-"));
+    process.once("exit", () => rmSync(home, { recursive: true, force: true }));
+    made = home;
+  }
+  return made;
+};
+
 /** @param kubeconfig of the cluster; without it, only what needs none. */
 export const helmFor = async (kubeconfig = "/dev/null"): Promise<Helm> => {
   const program = await buildHelm();
-  const home = mkdtempSync(join(tmpdir(), "turnpike-helm-"));
-  process.once("exit", () => rmSync(home, { recursive: true, force: true }));
+  const home = homeOfHelm();
   return (...args) =>
     new Promise((resolve, reject) => {
       execFile(

@@ -37,11 +37,13 @@ afterAll(async () => {
 }, 60_000);
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-type Mode = "managed" | "managed with Endpoints" | "legacy";
+const MODES = ["managed", "managed with Endpoints", "in one namespace", "legacy"] as const;
+type Mode = (typeof MODES)[number];
 
 const valuesOf: Readonly<Record<Mode, Readonly<Record<string, unknown>>>> = {
   managed: {},
   "managed with Endpoints": { endpointSource: "Endpoints" },
+  "in one namespace": { watchNamespaces: ["ns"] },
   legacy: { dataplaneMode: "legacy" },
 };
 
@@ -51,6 +53,7 @@ const optionsOf = (mode: Mode, { namespace, lease }: Rights): Omit<OperatorOptio
     mode: mode === "legacy" ? "legacy" : "managed",
     endpointSource: mode === "managed with Endpoints" ? "Endpoints" : "EndpointSlice",
   }),
+  ...(mode === "in one namespace" ? { namespaces: ["ns"] } : {}),
   journal: join(root, "journal"),
   discovery: { host: "127.0.0.1", port: 0 },
   lease: { namespace, name: lease, retryMs: 50 },
@@ -203,11 +206,12 @@ const may = async (rights: string): Promise<boolean> => {
 /** Of what it was given; an apply needs the right to create as well where nothing is yet. */
 const APPLIED = [/^create .*\/(services|configmaps|deployments|daemonsets)$/];
 
-describe.each(["managed", "managed with Endpoints", "legacy"] as const)("the rights of an operator, %s", (mode) => {
+describe.each(MODES)("the rights of an operator, %s", (mode) => {
   it("are enough for all that it does, and are all used", { timeout: 60_000 }, async () => {
     await start();
     const rights = await rightsOf(valuesOf[mode]);
     access = await rights.grant(cluster);
+    if (mode === "in one namespace") expect(await may("list /secrets")).toBe(false);
     await live(mode, rights);
     expect([...refusals.lacked]).toEqual([]);
     const given = rightsIn(rights.roles);
@@ -221,9 +225,7 @@ describe.each(["managed", "managed with Endpoints", "legacy"] as const)("the rig
 /** Every right of the first operator, and those of the others that it does not have. */
 const RIGHTS: readonly (readonly [Mode, readonly string[]])[] = await (async () => {
   const rendered = await Promise.all(
-    (["managed", "managed with Endpoints", "legacy"] as const).map(
-      async (mode) => [mode, rightsIn((await rightsOf(valuesOf[mode])).roles)] as const,
-    ),
+    MODES.map(async (mode) => [mode, rightsIn((await rightsOf(valuesOf[mode])).roles)] as const),
   );
   const seen = new Set<string>();
   return rendered.map(([mode, rights]) => {

@@ -13,6 +13,7 @@ const matrix: Readonly<Record<string, unknown>> = {
   "no values": {},
   "legacy mode": { dataplaneMode: "legacy", dataplane: { create: false } },
   Endpoints: { endpointSource: "Endpoints", endpointDiscovery: false, requireReferenceGrants: true },
+  "two namespaces": { watchNamespaces: ["media", "elsewhere"] },
   "a persistent log": { journal: { persistent: true, size: "10Gi", storageClassName: "fast" } },
   "a claim that is there": { journal: { persistent: true, existingClaim: "mine" } },
   "three replicas": { replicas: 3, podDisruptionBudget: { enabled: true, minAvailable: "50%" } },
@@ -126,6 +127,6 @@ it.each(Object.entries(matrix))("renders what the API server takes: %s", async (
       throw new Error(`${object.kind} ${object.metadata.name}: ${String(error)}`);
     });
   // Nothing is made twice.
-  const names = objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+  const names = objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`);
   expect(names.toSorted()).toEqual([...new Set(names)].toSorted());
 });

@@ -60,6 +60,8 @@ interface Collection {
 
 interface Watch {
   readonly collection: Collection;
+  /** Of one namespace alone. */
+  readonly namespace: string | undefined;
   readonly response: ServerResponse;
 }
 
@@ -127,10 +129,21 @@ export const startFakeApi = async (): Promise<FakeApi> => {
   const refuse = (response: ServerResponse, code: number, reason: string): void =>
     send(response, code, status(code, reason, `${reason}, says the fake API server`));
 
-  const list = (collection: Collection, query: Asked["query"], response: ServerResponse): void => {
+  const isIn = (namespace: string | undefined, { metadata }: Made): boolean =>
+    namespace === undefined || metadata.namespace === namespace;
+
+  const list = (
+    collection: Collection,
+    namespace: string | undefined,
+    query: Asked["query"],
+    response: ServerResponse,
+  ): void => {
     const limit = Number(query["limit"] ?? 500);
     const token = query["continue"];
-    const from = token === undefined ? { items: [...collection.objects.values()], version } : pages.get(token);
+    const from =
+      token === undefined
+        ? { items: [...collection.objects.values()].filter((one) => isIn(namespace, one)), version }
+        : pages.get(token);
     if (from === undefined || (token !== undefined && from.version < collection.compacted)) {
       refuse(response, 410, "Expired");
       return;
@@ -144,7 +157,12 @@ export const startFakeApi = async (): Promise<FakeApi> => {
     });
   };
 
-  const watch = (collection: Collection, query: Asked["query"], response: ServerResponse): void => {
+  const watch = (
+    collection: Collection,
+    namespace: string | undefined,
+    query: Asked["query"],
+    response: ServerResponse,
+  ): void => {
     const since = Number(query["resourceVersion"]);
     const expired = since < collection.compacted;
     if (expired && expiry === "status") {
@@ -159,12 +177,12 @@ export const startFakeApi = async (): Promise<FakeApi> => {
       );
       return;
     }
-    const one = { collection, response };
+    const one = { collection, namespace, response };
     watches.add(one);
     response.on("close", () => watches.delete(one));
     if (muted) return;
     for (const { version: changed, ...event } of collection.changes)
-      if (changed > since) response.write(`${JSON.stringify(event)}\n`);
+      if (changed > since && isIn(namespace, event.object)) response.write(`${JSON.stringify(event)}\n`);
   };
 
   const record = (collection: Collection, type: Change["type"], made: Made): Made => {
@@ -173,7 +191,8 @@ export const startFakeApi = async (): Promise<FakeApi> => {
     collection.changes.push({ version, type, object });
     if (!muted)
       for (const one of watches)
-        if (one.collection === collection) one.response.write(`${JSON.stringify({ type, object })}\n`);
+        if (one.collection === collection && isIn(one.namespace, object))
+          one.response.write(`${JSON.stringify({ type, object })}\n`);
     return object;
   };
 
@@ -212,8 +231,8 @@ export const startFakeApi = async (): Promise<FakeApi> => {
         if (name !== undefined) {
           if (present === undefined) refuse(response, 404, "NotFound");
           else send(response, 200, present);
-        } else if (query["watch"] === "true") watch(collection, query, response);
-        else list(collection, query, response);
+        } else if (query["watch"] === "true") watch(collection, namespace || undefined, query, response);
+        else list(collection, namespace || undefined, query, response);
         return;
       case "POST": {
         const made = JSON.parse(text) as Made;

@@ -32,11 +32,12 @@ const word = (one: WatchEvent): string => {
   return one.event === "synced" ? `synced ${one.objects}` : one.event;
 };
 
-const follow = (endpointSource: "EndpointSlice" | "Endpoints" = "EndpointSlice") => {
+const follow = (endpointSource: "EndpointSlice" | "Endpoints" = "EndpointSlice", namespaces?: readonly string[]) => {
   const words: string[] = [];
   const objects: AnyObject[] = [];
   subscription = watchCluster(server.api, {
     endpointSource,
+    namespaces,
     listWatch: { firstPauseMs: 2, longestPauseMs: 10, absentPauseMs: 5 },
   }).subscribe((events) => {
     words.push(...events.map(word));
@@ -92,6 +93,23 @@ describe("synced", () => {
     expect(paths.has(collectionPath(kindOf(source), "v1"))).toBe(true);
     expect(paths.has(collectionPath(kindOf(source === "Endpoints" ? "EndpointSlice" : "Endpoints"), "v1"))).toBe(false);
   });
+});
+
+it("asks for nothing outside the namespaces that it is limited to, but for what is in none", async () => {
+  const namespaces = ["a", "b"];
+  server.put(SERVICES, made("one", {}, "a"));
+  server.put(SERVICES, made("one", {}, "b"));
+  server.put(SERVICES, made("one", {}, "c"));
+  const { words, synced } = follow("EndpointSlice", namespaces);
+  await synced();
+  expect(words).toEqual(["seen Service/a/one", "seen Service/b/one", "synced 2"]);
+  const inNone = kinds.filter(({ namespaced }) => !namespaced).flatMap(({ plural }) => plural);
+  for (const { path, query } of server.asked) {
+    const [, namespace] = /\/namespaces\/([^/]+)\//.exec(path) ?? [];
+    if (namespace === undefined) expect(inNone).toContain(path.split("/").at(-1));
+    else expect(namespaces).toContain(namespace);
+    if (path === "/api/v1/namespaces") expect(["metadata.name=a", "metadata.name=b"]).toContain(query["fieldSelector"]);
+  }
 });
 
 describe("a route that is served in two versions", () => {

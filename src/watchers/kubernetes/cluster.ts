@@ -15,6 +15,8 @@ export interface ClusterOptions {
   readonly endpointSource: "EndpointSlice" | "Endpoints";
   /** Whether configs stand in ConfigMaps, and dataplanes are run by others. */
   readonly legacy?: boolean;
+  /** Where namespaced objects are watched; all namespaces, if absent. */
+  readonly namespaces?: readonly string[] | undefined;
   readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
 }
 
@@ -49,29 +51,39 @@ const absentIfForbidden = (api: Api, path: string): Observable<readonly ListWatc
     ),
   );
 
+/** Names the parts of a kind that are watched each for itself: where rights end at namespaces, so do watches. */
+const placesOf = (
+  kind: Kind,
+  { namespaces }: ClusterOptions,
+): readonly { readonly namespace?: string; readonly fieldSelector?: string }[] => {
+  const fieldSelector = selectors[kind.id];
+  const selector = fieldSelector === undefined ? {} : { fieldSelector };
+  if (namespaces === undefined) return [selector];
+  if (kind.id === "Namespace") return namespaces.map((name) => ({ fieldSelector: `metadata.name=${name}` }));
+  return kind.namespaced ? namespaces.map((namespace) => ({ ...selector, namespace })) : [selector];
+};
+
 type Tagged = readonly [stream: string, kind: Kind, version: string, events: readonly ListWatchEvent[]];
 
 export const watchCluster = (api: Api, options: ClusterOptions): Source =>
   new Observable((subscriber) => {
+    const waiting = new Set<string>();
     const streams = kinds
       .filter((kind) => isWatched(kind, options))
       .flatMap((kind) =>
-        versionsOf(kind).map((version): Observable<Tagged> => {
-          const stream = `${kind.id} ${version}`;
-          const fieldSelector = selectors[kind.id];
-          const selector = fieldSelector === undefined ? {} : { fieldSelector };
-          const path = collectionPath(kind, version);
-          const events = listWatch(api, { ...options.listWatch, ...selector, path });
-          // A role written for STUNner does not name ReferenceGrants; without them, nothing is granted.
-          const all = kind.id === "ReferenceGrant" ? merge(absentIfForbidden(api, path), events) : events;
-          return all.pipe(map((events): Tagged => [stream, kind, version, events]));
-        }),
+        versionsOf(kind).flatMap((version) =>
+          placesOf(kind, options).map(({ namespace, ...selector }): Observable<Tagged> => {
+            const place = namespace ?? (kind.id === "Namespace" ? selector.fieldSelector : undefined);
+            const stream = `${kind.id} ${version}${place === undefined ? "" : ` ${place}`}`;
+            waiting.add(stream);
+            const path = collectionPath(kind, version, namespace);
+            const events = listWatch(api, { ...options.listWatch, ...selector, path });
+            // A role written for STUNner does not name ReferenceGrants; without them, nothing is granted.
+            const all = kind.id === "ReferenceGrant" ? merge(absentIfForbidden(api, path), events) : events;
+            return all.pipe(map((events): Tagged => [stream, kind, version, events]));
+          }),
+        ),
       );
-    const waiting = new Set(
-      kinds
-        .filter((kind) => isWatched(kind, options))
-        .flatMap((kind) => versionsOf(kind).map((version) => `${kind.id} ${version}`)),
-    );
     const lost = new Map<string, string>();
     /** Objects told, by the versions that have them, and their last text: a reduced object often has not changed. */
     const told = new Map<ObjectKey, { readonly versions: Set<string>; text: string }>();

@@ -71,6 +71,9 @@ labels:
 {{- if eq .Values.endpointSource "Endpoints" }}
 - --disable-endpointslice-controller
 {{- end }}
+{{- with .Values.watchNamespaces }}
+- --watch-namespaces={{ join "," . }}
+{{- end }}
 {{- if .Values.requireReferenceGrants }}
 - --require-reference-grants
 {{- end }}
