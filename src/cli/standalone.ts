@@ -1,6 +1,7 @@
-/** `turnpike standalone DIR`: a gateway from a directory of manifests, on this machine. */
+/** `turnpike standalone [DIR]`: a gateway from a directory of manifests, on this machine; without one, the example. */
 import { statSync } from "node:fs";
 import { isIP } from "node:net";
+import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { pino } from "pino";
 import type { EngineName } from "../dataplane/engines/choose.ts";
@@ -9,13 +10,20 @@ import type { FactLine } from "../journal/fact.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import { nameOfObject } from "../resources/keys.ts";
 import { startStandalone, type Standalone } from "../runtime/standalone.ts";
+import { asTyped } from "./as-typed.ts";
 import { adminTokenOption, DEFAULT_ADMIN, parseAdmin, readAdminToken, type HostAndPort } from "./admin-options.ts";
 import { echoAddressOf, startEcho, type Echo } from "./echo.ts";
 import { engineOption } from "./engine-option.ts";
+import { journalFolder } from "./journal-folder.ts";
 import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
 import { rejectionSentence, sentence } from "../journal/sentence.ts";
 import { onStopSignal } from "./signals.ts";
 import { tracerOf, tracesOption } from "./traces-option.ts";
+
+/** A Gateway, a route, and a backend that answers; it is part of the package. */
+const EXAMPLE = fileURLToPath(new URL("../../examples/quickstart", import.meta.url));
+
+const DEFAULT_JOURNAL = ".turnpike/journal";
 
 interface StandaloneCommandOptions extends LimitFlags {
   readonly address: readonly string[];
@@ -33,6 +41,10 @@ interface StandaloneCommandOptions extends LimitFlags {
   readonly engine: EngineName;
   readonly workers?: number;
 }
+
+/** As they are given. */
+type StandaloneFlags = Omit<StandaloneCommandOptions, "address" | "journal"> &
+  Partial<Pick<StandaloneCommandOptions, "address" | "journal">>;
 
 const parseAddress = (text: string, before: readonly string[] | undefined): readonly string[] => {
   if (isIP(text) === 0) throw new InvalidArgumentError("expected an IP address");
@@ -170,10 +182,17 @@ const announce = (standalone: Standalone, options: StandaloneCommandOptions): st
       ? []
       : ["  Manifests that are refused, in whole or in part\n", list(rejections.map(rejectionSentence))]),
     `  Event log   ${options.journal}\n  Admin API   http://${admin}\n\n`,
-    first === undefined ? "" : `  Try it:     ./bin/turnpike probe turn:${first.at[0]}${adminOption}\n`,
-    `  Look at it: http://${admin}/ or ./bin/turnpike status${adminOption}\n  Stop it:    Ctrl-C\n\n`,
+    first === undefined ? "" : `  Try it:     ${asTyped()} probe turn:${first.at[0]}${adminOption}\n`,
+    `  Look at it: http://${admin}/ or ${asTyped()} status${adminOption}\n  Stop it:    Ctrl-C\n\n`,
   ].join("");
 };
+
+/** For who named no directory. */
+const exampleNote = (): string =>
+  [
+    "No directory was named, so this runs the example. To have one to edit, which is followed as it changes:\n",
+    `  cp -r ${EXAMPLE} gateway && ${asTyped()} standalone gateway`,
+  ].join("\n");
 
 const run = async (directory: string, options: StandaloneCommandOptions): Promise<void> => {
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true)
@@ -232,13 +251,19 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
 export const standaloneCommand = (): Command =>
   addLimitOptions(new Command("standalone"))
     .description("run a gateway from a directory of manifests, on this machine")
-    .argument("<dir>", "directory of manifests; changes to it are followed")
+    .argument(
+      "[dir]",
+      "directory of manifests; changes to it are followed (default: an example, with a backend that answers)",
+    )
     .option(
       "--address <ip>",
       "listen and relay here; may be given again, also for IPv6 (default: 127.0.0.1)",
       parseAddress,
     )
-    .option("--journal <dir>", "folder of the event log", ".turnpike/journal")
+    .option(
+      "--journal <dir>",
+      `folder of the event log (default: ${DEFAULT_JOURNAL}, or below /tmp where that cannot be written to)`,
+    )
     .option("--fsync <when>", "when the log must be on disk: always, interval (1 s) or never", parseFsync, "interval")
     .option("--segment-mib <n>", "size at which a segment of the log is closed", parseCount, 64)
     .option("--keep-segments <n>", "closed segments of the log to keep", parseCount, 16)
@@ -254,9 +279,16 @@ export const standaloneCommand = (): Command =>
     .option("--log-level <level>", "of the program's own messages on stderr", "warn")
     .option("--quiet", "print no events")
     .option("--reveal", "print credentials although stdout is no terminal")
-    .action(
-      (
-        directory: string,
-        options: Omit<StandaloneCommandOptions, "address"> & { readonly address?: readonly string[] },
-      ) => run(directory, { ...options, address: options.address ?? ["127.0.0.1"] }),
-    );
+    .action((directory: string | undefined, options: StandaloneFlags) => {
+      const say = (text: string): void => void process.stdout.write(`${text}\n`);
+      if (directory === undefined) say(exampleNote());
+      return run(directory ?? EXAMPLE, {
+        ...options,
+        address: options.address ?? ["127.0.0.1"],
+        journal:
+          options.journal ??
+          journalFolder(DEFAULT_JOURNAL, (other) =>
+            say(`${DEFAULT_JOURNAL} cannot be written to, so the log is in ${other}`),
+          ),
+      });
+    });

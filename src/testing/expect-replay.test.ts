@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { expectReplay } from "turnpike/testing";
+import { expectReplay } from "./expect-replay.ts";
 import { createHistory, seen, synced } from "../../test/support/given.ts";
 import { aCall, slice } from "../../test/support/objects.ts";
 

@@ -231,7 +231,6 @@ describe("turnpike", () => {
     for (const args of [
       ["nonsense"],
       ["probe", "http://x"],
-      ["standalone"],
       ["standalone", folder, "--address", "localhost"],
       ["log", journal, "--since", "yesterday"],
     ]) {

@@ -1,7 +1,7 @@
 /** What happened on real clusters replays, and this is what was decisive in it. */
 import { readFileSync, readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { expectReplay, type Expected, type Replayed } from "turnpike/testing";
+import { expectReplay, type Expected, type Replayed } from "../../src/testing/expect-replay.ts";
 import type { DataplaneConfig } from "../../src/resources/dataplane-config.ts";
 import type { Name, ObjectKey } from "../../src/resources/keys.ts";
 

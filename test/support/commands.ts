@@ -1,5 +1,6 @@
 /** The command line, as processes. Nothing of this process' environment is theirs but the PATH. */
 import { spawn, type ChildProcess } from "node:child_process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
 
@@ -20,17 +21,19 @@ export interface Running {
 export interface CommandOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** The name it is called by: of `bin/`. */
+  /** The name it is called by. */
   readonly as?: string;
+  /** The folder that has it; by default `bin/` of this checkout. */
+  readonly bin?: string;
   /** Leaves its standard input open, which is `child.stdin`. */
   readonly input?: boolean;
 }
 
 export const launch = (
   args: readonly string[],
-  { cwd, env = {}, as = "turnpike", input = false }: CommandOptions = {},
+  { cwd, env = {}, as = "turnpike", bin = BIN, input = false }: CommandOptions = {},
 ): Running => {
-  const child = spawn(`${BIN}${as}`, args, {
+  const child = spawn(join(bin, as), args, {
     ...(cwd === undefined ? {} : { cwd }),
     env: { PATH: process.env["PATH"], ...env },
     stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],

@@ -1,4 +1,5 @@
 /** One worker as the pool sees it: started, asked, and started again when it ends by itself. */
+import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { TransportAddress } from "../address.ts";
 import { noTraffic } from "../flows.ts";
@@ -92,7 +93,7 @@ export class WorkerHandle {
       ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
       descriptors: this.#descriptors,
     };
-    const worker = new Worker(new URL("worker.ts", import.meta.url), {
+    const worker = new Worker(new URL(`worker${extname(import.meta.url)}`, import.meta.url), {
       workerData,
       name: `relay-${index}`,
       // As for the process: see bin/turnpike. It counts three parts of 16.
