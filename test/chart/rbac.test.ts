@@ -212,6 +212,7 @@ describe.each(MODES)("the rights of an operator, %s", (mode) => {
     const rights = await rightsOf(valuesOf[mode]);
     access = await rights.grant(cluster);
     if (mode === "in one namespace") expect(await may("list /secrets")).toBe(false);
+    refusals.clear();
     await live(mode, rights);
     expect([...refusals.lacked]).toEqual([]);
     const given = rightsIn(rights.roles);
