@@ -38,6 +38,9 @@ describe("the chart", () => {
       .map(({ path }) => path);
     expect(silent).toEqual([
       "image.pullPolicy",
+      "authService.replicas",
+      "authService.port",
+      "authService.service.type",
       "metrics.serviceMonitor.interval",
       "metrics.podMonitor.interval",
       "serviceAccount.create",
@@ -45,6 +48,38 @@ describe("the chart", () => {
       "terminationGracePeriodSeconds",
       "podDisruptionBudget.minAvailable",
     ]);
+  });
+});
+
+describe("values of STUNner's chart", () => {
+  const template = (...settings: readonly string[]): Promise<string> =>
+    helm("template", "stunner", chart, ...settings.flatMap((one) => ["--set", one]));
+
+  it("are taken where they mean the same", async () => {
+    const theirs = await template(
+      "stunnerGatewayOperator.deployment.replicas=2",
+      "stunnerGatewayOperator.deployment.nodeSelector.media=yes",
+      "stunnerGatewayOperator.deployment.container.manager.resources.limits.memory=2Gi",
+      "stunnerGatewayOperator.deployment.container.manager.image.tag=1.2.0",
+      "stunnerGatewayOperator.dataplane.mode=managed",
+      "stunnerGatewayOperator.dataplane.spec.hostNetwork=true",
+      "stunnerGatewayOperator.dataplane.spec.image.name=l7mp/stunnerd",
+      "stunnerAuthService.enabled=true",
+    );
+    const ours = await template(
+      "replicas=2",
+      "nodeSelector.media=yes",
+      "resources.limits.memory=2Gi",
+      "dataplane.spec.hostNetwork=true",
+      "authService.enabled=true",
+      "authService.service.name=stunner-auth",
+    );
+    expect(theirs).toBe(ours);
+    expect(theirs).not.toBe(await template());
+  });
+
+  it("are refused where they would install nothing", async () => {
+    await expect(template("stunnerGatewayOperator.enabled=false")).rejects.toThrow("installs nothing");
   });
 });
 

@@ -145,13 +145,15 @@ it("keeps calls, addresses and objects, there and back", { timeout: 180_000 }, a
   const service = () =>
     cluster.client.get<{ readonly metadata: { readonly uid: string }; readonly spec: unknown }>(SERVICE);
 
-  await helm("install", "stunner", theirs, "-n", SYSTEM, "--create-namespace");
+  const settings = "stunnerGatewayOperator.customerKey=none,stunnerAuthService.enabled=true";
+  await helm("install", "stunner", theirs, "-n", SYSTEM, "--create-namespace", "--set", settings);
   for (const object of [...userObjects(), mediaServer]) await cluster.client.apply(object, { fieldManager: "user" });
   const first = await dataplaneOf(/http:\/\/10\.244\./);
   const before = { workload: await workload(), service: await service(), objects: await inventory() };
   const atFirst = await call(first);
 
-  await helm("upgrade", "stunner", chart, "-n", SYSTEM, "--reset-then-reuse-values");
+  const notes = await helm("upgrade", "stunner", chart, "-n", SYSTEM, "--reset-then-reuse-values");
+  expect(notes).toContain("stunnerGatewayOperator.customerKey");
   await releases.rolledOut(SYSTEM, "stunner-turnpike");
   const second = await dataplaneOf(/http:\/\/stunner-turnpike-discovery\.stunner-system\.svc:13478/);
   expect(second).not.toBe(first);
@@ -164,6 +166,16 @@ it("keeps calls, addresses and objects, there and back", { timeout: 180_000 }, a
     spec: before.service.spec as object,
   });
   await vi.waitFor(async () => expect(await gatewayMessages()).not.toContain("stand-in"), soon);
+  await releases.rolledOut(SYSTEM, "stunner-turnpike-auth");
+  const auth = await cluster.client.get<{ readonly spec: { readonly clusterIP: string } }>({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "stunner-auth", namespace: SYSTEM },
+  });
+  await vi.waitFor(async () => {
+    const ice = await fetch(`http://${auth.spec.clusterIP}:8088/ice?service=turn&public-addr=192.0.2.1`);
+    expect(await ice.json()).toMatchObject({ iceServers: [{ username: "user", credential: "secret-pass" }] });
+  }, soon);
 
   await helm("rollback", "stunner", "1", "-n", SYSTEM);
   const third = await dataplaneOf(/http:\/\/10\.244\./);

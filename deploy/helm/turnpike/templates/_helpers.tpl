@@ -71,6 +71,10 @@ labels:
 {{- if eq .Values.endpointSource "Endpoints" }}
 - --disable-endpointslice-controller
 {{- end }}
+{{- if .Values.embedded }}
+- --embedded
+- --embedded-selector=app.kubernetes.io/name={{ include "turnpike.name" . }},app.kubernetes.io/instance={{ .Release.Name }},app.kubernetes.io/component=operator
+{{- end }}
 {{- with .Values.watchNamespaces }}
 - --watch-namespaces={{ join "," . }}
 {{- end }}
@@ -94,7 +98,7 @@ labels:
 - name: STUNNER_GATEWAY_OPERATOR_ADDRESS
 {{- if .Values.discovery.address }}
   value: {{ .Values.discovery.address | quote }}
-{{- else if .Values.dataplane.spec.hostNetwork }}
+{{- else if or .Values.dataplane.spec.hostNetwork .Values.embedded }}
   valueFrom:
     fieldRef: { fieldPath: status.podIP }
 {{- else }}
