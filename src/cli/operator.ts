@@ -20,6 +20,7 @@ import { startOperator } from "../runtime/operator.ts";
 import { operatorOptions } from "../runtime/options.ts";
 import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
 import { parseBindAddress, parseBoolean } from "./go-flags.ts";
+import { journalFolder } from "./journal-folder.ts";
 import { onStopSignal } from "./signals.ts";
 import { tracerOf, tracesOption } from "./traces-option.ts";
 
@@ -49,11 +50,12 @@ interface OperatorFlags {
   readonly embeddedSelector: Readonly<Record<string, string>>;
   readonly kubeconfig?: string;
   readonly watchNamespaces?: readonly string[];
-  readonly journal: string;
+  readonly journal?: string;
   readonly traces?: string;
   readonly zapLogLevel: string;
 }
 
+const DEFAULT_JOURNAL = ".turnpike/operator";
 const LEASE_NAME = "92062b70.l7mp.io";
 /** The Job that waits for it has a limit of its own. */
 const FINALIZE_LIMIT_MS = 10 * 60_000;
@@ -137,6 +139,9 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   const files = accessFiles(flags);
   const token = readAdminToken(flags.adminTokenFile);
   const log = pino({ name: "turnpike", level: flags.zapLogLevel }, pino.destination({ fd: 2, sync: true }));
+  const journal =
+    flags.journal ??
+    journalFolder(DEFAULT_JOURNAL, (other) => log.warn({ journal: other }, `${DEFAULT_JOURNAL} cannot be written to`));
   const usesEndpoints = flags.disableEndpontsliceController === true || flags.disableEndpointsliceController === true;
   const common = {
     ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
@@ -158,7 +163,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
         : {}),
       ...labelFilter(),
     }),
-    journal: flags.journal,
+    journal,
     discovery: { ...discovery, files },
     ...(flags.leaderElect === true
       ? {
@@ -222,7 +227,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     {
       core,
       relay: sources.relay,
-      journal: { folder: flags.journal, lastSeq: operator.journalSeq, refusal: operator.journalRefusal },
+      journal: { folder: journal, lastSeq: operator.journalSeq, refusal: operator.journalRefusal },
       // What the API server takes is valid.
       rejections: () => [],
       refusals: refusals.of,
@@ -234,7 +239,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   );
   const serveAdmin = async (binding: Address): Promise<number | undefined> => {
     if (binding === undefined) return undefined;
-    const admin = await startAdmin({ ...binding, ...token, journal: flags.journal, running });
+    const admin = await startAdmin({ ...binding, ...token, journal, running });
     endpoints.push(admin);
     return admin.port;
   };
@@ -346,7 +351,10 @@ export const operatorCommand = (): Command =>
       parseNamespaces,
     )
     .option("--kubeconfig <file>", "default: KUBECONFIG, ~/.kube/config, or the pod's service account")
-    .option("--journal <dir>", "folder of the event log", ".turnpike/operator")
+    .option(
+      "--journal <dir>",
+      `folder of the event log (default: ${DEFAULT_JOURNAL}, or below /tmp where that cannot be written to)`,
+    )
     .addOption(tracesOption())
     .addOption(new Option("--zap-log-level <level>", "of the program's own messages").default("info"))
     .addOption(
