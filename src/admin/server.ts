@@ -130,7 +130,7 @@ export const startAdmin = async ({ host, port, token, journal, running }: AdminO
 
   const answerPage = async (path: string, request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (await servePage(path, request, response)) return;
-    answer(response, 404, "there are /, /live, /ready, /metrics and /api/v1/…\n");
+    answer(response, 404, "there are /, /call, /live, /ready, /metrics and /api/v1/…\n");
   };
 
   const endpoint = await serveHttp(host, port, (request, response) => {

@@ -153,6 +153,19 @@ const credentialsOf = (standalone: Standalone, isShown: boolean): readonly strin
     return [`${name}: ${secret}, realm ${realm}`];
   });
 
+/** What the page `/call` is told in its link: the first pair of user and password, where they may be shown. */
+const callFragment = (standalone: Standalone, isShown: boolean): string => {
+  if (!isShown) return "";
+  for (const object of standalone.loop.core.view.list("Gateway")) {
+    const config = standalone.loop.core.rendered(nameOfObject("Gateway", object))?.config;
+    if (config === undefined) continue;
+    const { type, credentials } = standalone.reveal(config).auth;
+    if (type === "static")
+      return `#${new URLSearchParams({ user: credentials["username"] ?? "", password: credentials["password"] ?? "" }).toString()}`;
+  }
+  return "";
+};
+
 const announce = (standalone: Standalone, options: StandaloneCommandOptions): string => {
   const { gateways, clusters, rejections } = standalone.state();
   const listeners = gateways.flatMap((gateway) =>
@@ -164,13 +177,14 @@ const announce = (standalone: Standalone, options: StandaloneCommandOptions): st
   const first = gateways
     .flatMap(({ listeners: all }) => all)
     .find(({ at, protocol }) => at.length > 0 && protocol === "TURN-UDP");
+  const isShown = options.reveal === true || process.stdout.isTTY;
   const admin = `${standalone.admin.host}:${standalone.admin.port}`;
   const adminOption = admin === DEFAULT_ADMIN ? "" : ` --admin ${admin}`;
   return [
     "\n  Listening\n",
     list(listeners.length > 0 ? listeners : ["nothing: no Gateway of a GatewayClass with our controllerName"]),
     "  Credentials\n",
-    list(credentialsOf(standalone, options.reveal === true || process.stdout.isTTY)),
+    list(credentialsOf(standalone, isShown)),
     "  Backends that may be reached\n",
     list(
       clusters.map(
@@ -183,6 +197,7 @@ const announce = (standalone: Standalone, options: StandaloneCommandOptions): st
       : ["  Manifests that are refused, in whole or in part\n", list(rejections.map(rejectionSentence))]),
     `  Event log   ${options.journal}\n  Admin API   http://${admin}\n\n`,
     first === undefined ? "" : `  Try it:     ${asTyped()} probe turn:${first.at[0]}${adminOption}\n`,
+    first === undefined ? "" : `  Call it:    http://${admin}/call${callFragment(standalone, isShown)}\n`,
     `  Look at it: http://${admin}/ or ${asTyped()} status${adminOption}\n  Stop it:    Ctrl-C\n\n`,
   ].join("");
 };

@@ -1,6 +1,6 @@
 /**
  * The page's JavaScript: the very modules of this program that are pure, with their types stripped, and the few packages that
- * the page needs. Served is what `app/main.ts` imports, itself or by way of others, and nothing else.
+ * the page needs. Served is what `app/main.ts` and `app/call.ts` import, themselves or by way of others, and nothing else.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -16,7 +16,9 @@ export interface PageFile {
 
 const SOURCE = dirname(dirname(fileURLToPath(import.meta.url)));
 const EXTENSION = extname(import.meta.url);
+/** What each page begins with. */
 export const MAIN = `/app/visualizer/app/main${EXTENSION}`;
+export const CALL = `/app/visualizer/app/call${EXTENSION}`;
 
 const JAVASCRIPT = "text/javascript; charset=utf-8";
 
@@ -60,10 +62,10 @@ const load = (url: string): { readonly body: string; readonly imports: readonly 
   return { body, imports };
 };
 
-/** Every module of the page, by its URL. */
-export const pageModules = (): ReadonlyMap<string, PageFile> => {
+/** Every module of a page that begins with `main`, by its URL. */
+export const pageModules = (main: string): ReadonlyMap<string, PageFile> => {
   const modules = new Map<string, PageFile>();
-  const waiting = [MAIN];
+  const waiting = [main];
   for (let url = waiting.pop(); url !== undefined; url = waiting.pop()) {
     if (modules.has(url)) continue;
     const { body, imports } = load(url);

@@ -1,23 +1,23 @@
 /** What the page is made of: HTML, style, modules, icon. */
 import { readFileSync } from "node:fs";
-import { fileOf, MAIN, pageModules, type PageFile } from "./modules.ts";
+import { CALL, fileOf, MAIN, pageModules, type PageFile } from "./modules.ts";
 
 const ICON =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="none" stroke="#2f6fde" stroke-width="2" d="M2 14V3m0 3h9l3 4M7 14v-4"/></svg>';
 
-const html = (modules: Iterable<string>): string => `<!doctype html>
+const html = (title: string, main: string, modules: Iterable<string>): string => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Turnpike</title>
+<title>${title}</title>
 <link rel="icon" href="/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/style.css">
 ${[...modules].map((url) => `<link rel="modulepreload" href="${url}">`).join("\n")}
-<script type="module" src="${MAIN}"></script>
+<script type="module" src="${main}"></script>
 </head>
-<body><noscript>This page draws the event log with JavaScript, which is turned off.</noscript><div id="app"></div></body>
+<body><noscript>This page works with JavaScript, which is turned off.</noscript><div id="app"></div></body>
 </html>
 `;
 
@@ -25,10 +25,16 @@ const asset = (name: string): string => readFileSync(new URL(`app/${name}`, impo
 
 /** By path. It takes a third of a second of computing. */
 export const pageFiles = (): ReadonlyMap<string, PageFile> => {
-  const modules = pageModules();
+  const pages = [
+    { path: "/", title: "Turnpike", main: MAIN },
+    { path: "/call", title: "A call through the gateway", main: CALL },
+  ].map((page) => ({ ...page, modules: pageModules(page.main) }));
   return new Map([
-    ...modules,
-    ["/", fileOf("text/html; charset=utf-8", html(modules.keys()))],
+    ...pages.flatMap(({ modules }) => [...modules]),
+    ...pages.map(
+      ({ path, title, main, modules }) =>
+        [path, fileOf("text/html; charset=utf-8", html(title, main, modules.keys()))] as const,
+    ),
     ["/style.css", fileOf("text/css; charset=utf-8", asset("style.css"))],
     ["/icon.svg", fileOf("image/svg+xml", ICON)],
   ]);

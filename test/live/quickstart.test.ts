@@ -66,6 +66,7 @@ describe("turnpike standalone examples/quickstart", () => {
     expect(output).toContain("user user-1, password pass-1, realm stunner.l7mp.io");
     expect(output).toContain("127.0.0.1  by route default/echo");
     expect(output).toContain(`./bin/turnpike probe turn:127.0.0.1:${port}`);
+    expect(output).toContain(`http://${admin}/call#user=user-1&password=pass-1`);
   });
 
   it.each(["udp", "tcp"])("is probed over %s with the command it prints", async (transport) => {

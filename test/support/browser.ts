@@ -14,6 +14,8 @@ export interface Visited {
 }
 
 export interface Visit {
+  /** `/`, unless it is another page. */
+  readonly path?: string;
   readonly fragment?: string;
   readonly dark?: boolean;
   readonly size?: { readonly width: number; readonly height: number };
@@ -21,7 +23,7 @@ export interface Visit {
 
 /** @param address `HOST:PORT` of the admin API. */
 export const visit = async (browser: Browser, address: string, options: Visit = {}): Promise<Visited> => {
-  const { fragment = "", dark = false, size = { width: 1400, height: 900 } } = options;
+  const { path = "/", fragment = "", dark = false, size = { width: 1400, height: 900 } } = options;
   const page = await browser.newPage({ viewport: size, colorScheme: dark ? "dark" : "light", acceptDownloads: true });
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(`error: ${error.message}`));
@@ -32,7 +34,7 @@ export const visit = async (browser: Browser, address: string, options: Visit = 
     const url = new URL(request.url());
     if (url.protocol.startsWith("http") && url.host !== address) problems.push(`request to ${url.host}`);
   });
-  await page.goto(`http://${address}/#${fragment}`);
+  await page.goto(`http://${address}${path}#${fragment}`);
   return { page, problems };
 };
 
