@@ -47,10 +47,11 @@ const row = (name: string, value: string): Element =>
 const PATIENCE_MS = 5000;
 
 const isInTrouble = ({ state, relayed, age }: CallReport): boolean =>
-  state === "failed" || (relayed === undefined && age > PATIENCE_MS);
+  state === "failed" || state === "disconnected" || (relayed === undefined && age > PATIENCE_MS);
 
 const verdictOf = (report: CallReport): string => {
   const { frames, relayed } = report;
+  if (report.state === "disconnected") return "Nothing arrives any more: the call was cut, or the gateway has gone.";
   if (isInTrouble(report)) return "No packet comes through the gateway.";
   if (relayed === undefined) return "Asking the gateway for two addresses…";
   return frames === 0 ? "Connected; waiting for the first picture…" : "The call is up, through the gateway alone.";
