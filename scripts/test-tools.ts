@@ -9,7 +9,7 @@ import { testedVersion, findBinaries, MissingTool } from "../test/cluster/binari
 import { prepareGatewayApi } from "../test/cluster/crds.ts";
 import { whereIs } from "../test/cluster/process.ts";
 import { buildPion } from "../test/interop/go.ts";
-import { pythonWithAiortc } from "../test/interop/python.ts";
+import { hadolint, pythonWithAiortc } from "../test/interop/python.ts";
 
 const tools = [
   { command: "turnutils_uclient", debian: "coturn", purpose: "TURN clients that we did not write" },
@@ -20,7 +20,12 @@ const tools = [
   { command: "openssl", debian: "openssl", purpose: "test certificates" },
   { command: "ip", debian: "iproute2", purpose: "networks of their own for tests" },
   { command: "unshare", debian: "util-linux", purpose: "networks of their own for tests" },
-  { command: "python3", debian: "python3-venv", purpose: "aiortc, a WebRTC stack that is none of a browser's" },
+  {
+    command: "python3",
+    debian: "python3-venv",
+    purpose: "aiortc, a WebRTC stack that is none of a browser's; hadolint",
+  },
+  { command: "qemu-aarch64-static", debian: "qemu-user-static", purpose: "the image for arm64" },
   { command: "etcd", debian: "etcd-server", purpose: "storage of the API server of Kubernetes" },
 ] as const;
 
@@ -57,6 +62,7 @@ try {
   await buildHelm((line) => process.stderr.write(`${line}\n`));
   await buildPion("client");
   await pythonWithAiortc();
+  await hadolint();
 } catch (error) {
   if (!(error instanceof MissingTool)) throw error;
   process.stderr.write(`${error.message}\n`);

@@ -11,6 +11,7 @@ export interface Running {
   /** What it has printed on either stream. */
   readonly output: string;
   readonly stdout: string;
+  readonly stderr: string;
   /** Resolves to the match once it has printed it. */
   printed(pattern: RegExp): Promise<RegExpExecArray>;
   /** Resolves to the exit code, or to the signal that ended it. */
@@ -40,11 +41,15 @@ export const launch = (
   });
   let output = "";
   let stdout = "";
+  let stderr = "";
   child.stdout?.on("data", (chunk: Buffer) => {
     output += chunk.toString("utf8");
     stdout += chunk.toString("utf8");
   });
-  child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString("utf8")));
+  child.stderr?.on("data", (chunk: Buffer) => {
+    output += chunk.toString("utf8");
+    stderr += chunk.toString("utf8");
+  });
   // Streams end behind the process.
   const ended = new Promise<number | string>((resolve) =>
     child.once("close", (code, signal) => resolve(signal ?? code ?? 0)),
@@ -56,6 +61,9 @@ export const launch = (
     },
     get stdout() {
       return stdout;
+    },
+    get stderr() {
+      return stderr;
     },
     printed: (pattern) =>
       vi.waitFor(
@@ -90,8 +98,6 @@ export interface Ran {
 /** Runs a command to its end. */
 export const turnpike = async (args: readonly string[], options: CommandOptions = {}): Promise<Ran> => {
   const running = launch(args, options);
-  let stderr = "";
-  running.child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
   const code = await running.ended;
-  return { code, stdout: running.stdout, stderr };
+  return { code, stdout: running.stdout, stderr: running.stderr };
 };

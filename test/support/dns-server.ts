@@ -12,10 +12,10 @@ export interface DnsServer {
 const HEADER_BYTES = 12;
 const TYPE_A = 1;
 
-/** `ttl` in seconds. */
-export const startDnsServer = async (address: string, ttl: number): Promise<DnsServer> => {
+/** `ttl` in seconds; at a free port, unless one is given. */
+export const startDnsServer = async (address: string, ttl: number, port = 0): Promise<DnsServer> => {
   const socket = createSocket("udp4");
-  socket.on("message", (query, { port, address: from }) => {
+  socket.on("message", (query, { port: back, address: from }) => {
     // Name, type, class; without the additional records that may follow.
     const question = query.subarray(HEADER_BYTES, query.indexOf(0, HEADER_BYTES) + 5);
     const isForIpv4 = question.readUInt16BE(question.length - 4) === TYPE_A;
@@ -40,9 +40,9 @@ export const startDnsServer = async (address: string, ttl: number): Promise<DnsS
       ...address.split(".").map(Number),
     ]);
     record.writeUInt32BE(ttl, 6);
-    socket.send(Buffer.concat([header, question, ...(isForIpv4 ? [record] : [])]), port, from);
+    socket.send(Buffer.concat([header, question, ...(isForIpv4 ? [record] : [])]), back, from);
   });
-  socket.bind(0, "127.0.0.1");
+  socket.bind(port, "127.0.0.1");
   await once(socket, "listening");
   const client = new Resolver({ timeout: 2000, tries: 1 });
   client.setServers([`127.0.0.1:${socket.address().port}`]);

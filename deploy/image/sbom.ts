@@ -1,0 +1,98 @@
+/** What is in the image, as CycloneDX: what npm says of its packages, less what was left out, with Node and Debian's. */
+import type { Architecture } from "./architecture.ts";
+import { SUITE, type DebianPackage } from "./debian.ts";
+
+interface Component {
+  readonly "bom-ref": string;
+  readonly type: string;
+  readonly name: string;
+  readonly version: string;
+  readonly purl?: string;
+  readonly cpe?: string;
+  readonly components?: readonly Component[];
+}
+
+interface Dependency {
+  readonly ref: string;
+  readonly dependsOn?: readonly string[];
+}
+
+export interface Sbom {
+  readonly metadata: { readonly component: Component; readonly [more: string]: unknown };
+  readonly components: readonly Component[];
+  readonly dependencies: readonly Dependency[];
+  readonly [more: string]: unknown;
+}
+
+export interface Contents {
+  /** As `npm sbom` prints it. */
+  readonly npm: Sbom;
+  /** `NAME@VERSION` of the packages of it that are there. */
+  readonly installed: ReadonlySet<string>;
+  readonly debian: readonly DebianPackage[];
+  /** Node's version. */
+  readonly node: string;
+  /** What is linked into Node: `process.versions` of that version. */
+  readonly linked: Readonly<Record<string, string | undefined>>;
+}
+
+/** Numbers of interfaces and data, not of libraries. */
+const NO_LIBRARIES = new Set(["node", "modules", "napi", "cldr", "tz", "unicode"]);
+
+const nodeOf = (version: string, linked: Contents["linked"]): Component => ({
+  "bom-ref": `node@${version}`,
+  type: "platform",
+  name: "node",
+  version,
+  purl: `pkg:generic/node@${version}`,
+  cpe: `cpe:2.3:a:nodejs:node.js:${version}:*:*:*:*:*:*:*`,
+  components: Object.entries(linked)
+    .filter(([name]) => !NO_LIBRARIES.has(name))
+    .map(([name, of = ""]) => ({
+      "bom-ref": `node@${version}/${name}@${of}`,
+      type: "library",
+      name,
+      version: of,
+      purl: `pkg:generic/${name}@${of}`,
+    })),
+});
+
+const debianOf = ({ name, version }: DebianPackage, { debian }: Architecture): Component => ({
+  "bom-ref": `debian/${name}@${version}`,
+  type: "library",
+  name,
+  version,
+  purl: `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${debian}&distro=${SUITE}`,
+});
+
+export const sbomOf = (contents: Contents, architecture: Architecture): Sbom => {
+  const { npm, installed, debian, node, linked } = contents;
+  const turnpike: Component = { ...npm.metadata.component, name: "turnpike", type: "application" };
+  const components = [
+    turnpike,
+    // An alias has the name that it is asked for by; in its purl stands whose it is.
+    ...npm.components.filter(({ "bom-ref": ref }) => installed.has(ref)),
+    nodeOf(node, linked),
+    ...debian.map((one) => debianOf(one, architecture)),
+  ];
+  const refs = new Set(components.map(({ "bom-ref": ref }) => ref));
+  return {
+    ...npm,
+    metadata: {
+      ...npm.metadata,
+      component: {
+        "bom-ref": "image",
+        type: "container",
+        name: `turnpike/${architecture.debian}`,
+        version: turnpike.version,
+      },
+    },
+    components,
+    dependencies: [
+      { ref: "image", dependsOn: [turnpike["bom-ref"], `node@${node}`] },
+      ...npm.dependencies
+        .filter(({ ref }) => refs.has(ref))
+        .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter((one) => refs.has(one)) })),
+    ],
+  };
+};
