@@ -216,13 +216,17 @@ export class Datagrams {
     return this.arena.smallDataOf(this.#small);
   }
 
-  /** A run that the kernel had put together (UDP GRO). All but the first need room in front of them: they move. */
+  /**
+   * A run that the kernel had put together (UDP GRO). All but the first need room in front of them: they move. The second does
+   * so before the first is taken, as what is put behind that one, padding, would be put over it.
+   */
   #takeApart(socket: DatagramSocket, slot: number, start: number, end: number, segment: number): void {
-    socket.owner.take(slot, start, start + segment);
-    for (let from = start + segment; from < end; from += segment) {
+    const second = start + segment;
+    for (let from = second; from < end; from += segment) {
       const to = Math.min(from + segment, end);
       const at = segment <= SMALL_BYTES ? this.#takeSmall() : this.#takeExtra();
       this.bytes.copyWithin(at, from, to);
+      if (from === second) socket.owner.take(slot, start, second);
       socket.owner.take(slot, at, at + to - from);
     }
   }
