@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   config: async () => (await import("./config.ts")).configCommand(),
   auth: async () => (await import("./auth.ts")).authCommand(),
   authd: async () => (await import("./authd.ts")).authdCommand(),
+  icetest: async () => (await import("./icetest.ts")).iceTestCommand(),
   icetester: async () => (await import("./icetester.ts")).iceTesterCommand(),
   status: async () => (await import("./status.ts")).statusCommand(),
   log: async () => (await import("./log.ts")).logCommand(),

@@ -15,6 +15,7 @@ import {
   type DiscoveryFlags,
 } from "./discovery-options.ts";
 import { fetchLicense } from "../discovery/fetch.ts";
+import { addIceTestOptions } from "./icetest.ts";
 import { outputOption, parseFormat, print, type Format } from "./output.ts";
 import { podSummary } from "./pod-summary.ts";
 import { addPodOptions, parsePodPort, showPods } from "./status.ts";
@@ -144,6 +145,9 @@ export const stunnerctlCommand = (): Command => {
       .option("--auth-service-port <port>", "port of the service", parsePodPort, AUTH_PORT)
       .option("--auth-turn-credential", "ask for a TURN credential, not for an ICE configuration")
       .action(auth),
+  );
+  command.addCommand(
+    common(addIceTestOptions(new Command("icetest"))).description("hold calls through a Gateway of the test's own"),
   );
   command.addCommand(
     common(addDiscoveryOptions(new Command("license")))

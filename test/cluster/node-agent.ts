@@ -3,6 +3,7 @@
  * ready when they are, and ends them as a kubelet does: SIGTERM, the grace period, SIGKILL, and then the object.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
@@ -40,7 +41,10 @@ export interface Pod {
       readonly env?: readonly EnvironmentVariable[];
       readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
       readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
-      readonly readinessProbe?: { readonly httpGet?: { readonly path: string; readonly port: number | string } };
+      readonly readinessProbe?: {
+        readonly httpGet?: { readonly path: string; readonly port: number | string };
+        readonly tcpSocket?: { readonly port: number };
+      };
     }[];
   };
 }
@@ -84,6 +88,15 @@ const volumesIn = (folder: string, mounts: NonNullable<Pod["spec"]["containers"]
 
 const NODE = "node-1";
 const LOOK_MS = 50;
+
+const isOpen = (address: string, port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, address);
+    socket.once("connect", () => resolve(true));
+    socket.once("error", () => resolve(false));
+    socket.once("close", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
 
 /** Commands by the name that pods use for them: images are not pulled. */
 export type Commands = Readonly<Record<string, readonly string[]>>;
@@ -142,8 +155,9 @@ export const startNodeAgent = async (
   };
 
   const probe = async ({ address, hasEnded }: Running, pod: Pod): Promise<boolean> => {
-    const probed = pod.spec.containers[0]?.readinessProbe?.httpGet;
+    const { httpGet: probed, tcpSocket } = pod.spec.containers[0]?.readinessProbe ?? {};
     if (hasEnded) return false;
+    if (tcpSocket !== undefined) return isOpen(address, tcpSocket.port);
     if (probed === undefined) return true;
     const named = pod.spec.containers[0]?.ports?.find(({ name }) => name === probed.port);
     const port = named?.containerPort ?? probed.port;

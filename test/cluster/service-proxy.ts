@@ -1,6 +1,7 @@
 /**
  * Services as pods know them, in a network of our own: names that resolve to their addresses, by a hosts file, and TCP to
- * these addresses that reaches pods that are ready. A kube-proxy and a DNS server for tests.
+ * these addresses that reaches pods that are ready. A kube-proxy and a DNS server for tests. A Service that has UDP alone
+ * resolves to one of its pods.
  */
 import { writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -78,12 +79,20 @@ export const startServiceProxy = async (client: Client, hostsFile: string): Prom
       ({ metadata, spec }) => metadata.name !== "kubernetes" && /^\d/.test(spec.clusterIP ?? ""),
     );
     const next: typeof backends = new Map();
+    const lines: string[] = [];
     for (const { metadata, spec } of reached) {
       const own = slices.filter(
         (slice) =>
           slice.metadata.namespace === metadata.namespace &&
           slice.metadata.labels?.["kubernetes.io/service-name"] === metadata.name,
       );
+      const pods = own.flatMap(({ endpoints }) =>
+        (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).flatMap(({ addresses }) => addresses),
+      );
+      const hasTcp = (spec.ports ?? []).some(({ protocol = "TCP" }) => protocol === "TCP");
+      const resolved = hasTcp ? spec.clusterIP : pods[0];
+      const name = `${metadata.name}.${metadata.namespace}.svc`;
+      if (resolved !== undefined) lines.push(`${resolved} ${name} ${name}.cluster.local`);
       for (const { name, port, protocol = "TCP" } of spec.ports ?? []) {
         if (protocol !== "TCP") continue;
         await listen(spec.clusterIP!, port);
@@ -97,9 +106,6 @@ export const startServiceProxy = async (client: Client, hostsFile: string): Prom
       }
     }
     backends = next;
-    const lines = reached.map(
-      ({ metadata: { name, namespace }, spec }) => `${spec.clusterIP} ${name}.${namespace}.svc`,
-    );
     writeFileSync(hostsFile, ["127.0.0.1 localhost", ...lines, ""].join("\n"));
   };
 

@@ -1,0 +1,66 @@
+/** Messages with a number and a time, sent over a data channel that returns them, and what became of them. */
+import type { RTCDataChannel } from "./peer.ts";
+
+export interface Measured {
+  readonly sent: number;
+  readonly lost: number;
+  /** Messages a second that were sent. */
+  readonly rate: number;
+  /** In ms; zero where nothing came back. */
+  readonly roundTrip: { readonly mean: number; readonly median: number; readonly p95: number; readonly p99: number };
+}
+
+export interface MeasureOptions {
+  /** Messages a second; 0: as fast as the channel takes them. */
+  readonly rate: number;
+  readonly durationMs: number;
+}
+
+/** A number of 4 bytes and a time of 8, and what fills them up to STUNner's 100. */
+const MESSAGE_BYTES = 100;
+const TICK_MS = 10;
+/** What is under way when the last one has been sent. */
+const LAST_MS = 1000;
+/** More than this in the channel, and sending waits. */
+const MOST_BUFFERED = 256 * 1024;
+
+export const summaryOf = (roundTrips: readonly number[]): Measured["roundTrip"] => {
+  const sorted = roundTrips.toSorted((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+  const mean = sorted.reduce((sum, one) => sum + one, 0) / Math.max(sorted.length, 1);
+  return { mean, median: at(0.5), p95: at(0.95), p99: at(0.99) };
+};
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export const measure = async (channel: RTCDataChannel, { rate, durationMs }: MeasureOptions): Promise<Measured> => {
+  const returned = new Map<number, number>();
+  channel.onMessage.subscribe((message) => {
+    const bytes = Buffer.isBuffer(message) ? message : Buffer.from(message);
+    if (bytes.length < 12) return;
+    const number = bytes.readUInt32BE(0);
+    if (!returned.has(number)) returned.set(number, performance.now() - bytes.readDoubleBE(4));
+  });
+  const begun = performance.now();
+  let sent = 0;
+  for (let now = begun; now - begun < durationMs; now = performance.now()) {
+    const due = rate === 0 ? Infinity : Math.ceil(((now - begun) / 1000) * rate);
+    while (sent < due && channel.bufferedAmount < MOST_BUFFERED) {
+      const message = Buffer.alloc(MESSAGE_BYTES);
+      message.writeUInt32BE(sent, 0);
+      message.writeDoubleBE(performance.now(), 4);
+      channel.send(message);
+      sent += 1;
+    }
+    await wait(TICK_MS);
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  for (const until = performance.now() + LAST_MS; returned.size < sent && performance.now() < until;)
+    await wait(TICK_MS);
+  return {
+    sent,
+    lost: sent - returned.size,
+    rate: sent / seconds,
+    roundTrip: summaryOf([...returned.values()]),
+  };
+};

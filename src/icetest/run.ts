@@ -1,0 +1,232 @@
+/**
+ * An ICE test from end to end in a cluster: a Gateway for each transport, a WebRTC peer behind it, and a peer here that may use
+ * the Gateway alone. Asymmetric: only this one is relayed. Symmetric: both are.
+ */
+import { randomBytes } from "node:crypto";
+import type { IceConfig } from "../credentials/turn-auth.ts";
+import { TurnpikeError } from "../errors.ts";
+import type { Api } from "../kubernetes/api.ts";
+import { measure, type Measured, type MeasureOptions } from "./measure.ts";
+import { loadWebRtc } from "./peer.ts";
+import {
+  BACKEND,
+  gatewayOf,
+  objectsOf,
+  TURN_PORT,
+  type ClusterObject,
+  type TestSettings,
+  type Transport,
+} from "./objects.ts";
+import { apply, read, remove, until } from "./objects-in-cluster.ts";
+import { dialWhip } from "./whip-client.ts";
+
+export interface IceTestOptions extends MeasureOptions {
+  readonly api: Api;
+  readonly settings: Omit<TestSettings, "dataplane" | "sharedSecret" | "bearerToken">;
+  /** Removes a namespace of that name that is there already. */
+  readonly forceCleanup: boolean;
+  /** Of a Gateway, by `NAMESPACE/NAME`; undefined while config discovery does not know it. */
+  readonly iceConfig: (gateway: string) => Promise<IceConfig | undefined>;
+  /** `HOST:PORT` where the far end takes WHIP offers. */
+  readonly reachBackend: () => Promise<{ readonly at: string; close(): void }>;
+  readonly report: (step: Step) => void;
+  /** Ends it, wherever it is; what was made is removed. */
+  readonly signal: AbortSignal;
+}
+
+export interface Step {
+  readonly step: string;
+  readonly over?: Transport;
+  readonly state: "begun" | "completed" | "error";
+  readonly result?: Result;
+}
+
+export interface Result extends Measured {
+  readonly transport: Transport;
+  readonly test: "asymmetric" | "symmetric";
+}
+
+const BACKEND_MS = 30_000;
+const ADDRESS_MS = 60_000;
+const CREDENTIALS_MS = 10_000;
+const DIAL_MS = 90_000;
+const GONE_MS = 60_000;
+
+interface Gateway {
+  readonly status?: {
+    readonly addresses?: readonly { readonly value: string }[];
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message: string }[];
+  };
+}
+
+interface Pod {
+  readonly status?: {
+    readonly phase?: string;
+    readonly podIP?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly {
+      readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
+    }[];
+  };
+}
+
+const DEFAULT_DATAPLANE: ClusterObject = {
+  apiVersion: "stunner.l7mp.io/v1",
+  kind: "Dataplane",
+  metadata: { name: "default" },
+};
+
+const fail = (why: string): never => {
+  throw new TurnpikeError("icetest-failed", why);
+};
+
+/** The same servers at another address. */
+const at = (config: IceConfig, address: string): IceConfig["iceServers"] =>
+  config.iceServers.map((server) => ({
+    ...server,
+    urls: server.urls.map((url) => url.replace(/^(turns?:)[^?]*/, `$1${address}:${TURN_PORT}`)),
+  }));
+
+/** @throws TurnpikeError `icetest-failed`, `package-missing`; ApiError. What was made is removed all the same. */
+export const runIceTest = async (options: IceTestOptions): Promise<readonly Result[]> => {
+  const { api, settings, report } = options;
+  const { namespace, transports } = settings;
+  const place: ClusterObject = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } };
+  const results: Result[] = [];
+  let made: readonly ClusterObject[] = [];
+
+  const aborted = new Promise<never>((_, reject) => {
+    options.signal.addEventListener("abort", () => reject(options.signal.reason as Error), { once: true });
+  });
+  // It is looked at in steps only.
+  aborted.catch(() => undefined);
+
+  const step = async <T>(name: string, work: () => Promise<T>, over?: Transport): Promise<T> => {
+    const common = { step: name, ...(over !== undefined && { over }) };
+    report({ ...common, state: "begun" });
+    try {
+      const value = await Promise.race([work(), aborted]);
+      report({ ...common, state: "completed" });
+      return value;
+    } catch (error) {
+      report({ ...common, state: "error" });
+      throw error;
+    }
+  };
+
+  const cleanUp = async (): Promise<void> => {
+    for (const object of made.toReversed()) await remove(api, object);
+    await until(`the end of namespace ${namespace}`, GONE_MS, async () =>
+      (await read(api, place)) === undefined ? {} : "it is still there",
+    );
+  };
+
+  const initialize = async (): Promise<void> => {
+    await loadWebRtc();
+    if ((await read(api, place)) === undefined) return;
+    if (!options.forceCleanup)
+      fail(`namespace ${namespace} is there already; --force-cleanup removes it, with all that is in it`);
+    made = [place];
+    await cleanUp();
+    made = [];
+  };
+
+  const checkInstallation = async (): Promise<Readonly<Record<string, unknown>>> => {
+    const found = await read<{ readonly spec?: Readonly<Record<string, unknown>> }>(api, DEFAULT_DATAPLANE);
+    return found?.spec ?? fail("there is no Dataplane named default: is the operator installed?");
+  };
+
+  const addressed = (transport: Transport): Promise<object> =>
+    until(`an address of Gateway ${gatewayOf(transport)}`, ADDRESS_MS, async () => {
+      const gateway = { apiVersion: "gateway.networking.k8s.io/v1", kind: "Gateway" };
+      const found = await read<Gateway>(api, { ...gateway, metadata: { name: gatewayOf(transport), namespace } });
+      if (found?.status?.addresses?.[0] !== undefined) return {};
+      const { conditions = [] } = found?.status ?? {};
+      return conditions.find(({ status }) => status === "False")?.message ?? "no operator has taken it";
+    });
+
+  const backendReady = async (): Promise<void> => {
+    await until("the far end", BACKEND_MS, async () => {
+      const pod = await read<Pod>(api, { apiVersion: "v1", kind: "Pod", metadata: { name: BACKEND, namespace } });
+      const { conditions = [], containerStatuses = [], phase } = pod?.status ?? {};
+      if (conditions.some(({ type, status }) => type === "Ready" && status === "True")) return {};
+      const { reason, message = "" } = containerStatuses[0]?.state?.waiting ?? {};
+      return reason === undefined ? `its pod is ${phase ?? "not there"}` : `${reason} ${message}`.trim();
+    });
+  };
+
+  try {
+    await step("Initializing", initialize);
+    const dataplane = await step("Checking installation", checkInstallation);
+    const [sharedSecret, bearerToken] = [randomBytes(18).toString("base64url"), randomBytes(18).toString("base64url")];
+    const objects = objectsOf({ ...settings, dataplane, sharedSecret, bearerToken });
+    for (const transport of transports)
+      await step(
+        "Checking Gateway",
+        async () => {
+          if (made.length === 0) {
+            made = objects;
+            for (const object of objects) await apply(api, object);
+            await backendReady();
+          }
+          await addressed(transport);
+        },
+        transport,
+      );
+
+    const configs = new Map<Transport, IceConfig>();
+    await step("Obtaining ICE server configuration", async () => {
+      for (const transport of transports)
+        configs.set(
+          transport,
+          await until(`the config of ${gatewayOf(transport)}`, CREDENTIALS_MS, () =>
+            options.iceConfig(`${namespace}/${gatewayOf(transport)}`),
+          ),
+        );
+    });
+
+    const backend = await options.reachBackend();
+    try {
+      const tell = async (iceServers: IceConfig["iceServers"], policy: "all" | "relay"): Promise<void> => {
+        const response = await fetch(`http://${backend.at}/config`, {
+          method: "POST",
+          signal: AbortSignal.timeout(CREDENTIALS_MS),
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ ICEServers: iceServers, ICETransportPolicy: policy }),
+        });
+        if (!response.ok) fail(`the far end answered ${response.status}: ${await response.text()}`);
+      };
+      const test = async (transport: Transport, kind: Result["test"]): Promise<void> => {
+        const config = configs.get(transport) ?? fail(`no config of ${gatewayOf(transport)}`);
+        if (kind === "asymmetric") await tell([], "all");
+        else await tell(at(config, `${gatewayOf(transport)}.${namespace}.svc.cluster.local`), "relay");
+        const connection = await dialWhip({
+          url: `http://${backend.at}/whip`,
+          bearerToken,
+          iceServers: config.iceServers,
+          iceTransportPolicy: "relay",
+          timeoutMs: DIAL_MS,
+        });
+        try {
+          const measured = await measure(connection.channel, options);
+          const result = { transport, test: kind, ...measured };
+          if (measured.lost === measured.sent) fail(`none of ${measured.sent} messages came back`);
+          results.push(result);
+        } finally {
+          await connection.close();
+        }
+      };
+      for (const kind of ["asymmetric", "symmetric"] as const)
+        for (const transport of transports) {
+          await step(`Running ${kind} ICE test`, () => test(transport, kind), transport);
+          const result = results.at(-1);
+          if (result !== undefined) report({ step: "Statistics", over: transport, state: "completed", result });
+        }
+    } finally {
+      backend.close();
+    }
+  } finally {
+    if (made.length > 0) await cleanUp();
+  }
+  return results;
+};
