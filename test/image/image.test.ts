@@ -306,8 +306,8 @@ describe("a container", () => {
       const home = "/usr/lib/turnpike/";
       const { dependencies, peerDependencies } = JSON.parse(readFileSync(home + "package.json", "utf8"));
       const { resolve } = createRequire(home + "package.json");
-      // Those begin at once what they are for; the page's need a page.
-      const begins = /cli[/]main|visualizer[/]app[/]main|-worker|workers[/]worker[.]/;
+      // Those begin at once what they are for; the pages' need a page.
+      const begins = /cli[/]main|visualizer[/]app[/]|-worker|workers[/]worker[.]/;
       const modules = globSync("dist/**/*.js", { cwd: home }).filter((path) => !begins.test(path));
       for (const path of modules) await import(home + path);
       const packages = Object.keys({ ...dependencies, ...peerDependencies });
@@ -358,14 +358,16 @@ describe("a container", () => {
     expect(await relay.stop()).toBe(0);
   });
 
-  it("runs the example, with the page", async () => {
+  it("runs the example, with its pages", async () => {
     const gateway = start(["turnpike", "standalone"]);
     await gateway.printed(/Ctrl-C/);
     expect((await turnpike(["probe", "turn:127.0.0.1:3478"])).stdout).toMatch(/10 of 10 echoed, 0 lost/);
-    const page = await (await fetch("http://127.0.0.1:8086/")).text();
-    const urls = [...page.matchAll(/modulepreload" href="([^"]+)"/g)].map(([, url = ""]) => url);
-    expect(urls.length).toBeGreaterThan(50);
-    for (const url of urls) expect((await fetch(`http://127.0.0.1:8086${url}`)).status, url).toBe(200);
+    for (const page of ["/", "/call"]) {
+      const text = await (await fetch(`http://127.0.0.1:8086${page}`)).text();
+      const urls = [...text.matchAll(/(?:modulepreload|stylesheet)" href="([^"]+)"/g)].map(([, url = ""]) => url);
+      expect(urls.length, page).toBeGreaterThan(5);
+      for (const url of urls) expect((await fetch(`http://127.0.0.1:8086${url}`)).status, url).toBe(200);
+    }
     expect(await gateway.stop("SIGINT")).toBe(0);
   });
 
