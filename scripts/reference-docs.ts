@@ -8,7 +8,10 @@ import { machinesMarkdown } from "../src/cli/machines.ts";
 import { errors } from "../src/errors.ts";
 import { findings } from "../src/lint/finding.ts";
 import { denials, drops, explanations, refusals } from "../src/reasons.ts";
+import { annotationsPage } from "./annotations-page.ts";
 import { cliPage } from "./cli-page.ts";
+import { environmentPage } from "./environment-page.ts";
+import { resourcesPage } from "./resources-page.ts";
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
   [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
@@ -26,6 +29,10 @@ const metricRow = ({ name, labels, help }: (typeof operatorMetrics)[number]): re
 ];
 
 export const referencePages: Readonly<Record<string, string>> = {
+  "resources.md": resourcesPage(),
+  "annotations.md": annotationsPage(),
+  "environment.md": environmentPage(),
+
   "machines.md": `# State machines
 
 Each is one file in \`src/machines\`. These diagrams are what \`turnpike machines\` prints.

@@ -1,17 +1,13 @@
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { referencePages } from "../scripts/reference-docs.ts";
+import { anchorsOf } from "../scripts/site/links.ts";
+import { INDEX, pages } from "../scripts/site/pages.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
-const pages = [
-  "README.md",
-  "CHANGELOG.md",
-  ...readdirSync(join(root, "docs"), { recursive: true }).map((name) => join("docs", String(name))),
-].filter((path) => path.endsWith(".md"));
-
 describe("the documentation", () => {
   it.each(Object.entries(referencePages))(
     "has docs/reference/%s as the code says (npm run docs writes it)",
@@ -38,6 +34,24 @@ describe("the documentation", () => {
     const links = [...read(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, target]) => target!);
     const dead = links.filter((target) => !existsSync(join(root, dirname(page), target)));
     expect(dead.map((target) => relative(root, join(dirname(page), target)))).toEqual([]);
+  });
+
+  it.each(pages)("leads to headings that are there, in %s", (page) => {
+    const text = read(page);
+    const links = [...text.matchAll(/\]\(((?!https?:)[^)#\s]*)#([^)\s]+)\)/g)];
+    const dead = links.filter(([, target = "", anchor = ""]) => {
+      const there = target === "" ? page : join(dirname(page), target);
+      return there.endsWith(".md") && !anchorsOf(read(there)).has(anchor);
+    });
+    expect(dead.map(([link]) => link)).toEqual([]);
+  });
+
+  it("has every page in the index", () => {
+    const linked = new Set(
+      [...read(INDEX).matchAll(/\]\(([^)#\s]+)/g)].map(([, target = ""]) => join(dirname(INDEX), target)),
+    );
+    const lost = pages.filter((page) => page !== INDEX && !page.startsWith("docs/decisions/0") && !linked.has(page));
+    expect(lost).toEqual([]);
   });
 
   it("lists every runtime dependency with its reason", () => {
