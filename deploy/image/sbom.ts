@@ -10,6 +10,7 @@ interface Component {
   readonly purl?: string;
   readonly cpe?: string;
   readonly components?: readonly Component[];
+  readonly externalReferences?: readonly { readonly type: string; readonly url: string }[];
 }
 
 interface Dependency {
@@ -65,13 +66,22 @@ const debianOf = ({ name, version }: DebianPackage, { debian }: Architecture): C
   purl: `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${debian}&distro=${SUITE}`,
 });
 
+/** npm passes on addresses as git takes them (`git@HOST:PATH`); CycloneDX asks for URIs. */
+const withUris = (component: Component): Component => ({
+  ...component,
+  externalReferences: (component.externalReferences ?? []).map((reference) => ({
+    ...reference,
+    url: reference.url.replace(/^([\w.-]+@[\w.-]+):(?!\/)/, "ssh://$1/"),
+  })),
+});
+
 export const sbomOf = (contents: Contents, architecture: Architecture): Sbom => {
   const { npm, installed, debian, node, linked } = contents;
   const turnpike: Component = { ...npm.metadata.component, name: "turnpike", type: "application" };
   const components = [
     turnpike,
     // An alias has the name that it is asked for by; in its purl stands whose it is.
-    ...npm.components.filter(({ "bom-ref": ref }) => installed.has(ref)),
+    ...npm.components.filter(({ "bom-ref": ref }) => installed.has(ref)).map(withUris),
     nodeOf(node, linked),
     ...debian.map((one) => debianOf(one, architecture)),
   ];

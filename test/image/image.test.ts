@@ -204,6 +204,10 @@ describe.each(architectures)("the file system for %s", (name) => {
     const sbom = JSON.parse(text) as Sbom;
     const purls = sbom.components.map(({ purl }) => purl ?? "");
     const ofNpm = sbom.components.filter(({ purl }) => purl?.startsWith("pkg:npm/"));
+    // As CycloneDX wants them: URIs, or parts of some.
+    const urls = sbom.components.flatMap(({ externalReferences = [] }) => externalReferences.map(({ url }) => url));
+    expect(urls.length).toBeGreaterThan(100);
+    expect(urls.filter((url) => /^[^/?#]*:/.test(url) && !URL.canParse(url))).toEqual([]);
     const there = [...packagesIn(join(root(name), "usr/lib/turnpike/node_modules"))];
     expect(ofNpm.map((one) => one["bom-ref"]).toSorted()).toEqual([...there, `turnpike@${version}`].toSorted());
     expect(there).toContain("neoip@3.1.0");
