@@ -18,16 +18,21 @@ const scriptOf = (text: string): string => {
   return typed.length === 0 ? text : typed.map((line) => line.slice(2)).join("\n");
 };
 
-const found = pages.flatMap((page) =>
-  blocksOf(readPage(page)).flatMap(({ language, text, line }) => {
-    const isShell = language !== undefined && SHELLS.includes(language);
-    if (!isShell && language !== undefined && language !== "text") return [];
-    const commands = commandsOf(scriptOf(text));
-    // A block without a language may be anything: it counts where it begins with a program.
-    const counts = isShell || isProgram(commands[0]?.[0] ?? "");
-    return counts ? commands.map((words) => ({ at: `${page}:${line}`, words })) : [];
-  }),
-);
+/** It is written from the command line itself, and shows its usage. */
+const WRITTEN = "docs/reference/cli.md";
+
+const found = pages
+  .filter((page) => page !== WRITTEN)
+  .flatMap((page) =>
+    blocksOf(readPage(page)).flatMap(({ language, text, line }) => {
+      const isShell = language !== undefined && SHELLS.includes(language);
+      if (!isShell && language !== undefined && language !== "text") return [];
+      const commands = commandsOf(scriptOf(text));
+      // A block without a language may be anything: it counts where it begins with a program.
+      const counts = isShell || isProgram(commands[0]?.[0] ?? "");
+      return counts ? commands.map((words) => ({ at: `${page}:${line}`, words })) : [];
+    }),
+  );
 
 const complaints = async (): Promise<readonly string[]> => {
   const all: string[] = [];
@@ -40,7 +45,7 @@ const complaints = async (): Promise<readonly string[]> => {
 
 describe("the commands of the documentation", () => {
   it("are taken by their programs", { timeout: 120_000 }, async () => {
-    expect(found.length).toBeGreaterThan(100);
+    expect(found.length).toBeGreaterThan(80);
     expect(await complaints()).toEqual([]);
   });
 });
