@@ -96,8 +96,12 @@ describe("credentials in a Secret", () => {
   it("cannot switch authentication off (DX-12)", () =>
     expect(render(external({}, authSecret({ type: "none" }))).invalid).toContain("stunMode"));
 
-  it("can where the GatewayConfig asks for STUN mode", () => {
-    const objects = patched(external({}, authSecret({ type: "none" })), "GatewayConfig", { spec: { stunMode: true } });
-    expect(configOf(objects).auth).toEqual({ type: "none", realm: "testrealm", credentials: {} });
+  it.each([
+    ["with a Secret that says the same", external({}, authSecret({ type: "none" }))],
+    ["with credentials, which do not count", fixture],
+    ["without any", patched(fixture, "GatewayConfig", { spec: { userName: null, password: null } })],
+  ])("are not asked for in STUN mode, %s", (_, objects) => {
+    const { auth } = configOf(patched(objects, "GatewayConfig", { spec: { stunMode: true } }));
+    expect(auth).toMatchObject({ type: "none", credentials: {} });
   });
 });

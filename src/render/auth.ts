@@ -46,7 +46,7 @@ const sourceOf = (view: ObjectsView, config: GatewayConfig): Rendered<Source> =>
   };
 };
 
-const credentials = (source: Source, config: GatewayConfig): Rendered<Omit<AuthConfig, "realm">> => {
+const credentials = (source: Source): Rendered<Omit<AuthConfig, "realm">> => {
   switch (source.type || "static") {
     case "static":
     case "plaintext": {
@@ -63,18 +63,19 @@ const credentials = (source: Source, config: GatewayConfig): Rendered<Omit<AuthC
         : { ok: false, cause: `${source.where} needs a shared secret for ephemeral authentication` };
     case "none":
       // A Secret alone must not be able to switch authentication off.
-      return config.spec?.stunMode === true
-        ? { ok: true, value: { type: "none", credentials: {} } }
-        : { ok: false, cause: `${source.where} asks for no authentication, which needs stunMode` };
+      return { ok: false, cause: `${source.where} asks for no authentication, which needs stunMode` };
     default:
       return { ok: false, cause: `${source.where} has an unknown authentication type ${source.type}` };
   }
 };
 
 export const renderAuth = (view: ObjectsView, config: GatewayConfig): Rendered<AuthConfig> => {
+  // A STUN server asks nobody who he is, whatever else stands there.
+  if (config.spec?.stunMode === true)
+    return { ok: true, value: { type: "none", realm: config.spec.realm || DEFAULT_REALM, credentials: {} } };
   const source = sourceOf(view, config);
   if (!source.ok) return source;
-  const rendered = credentials(source.value, config);
+  const rendered = credentials(source.value);
   if (!rendered.ok) return rendered;
   const { type, credentials: values } = rendered.value;
   return { ok: true, value: { type, realm: config.spec?.realm || DEFAULT_REALM, credentials: values } };
