@@ -32,3 +32,14 @@ export const anchorsOf = (markdown: string): ReadonlySet<string> => {
   const text = markdown.replaceAll(/^(```|~~~)[\s\S]*?^\1/gm, "");
   return new Set([...text.matchAll(/^#{1,6} +(.+?)\s*$/gm)].map(([, heading = ""]) => slug(plainText(heading))));
 };
+
+/** Without what stands in code, which leads nowhere. */
+const prose = (markdown: string): string =>
+  markdown.replaceAll(/^( *)(```|~~~)[\s\S]*?^\1\2/gm, "").replaceAll(/`[^`\n]*`/g, "");
+
+/** Links to files of the repository, and to headings. */
+export const linksOf = (markdown: string): readonly { readonly file: string; readonly anchor: string | undefined }[] =>
+  [...prose(markdown).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)].map(([, file = "", anchor]) => ({
+    file,
+    anchor,
+  }));

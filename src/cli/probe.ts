@@ -64,7 +64,9 @@ const step = async <T>(what: string, work: Promise<T>): Promise<T> => {
     return await work;
   } catch (error) {
     if (error instanceof TurnpikeError) throw error;
-    const hint = error instanceof TurnResponseError ? hints[error.code] : undefined;
+    const isStunOnly = what === "allocate" && error instanceof TurnResponseError && error.code === 403;
+    const known = error instanceof TurnResponseError ? hints[error.code] : undefined;
+    const hint = isStunOnly ? "the listener is a STUN server alone: it relays nothing" : known;
     const reason = error instanceof Error ? error.message : String(error);
     throw new TurnpikeError("probe-failed", `${what}: ${reason}${hint === undefined ? "" : `; ${hint}`}`);
   }

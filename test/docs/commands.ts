@@ -34,6 +34,7 @@ const OTHERS: readonly string[] = [
   "unshare",
   "chroot",
   "nc",
+  "turnutils_stunclient",
 ];
 
 const ALIASES: Readonly<Record<string, readonly string[]>> = {
