@@ -145,7 +145,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
           try {
             saveConfig(lastPath, config);
           } catch (error) {
-            log.warn({ error }, "the last good config cannot be kept on disk");
+            log.warn({ err: error }, "the last good config cannot be kept on disk");
           }
         },
       }),

@@ -1,4 +1,5 @@
 /** `turnpike probe turn:HOST:PORT`: is there a way through this relay to a backend, and how long does it take? */
+import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { performance } from "node:perf_hooks";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -8,11 +9,14 @@ import { ephemeralCredentials } from "../turn-client/credentials.ts";
 import { TurnClient, TurnResponseError } from "../turn-client/turn-client.ts";
 import { DEFAULT_ADMIN } from "./admin-options.ts";
 import { fetchState } from "./status.ts";
-import { parseTurnUri, type Target } from "./turn-uri.ts";
+import { parseServerUri, type TargetWithUser } from "./turn-uri.ts";
 
 interface ProbeOptions {
   readonly user: string;
   readonly password: string;
+  readonly insecure?: boolean;
+  readonly sni?: string;
+  readonly caFile?: string;
   readonly secret?: string;
   readonly peer?: TransportAddress;
   readonly count: number;
@@ -75,16 +79,23 @@ const step = async <T>(what: string, work: Promise<T>): Promise<T> => {
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
-const probe = async (target: Target, options: ProbeOptions): Promise<boolean> => {
+const probe = async ({ username, password, ...target }: TargetWithUser, options: ProbeOptions): Promise<boolean> => {
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   const peer = options.peer ?? (await findPeer(options.admin));
   const credentials =
     options.secret === undefined
-      ? { username: options.user, password: options.password }
+      ? { username: username ?? options.user, password: password ?? options.password }
       : ephemeralCredentials(options.secret, options.user, 3600);
   const client = await step(
     `connect to ${target.host}:${target.port} over ${target.transport}`,
-    TurnClient.connect({ ...target, ...credentials, timeoutMilliseconds: options.timeout }),
+    TurnClient.connect({
+      ...target,
+      ...credentials,
+      timeoutMilliseconds: options.timeout,
+      insecure: options.insecure,
+      serverName: options.sni,
+      ca: options.caFile === undefined ? undefined : readFileSync(options.caFile, "utf8"),
+    }),
   );
   try {
     const family = isIPv6(peer.address) ? "ipv6" : "ipv4";
@@ -138,10 +149,13 @@ const probe = async (target: Target, options: ProbeOptions): Promise<boolean> =>
 export const probeCommand = (): Command =>
   new Command("probe")
     .description("allocate at a TURN server, echo through to a backend, and print the path and the round-trip times")
-    .argument("<uri>", "turn:HOST[:PORT][?transport=udp|tcp]", parseTurnUri)
+    .argument("<uri>", "turn:[USER:PASSWORD@]HOST[:PORT][?transport=udp|tcp|tls|dtls], or turns:…", parseServerUri)
     .option("--user <name>", "user name; with --secret the user-id", process.env["TURNPIKE_USER"] ?? "user-1")
     // Not read as a default, which --help would print.
     .addOption(new Option("--password <text>", "password").env("TURNPIKE_PASSWORD").default("pass-1"))
+    .option("-i, --insecure", "take any certificate of the server")
+    .option("--sni <name>", "name that the server's certificate has to be for")
+    .option("--ca-file <file>", "PEM of the authority that signed it, where Node trusts it not")
     .option("--secret <text>", "shared secret: mint time-limited credentials for --user")
     .option("--peer <address:port>", "backend to reach (default: one that the gateway at --admin admits)", parsePeer)
     .option("--count <n>", "packets to echo", parseCount, 10)
@@ -153,6 +167,6 @@ export const probeCommand = (): Command =>
     )
     .option("--timeout <ms>", "how long to wait for each answer", parseCount, 2000)
     .option("--admin <host:port>", "admin API to ask for a backend", DEFAULT_ADMIN)
-    .action(async (target: Target, options: ProbeOptions) => {
+    .action(async (target: TargetWithUser, options: ProbeOptions) => {
       if (!(await probe(target, options))) process.exitCode = 1;
     });

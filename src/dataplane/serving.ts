@@ -239,7 +239,7 @@ export class Serving implements AllocationScope, ListenerOwner {
     } catch (error) {
       // Not to be reached; but whatever one client sends, the others are served on.
       this.shared.dropped.add("internal");
-      this.shared.log.error({ error, listener: this.name }, "a message could not be handled");
+      this.shared.log.error({ err: error, listener: this.name }, "a message could not be handled");
     }
   }
 

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { once } from "node:events";
+import { joinSockets } from "../support/join-sockets.ts";
 import { addAddress, type Mounts } from "../support/network.ts";
 import type { Client } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
@@ -28,18 +29,7 @@ export const openPodAccess = async ({ url, ca }: Cluster): Promise<PodAccess> =>
   const { hostname, port } = new URL(url);
   addAddress(ADDRESS);
   const sockets = new Set<Socket>();
-  const server: Server = createServer((inner) => {
-    const outer = connect(Number(port), hostname);
-    for (const socket of [inner, outer]) {
-      sockets.add(socket);
-      socket.on("close", () => sockets.delete(socket));
-      // Whatever ends one ends the other.
-      socket.on("error", () => undefined);
-    }
-    inner.on("close", () => outer.destroy());
-    outer.on("close", () => inner.destroy());
-    inner.pipe(outer).pipe(inner);
-  });
+  const server: Server = createServer((inner) => joinSockets(inner, connect(Number(port), hostname), sockets));
   server.listen(PORT, ADDRESS);
   await once(server, "listening");
   return {

@@ -7,6 +7,7 @@ import { writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
 import { setTimeout as after } from "node:timers/promises";
+import { joinSockets } from "../support/join-sockets.ts";
 import { addAddress } from "../support/network.ts";
 import type { Client } from "./client.ts";
 
@@ -48,15 +49,7 @@ export const startServiceProxy = async (client: Client, hostsFile: string): Prom
     const all = backends.get(at) ?? [];
     const [host, port] = all[(turn += 1) % Math.max(all.length, 1)] ?? [];
     if (host === undefined || port === undefined) return void inner.destroy();
-    const outer = connect(port, host);
-    for (const socket of [inner, outer]) {
-      sockets.add(socket);
-      socket.on("close", () => sockets.delete(socket));
-      socket.on("error", () => undefined);
-    }
-    inner.on("close", () => outer.destroy());
-    outer.on("close", () => inner.destroy());
-    inner.pipe(outer).pipe(inner);
+    joinSockets(inner, connect(port, host), sockets);
   };
 
   const listen = async (address: string, port: number): Promise<void> => {

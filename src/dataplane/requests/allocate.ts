@@ -76,7 +76,7 @@ const openPorts = async (message: Message, serving: Serving, wanted: readonly Fa
       else if (evenPort !== undefined) throw new Error("no even port");
       relays.push(even?.port ?? (await engine.relay(address, 0)));
     } catch (error) {
-      serving.shared.log.warn({ error, address }, "a relayed transport address could not be made");
+      serving.shared.log.warn({ err: error, address }, "a relayed transport address could not be made");
       missing.push({ family, code: 508 });
     }
   }

@@ -68,7 +68,7 @@ const answerAllocate = (exchange: Exchange, held: Held | undefined, answer: (out
 
 const answerLater = (serving: Serving, outcome: Promise<Answer>, answer: (outcome: Answer) => void): void => {
   outcome.then(answer, (error: unknown) => {
-    serving.shared.log.error({ error, listener: serving.name }, "a request failed");
+    serving.shared.log.error({ err: error, listener: serving.name }, "a request failed");
     answer(failure("500 internal"));
   });
 };
