@@ -168,7 +168,10 @@ export class WorkerHandle {
       this.#options.event({ event: "worker.restored", worker: this.#options.index });
     } catch (error) {
       // It ended while it was told, and is started again.
-      this.#options.options.log.warn({ err: error, worker: this.#options.index }, "a worker could not be told its configs");
+      this.#options.options.log.warn(
+        { err: error, worker: this.#options.index },
+        "a worker could not be told its configs",
+      );
     }
   }
 

@@ -175,8 +175,9 @@ export const createActions = (store: Store): Actions => {
               rates: view === "allocations" ? nextRates(rates, previousTraffic, traffic) : rates,
             });
           lastView = view;
-        } catch {
-          // A log alone has no traffic; of a program that is gone the log's stream tells.
+        } catch (error) {
+          // A log alone has no traffic, and will have none; of a program that is gone the log's stream tells.
+          if (error instanceof LogError && !error.mayPass) return;
         }
       }
       await wait(TRAFFIC_MS, signal);
