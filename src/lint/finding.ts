@@ -60,6 +60,11 @@ export const findings = {
     what: "a listener is not in the Gateway's Service: the first listener decides whether it is for UDP or for TCP",
     todo: 'annotate the Gateway with stunner.l7mp.io/enable-mixed-protocol-lb: "true" where the load balancer can do both, or make two Gateways',
   },
+  "name-taken": {
+    severity: "error",
+    what: "a Service or workload of the Gateway's name is somebody else's: it is left alone, and nothing is made for the Gateway",
+    todo: "give the Gateway another name",
+  },
   "listener-without-routes": {
     severity: "warning",
     what: "no route is attached to a listener: its clients reach nobody",

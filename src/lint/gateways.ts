@@ -6,6 +6,8 @@ import { effectiveAnnotations, targetPorts } from "../render/annotations.ts";
 import { parametersOf } from "../render/classes.ts";
 import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
 import { nameOf, nameOfObject, type Name } from "../resources/keys.ts";
+import { madeKinds } from "../resources/kinds.ts";
+import { isForeign } from "../resources/ownership.ts";
 import type { Service } from "../resources/core.ts";
 import { lintAnnotations } from "./annotations.ts";
 import { finding, type Finding, type FindingCode } from "./finding.ts";
@@ -86,6 +88,11 @@ export const lintGateways = (world: LintWorld): readonly Finding[] => {
     const rendered = world.rendered(name);
     if (rendered?.config === undefined)
       return [finding("gateway-invalid", object, rendered?.invalid ?? "it was not rendered")];
+    // Of one name with the Gateway are its Service and its workload.
+    const taken = madeKinds.filter((kind) => isForeign(view.get(kind, name)));
+    // What else there would be to say is of objects that are not made.
+    if (taken.length > 0)
+      return taken.map((kind) => finding("name-taken", object, `${kind}/${name} is not the Gateway's`));
     return [
       ...lintListeners(name, gateway, rendered),
       ...lintTargetPorts(world, name, gateway, controlled.gatewayClass),

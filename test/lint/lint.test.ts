@@ -55,6 +55,11 @@ const worlds: readonly Prepared[] = [
     "class-missing Gateway/media/gateway: GatewayClass other is not there",
   ],
   [
+    "a Service of the Gateway's name",
+    world([service({}, "gateway")]),
+    "name-taken Gateway/media/gateway: Service/media/gateway is not the Gateway's",
+  ],
+  [
     "a controller of another name",
     world([gatewayClass({ controllerName: "example.com/other" })]),
     "no-class-of-ours GatewayClass/media: its controllerName is example.com/other, ours is stunner.l7mp.io/gateway-operator",
