@@ -43,7 +43,7 @@ export interface Pod {
       readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
       readonly readinessProbe?: {
         readonly httpGet?: { readonly path: string; readonly port: number | string };
-        readonly tcpSocket?: { readonly port: number };
+        readonly tcpSocket?: { readonly port: number | string };
       };
     }[];
   };
@@ -155,13 +155,16 @@ export const startNodeAgent = async (
   };
 
   const probe = async ({ address, hasEnded }: Running, pod: Pod): Promise<boolean> => {
-    const { httpGet: probed, tcpSocket } = pod.spec.containers[0]?.readinessProbe ?? {};
+    const [container] = pod.spec.containers;
+    const { httpGet: probed, tcpSocket } = container?.readinessProbe ?? {};
     if (hasEnded) return false;
-    if (tcpSocket !== undefined) return isOpen(address, tcpSocket.port);
+    const numberOf = (port: number | string): number =>
+      container?.ports?.find(({ name }) => name === port)?.containerPort ?? Number(port);
+    if (tcpSocket !== undefined) return isOpen(address, numberOf(tcpSocket.port));
     if (probed === undefined) return true;
-    const named = pod.spec.containers[0]?.ports?.find(({ name }) => name === probed.port);
-    const port = named?.containerPort ?? probed.port;
-    const answer = fetch(`http://${address}:${port}${probed.path}`, { signal: AbortSignal.timeout(500) });
+    const answer = fetch(`http://${address}:${numberOf(probed.port)}${probed.path}`, {
+      signal: AbortSignal.timeout(500),
+    });
     return answer.then(
       ({ ok }) => ok,
       () => false,

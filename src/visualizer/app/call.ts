@@ -51,7 +51,8 @@ const isInTrouble = ({ state, relayed, age }: CallReport): boolean =>
 
 const verdictOf = (report: CallReport): string => {
   const { frames, relayed } = report;
-  if (report.state === "disconnected") return "Nothing arrives any more: the call was cut, or the gateway has gone.";
+  if (report.state === "disconnected" && frames > 0)
+    return "Nothing arrives any more: the call was cut, or the gateway has gone.";
   if (isInTrouble(report)) return "No packet comes through the gateway.";
   if (relayed === undefined) return "Asking the gateway for two addresses…";
   return frames === 0 ? "Connected; waiting for the first picture…" : "The call is up, through the gateway alone.";
