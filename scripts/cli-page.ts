@@ -78,6 +78,6 @@ ${sectionsOf(program, "turnpike").join("\n")}
 | \`turncat\` | \`turnpike connect\` |
 | \`authd\` | \`turnpike authd\` |
 | \`icetester\` | \`turnpike icetester\` |
-| \`stunnerctl\` | \`config\`, \`status\`, \`auth\` and \`license\` with STUNner's flags |
+| \`stunnerctl\` | \`config\`, \`status\`, \`auth\`, \`icetest\` and \`license\` with STUNner's flags |
 | \`kubectl turnpike\` | \`turnpike\`, where \`kubectl-turnpike\` is on the PATH |
 `;

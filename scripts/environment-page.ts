@@ -23,7 +23,7 @@ export const variables: Readonly<Record<string, { readonly of: Who; readonly wha
     what: "address that clients are told in place of the Gateways' own; for a dataplane what `$STUNNER_PUBLIC_ADDR` stands for",
   },
   TURNPIKE_DISCOVERY: { of: "tools", what: "default of `--discovery`" },
-  TURNPIKE_USER: { of: "tools", what: "default of `connect --username`" },
+  TURNPIKE_USER: { of: "tools", what: "default of `--user` of `probe` and `--username` of `connect`" },
   TURNPIKE_PASSWORD: { of: "tools", what: "default of `--password`, which else stands in the list of processes" },
   TURNPIKE_SECRET: { of: "tools", what: "default of `connect --secret`" },
   ICE_SERVERS: { of: "icetester", what: "JSON list of its ICE servers" },
