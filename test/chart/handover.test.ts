@@ -66,11 +66,6 @@ const mediaServer: Literal = {
   },
 };
 
-/** Of the chart's Dataplane. */
-const leftovers = {
-  securityContext: { sysctls: [{ name: "net.ipv4.ip_unprivileged_port_start" }] },
-  containers: [{ securityContext: { runAsUser: 65_532 } }],
-};
 /** As docs/guides/moving-from-stunner.md has it. */
 const withoutLeftovers = [
   { op: "remove", path: "/spec/template/spec/securityContext" },
@@ -87,6 +82,8 @@ interface Workload {
 /** But for the address of the operator, which is a new pod. */
 const templateOf = ({ spec }: Workload): unknown =>
   JSON.parse(JSON.stringify(spec.template).replace(/http:\/\/10\.244\.\d+\.\d+/, "http://OPERATOR"));
+
+const hasLeftovers = ({ spec }: Workload): boolean => JSON.stringify(spec.template).includes("runAsUser");
 
 const reference = (apiVersion: string, kind: string, name: string): Reference => ({
   apiVersion,
@@ -188,9 +185,9 @@ it("keeps calls, addresses and objects, there and back", { timeout: 180_000 }, a
   const { metadata } = before.workload;
   expect((await workload()).metadata).toMatchObject({ uid: metadata.uid, labels: metadata.labels });
 
-  // STUNner takes away no security context that its Dataplane does not have: whoever goes back does it by hand.
-  expect((await workload()).spec.template.spec).toMatchObject(leftovers);
-  await cluster.client.patch(DEPLOYMENT, withoutLeftovers, { type: "json" });
+  // STUNner takes away no security context that its Dataplane does not have: whoever goes back does it by hand. There is none
+  // where our operator saw that Dataplane come back before it ended.
+  if (hasLeftovers(await workload())) await cluster.client.patch(DEPLOYMENT, withoutLeftovers, { type: "json" });
   await vi.waitFor(async () => {
     const now = templateOf(await workload());
     expect(now).toEqual(templateOf(before.workload));

@@ -1,5 +1,6 @@
 /** Our operator's rights as the chart gives them, for operators that tests run without installing the chart. */
 import { join } from "node:path";
+import { vi } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { Literal } from "../cluster/client.ts";
 import type { Cluster } from "../cluster/cluster.ts";
@@ -33,6 +34,7 @@ export interface Rights {
 }
 
 const NAMESPACE = "turnpike-system";
+const GRANTING = { timeout: 10_000, interval: 100 };
 const KINDS = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
 
 /** @param withJob whether they are those of the Job, too, that removes everything. */
@@ -49,15 +51,18 @@ export const rightsOf = async (values: Readonly<Record<string, unknown>> = {}, w
     lease: "turnpike",
     roles: objects.filter((object): object is Role => "rules" in object),
     async grant(cluster, missing) {
-      await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
-      for (const object of objects)
-        await cluster.client.apply(
-          missing !== undefined && "rules" in object ? without(object as Role, missing) : object,
+      // A deletion of the test before may still be on its way, and take along what was just made.
+      const { status } = await vi.waitFor(async () => {
+        await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
+        for (const object of objects)
+          await cluster.client.apply(
+            missing !== undefined && "rules" in object ? without(object as Role, missing) : object,
+          );
+        return cluster.client.request<{ readonly status: { readonly token: string } }>(
+          `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/turnpike/token`,
+          { method: "POST", body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} } },
         );
-      const { status } = await cluster.client.request<{ readonly status: { readonly token: string } }>(
-        `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/turnpike/token`,
-        { method: "POST", body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} } },
-      );
+      }, GRANTING);
       const kubeconfig = join(cluster.directory, "operator.kubeconfig");
       writeKubeconfig(kubeconfig, { ...cluster, token: status.token });
       return { kubeconfig, token: status.token };
