@@ -16,7 +16,7 @@ import { addDiscoveryOptions, reachDiscovery, type DiscoveryFlags } from "./disc
 import { outputOption, print, type Format } from "./output.ts";
 import { onStopSignal } from "./signals.ts";
 
-export interface IceTestFlags extends DiscoveryFlags {
+interface IceTestFlags extends DiscoveryFlags {
   readonly packetRate: number;
   readonly timeout: number;
   readonly duration: number;
@@ -54,7 +54,7 @@ const parseRate = (text: string): number => {
   return Number(text);
 };
 
-export const statisticsLine = ({ rate, lost, sent, roundTrip }: Result): string => {
+const statisticsLine = ({ rate, lost, sent, roundTrip }: Result): string => {
   const [mean, median, p95, p99] = [roundTrip.mean, roundTrip.median, roundTrip.p95, roundTrip.p99].map((ms) =>
     ms.toFixed(2),
   );
@@ -97,17 +97,23 @@ const run = async (given: readonly string[], flags: IceTestFlags): Promise<void>
       rate: flags.packetRate,
       durationMs: flags.duration,
       async iceConfig(gateway) {
-        const config = await fetchConfig({ ...target, id: gateway }).catch(() => undefined);
+        let config;
+        try {
+          config = await fetchConfig({ ...target, id: gateway });
+        } catch (error) {
+          return error instanceof Error ? error.message : String(error);
+        }
         const parts = partsOf(gateway);
-        const query = { ttlSeconds: DEFAULT_TTL_SECONDS, namespace: parts?.namespace, gateway: parts?.name };
-        const auth =
-          config &&
-          turnAuthOf(
-            config,
-            { ...query, username: "icetest", listener: undefined, publicAddress: undefined },
-            Date.now(),
-          );
-        return auth && iceConfigOf([auth], "relay");
+        const query = {
+          username: "icetest",
+          ttlSeconds: DEFAULT_TTL_SECONDS,
+          namespace: parts?.namespace,
+          gateway: parts?.name,
+          listener: undefined,
+          publicAddress: undefined,
+        };
+        const auth = turnAuthOf(config, query, Date.now());
+        return auth === undefined ? "it has no listener yet" : iceConfigOf([auth], "relay");
       },
       async reachBackend() {
         if (flags.inCluster === true) {

@@ -3,7 +3,7 @@
  * been renewed for its duration. Times are this process's own: the clocks of others are not believed.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ApiError, type Api } from "../kubernetes/api.ts";
+import { orAbsent, type Api } from "../kubernetes/api.ts";
 
 export interface LeaseOptions {
   readonly namespace: string;
@@ -83,14 +83,8 @@ export const holdLease = (api: Api, options: LeaseOptions): Lease => {
     else await api.json({ method: "PUT", path, body, timeoutMs });
   };
 
-  const read = async (): Promise<LeaseObject | undefined> => {
-    try {
-      return await api.json<LeaseObject>({ path, timeoutMs: renewDeadlineMs / 2 });
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return undefined;
-      throw error;
-    }
-  };
+  const read = (): Promise<LeaseObject | undefined> =>
+    api.json<LeaseObject>({ path, timeoutMs: renewDeadlineMs / 2 }).catch(orAbsent);
 
   const isFree = (present: LeaseObject | undefined): boolean => {
     const by = present?.spec?.holderIdentity;

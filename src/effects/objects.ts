@@ -2,7 +2,7 @@
  * Brings the objects that the core wants into being, by server-side apply under one field manager, and removes those it no
  * longer wants. What is not ours is neither taken over nor removed. Nothing is written that is there already.
  */
-import { ApiError, type Api } from "../kubernetes/api.ts";
+import { ApiError, orAbsent, type Api } from "../kubernetes/api.ts";
 import { objectPath, type Resource } from "../kubernetes/paths.ts";
 import type { KubernetesObject } from "../resources/core.ts";
 import type { Name } from "../resources/keys.ts";
@@ -21,14 +21,7 @@ const APPLY = "application/apply-patch+yaml";
 /** A list of ports is wanted as it is; a list of containers may have sidecars that others injected. */
 const EXACT = new Set(["ports"]);
 
-const find = async (api: Api, path: string): Promise<Stored | undefined> => {
-  try {
-    return await api.json<Stored>({ path });
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  }
-};
+const find = (api: Api, path: string): Promise<Stored | undefined> => api.json<Stored>({ path }).catch(orAbsent);
 
 type Scaled = KubernetesObject & { readonly spec?: { readonly replicas?: number } };
 

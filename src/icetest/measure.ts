@@ -1,4 +1,5 @@
 /** Messages with a number and a time, sent over a data channel that returns them, and what became of them. */
+import { setTimeout as after } from "node:timers/promises";
 import type { RTCDataChannel } from "./peer.ts";
 
 export interface Measured {
@@ -24,14 +25,12 @@ const LAST_MS = 1000;
 /** More than this in the channel, and sending waits. */
 const MOST_BUFFERED = 256 * 1024;
 
-export const summaryOf = (roundTrips: readonly number[]): Measured["roundTrip"] => {
+const summaryOf = (roundTrips: readonly number[]): Measured["roundTrip"] => {
   const sorted = roundTrips.toSorted((a, b) => a - b);
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
   const mean = sorted.reduce((sum, one) => sum + one, 0) / Math.max(sorted.length, 1);
   return { mean, median: at(0.5), p95: at(0.95), p99: at(0.99) };
 };
-
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export const measure = async (channel: RTCDataChannel, { rate, durationMs }: MeasureOptions): Promise<Measured> => {
   const returned = new Map<number, number>();
@@ -52,11 +51,11 @@ export const measure = async (channel: RTCDataChannel, { rate, durationMs }: Mea
       channel.send(message);
       sent += 1;
     }
-    await wait(TICK_MS);
+    await after(TICK_MS);
   }
   const seconds = (performance.now() - begun) / 1000;
   for (const until = performance.now() + LAST_MS; returned.size < sent && performance.now() < until;)
-    await wait(TICK_MS);
+    await after(TICK_MS);
   return {
     sent,
     lost: sent - returned.size,

@@ -1,41 +1,26 @@
 /** The objects of a test in a cluster: made, waited for, removed. */
 import { setTimeout as after } from "node:timers/promises";
 import { TurnpikeError } from "../errors.ts";
-import { ApiError, type Api } from "../kubernetes/api.ts";
+import { ApiError, orAbsent, type Api } from "../kubernetes/api.ts";
+import { objectPath, type Resource } from "../kubernetes/paths.ts";
+import { nameOf } from "../resources/keys.ts";
+import { findKind } from "../resources/kinds.ts";
 import type { ClusterObject } from "./objects.ts";
 
-const PLURALS: Readonly<Record<string, string>> = {
-  Namespace: "namespaces",
-  Pod: "pods",
-  Service: "services",
-  Dataplane: "dataplanes",
-  GatewayClass: "gatewayclasses",
-  GatewayConfig: "gatewayconfigs",
-  Gateway: "gateways",
-  UDPRoute: "udproutes",
-};
+type ObjectReference = Pick<ClusterObject, "apiVersion" | "kind" | "metadata">;
 
-export const pathOf = ({
-  apiVersion,
-  kind,
-  metadata,
-}: Pick<ClusterObject, "apiVersion" | "kind" | "metadata">): string => {
-  const root = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  const scope = metadata.namespace === undefined ? "" : `/namespaces/${metadata.namespace}`;
-  return `${root}${scope}/${PLURALS[kind]}/${metadata.name}`;
-};
+/** The only kind of a test's objects that the operator has no use for. */
+const POD: Resource = { group: "", versions: ["v1"], plural: "pods", namespaced: true };
 
-export const isAbsent = (error: unknown): boolean => error instanceof ApiError && error.status === 404;
+const pathOf = ({ apiVersion, kind, metadata: { namespace, name } }: ObjectReference): string => {
+  const resource = kind === "Pod" ? POD : findKind(apiVersion, kind);
+  if (resource === undefined) throw new Error(`nobody knows ${kind} of ${apiVersion}`);
+  return objectPath(resource, apiVersion.split("/").at(-1) ?? "", nameOf(namespace, name));
+};
 
 /** @returns undefined where it is not there. @throws ApiError. */
-export const read = async <T>(api: Api, object: Parameters<typeof pathOf>[0]): Promise<T | undefined> => {
-  try {
-    return await api.json<T>({ path: pathOf(object) });
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
-  }
-};
+export const read = <T>(api: Api, object: ObjectReference): Promise<T | undefined> =>
+  api.json<T>({ path: pathOf(object) }).catch(orAbsent);
 
 /** A namespace that is new has no service account yet, and takes no pod without one. */
 const ACCOUNT_MS = 10_000;
@@ -61,34 +46,28 @@ export const apply = (api: Api, object: ClusterObject): Promise<object> =>
 
 /** What is not there counts as removed. @throws ApiError. */
 export const remove = async (api: Api, object: ClusterObject): Promise<void> => {
-  try {
-    await api.json({ method: "DELETE", path: pathOf(object), body: { propagationPolicy: "Background" } });
-  } catch (error) {
-    if (!isAbsent(error)) throw error;
-  }
+  const body = { propagationPolicy: "Background" };
+  await api.json({ method: "DELETE", path: pathOf(object), body }).catch(orAbsent);
 };
 
 const LOOK_MS = 250;
 
 /**
  * Asks until there is an answer.
- * @param look undefined: not yet; a text: not yet, and why.
+ * @param look a text: not yet, and why.
  * @throws TurnpikeError `icetest-failed` when it takes longer than `limitMs`, with the last reason.
  */
 export const until = async <T extends object>(
   what: string,
   limitMs: number,
-  look: () => Promise<T | string | undefined>,
+  look: () => Promise<T | string>,
 ): Promise<T> => {
   const end = performance.now() + limitMs;
   for (;;) {
     const found = await look();
     if (typeof found === "object") return found;
     if (performance.now() > end)
-      throw new TurnpikeError(
-        "icetest-failed",
-        `${what} took longer than ${limitMs / 1000} s${found === undefined ? "" : `: ${found}`}`,
-      );
+      throw new TurnpikeError("icetest-failed", `${what} took longer than ${limitMs / 1000} s: ${found}`);
     await after(LOOK_MS);
   }
 };

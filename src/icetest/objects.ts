@@ -24,8 +24,8 @@ export interface TestSettings {
   readonly dataplane: Readonly<Record<string, unknown>>;
 }
 
-export const DATAPLANE = "icetester-dataplane";
-export const CLASS = "icetest-gatewayclass";
+const DATAPLANE = "icetester-dataplane";
+const CLASS = "icetest-gatewayclass";
 export const BACKEND = "icetest-backend";
 export const WHIP_PORT = 8089;
 export const TURN_PORT = 3478;

@@ -25,8 +25,8 @@ export interface IceTestOptions extends MeasureOptions {
   readonly settings: Omit<TestSettings, "dataplane" | "sharedSecret" | "bearerToken">;
   /** Removes a namespace of that name that is there already. */
   readonly forceCleanup: boolean;
-  /** Of a Gateway, by `NAMESPACE/NAME`; undefined while config discovery does not know it. */
-  readonly iceConfig: (gateway: string) => Promise<IceConfig | undefined>;
+  /** Of a Gateway, by `NAMESPACE/NAME`; while config discovery does not know it a text, why. */
+  readonly iceConfig: (gateway: string) => Promise<IceConfig | string>;
   /** `HOST:PORT` where the far end takes WHIP offers. */
   readonly reachBackend: () => Promise<{ readonly at: string; close(): void }>;
   readonly report: (step: Step) => void;
@@ -94,6 +94,7 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
   const place: ClusterObject = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } };
   const results: Result[] = [];
   let made: readonly ClusterObject[] = [];
+  let making: Promise<unknown> = Promise.resolve();
 
   const aborted = new Promise<never>((_, reject) => {
     options.signal.addEventListener("abort", () => reject(options.signal.reason as Error), { once: true });
@@ -114,7 +115,16 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
     }
   };
 
+  const make = async (): Promise<void> => {
+    for (const object of made) {
+      options.signal.throwIfAborted();
+      await apply(api, object);
+    }
+  };
+
   const cleanUp = async (): Promise<void> => {
+    // Nothing may come to be behind its removal.
+    await making.catch(() => undefined);
     for (const object of made.toReversed()) await remove(api, object);
     await until(`the end of namespace ${namespace}`, GONE_MS, async () =>
       (await read(api, place)) === undefined ? {} : "it is still there",
@@ -166,7 +176,8 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
         async () => {
           if (made.length === 0) {
             made = objects;
-            for (const object of objects) await apply(api, object);
+            making = make();
+            await making;
             await backendReady();
           }
           await addressed(transport);
@@ -196,7 +207,7 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
         });
         if (!response.ok) fail(`the far end answered ${response.status}: ${await response.text()}`);
       };
-      const test = async (transport: Transport, kind: Result["test"]): Promise<void> => {
+      const test = async (transport: Transport, kind: Result["test"]): Promise<Result> => {
         const config = configs.get(transport) ?? fail(`no config of ${gatewayOf(transport)}`);
         if (kind === "asymmetric") await tell([], "all");
         else await tell(at(config, `${gatewayOf(transport)}.${namespace}.svc.cluster.local`), "relay");
@@ -209,18 +220,17 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
         });
         try {
           const measured = await measure(connection.channel, options);
-          const result = { transport, test: kind, ...measured };
           if (measured.lost === measured.sent) fail(`none of ${measured.sent} messages came back`);
-          results.push(result);
+          return { transport, test: kind, ...measured };
         } finally {
           await connection.close();
         }
       };
       for (const kind of ["asymmetric", "symmetric"] as const)
         for (const transport of transports) {
-          await step(`Running ${kind} ICE test`, () => test(transport, kind), transport);
-          const result = results.at(-1);
-          if (result !== undefined) report({ step: "Statistics", over: transport, state: "completed", result });
+          const result = await step(`Running ${kind} ICE test`, () => test(transport, kind), transport);
+          results.push(result);
+          report({ step: "Statistics", over: transport, state: "completed", result });
         }
     } finally {
       backend.close();

@@ -32,6 +32,12 @@ export class ApiError extends Error {
   }
 }
 
+/** For `catch`: what is not there is undefined. */
+export const orAbsent = (error: unknown): undefined => {
+  if (error instanceof ApiError && error.status === 404) return undefined;
+  throw error;
+};
+
 export interface Api {
   /** @throws ApiError */
   json<T>(request: Request): Promise<T>;

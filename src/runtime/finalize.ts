@@ -5,7 +5,7 @@
 import { setTimeout as after } from "node:timers/promises";
 import type { Logger } from "pino";
 import { TurnpikeError } from "../errors.ts";
-import { ApiError, type Api } from "../kubernetes/api.ts";
+import { orAbsent, type Api } from "../kubernetes/api.ts";
 import { connect } from "../kubernetes/connect.ts";
 import { startOperator, type OperatorOptions } from "./operator.ts";
 
@@ -41,10 +41,7 @@ const stopDeployment = async (
       contentType: "application/merge-patch+json",
       body: { spec: { replicas: 0 } },
     })
-    .catch((error: unknown) => {
-      if (error instanceof ApiError && error.status === 404) return undefined;
-      throw error;
-    });
+    .catch(orAbsent);
   if (scale === undefined) return;
   const { selector } = scale.status ?? {};
   if (selector === undefined) throw new Error(`the scale of Deployment ${namespace}/${name} has no selector`);
