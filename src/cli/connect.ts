@@ -1,5 +1,4 @@
 /** `turnpike connect CLIENT SERVER PEER`, also as `turncat`: a way for any program through a TURN server. */
-import { readFileSync } from "node:fs";
 import { InvalidArgumentError, Option, Command } from "commander";
 import type { TransportAddress } from "../dataplane/address.ts";
 import { TurnpikeError } from "../errors.ts";
@@ -19,6 +18,7 @@ import {
 import { addDiscoveryOptions } from "./discovery-options.ts";
 import { refuseUsage, withProgress } from "./output.ts";
 import { onStopSignal } from "./signals.ts";
+import { addVerificationOptions, verificationOf, type VerificationFlags } from "./verification-options.ts";
 
 type ClientArgument =
   | { readonly side: "udp" | "tcp"; readonly host: string; readonly port: number }
@@ -29,10 +29,7 @@ interface PeerArgument extends TransportAddress {
   readonly peers: "udp" | "tcp";
 }
 
-interface ConnectFlags extends CredentialFlags {
-  readonly insecure?: boolean;
-  readonly sni?: string;
-  readonly caFile?: string;
+interface ConnectFlags extends CredentialFlags, VerificationFlags {
   readonly idleTimeout?: number;
   readonly linger: number;
   readonly verbose?: boolean;
@@ -96,10 +93,10 @@ const step = async <T>(what: string, work: Promise<T>): Promise<T> => {
 const show = ({ address, port }: TransportAddress): string =>
   address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 
-const clientOptions = (server: Server, { insecure, sni, caFile }: ConnectFlags): (() => TurnClientOptions) => {
-  const ca = caFile === undefined ? undefined : readFileSync(caFile, "utf8");
+const clientOptions = (server: Server, flags: ConnectFlags): (() => TurnClientOptions) => {
   const { host, name, port, transport, credentials } = server;
-  return () => ({ host, port, transport, insecure, serverName: sni ?? name, ca, ...credentials() });
+  const verification = verificationOf(flags, name);
+  return () => ({ host, port, transport, ...verification, ...credentials() });
 };
 
 /** Fails now, where a client would have to find out what is wrong. */
@@ -185,7 +182,7 @@ const run = async (
 };
 
 export const connectCommand = (): Command =>
-  addDiscoveryOptions(new Command("connect"))
+  addVerificationOptions(addDiscoveryOptions(new Command("connect")))
     .description("carry what programs send through a TURN server to a peer; also as turncat")
     .argument("<client>", "udp://ADDRESS:PORT, tcp://ADDRESS:PORT, unix://PATH or - (standard input)", parseClient)
     .argument(
@@ -198,9 +195,6 @@ export const connectCommand = (): Command =>
     .addOption(new Option("--password <text>", "password").env("TURNPIKE_PASSWORD"))
     .addOption(new Option("--secret <text>", "shared secret: make time-limited credentials").env("TURNPIKE_SECRET"))
     .option("--ttl <seconds>", "how long those are good for", seconds(1), 86_400)
-    .option("-i, --insecure", "take any certificate of the server")
-    .option("--sni <name>", "name that the server's certificate has to be for")
-    .option("--ca-file <file>", "PEM of the authority that signed it, where Node trusts it not")
     .option("--idle-timeout <seconds>", "forget a UDP client that is silent for so long (default: never)", seconds(1))
     .option("--linger <seconds>", "how long to wait for answers when a program has said its last", seconds(0.01), 1)
     .option("-v, --verbose", "say when clients come and go")

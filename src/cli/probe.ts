@@ -1,5 +1,4 @@
 /** `turnpike probe turn:HOST:PORT`: is there a way through this relay to a backend, and how long does it take? */
-import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { performance } from "node:perf_hooks";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -10,13 +9,11 @@ import { TurnClient, TurnResponseError } from "../turn-client/turn-client.ts";
 import { DEFAULT_ADMIN } from "./admin-options.ts";
 import { fetchState } from "./status.ts";
 import { parseServerUri, type TargetWithUser } from "./turn-uri.ts";
+import { addVerificationOptions, verificationOf, type VerificationFlags } from "./verification-options.ts";
 
-interface ProbeOptions {
+interface ProbeOptions extends VerificationFlags {
   readonly user: string;
   readonly password: string;
-  readonly insecure?: boolean;
-  readonly sni?: string;
-  readonly caFile?: string;
   readonly secret?: string;
   readonly peer?: TransportAddress;
   readonly count: number;
@@ -55,7 +52,9 @@ const findPeer = async (admin: string): Promise<TransportAddress> => {
   return { address: found.address, port: found.ports[0] ?? 0 };
 };
 
-const hints: Readonly<Record<number, string>> = {
+type Hints = Readonly<Record<number, string>>;
+
+const hints: Hints = {
   401: "the user name or password is not the gateway's (--user, --password, --secret)",
   403: "no route of this listener names that peer; 'turnpike status' shows what may be reached",
   437: "there is an allocation from this address already",
@@ -63,14 +62,15 @@ const hints: Readonly<Record<number, string>> = {
   508: "the relay is at its limits",
 };
 
-const step = async <T>(what: string, work: Promise<T>): Promise<T> => {
+/** An allocation names no peer yet. */
+const allocateHints: Hints = { ...hints, 403: "the listener is a STUN server alone: it relays nothing" };
+
+const step = async <T>(what: string, work: Promise<T>, known = hints): Promise<T> => {
   try {
     return await work;
   } catch (error) {
     if (error instanceof TurnpikeError) throw error;
-    const isStunOnly = what === "allocate" && error instanceof TurnResponseError && error.code === 403;
-    const known = error instanceof TurnResponseError ? hints[error.code] : undefined;
-    const hint = isStunOnly ? "the listener is a STUN server alone: it relays nothing" : known;
+    const hint = error instanceof TurnResponseError ? known[error.code] : undefined;
     const reason = error instanceof Error ? error.message : String(error);
     throw new TurnpikeError("probe-failed", `${what}: ${reason}${hint === undefined ? "" : `; ${hint}`}`);
   }
@@ -92,14 +92,12 @@ const probe = async ({ username, password, ...target }: TargetWithUser, options:
       ...target,
       ...credentials,
       timeoutMilliseconds: options.timeout,
-      insecure: options.insecure,
-      serverName: options.sni,
-      ca: options.caFile === undefined ? undefined : readFileSync(options.caFile, "utf8"),
+      ...verificationOf(options),
     }),
   );
   try {
     const family = isIPv6(peer.address) ? "ipv6" : "ipv4";
-    const { relayed, mapped, lifetime } = await step("allocate", client.allocate({ family }));
+    const { relayed, mapped, lifetime } = await step("allocate", client.allocate({ family }), allocateHints);
     say(
       `  client   ${show(client.local)} over ${target.transport}${mapped === undefined ? "" : `, seen as ${show(mapped)}`}`,
     );
@@ -147,15 +145,12 @@ const probe = async ({ username, password, ...target }: TargetWithUser, options:
 };
 
 export const probeCommand = (): Command =>
-  new Command("probe")
+  addVerificationOptions(new Command("probe"))
     .description("allocate at a TURN server, echo through to a backend, and print the path and the round-trip times")
     .argument("<uri>", "turn:[USER:PASSWORD@]HOST[:PORT][?transport=udp|tcp|tls|dtls], or turns:…", parseServerUri)
     .option("--user <name>", "user name; with --secret the user-id", process.env["TURNPIKE_USER"] ?? "user-1")
     // Not read as a default, which --help would print.
     .addOption(new Option("--password <text>", "password").env("TURNPIKE_PASSWORD").default("pass-1"))
-    .option("-i, --insecure", "take any certificate of the server")
-    .option("--sni <name>", "name that the server's certificate has to be for")
-    .option("--ca-file <file>", "PEM of the authority that signed it, where Node trusts it not")
     .option("--secret <text>", "shared secret: mint time-limited credentials for --user")
     .option("--peer <address:port>", "backend to reach (default: one that the gateway at --admin admits)", parsePeer)
     .option("--count <n>", "packets to echo", parseCount, 10)

@@ -8,7 +8,8 @@ import type { EngineName } from "../dataplane/engines/choose.ts";
 import { TurnpikeError } from "../errors.ts";
 import type { FactLine } from "../journal/fact.ts";
 import type { WriterOptions } from "../journal/writer.ts";
-import { nameOfObject } from "../resources/keys.ts";
+import type { AuthConfig } from "../resources/dataplane-config.ts";
+import { nameOfObject, type Name } from "../resources/keys.ts";
 import { startStandalone, type Standalone } from "../runtime/standalone.ts";
 import { asTyped } from "./as-typed.ts";
 import { adminTokenOption, DEFAULT_ADMIN, parseAdmin, readAdminToken, type HostAndPort } from "./admin-options.ts";
@@ -136,13 +137,17 @@ const followEchoes = (
   };
 };
 
+/** How clients of each Gateway that is served authenticate; secrets are revealed. */
+const authsOf = ({ loop: { core }, reveal }: Standalone): readonly (AuthConfig & { readonly gateway: Name })[] =>
+  core.view.list("Gateway").flatMap((object) => {
+    const gateway = nameOfObject("Gateway", object);
+    const config = core.rendered(gateway)?.config;
+    return config === undefined ? [] : [{ gateway, ...reveal(config).auth }];
+  });
+
 /** Credentials as the manifests give them, for the person who started this; where that is a log, it does not get them. */
 const credentialsOf = (standalone: Standalone, isShown: boolean): readonly string[] =>
-  standalone.loop.core.view.list("Gateway").flatMap((object) => {
-    const name = nameOfObject("Gateway", object);
-    const config = standalone.loop.core.rendered(name)?.config;
-    if (config === undefined) return [];
-    const { type, realm, credentials } = standalone.reveal(config).auth;
+  authsOf(standalone).map(({ gateway, type, realm, credentials }) => {
     const show = (name: string): string => (isShown ? (credentials[name] ?? "") : HIDDEN);
     const secret =
       type === "static"
@@ -150,20 +155,15 @@ const credentialsOf = (standalone: Standalone, isShown: boolean): readonly strin
         : type === "ephemeral"
           ? `time-limited, from shared secret ${show("secret")}`
           : "none (STUN only)";
-    return [`${name}: ${secret}, realm ${realm}`];
+    return `${gateway}: ${secret}, realm ${realm}`;
   });
 
 /** What the page `/call` is told in its link: the first pair of user and password, where they may be shown. */
 const callFragment = (standalone: Standalone, isShown: boolean): string => {
-  if (!isShown) return "";
-  for (const object of standalone.loop.core.view.list("Gateway")) {
-    const config = standalone.loop.core.rendered(nameOfObject("Gateway", object))?.config;
-    if (config === undefined) continue;
-    const { type, credentials } = standalone.reveal(config).auth;
-    if (type === "static")
-      return `#${new URLSearchParams({ user: credentials["username"] ?? "", password: credentials["password"] ?? "" }).toString()}`;
-  }
-  return "";
+  const found = isShown ? authsOf(standalone).find(({ type }) => type === "static") : undefined;
+  if (found === undefined) return "";
+  const { username = "", password = "" } = found.credentials;
+  return `#${new URLSearchParams({ user: username, password }).toString()}`;
 };
 
 const announce = (standalone: Standalone, options: StandaloneCommandOptions): string => {

@@ -1,12 +1,13 @@
 /** Gateways and their listeners. */
-import { controlledGateway } from "../render/classes.ts";
+import { controlledGateway, parametersOf } from "../render/classes.ts";
 import type { RenderedGateway } from "../render/render.ts";
 import { listenerProtocol, transportOf } from "../render/protocol.ts";
 import { effectiveAnnotations, targetPorts } from "../render/annotations.ts";
-import { parametersOf } from "../render/classes.ts";
+import { runsDataplane } from "../render/objects.ts";
+import { workloadKind } from "../render/workload.ts";
 import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
 import { nameOf, nameOfObject, type Name } from "../resources/keys.ts";
-import { madeKinds } from "../resources/kinds.ts";
+import type { MadeKind } from "../resources/kinds.ts";
 import { isForeign } from "../resources/ownership.ts";
 import type { Service } from "../resources/core.ts";
 import { lintAnnotations } from "./annotations.ts";
@@ -72,6 +73,13 @@ const lintTargetPorts = (
   });
 };
 
+/** What has the Gateway's name: its Service, and its workload unless somebody else runs the dataplane. */
+const madeFor = ({ view, options }: LintWorld, gateway: Gateway, gatewayClass: GatewayClass): readonly MadeKind[] => {
+  const resolved = parametersOf(view, options, gatewayClass);
+  if (!resolved.found || !runsDataplane(options, gateway)) return ["Service"];
+  return ["Service", workloadKind(resolved.parameters.dataplane)];
+};
+
 export const lintGateways = (world: LintWorld): readonly Finding[] => {
   const { view, options } = world;
   return view.list("Gateway").flatMap((gateway): readonly Finding[] => {
@@ -88,8 +96,7 @@ export const lintGateways = (world: LintWorld): readonly Finding[] => {
     const rendered = world.rendered(name);
     if (rendered?.config === undefined)
       return [finding("gateway-invalid", object, rendered?.invalid ?? "it was not rendered")];
-    // Of one name with the Gateway are its Service and its workload.
-    const taken = madeKinds.filter((kind) => isForeign(view.get(kind, name)));
+    const taken = madeFor(world, gateway, controlled.gatewayClass).filter((kind) => isForeign(view.get(kind, name)));
     // What else there would be to say is of objects that are not made.
     if (taken.length > 0)
       return taken.map((kind) => finding("name-taken", object, `${kind}/${name} is not the Gateway's`));

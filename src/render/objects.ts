@@ -54,6 +54,10 @@ const inTheWay = (kind: string, name: Name): string => `a ${kind} named ${name} 
 const refused = (kind: string, name: Name, reason: string): string =>
   `Kubernetes refuses the ${kind} ${name}: ${reason}`;
 
+/** Whether the pods of a Gateway's dataplane are ours to make. */
+export const runsDataplane = (options: RenderOptions, gateway: Gateway): boolean =>
+  options.mode !== "legacy" && options.embedded === undefined && !isDataplaneDisabled(gateway);
+
 /** Workloads of a kind that is not wanted are leftovers. */
 export const gatewayObjects = (
   view: ObjectsView,
@@ -67,10 +71,9 @@ export const gatewayObjects = (
   if (options.mode === "standalone") return { objects: [], removals: [], obstacle: undefined };
   const unreachable = outOfReach(options, gateway);
   const service = unreachable === undefined ? renderService(name, gateway, judged, annotations, options) : undefined;
-  const workload =
-    options.mode === "legacy" || options.embedded !== undefined || isDataplaneDisabled(gateway)
-      ? undefined
-      : renderWorkload(name, gateway, parameters.dataplane, options);
+  const workload = runsDataplane(options, gateway)
+    ? renderWorkload(name, gateway, parameters.dataplane, options)
+    : undefined;
   const wanted = [service, workload].flatMap((object) =>
     object !== undefined && isMadeKind(object.kind) ? [{ kind: object.kind, object }] : [],
   );

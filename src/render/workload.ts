@@ -71,7 +71,7 @@ const gatewayLabels = (gateway: Gateway, filter: readonly string[]): Readonly<Re
 const replicas = (spec: Spec): { readonly replicas?: number } =>
   spec.replicas === undefined || spec.replicas === 1 ? {} : { replicas: spec.replicas };
 
-const workloadKind = (dataplane: Dataplane | undefined): "Deployment" | "DaemonSet" =>
+export const workloadKind = (dataplane: Dataplane | undefined): "Deployment" | "DaemonSet" =>
   dataplane?.spec?.dataplaneResource === "DaemonSet" ? "DaemonSet" : "Deployment";
 
 export const renderWorkload = (

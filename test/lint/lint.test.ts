@@ -60,6 +60,18 @@ const worlds: readonly Prepared[] = [
     "name-taken Gateway/media/gateway: Service/media/gateway is not the Gateway's",
   ],
   [
+    "nothing: a dataplane of one's own has the Gateway's name",
+    world([
+      annotated({ "disable-managed-dataplane": "true" }),
+      { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "gateway", namespace: "media" } },
+    ]),
+  ],
+  [
+    "a Deployment of the Gateway's name",
+    world([{ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "gateway", namespace: "media" } }]),
+    "name-taken Gateway/media/gateway: Deployment/media/gateway is not the Gateway's",
+  ],
+  [
     "a controller of another name",
     world([gatewayClass({ controllerName: "example.com/other" })]),
     "no-class-of-ours GatewayClass/media: its controllerName is example.com/other, ours is stunner.l7mp.io/gateway-operator",
