@@ -1,5 +1,6 @@
 /** The README of the chart, from the comments in its `values.yaml`. */
 import { parse } from "yaml";
+import { cell } from "./markdown.ts";
 
 interface Value {
   readonly path: string;
@@ -44,7 +45,7 @@ export const valuesOf = (text: string): readonly Value[] => {
 const row = ({ path, about, standard }: Value): string => {
   const json = JSON.stringify(standard);
   const shown = json.length > LONGEST ? "see [values.yaml](values.yaml)" : `\`${json}\``;
-  return `| \`${path}\` | ${shown} | ${about.replaceAll("|", "\\|")} |`;
+  return `| \`${path}\` | ${shown} | ${cell(about)} |`;
 };
 
 export const chartReadme = (values: string): string => `# The chart

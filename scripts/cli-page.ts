@@ -1,7 +1,6 @@
 /** The page of the command line, from the definitions of the commands. */
 import type { Command, Option } from "commander";
-
-const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
+import { cell } from "./markdown.ts";
 
 const defaultOf = ({ defaultValue, defaultValueDescription, negate }: Option): string => {
   if (negate || defaultValue === undefined || defaultValue === false) return "";

@@ -2,6 +2,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
+import { cell } from "./markdown.ts";
 
 interface Schema {
   readonly type?: string;
@@ -56,8 +57,6 @@ const typeOf = (schema: Schema): string => {
   return schema.type ?? "any";
 };
 
-const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
-
 const limitsOf = ({ enum: words, pattern, minimum, maximum, maxLength }: Schema, isRequired: boolean): string =>
   [
     ...(isRequired ? ["required"] : []),
@@ -67,32 +66,34 @@ const limitsOf = ({ enum: words, pattern, minimum, maximum, maxLength }: Schema,
     ...(pattern === undefined ? [] : [`\`${pattern}\``]),
   ].join("; ");
 
-const rowsOf = (schema: Schema, path: string): readonly string[] =>
-  Object.entries(schema.properties ?? {}).flatMap(([name, one]) => {
-    const own = `${path}${name}`;
-    const isRequired = schema.required?.includes(name) === true;
-    const standard = one.default === undefined ? "" : `\`${JSON.stringify(one.default)}\``;
-    const row = `| \`${own}\` | ${typeOf(one)} | ${standard} | ${cell(limitsOf(one, isRequired))} | ${cell(one.description ?? "")} |`;
-    if (isForeign(one)) return [row];
-    const inner = one.type === "array" ? one.items : one;
-    return [
-      row,
-      ...(inner?.properties === undefined ? [] : rowsOf(inner, `${own}${one.type === "array" ? "[]" : ""}.`)),
-    ];
+interface Field {
+  /** `authRef.name`, `env[].name` */
+  readonly path: string;
+  readonly schema: Schema;
+  readonly isRequired: boolean;
+}
+
+const fieldsOf = (schema: Schema | undefined, before = ""): readonly Field[] =>
+  Object.entries(schema?.properties ?? {}).flatMap(([name, one]) => {
+    const path = `${before}${name}`;
+    const field = { path, schema: one, isRequired: schema?.required?.includes(name) === true };
+    if (isForeign(one)) return [field];
+    return [field, ...(one.type === "array" ? fieldsOf(one.items, `${path}[].`) : fieldsOf(one, `${path}.`))];
   });
+
+const rowOf = ({ path, schema, isRequired }: Field): string => {
+  const standard = schema.default === undefined ? "" : `\`${JSON.stringify(schema.default)}\``;
+  return `| \`${path}\` | ${typeOf(schema)} | ${standard} | ${cell(limitsOf(schema, isRequired))} | ${cell(schema.description ?? "")} |`;
+};
 
 const sectionOf = ({ spec: { group, scope, names, versions } }: Definition): string => {
   const newest = versions.find(({ storage }) => storage) ?? versions[0];
   const schema = newest?.schema.openAPIV3Schema ?? {};
-  const { spec: fields } = schema.properties ?? {};
+  const fields = fieldsOf(schema.properties?.["spec"]);
   const older = versions.filter((one) => one !== newest && one.served);
-  const known = new Set(rowsOf(fields ?? {}, ""));
   const differences = older.map(({ name, schema: { openAPIV3Schema } }) => {
-    const theirs = rowsOf(openAPIV3Schema.properties?.["spec"] ?? {}, "").map((row) => row.split(" | ")[0] ?? "");
-    const missing = [...known]
-      .map((row) => row.split(" | ")[0] ?? "")
-      .filter((field) => !theirs.includes(field))
-      .map((field) => field.replace("| ", ""));
+    const theirs = new Set(fieldsOf(openAPIV3Schema.properties?.["spec"]).map(({ path }) => path));
+    const missing = fields.flatMap(({ path }) => (theirs.has(path) ? [] : [`\`${path}\``]));
     return `\`${name}\` is served as well${missing.length === 0 ? ", with the same fields" : `, without ${missing.join(", ")}`}.`;
   });
   const short = (names.shortNames ?? []).map((name) => `\`${name}\``).join(", ");
@@ -103,7 +104,7 @@ ${schema.description ?? ""} ${differences.join(" ")}
 
 | field of \`spec\` | type | default | may be | what it is |
 | --- | --- | --- | --- | --- |
-${rowsOf(fields ?? {}, "").join("\n")}
+${fields.map(rowOf).join("\n")}
 `;
 };
 

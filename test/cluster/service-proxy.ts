@@ -68,34 +68,33 @@ export const startServiceProxy = async (client: Client, hostsFile: string): Prom
       client.list<Service>({ apiVersion: "v1", kind: "Service" }),
       client.list<Slice>({ apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice" }),
     ]);
-    const reached = services.filter(
+    const served = services.filter(
       ({ metadata, spec }) => metadata.name !== "kubernetes" && /^\d/.test(spec.clusterIP ?? ""),
     );
     const next: typeof backends = new Map();
     const lines: string[] = [];
-    for (const { metadata, spec } of reached) {
+    for (const { metadata, spec } of served) {
       const own = slices.filter(
         (slice) =>
           slice.metadata.namespace === metadata.namespace &&
           slice.metadata.labels?.["kubernetes.io/service-name"] === metadata.name,
       );
-      const pods = own.flatMap(({ endpoints }) =>
-        (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).flatMap(({ addresses }) => addresses),
+      const ready = own.flatMap(({ ports, endpoints }) =>
+        (endpoints ?? [])
+          .filter(({ conditions }) => conditions?.ready !== false)
+          .map(({ addresses: [address] }) => ({ address: address!, ports: ports ?? [] })),
       );
-      const hasTcp = (spec.ports ?? []).some(({ protocol = "TCP" }) => protocol === "TCP");
-      const resolved = hasTcp ? spec.clusterIP : pods[0];
+      const tcp = (spec.ports ?? []).filter(({ protocol = "TCP" }) => protocol === "TCP");
+      const resolved = tcp.length > 0 ? spec.clusterIP : ready[0]?.address;
       const name = `${metadata.name}.${metadata.namespace}.svc`;
       if (resolved !== undefined) lines.push(`${resolved} ${name} ${name}.cluster.local`);
-      for (const { name, port, protocol = "TCP" } of spec.ports ?? []) {
-        if (protocol !== "TCP") continue;
+      for (const { name: portName = "", port } of tcp) {
         await listen(spec.clusterIP!, port);
-        const ready = own.flatMap(({ ports, endpoints }) => {
-          const target = (ports ?? []).find((one) => (one.name ?? "") === (name ?? ""))?.port;
-          return (endpoints ?? [])
-            .filter(({ conditions }) => conditions?.ready !== false && target !== undefined)
-            .map(({ addresses: [address] }) => [address!, target!] as const);
+        const reached = ready.flatMap(({ address, ports }) => {
+          const target = ports.find((one) => (one.name ?? "") === portName)?.port;
+          return target === undefined ? [] : [[address, target] as const];
         });
-        next.set(`${spec.clusterIP}:${port}`, ready);
+        next.set(`${spec.clusterIP}:${port}`, reached);
       }
     }
     backends = next;

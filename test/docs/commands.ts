@@ -1,7 +1,8 @@
 /** Whether a command of the documentation would be taken: by our own command line, by Helm, by kubectl. */
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { CommanderError, type Command } from "commander";
+import { programs } from "../../deploy/image/names.ts";
 import { definitions } from "../../scripts/resources-page.ts";
 import { root } from "../../scripts/site/pages.ts";
 import { buildProgram } from "../../src/cli/commands.ts";
@@ -37,15 +38,10 @@ const OTHERS: readonly string[] = [
   "turnutils_stunclient",
 ];
 
-const ALIASES: Readonly<Record<string, readonly string[]>> = {
-  turnpike: [],
-  "kubectl-turnpike": [],
-  stunnerd: ["dataplane"],
-  turncat: ["connect"],
-  stunnerctl: ["stunnerctl"],
-  authd: ["authd"],
-  icetester: ["icetester"],
-};
+/** Names of our programs, and the arguments that each begins with. */
+const ALIASES: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  Object.entries(programs).map(([path, first]) => [basename(path), first]),
+);
 
 const checkOptions = (command: Command, given: readonly string[]): string | undefined => {
   const asked = command.commands.find((one) => one.name() === given[0] || one.aliases().includes(given[0] ?? ""));

@@ -109,10 +109,8 @@ labels:
 {{- end }}
 {{- end }}
 
-{{/* What the operator's pods and the Job's have in common. */}}
-{{- define "turnpike.podSettings" -}}
-serviceAccountName: {{ include "turnpike.serviceAccountName" . }}
-automountServiceAccountToken: true
+{{/* What all pods of the chart have in common. */}}
+{{- define "turnpike.podPlacement" -}}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -128,6 +126,15 @@ nodeSelector:
 {{- with .Values.tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* And what the operator's and the Job's have. */}}
+{{- define "turnpike.podSettings" -}}
+serviceAccountName: {{ include "turnpike.serviceAccountName" . }}
+automountServiceAccountToken: true
+{{- with include "turnpike.podPlacement" . }}
+{{ trim . }}
 {{- end }}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}

@@ -1,13 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { referencePages } from "../scripts/reference-docs.ts";
-import { anchorsOf, linksOf } from "../scripts/site/links.ts";
-import { INDEX, pages } from "../scripts/site/pages.ts";
+import { referencePages } from "../../scripts/reference-docs.ts";
+import { anchorsOf, linksOf } from "../../scripts/site/links.ts";
+import { INDEX, pages, readPage as read, root } from "../../scripts/site/pages.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const read = (path: string): string => readFileSync(join(root, path), "utf8");
 describe("the documentation", () => {
   it.each(Object.entries(referencePages))(
     "has docs/reference/%s as the code says (npm run docs writes it)",
