@@ -6,10 +6,9 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
 import { stringify } from "yaml";
 import { startCluster, type Cluster } from "../cluster/cluster.ts";
-import { startNodeAgent, type Commands, type NodeAgent } from "../cluster/node-agent.ts";
-import { openPodAccess, type PodAccess } from "../cluster/pod-access.ts";
+import type { Commands, NodeAgent } from "../cluster/node-agent.ts";
 import { resetCluster } from "../cluster/reset.ts";
-import { startServiceProxy, type ServiceProxy } from "../cluster/service-proxy.ts";
+import { startServicedNode } from "../cluster/serviced-node.ts";
 import { enterOwnNetwork } from "../support/network.ts";
 import { chart, helmFor, type Helm } from "./helm.ts";
 
@@ -45,8 +44,6 @@ const IDLE: Commands = { stunnerd: ["sh", "-c", "exec sleep infinity"] };
 /** Registers the hooks of a test file. @param commands of pods, beside `turnpike`. */
 export const useReleases = (commands: Commands = IDLE): Releases => {
   let cluster: Cluster;
-  let access: PodAccess;
-  let services: ServiceProxy;
   let node: NodeAgent;
   let helm: Helm;
   let root: string;
@@ -57,9 +54,7 @@ export const useReleases = (commands: Commands = IDLE): Releases => {
     root = mkdtempSync(join(tmpdir(), "turnpike-releases-"));
     cluster = await startCluster();
     helm = await helmFor(cluster.kubeconfig);
-    access = await openPodAccess(cluster);
-    services = await startServiceProxy(cluster.client, join(root, "hosts"));
-    node = await startNodeAgent(cluster.client, { turnpike: [TURNPIKE], ...commands }, access, services.hostsFile);
+    node = await startServicedNode(cluster, { turnpike: [TURNPIKE], ...commands }, root);
   }, 600_000);
   afterEach(async () => {
     for (const { name, namespace } of JSON.parse(
@@ -75,8 +70,6 @@ export const useReleases = (commands: Commands = IDLE): Releases => {
   }, 120_000);
   afterAll(async () => {
     await node?.close();
-    await services?.close();
-    await access?.close();
     await cluster?.stop();
     rmSync(root, { recursive: true, force: true });
   }, 60_000);

@@ -15,17 +15,14 @@ import { STUNNERD } from "../support/dataplane-process.ts";
 import { enterOwnNetwork, HOST_ADDRESS } from "../support/network.ts";
 import { orAbsent } from "./client.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
-import { startNodeAgent, type NodeAgent, type Pod } from "./node-agent.ts";
-import { openPodAccess, type PodAccess } from "./pod-access.ts";
-import { startServiceProxy, type ServiceProxy } from "./service-proxy.ts";
+import type { NodeAgent, Pod } from "./node-agent.ts";
+import { startServicedNode } from "./serviced-node.ts";
 
 const NAMESPACE = "icetest";
 const GATEWAYS = ["icetest-udp-gateway", "icetest-tcp-gateway"];
 const DISCOVERY = 13_478;
 
 let cluster: Cluster;
-let access: PodAccess;
-let services: ServiceProxy;
 let node: NodeAgent;
 let operator: Operator;
 let root: string;
@@ -35,15 +32,8 @@ beforeAll(async () => {
   enterOwnNetwork();
   root = mkdtempSync(join(tmpdir(), "turnpike-icetest-"));
   cluster = await startCluster();
-  access = await openPodAccess(cluster);
-  services = await startServiceProxy(cluster.client, join(root, "hosts"));
   const icetester = fileURLToPath(new URL("../../bin/icetester", import.meta.url));
-  node = await startNodeAgent(
-    cluster.client,
-    { stunnerd: [STUNNERD], icetester: [icetester] },
-    access,
-    services.hostsFile,
-  );
+  node = await startServicedNode(cluster, { stunnerd: [STUNNERD], icetester: [icetester] }, root);
   await cluster.client.apply({
     apiVersion: "stunner.l7mp.io/v1",
     kind: "Dataplane",
@@ -63,8 +53,6 @@ afterEach(() => givesAddresses?.abort());
 afterAll(async () => {
   await operator?.stop("test");
   await node?.close();
-  await services?.close();
-  await access?.close();
   await cluster?.stop();
   rmSync(root, { recursive: true, force: true });
 }, 60_000);
