@@ -1,5 +1,5 @@
 /** The endpoint grammar of a static cluster: `IP` or `IP/LEN`, either with `:<MIN-MAX>` behind; IPv6 without brackets. */
-import { parseIp, type Family } from "./address.ts";
+import { parseIp, textOfBytes, type Family } from "./address.ts";
 
 export interface Endpoint {
   /** As it was written. */
@@ -35,4 +35,19 @@ export const parseEndpoint = (text: string): Endpoint | undefined => {
     minPort: Number(minPort),
     maxPort: Number(maxPort),
   };
+};
+
+const bytesOfPrefix = ({ family, prefix, length }: Endpoint): Buffer => {
+  const value = prefix << BigInt(bitsOf(family) - length);
+  return Buffer.from(value.toString(16).padStart(bitsOf(family) / 4, "0"), "hex");
+};
+
+/** `text` in the form that a running config reports: without host bits, and without a length or ports that match all. */
+export const canonicalEndpoint = (text: string): string => {
+  const endpoint = parseEndpoint(text);
+  if (endpoint === undefined) return text;
+  const { family, length, minPort, maxPort } = endpoint;
+  const address = textOfBytes(bytesOfPrefix(endpoint), 0, family === 4 ? 4 : 16);
+  const prefix = length === bitsOf(family) ? address : `${address}/${length}`;
+  return minPort === 1 && maxPort === 65_535 ? prefix : `${prefix}:<${minPort}-${maxPort}>`;
 };

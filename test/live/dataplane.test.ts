@@ -202,7 +202,7 @@ describe("a dataplane", () => {
     expect(JSON.parse(text)).toMatchObject({
       admin: { name: ID },
       auth: { type: "static", credentials: { username: "user-1" } },
-      listeners: [{ name: `${ID}/udp`, stats: { rx: { pkts: expect.any(Number) } } }, { name: `${ID}/tcp` }],
+      listeners: [{ name: `${ID}/tcp` }, { name: `${ID}/udp`, stats: { rx: { pkts: expect.any(Number) } } }],
       clusters: [{ name: "media/echo", stats: { rx: { pkts: expect.any(Number) }, tx: { pkts: stream.sent } } }],
       allocationCount: 1,
       status: "READY",

@@ -90,9 +90,9 @@ describe("turnpike status", () => {
     const { stdout } = await turnpike(args, { as: "stunnerctl" });
     expect(stdout.split("\n")).toEqual([
       "media/gateway-1:",
-      `\tadmin:{id="media/gateway",logLevel="",metrics="",health-check="http://127.0.0.1:${health}",quota=0,license-info={tier:free},offload=None[all]}`,
+      `\tadmin:{id="media/gateway",logLevel="all:INFO",metrics="",health-check="http://127.0.0.1:${health}",quota=0,license-info={tier:free},offload=None[all]}`,
       '\tstatic-auth:{realm="stunner.l7mp.io",username="<SECRET>",password="<SECRET>"}',
-      ...(["udp", "tcp", "tls", "dtls"] as const).map((transport) => {
+      ...(["dtls", "tcp", "tls", "udp"] as const).map((transport) => {
         const secret = transport === "tls" || transport === "dtls" ? "<SECRET>/<SECRET>" : "-/-";
         return `\tlisteners:"media/gateway/${transport}":{turn://127.0.0.1:${relay.ports[transport]}?transport=TURN-${transport.toUpperCase()},public=:0,cert/key=${secret},routes=[media/peers]},offload(rx/tx): 0/0 pkts 0/0 bytes`;
       }),
