@@ -114,6 +114,23 @@ export default defineConfig({
   },
   overrides: [
     ...boundaries,
+    // What waits, expires or tries again must not follow a wall clock that steps.
+    {
+      files: ["dataplane", "discovery", "effects", "kubernetes", "watchers", "admin", "runtime"].map(
+        (room) => `src/${room}/**/*.ts`,
+      ),
+      excludeFiles: ["**/*.test.ts", "**/*.bench.ts"],
+      rules: {
+        "no-restricted-properties": [
+          "error",
+          {
+            object: "Date",
+            property: "now",
+            message: "Durations by monotonicMs, what the outside world dates by wallMs: src/clock.ts.",
+          },
+        ],
+      },
+    },
     // It runs in browsers.
     {
       files: ["src/visualizer/app/*.ts"],

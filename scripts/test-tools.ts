@@ -26,6 +26,7 @@ const tools = [
     purpose: "aiortc, a WebRTC stack that is none of a browser's; hadolint",
   },
   { command: "qemu-aarch64-static", debian: "qemu-user-static", purpose: "the image for arm64" },
+  { command: "faketime", debian: "faketime", purpose: "a wall clock that steps" },
   { command: "etcd", debian: "etcd-server", purpose: "storage of the API server of Kubernetes" },
 ] as const;
 

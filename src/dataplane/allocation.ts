@@ -51,7 +51,7 @@ export interface AllocationOptions {
   readonly relays: readonly (RelayPort | TcpRelay)[];
   /** The Allocate request: the same one again gets the same answer. */
   readonly made: { readonly transactionId: Buffer; readonly response: readonly Attribute[] };
-  /** Milliseconds since the epoch, here and below. */
+  /** Milliseconds of the monotonic clock, here and below. */
   readonly now: number;
   readonly expiresAt: number;
 }

@@ -1,4 +1,5 @@
 /** The relay: gateways by name, each with its policy and its listeners. */
+import { wallTimeOf } from "../clock.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { formatAddress } from "./address.ts";
 import { clusterTransitions, listenerSteps, parseConfig, type GatewayConfig, type ListenerStep } from "./config.ts";
@@ -218,16 +219,16 @@ const allocationState = ({ allocation, serving }: Held): AllocationState => {
     client: formatAddress(path.client.address, path.client.port),
     server: formatAddress(path.server.address, path.server.port),
     relayed: relays.map(({ address, port }) => formatAddress(address, port)).join(", "),
-    openedAt,
-    expiresAt,
+    openedAt: wallTimeOf(openedAt),
+    expiresAt: wallTimeOf(expiresAt),
     permissions: [...permissions.values()].map((permission) => ({
       peer: permission.peer.text,
-      expiresAt: permission.expiresAt,
+      expiresAt: wallTimeOf(permission.expiresAt),
     })),
     channels: [...channels.values()].map((channel) => ({
       number: channel.number,
       peer: formatAddress(channel.flow.address, channel.flow.port),
-      expiresAt: channel.expiresAt,
+      expiresAt: wallTimeOf(channel.expiresAt),
     })),
     ...flow.traffic,
   };

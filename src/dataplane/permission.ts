@@ -5,7 +5,7 @@ import type { Allocation } from "./allocation.ts";
 export interface Permission {
   readonly allocation: Allocation;
   readonly peer: Ip;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds of the monotonic clock. */
   expiresAt: number;
 }
 

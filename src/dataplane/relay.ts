@@ -98,6 +98,7 @@ export interface AllocationState {
   readonly client: string;
   readonly server: string;
   readonly relayed: string;
+  /** Milliseconds since the epoch, as all times here. */
   readonly openedAt: number;
   readonly expiresAt: number;
   readonly permissions: readonly { readonly peer: string; readonly expiresAt: number }[];

@@ -1,4 +1,5 @@
 /** A listener in service: its sockets, its routes, and the allocations made through it. */
+import { monotonicMs } from "../clock.ts";
 import { refusals, type DropCode, type RefusalCode } from "../reasons.ts";
 import { formatAddress, type Family, type Ip } from "./address.ts";
 import type { Denial, PeerProtocol, Verdict } from "./admission.ts";
@@ -189,7 +190,7 @@ export class Serving implements AllocationScope, ListenerOwner {
   refused = (allocation: Allocation, peer: string, { code, reason }: Denial): void => {
     this.shared.denied.add(code);
     const client = clientOf(allocation.path);
-    const suppressed = this.shared.toldPeers.take(`${client} ${peer} ${reason}`, Date.now());
+    const suppressed = this.shared.toldPeers.take(`${client} ${peer} ${reason}`, monotonicMs());
     if (suppressed === undefined) return;
     this.shared.events.next({
       event: "peer.refused",
@@ -209,7 +210,7 @@ export class Serving implements AllocationScope, ListenerOwner {
     this.shared.refused.add(code);
     if (!this.shared.log.isLevelEnabled("debug") || ordinary.has(code)) return;
     const client = clientOf(path);
-    const suppressed = this.shared.toldRequests.take(`${client} ${code}`, Date.now());
+    const suppressed = this.shared.toldRequests.take(`${client} ${code}`, monotonicMs());
     if (suppressed === undefined) return;
     const { what: reason } = refusals[code];
     this.shared.log.debug(
@@ -227,7 +228,7 @@ export class Serving implements AllocationScope, ListenerOwner {
   }
 
   message = (bytes: Buffer, path: ListenerPath): void => {
-    if (this.#requests?.take(Date.now()) === false) this.dropped("listener-requests");
+    if (this.#requests?.take(monotonicMs()) === false) this.dropped("listener-requests");
     else if (!this.shared.control.do(() => this.#receive(bytes, path), isSigned(bytes)))
       this.dropped("control-backlog");
   };
@@ -287,7 +288,7 @@ export class Serving implements AllocationScope, ListenerOwner {
     const key = fiveTuple(path);
     const isWanted = this.shared.claims.get(key)?.isWanted ?? false;
     this.shared.claims.delete(key);
-    this.gateway.users.release(userId, Date.now());
+    this.gateway.users.release(userId, monotonicMs());
     return isWanted && !this.#isClosed;
   }
 
@@ -307,7 +308,7 @@ export class Serving implements AllocationScope, ListenerOwner {
     this.shared.allocations.delete(key);
     this.shared.closed.add(reason);
     allocation.close();
-    this.gateway.users.release(allocation.owner.userId, Date.now());
+    this.gateway.users.release(allocation.owner.userId, monotonicMs());
     this.giveBack(allocation.owner);
     this.shared.events.next({ event: "allocation.closed", ...described, reason, ...allocation.flow.traffic });
   }
@@ -326,7 +327,7 @@ export class Serving implements AllocationScope, ListenerOwner {
   /** Sends an answer to somebody who proved nothing: over UDP the source address may be a victim's. */
   reply(path: ListenerPath, request: Buffer, bytes: Buffer): void {
     const isLong = path.protocol === "udp" && bytes.length > amplification * request.length;
-    if (isLong && !this.#longAnswers.take(Date.now())) this.shared.dropped.add("amplification");
+    if (isLong && !this.#longAnswers.take(monotonicMs())) this.shared.dropped.add("amplification");
     else this.send(path, bytes);
   }
 

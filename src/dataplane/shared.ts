@@ -1,6 +1,7 @@
 /** What all gateways of one relay share: the engine, the allocations, counters, events and the clock that ends things. */
 import type { Logger } from "pino";
 import { Subject } from "rxjs";
+import { monotonicMs } from "../clock.ts";
 import type { DenialCode, DropCode, RefusalCode } from "../reasons.ts";
 import type { Allocation } from "./allocation.ts";
 import { createNonces } from "./auth/nonce.ts";
@@ -40,7 +41,7 @@ export class Shared {
   readonly limits: Limits;
   readonly control = new ControlQueue();
   /** Coarse, and set only where somebody looks at it: see `bandwidth.ts`. */
-  readonly clock = { now: Date.now() };
+  readonly clock = { now: monotonicMs() };
   readonly log: Logger;
   readonly events = new Subject<RelayEvent>();
   readonly drops = noDrops();
@@ -75,10 +76,10 @@ export class Shared {
       options.log,
     );
     this.reservations = new Reservations(this.engine);
-    this.#clock = setInterval(() => this.expire(Date.now()), 1000).unref();
+    this.#clock = setInterval(() => this.expire(monotonicMs()), 1000).unref();
     const { userBytesPerSecond, listenerBytesPerSecond } = this.limits;
     if (userBytesPerSecond + listenerBytesPerSecond > 0)
-      this.#ticks = setInterval(() => (this.clock.now = Date.now()), tickMilliseconds).unref();
+      this.#ticks = setInterval(() => (this.clock.now = monotonicMs()), tickMilliseconds).unref();
   }
 
   nextId(): number {
@@ -86,7 +87,7 @@ export class Shared {
     return first + this.#opened++ * step;
   }
 
-  /** Ends what is over at `now`, milliseconds since the epoch. One timer does it for everything. */
+  /** Ends what is over at `now`, of the monotonic clock. One timer does it for everything. */
   expire(now: number): void {
     for (const { allocation, serving } of this.allocations.values())
       if (allocation.expiresAt <= now) serving.close(allocation, "expired");

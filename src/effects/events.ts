@@ -1,4 +1,5 @@
 /** Kubernetes Events: what a person who looks at a Gateway should know. Best effort: a refused Event is not missed. */
+import { monotonicMs, wallMs } from "../clock.ts";
 import type { Api } from "../kubernetes/api.ts";
 import type { Core } from "../core/core.ts";
 import type { Fold } from "../core/fold.ts";
@@ -24,7 +25,7 @@ export interface EventRecorderOptions {
   /** Only a leader speaks. */
   readonly leads: () => boolean;
   readonly instance: string;
-  readonly now?: () => number;
+  readonly clocks?: { readonly monotonicMs: () => number; readonly wallMs: () => number };
 }
 
 export const createEventRecorder = ({
@@ -32,7 +33,7 @@ export const createEventRecorder = ({
   core,
   leads,
   instance,
-  now = Date.now,
+  clocks = { monotonicMs, wallMs },
 }: EventRecorderOptions): EventRecorder => {
   const said = new Map<string, number>();
 
@@ -40,15 +41,16 @@ export const createEventRecorder = ({
     const object = core.view.get("Gateway", gateway);
     if (!leads() || object === undefined) return;
     const key = `${gateway} ${reason} ${note}`;
-    if (now() - (said.get(key) ?? 0) < QUIET_MS) return;
+    const now = clocks.monotonicMs();
+    if (now - (said.get(key) ?? -Infinity) < QUIET_MS) return;
     if (said.size >= MAX_REMEMBERED) said.clear();
-    said.set(key, now());
+    said.set(key, now);
     const { namespace = "default", name, uid } = object.metadata;
     const body = {
       apiVersion: "events.k8s.io/v1",
       kind: "Event",
       metadata: { generateName: `${name}-`, namespace },
-      eventTime: `${new Date(now()).toISOString().slice(0, -1)}000Z`,
+      eventTime: `${new Date(clocks.wallMs()).toISOString().slice(0, -1)}000Z`,
       reportingController: DEFAULT_CONTROLLER_NAME,
       reportingInstance: instance,
       action: "Reconcile",

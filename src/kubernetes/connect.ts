@@ -1,6 +1,7 @@
 /** Where the API server is and who we are: a kubeconfig, or the service account of the pod that we run in. */
 import type { RequestOptions } from "node:https";
 import type { KubeConfig } from "@kubernetes/client-node";
+import { monotonicMs } from "../clock.ts";
 import { TurnpikeError } from "../errors.ts";
 import { createApi, type Api } from "./api.ts";
 import { loadKubeconfig } from "./kubeconfig.ts";
@@ -30,7 +31,7 @@ export const apiOf = async (config: KubeConfig, timeoutMs?: number): Promise<Api
   };
   const first = await options();
   let headers = first.headers;
-  let askedAt = Date.now();
+  let askedAt = monotonicMs();
   return createApi({
     server: cluster.server,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
@@ -41,9 +42,9 @@ export const apiOf = async (config: KubeConfig, timeoutMs?: number): Promise<Api
       ...(cluster.skipTLSVerify ? { rejectUnauthorized: false } : {}),
     },
     async headers() {
-      if (Date.now() - askedAt > CREDENTIALS_MS) {
+      if (monotonicMs() - askedAt > CREDENTIALS_MS) {
         ({ headers } = await options());
-        askedAt = Date.now();
+        askedAt = monotonicMs();
       }
       return (headers ?? {}) as Readonly<Record<string, string>>;
     },

@@ -1,5 +1,6 @@
 /** A dataplane: configs from a discovery server or a file in, a relay out, probes and metrics where the config says. */
 import type { Logger } from "pino";
+import { wallMs } from "../clock.ts";
 import { dataplaneStatus, type DataplaneStatus } from "../admin/dataplane-status.ts";
 import { followEndpoint } from "../admin/follow.ts";
 import { createMetrics } from "../admin/metrics.ts";
@@ -88,7 +89,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
   const status = async (): Promise<DataplaneStatus> => {
     await relay.refresh();
     const stage = relaying.state === "draining" ? "TERMINATING" : isReady() ? "READY" : "NOT-READY";
-    return dataplaneStatus(config(), relay.state(), stage, Date.now());
+    return dataplaneStatus(config(), relay.state(), stage, wallMs());
   };
   const metrics = createMetrics({ core, relay, facts: relaying.facts, journal: sources.journal });
 

@@ -2,6 +2,7 @@
  * The loop that turns the core. A fact is written down, then applied; what was touched is folded as soon as the facts
  * that arrived together are in; what follows is written down, and only then acted on.
  */
+import { wallMs } from "../clock.ts";
 import { createCore, type Core } from "../core/core.ts";
 import type { Fold } from "../core/fold.ts";
 import { digest } from "../journal/digest.ts";
@@ -31,7 +32,7 @@ export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop
   const fold = (): void => {
     scheduled = false;
     if (core.dirty) {
-      const time = Date.now();
+      const time = wallMs();
       journal.derive({ type: "fold", data: { through: journal.lastSeq } }, journal.lastSeq, time);
       const startedAt = performance.now();
       const folded = core.fold(time);

@@ -3,6 +3,7 @@
  * says. `standalone.ts` and `dataplane.ts` each put a source at its head and their HTTP servers beside it.
  */
 import type { Logger } from "pino";
+import { wallMs } from "../clock.ts";
 import { createFactTally, type FactTally } from "../admin/fact-tally.ts";
 import { createLatestRefusals } from "../admin/latest-refusals.ts";
 import type { StateSources } from "../admin/state.ts";
@@ -70,7 +71,7 @@ const createRejections = () => {
 
 /** @throws TurnpikeError `journal-busy`. */
 export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying => {
-  const startedAt = Date.now();
+  const startedAt = wallMs();
   const vault = createVault();
   const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
   const loop = createLoop(journal, options.render);

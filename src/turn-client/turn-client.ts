@@ -139,6 +139,11 @@ export class TurnClient {
     return this.#transport?.local ?? { address: "", port: 0 };
   }
 
+  /** The nonce that requests carry, once the server has given one. */
+  get nonce(): string | undefined {
+    return this.#nonce;
+  }
+
   get isClosed(): boolean {
     return this.#closed !== undefined;
   }

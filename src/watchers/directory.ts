@@ -5,6 +5,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { relative } from "node:path";
 import { Observable } from "rxjs";
+import { monotonicMs } from "../clock.ts";
 import { createClaims } from "./claims.ts";
 import { readTree, signatureOf, watchFolders, type Signature } from "./folder.ts";
 import { parseManifests, type Manifests } from "./manifests.ts";
@@ -22,14 +23,20 @@ export interface DirectoryOptions {
 /** A manifest larger than this is refused: nothing a person wrote. */
 const MAX_FILE_BYTES = 32 << 20;
 
+interface Seen {
+  /** `undefined` where there is no such file. */
+  readonly signature: Signature | undefined;
+  readonly since: number;
+}
+
 export const watchDirectory = (root: string, options: DirectoryOptions = {}): Source =>
   new Observable((subscriber) => {
     const { settleMs = 4, doubtMs = 50, rescanMs = 10_000 } = options;
     const known = new Map<string, Signature>();
     /** Files that looked half done: until they are quiet, however whole they look meanwhile. */
     const doubts = new Set<string>();
-    /** Changed paths, and when they were first noticed (ms). */
-    const noticed = new Map<string, number>();
+    /** Changed paths, each with the state it was last seen in and since when (monotonic ms). */
+    const noticed = new Map<string, Seen>();
     let timer: NodeJS.Timeout | undefined;
     let lost = false;
 
@@ -94,24 +101,23 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
     };
 
     const notice = (path: string): void => {
-      if (!noticed.has(path)) noticed.set(path, Date.now());
+      if (!noticed.has(path)) noticed.set(path, { signature: signatureOf(path), since: monotonicMs() });
       schedule(settleMs);
     };
 
     /** The file as it is now, `undefined` if it is gone; `sure` once that can be told. */
     const examine = (
       path: string,
-      since: number,
+      { signature: before, since }: Seen,
     ): { readonly manifests: Manifests | undefined; readonly sure: boolean } => {
-      const before = signatureOf(path);
+      const quietMs = monotonicMs() - since;
       if (before === undefined) {
         doubts.delete(path);
-        return { manifests: undefined, sure: Date.now() - since >= doubtMs };
+        return { manifests: undefined, sure: quietMs >= doubtMs };
       }
       const { manifests, whole } = read(path);
       if (signatureOf(path) !== before) return { manifests, sure: false };
       const doubtful = doubts.has(path) || !whole || claims.shrinks(path, manifests) || manifests.rejections.length > 0;
-      const quietMs = Date.now() - Math.max(since, statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
       if (doubtful && quietMs < doubtMs) {
         doubts.add(path);
         return { manifests, sure: false };
@@ -127,22 +133,24 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
       const files = new Map<string, Manifests | undefined>();
       const doubted = new Map<string, Manifests | undefined>();
       let looked = false;
-      for (const [path, since] of paths) {
+      for (const [path, last] of paths) {
+        const signature = signatureOf(path);
+        const seen = signature === last.signature ? last : { signature, since: monotonicMs() };
         if (
           statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ||
-          (!known.has(path) && signatureOf(path) === undefined)
+          (!known.has(path) && signature === undefined)
         ) {
           if (!looked) rescan();
           looked = true;
           continue;
         }
-        if (known.has(path) && signatureOf(path) === known.get(path)) continue;
-        const { manifests, sure } = examine(path, since);
+        if (known.has(path) && signature === known.get(path)) continue;
+        const { manifests, sure } = examine(path, seen);
         if (sure) {
           if (manifests === undefined) known.delete(path);
           files.set(path, manifests);
         } else {
-          noticed.set(path, since);
+          noticed.set(path, seen);
           doubted.set(path, manifests);
         }
       }

@@ -19,8 +19,10 @@ export interface Challenge {
   readonly client: string;
   /** Who owns the allocation on this five-tuple, if there is one. */
   readonly owner: Owner | undefined;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds of the monotonic clock, for the age of nonces. */
   readonly now: number;
+  /** Milliseconds since the epoch, for the expiry of credentials. */
+  readonly wallNow: number;
 }
 
 const refuse = (code: RefusalCode): Authentication => ({ ok: false, code });
@@ -30,7 +32,7 @@ const refuse = (code: RefusalCode): Authentication => ({ ok: false, code });
  * credentials, a new realm or an expired username must not end a call that is going on. They cannot make a new one.
  */
 export const authenticate = (message: Message, challenge: Challenge): Authentication => {
-  const { policy, nonces, client, owner, now } = challenge;
+  const { policy, nonces, client, owner, now, wallNow } = challenge;
   const { integrityAt, username, realm, nonce } = message;
   if (policy.type === "none" && owner === undefined) return refuse("403 stun-only");
   if (integrityAt === undefined) return refuse("401 challenge");
@@ -43,7 +45,7 @@ export const authenticate = (message: Message, challenge: Challenge): Authentica
       ? { ok: true, who: { username, userId, realm, password }, key }
       : undefined;
   };
-  const current = policy.credential(username, now);
+  const current = policy.credential(username, wallNow);
   return (
     (current && attempt(current.userId, current.password)) ??
     (owner?.username === username ? attempt(owner.userId, owner.password) : undefined) ??

@@ -8,7 +8,7 @@ const lifetimeMinutes = 60;
 const wrap = 0x1000000;
 
 export interface Nonces {
-  /** `now` in milliseconds. */
+  /** `now` in milliseconds of a clock that does not step. */
   issue(client: string, now: number): string;
   isFresh(nonce: string, client: string, now: number): boolean;
 }

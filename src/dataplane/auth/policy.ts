@@ -10,7 +10,7 @@ export interface Credential {
 export interface AuthPolicy {
   readonly type: AuthConfig["type"];
   readonly realm: string;
-  /** The credential that `username` stands for at `now` (milliseconds); `undefined` for an unknown or expired user. */
+  /** The credential that `username` stands for at `now` (milliseconds since the epoch); `undefined` for an unknown or expired user. */
   credential(username: string, now: number): Credential | undefined;
 }
 

@@ -1,4 +1,5 @@
 /** TURN over DTLS (RFC 7350): a socket for each bind address, a session for each client that has proven its address. */
+import { monotonicMs } from "../../clock.ts";
 import type { DropCode } from "../../reasons.ts";
 import { endpointOf, formatAddress, type Endpoint, type TransportAddress } from "../address.ts";
 import type { DatagramPort, Engine } from "../engines/engine.ts";
@@ -15,8 +16,8 @@ class DtlsPath implements ListenerPath {
   readonly client: Endpoint;
   readonly server: TransportAddress;
   readonly key: string;
-  readonly beganAt = Date.now();
-  idleSince = Date.now();
+  readonly beganAt = monotonicMs();
+  idleSince = monotonicMs();
   session: DtlsSession | undefined;
   isUp = false;
   flow: Flow | undefined;
@@ -38,7 +39,7 @@ class DtlsPath implements ListenerPath {
   remove(flow: Flow): void {
     if (this.flow !== flow) return;
     this.flow = undefined;
-    this.idleSince = Date.now();
+    this.idleSince = monotonicMs();
   }
 }
 
@@ -131,7 +132,7 @@ export const listenDtls = async (
   };
 
   const tick = setInterval(() => {
-    const now = Date.now();
+    const now = monotonicMs();
     let handshakes = 0;
     for (const path of paths.values()) {
       const isUp = path.session?.isEstablished ?? false;

@@ -17,7 +17,7 @@ describe("a TCP listener", () => {
   const sockets: Socket[] = [];
 
   beforeEach(async () => {
-    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
     dropped = [];
     paths = [];
     opened = await listenTcp(["127.0.0.1"], 0, noTraffic(), {

@@ -1,6 +1,7 @@
 /** TURN over streams, TCP and TLS: a server for each bind address, a framer and at most one allocation for each connection. */
 import type { Server, Socket } from "node:net";
 import { once } from "node:events";
+import { monotonicMs } from "../../clock.ts";
 import type { DropCode } from "../../reasons.ts";
 import { endpointOf, formatAddress, parseIp, type Endpoint, type TransportAddress } from "../address.ts";
 import { fromClient } from "../engines/forward.ts";
@@ -23,8 +24,8 @@ class StreamPath implements ListenerPath {
   readonly server: TransportAddress;
   readonly socket: Socket;
   readonly framer: Framer;
-  /** Since when there has been no allocation, and no end to the frame that has started; milliseconds. */
-  idleSince = Date.now();
+  /** Since when there has been no allocation, and no end to the frame that has started; of the monotonic clock. */
+  idleSince = monotonicMs();
   partialSince: number | undefined;
   flow: Flow | undefined;
   /** Its connection carries messages no more. */
@@ -95,7 +96,7 @@ class StreamPath implements ListenerPath {
   remove(flow: Flow): void {
     if (this.flow !== flow) return;
     this.flow = undefined;
-    this.idleSince = Date.now();
+    this.idleSince = monotonicMs();
     if (!this.socket.destroyed) this.#idle.add(this);
   }
 }
@@ -173,7 +174,7 @@ export const listenStream = async (
       }
       if (error !== undefined) drop(path, error);
       if (path.framer.frames !== frames || !path.framer.isPartial) path.partialSince = undefined;
-      if (path.framer.isPartial) path.partialSince ??= Date.now();
+      if (path.framer.isPartial) path.partialSince ??= monotonicMs();
     };
     path.taken = () => void socket.removeListener("data", read);
     socket.on("data", read);
@@ -186,7 +187,7 @@ export const listenStream = async (
   };
 
   const sweep = setInterval(() => {
-    const before = Date.now() - idleConnectionMilliseconds;
+    const before = monotonicMs() - idleConnectionMilliseconds;
     for (const path of idle) {
       if (path.idleSince > before) break;
       drop(path, "idle-connection");

@@ -1,5 +1,6 @@
 /** From a STUN message to its answer: reading, authenticating, and the request file that knows the rest. */
 import type { KeyObject } from "node:crypto";
+import { monotonicMs, wallMs } from "../../clock.ts";
 import { statusOf } from "../../reasons.ts";
 import { authenticate } from "../auth/authenticate.ts";
 import type { Held } from "../shared.ts";
@@ -108,9 +109,16 @@ const receiveMessage = (serving: Serving, message: Message, path: ListenerPath):
   // A client connection has no allocation; it is of whoever has that of the peer connection.
   const binds = message.method === method.connectionBind;
   const { owner } = held?.allocation ?? (binds ? gateway.connections.get(message.connectionId)?.allocation : {}) ?? {};
-  const now = Date.now();
+  const now = monotonicMs();
   const client = path.client.address;
-  const outcome = authenticate(message, { policy: gateway.auth, nonces: shared.nonces, client, owner, now });
+  const outcome = authenticate(message, {
+    policy: gateway.auth,
+    nonces: shared.nonces,
+    client,
+    owner,
+    now,
+    wallNow: wallMs(),
+  });
   if (outcome.ok) {
     answerAuthenticated({ message, path, serving, who: outcome.who, now }, held, outcome.key);
     return;

@@ -12,7 +12,7 @@ export interface Exchange {
   readonly path: ListenerPath;
   readonly serving: Serving;
   readonly who: Owner;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds of the monotonic clock. */
   readonly now: number;
 }
 
