@@ -25,6 +25,8 @@ export const dropReasons = [
   "no-permission",
   "not-admitted",
   "channel-data-length",
+  "send-indication",
+  "send-attributes",
   "client-backlog",
   "socket-backlog",
   "too-long",

@@ -3,7 +3,7 @@ import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { familyOf, type TransportAddress } from "../address.ts";
 import type { RelayAddress } from "../placement.ts";
-import { FlowTable, type RelayPort, type Traffic } from "../flows.ts";
+import { FlowTable, type Drops, type Flow, type RelayPort, type Traffic } from "../flows.ts";
 import { maxBacklogBytes } from "../limits.ts";
 import type { ClientPort, ClientPortOwner, DatagramPort, Engine, EngineOptions } from "./engine.ts";
 import { fromClient, HEADROOM, isSendIndication, peerDataOut, TAILROOM } from "./forward.ts";
@@ -35,6 +35,30 @@ const open = async (address: string, port: number): Promise<Socket> => {
   return socket;
 };
 
+/**
+ * What sends from a socket for as long as it is open. A datagram that the system refuses is counted, and concerns nobody
+ * else: one client or peer that cannot be reached must not end the socket that all use.
+ */
+const sender = (socket: Socket, drops: Drops) => {
+  let isOpen = true;
+  const sent = (error: Error | null): void => {
+    if (error !== null && isOpen) drops.unsendable++;
+  };
+  return {
+    send(bytes: Buffer, start: number, end: number, to: TransportAddress): void {
+      if (!isOpen) drops.unsendable++;
+      else if (socket.getSendQueueSize() > maxBacklogBytes) drops["socket-backlog"]++;
+      else socket.send(bytes, start, end - start, to.port, to.address, sent);
+    },
+    /** Whether it was still open. */
+    end(): boolean {
+      const was = isOpen;
+      isOpen = false;
+      return was;
+    },
+  };
+};
+
 /** Best effort: the kernel's limit may be lower. */
 const enlarge = (socket: Socket): void => {
   try {
@@ -59,18 +83,14 @@ const portOn = async (
   socket.on("message", take);
   socket.on("error", (error) => owner.failed(error.message));
   const { address, port } = socket.address();
-  let isOpen = true;
+  const { send, end } = sender(socket, drops);
   return {
     at: { address, port },
-    send: (bytes, start, end, to) => {
-      if (!isOpen) return;
-      if (socket.getSendQueueSize() > maxBacklogBytes) drops["socket-backlog"]++;
-      else socket.send(bytes, start, end - start, to.port, to.address);
-    },
+    send,
     // The system tells that of no socket of Node's.
     kernelDrops: () => 0,
     close: () => {
-      isOpen = false;
+      end();
       return closed(socket);
     },
   };
@@ -110,27 +130,28 @@ const relay =
   ({ drops }: EngineOptions) =>
   async ({ bind, told }: RelayAddress, port: number): Promise<RelayPort> => {
     const socket = await open(bind, port);
-    let isOpen = true;
+    const { send, end } = sender(socket, drops);
+    let attached: Flow | undefined;
     socket.on("error", () => undefined);
+    socket.on("message", (data: Buffer, from: RemoteInfo) => {
+      if (attached === undefined) {
+        drops["no-allocation"]++;
+        return;
+      }
+      const bytes = Buffer.allocUnsafe(HEADROOM + data.length + TAILROOM);
+      data.copy(bytes, HEADROOM);
+      peerDataOut(attached, attached.peer(from.address, from.port), bytes, HEADROOM, HEADROOM + data.length);
+    });
     return {
       family: familyOf(told),
       address: told,
       port: socket.address().port,
-      attach: (flow) =>
-        void socket.on("message", (data: Buffer, from: RemoteInfo) => {
-          const bytes = Buffer.allocUnsafe(HEADROOM + data.length + TAILROOM);
-          data.copy(bytes, HEADROOM);
-          peerDataOut(flow, flow.peer(from.address, from.port), bytes, HEADROOM, HEADROOM + data.length);
-        }),
-      send: (bytes, start, end, peer) => {
-        if (!isOpen) return;
-        if (socket.getSendQueueSize() > maxBacklogBytes) drops["socket-backlog"]++;
-        else socket.send(bytes, start, end - start, peer.port, peer.address);
+      attach: (flow) => {
+        attached = flow;
       },
+      send,
       close: () => {
-        if (!isOpen) return;
-        isOpen = false;
-        socket.close();
+        if (end()) socket.close();
       },
     };
   };

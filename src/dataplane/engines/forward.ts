@@ -3,7 +3,7 @@
  * they are; what goes in front of them is written there. Nothing here allocates.
  */
 import { randomFillSync } from "node:crypto";
-import { attribute, magicCookie, readXorAddress } from "../stun/attributes.ts";
+import { attribute, isUnknown, magicCookie, readXorAddress } from "../stun/attributes.ts";
 import type { Flow, PeerFlow } from "../flows.ts";
 
 /** What fits a Data indication beside its other attributes: a STUN length has 16 bits. */
@@ -67,7 +67,11 @@ const strangerOf = (flow: Flow, bytes: Buffer, start: number, offset: number, le
   return flow.peer(address, port);
 };
 
-/** A Send indication from the client; what is malformed is dropped in silence, RFC 8656 §11.2. */
+/**
+ * A Send indication from the client. What is malformed or not understood is dropped without an answer (RFC 8656 §11.2,
+ * RFC 8489 §6.3.2). Of repeated attributes the first counts (RFC 8489 §14); what follows MESSAGE-INTEGRITY is ignored
+ * (§14.5).
+ */
 const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number): void => {
   const length = end - start;
   if (length < 20 || u16(bytes, start + 2) + 20 !== length || length % 4 !== 0 || !hasCookie(bytes, start)) {
@@ -79,10 +83,14 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number)
   let dataAt = 0;
   let dataLength = 0;
   let whole = false;
-  for (let offset = start + 20; offset + 4 <= end;) {
+  for (let offset = start + 20; offset < end;) {
     const type = u16(bytes, offset);
     const size = u16(bytes, offset + 2);
-    if (offset + 4 + size > end) return;
+    if (offset + 4 + size > end) {
+      flow.drops["send-indication"]++;
+      return;
+    }
+    if (type === attribute.messageIntegrity || type === attribute.messageIntegritySha256) break;
     if (type === attribute.xorPeerAddress && addressAt === 0) {
       addressAt = offset + 4;
       addressLength = size;
@@ -90,7 +98,10 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number)
       dataAt = offset + 4;
       dataLength = size;
     } else if (type === attribute.dontFragment) whole = true;
-    else if (type < 0x8000 && type !== attribute.messageIntegrity) return;
+    else if (isUnknown(type)) {
+      flow.drops["send-attributes"]++;
+      return;
+    }
     offset += 4 + ((size + 3) & ~3);
   }
   // RFC 8656 §11.2: whoever cannot set the DF bit does not know the attribute, and what it is in is not relayed.
@@ -99,8 +110,15 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number)
     return;
   }
   const family = addressLength === 8 ? 1 : 2;
-  if (addressAt === 0 || dataAt === 0 || (addressLength !== 8 && addressLength !== 20)) return;
-  if (bytes[addressAt + 1] !== family) return;
+  if (
+    addressAt === 0 ||
+    dataAt === 0 ||
+    (addressLength !== 8 && addressLength !== 20) ||
+    bytes[addressAt + 1] !== family
+  ) {
+    flow.drops["send-indication"]++;
+    return;
+  }
   const port = u16(bytes, addressAt + 2) ^ (magicCookie >>> 16);
   const peer =
     flow.peerByBytes(bytes, addressAt + 4, start + 4, addressLength - 4, port) ??

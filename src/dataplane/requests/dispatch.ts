@@ -93,8 +93,11 @@ const answerAuthenticated = (exchange: Exchange, held: Held | undefined, key: Ke
 };
 
 const receiveMessage = (serving: Serving, message: Message, path: ListenerPath): void => {
-  // Indications and answers are never answered, RFC 8489 §6.3.
-  if (message.class !== "request") return;
+  // Indications and answers are never answered, RFC 8489 §6.3. A Binding indication keeps a path alive and asks for nothing.
+  if (message.class !== "request") {
+    if (message.class !== "indication" || message.method !== method.binding) serving.dropped("not-a-request");
+    return;
+  }
   if (message.method === method.binding) {
     if (message.unknown.length > 0) respond(serving, message, path, notUnderstood(message.unknown));
     else serving.reply(path, message.bytes, binding(message, path));

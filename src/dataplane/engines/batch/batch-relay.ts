@@ -43,7 +43,10 @@ export class BatchRelay implements RelayPort, DatagramOwner {
 
   take(slot: number, start: number, end: number): void {
     const flow = this.#flow;
-    if (flow === undefined) return;
+    if (flow === undefined) {
+      this.#datagrams.drops["no-allocation"]++;
+      return;
+    }
     const { arena, bytes } = this.#datagrams;
     const port = arena.sourcePort(slot);
     const known =

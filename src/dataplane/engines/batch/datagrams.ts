@@ -97,7 +97,7 @@ export class Datagrams {
   /** The arena's memory. */
   readonly bytes: Buffer;
   readonly #sys: Sys;
-  readonly #drops: Drops;
+  readonly drops: Drops;
   readonly #descriptors: Uint8Array | undefined;
   readonly #loop: Loop;
   readonly #sockets: (DatagramSocket | undefined)[] = [];
@@ -127,7 +127,7 @@ export class Datagrams {
   constructor({ drops, descriptors, isOwnThread = false, isBusy = () => false }: DatagramsOptions) {
     this.#sys = loadSys();
     this.#descriptors = descriptors;
-    this.#drops = drops;
+    this.drops = drops;
     this.arena = new Arena(this.#sys);
     this.bytes = this.arena.bytes;
     this.#loop = new Loop(this.#sys, this.#read, this.flush, isOwnThread ? { isBusy } : undefined);
@@ -193,7 +193,7 @@ export class Datagrams {
       const start = this.arena.dataOf(slot);
       const end = start + this.arena.lengthOf(slot);
       const segment = this.arena.segmentOf(slot);
-      if ((this.arena.flagsOf(slot) & MSG_TRUNC) !== 0) this.#drops["too-long"]++;
+      if ((this.arena.flagsOf(slot) & MSG_TRUNC) !== 0) this.drops["too-long"]++;
       else if (segment === 0 || end - start <= segment) socket.owner.take(slot, start, end);
       else this.#takeApart(socket, slot, start, end, segment);
       this.arena.rearm(slot);
@@ -241,12 +241,15 @@ export class Datagrams {
 
   /** Sends bytes `start` to `end` of `bytes`: the arena, from where they lie, or anything else, which is copied. */
   send(socket: DatagramSocket, bytes: Buffer, start: number, end: number, to: Endpoint): void {
-    if (!socket.isOpen) return;
+    if (!socket.isOpen) {
+      this.drops["unsendable"]++;
+      return;
+    }
     const length = end - start;
     if (bytes !== this.bytes) {
       // From outside: an answer of control, or of a client that came over a stream.
       if (length > MAX_DATAGRAM_BYTES) {
-        this.#drops["too-long"]++;
+        this.drops["too-long"]++;
         return;
       }
       const at = this.#takeExtra();
@@ -339,13 +342,13 @@ export class Datagrams {
       if (this.#sys.sendto(socket.fd, start, length, 0, arena.firstName, nameLength) >= 0) return;
       const error = this.#sys.errno();
       if (error === EINTR) continue;
-      this.#drops[error === EAGAIN ? "socket-backlog" : "unsendable"]++;
+      this.drops[error === EAGAIN ? "socket-backlog" : "unsendable"]++;
       return;
     }
   }
 
   #transmit(socket: DatagramSocket, messages: number): void {
-    const drops = this.#drops;
+    const { drops } = this;
     for (let sent = 0; sent < messages;) {
       const done = this.#sys.sendmmsg(socket.fd, this.arena.txHeaders + sent * 64, messages - sent, 0);
       if (done > 0) {
@@ -371,7 +374,7 @@ export class Datagrams {
     const segments = this.arena.vectorsOf(index);
     for (let segment = 0; segment < segments; segment++) {
       this.arena.narrow(index, segment);
-      if (this.#sys.sendmmsg(socket.fd, this.arena.txHeaders + index * 64, 1, 0) < 1) this.#drops["unsendable"]++;
+      if (this.#sys.sendmmsg(socket.fd, this.arena.txHeaders + index * 64, 1, 0) < 1) this.drops["unsendable"]++;
     }
   }
 }
