@@ -107,6 +107,12 @@ export const openTls = async (
   return streamOn(socket, receiver);
 };
 
+/** Pads ChannelData to four bytes (RFC 8656 §12.5); the length of a STUN message is a multiple of four anyway. */
+const padded = (bytes: Buffer): Buffer => {
+  const padding = -bytes.length & 3;
+  return padding === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(padding)]);
+};
+
 /** OpenSSL knows when its next retransmission is due; this is how often it is asked. */
 const RETRANSMIT_TICK_MS = 100;
 
@@ -158,7 +164,8 @@ export const openDtls = async (
     isReliable: false,
     local: socket.address(),
     send: (bytes) => {
-      if (isOpen) send([dtls.seal(bytes)]);
+      // Some servers read DTLS as a stream: without padding they lose the frame boundary.
+      if (isOpen) send([dtls.seal(padded(bytes))]);
     },
     close,
   };
@@ -188,11 +195,7 @@ const streamOn = (socket: Socket, receiver: Receiver): Transport => {
   return {
     isReliable: true,
     local: { address: socket.localAddress ?? "", port: socket.localPort ?? 0 },
-    send: (bytes) => {
-      // ChannelData is padded over a stream; STUN is a multiple of four anyway.
-      const padding = -bytes.length & 3;
-      socket.write(padding === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(padding)]));
-    },
+    send: (bytes) => void socket.write(padded(bytes)),
     takeOver: () => {
       isTaken = true;
       return socket;

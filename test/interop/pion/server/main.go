@@ -1,4 +1,5 @@
-// A TURN server on pion/turn, to measure ours beside it: one UDP and one TCP listener on loopback, one user.
+// A TURN server on pion/turn: one UDP and one TCP listener on loopback, one user, and a DTLS listener on request.
+// The benchmarks measure ours beside it; the tests send it what our clients send.
 package main
 
 import (
@@ -9,12 +10,32 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/pion/dtls/v3"
+	"github.com/pion/dtls/v3/pkg/crypto/selfsign"
 	"github.com/pion/logging"
 	"github.com/pion/turn/v5"
 )
 
+// listenDTLS opens a DTLS listener with a self-signed certificate.
+func listenDTLS(address string) net.Listener {
+	at, err := net.ResolveUDPAddr("udp4", address)
+	if err != nil {
+		log.Fatal(err)
+	}
+	certificate, err := selfsign.GenerateSelfSigned()
+	if err != nil {
+		log.Fatal(err)
+	}
+	listener, err := dtls.ListenWithOptions("udp4", at, dtls.WithCertificates(certificate))
+	if err != nil {
+		log.Fatal(err)
+	}
+	return listener
+}
+
 func main() {
 	address := flag.String("address", "127.0.0.1:3478", "where clients come in, UDP and TCP")
+	secure := flag.String("dtls", "", "where clients come in over DTLS; nowhere unless given")
 	user := flag.String("user", "user-1", "")
 	password := flag.String("password", "pass-1", "")
 	realm := flag.String("realm", "stunner.l7mp.io", "")
@@ -39,6 +60,14 @@ func main() {
 	relays := &turn.RelayAddressGeneratorStatic{RelayAddress: net.ParseIP(host), Address: host}
 	anyPeer := func(net.Addr, net.IP) bool { return true }
 	key := turn.GenerateAuthKey(*user, *realm, *password)
+	listeners := []turn.ListenerConfig{
+		{Listener: tcp, RelayAddressGenerator: relays, PermissionHandler: anyPeer},
+	}
+	if *secure != "" {
+		listeners = append(listeners, turn.ListenerConfig{
+			Listener: listenDTLS(*secure), RelayAddressGenerator: relays, PermissionHandler: anyPeer,
+		})
+	}
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.DefaultLogLevel = logging.LogLevelError
 	server, err := turn.NewServer(turn.ServerConfig{
@@ -50,9 +79,7 @@ func main() {
 		PacketConnConfigs: []turn.PacketConnConfig{
 			{PacketConn: udp, RelayAddressGenerator: relays, PermissionHandler: anyPeer},
 		},
-		ListenerConfigs: []turn.ListenerConfig{
-			{Listener: tcp, RelayAddressGenerator: relays, PermissionHandler: anyPeer},
-		},
+		ListenerConfigs: listeners,
 	})
 	if err != nil {
 		log.Fatal(err)
