@@ -12,6 +12,7 @@ export interface LimitFlags {
   readonly maxHandshakes?: number;
   readonly maxIdleConnections?: number;
   readonly proxyProtocol?: boolean;
+  readonly strictAddressFamily?: boolean;
 }
 
 const parseNumber = (text: string): number => {
@@ -40,10 +41,15 @@ export const addLimitOptions = (command: Command): Command =>
       "connections without an allocation at a listener (default: 4096)",
       parseNumber,
     )
-    .option("--proxy-protocol", "connections to TCP and TLS listeners begin with a PROXY header, version 2");
+    .option("--proxy-protocol", "connections to TCP and TLS listeners begin with a PROXY header, version 2")
+    .option(
+      "--strict-address-family",
+      "refuse (440) clients that name no address family where the relay has IPv6 only, instead of giving them IPv6",
+    );
 
 export const tuningOf = (flags: LimitFlags): RelayTuning => ({
   proxyProtocol: flags.proxyProtocol === true,
+  strictAddressFamily: flags.strictAddressFamily === true,
   limits: {
     ...given("maxAllocations", flags.maxAllocations),
     ...given("maxPermissions", flags.maxPermissions),

@@ -53,7 +53,7 @@ const allocation = () => {
       install: () => undefined,
       remove: () => undefined,
     },
-    owner: { username: "u", userId: "u", realm: "r", password: "p" },
+    owner: { username: "u", userId: "u", account: "user u", realm: "r", password: "p" },
     relays: [relay],
     made: { transactionId: Buffer.alloc(12), response: [] },
     now: 0,

@@ -15,7 +15,10 @@ import { TcpRelay } from "./tcp-relay.ts";
 /** Who made the allocation. They stay good for it whatever the config says later: no call is lost to a config change. */
 export interface Owner {
   readonly username: string;
+  /** Who it is, for people and to compare: the user, or the whole username where it names none. */
   readonly userId: string;
+  /** What quotas and limits count by. */
+  readonly account: string;
   readonly realm: string;
   readonly password: string;
 }

@@ -6,6 +6,7 @@ import pino from "pino";
 import { firstValueFrom, filter, timeout } from "rxjs";
 import { beforeEach, afterEach, describe, expect, it } from "vitest";
 import type { AuthConfig, ClusterConfig, DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
+import { ephemeralPassword } from "./auth/ephemeral.ts";
 import { ephemeralCredentials, type Credentials } from "../turn-client/credentials.ts";
 import { TurnClient, type TurnClientOptions } from "../turn-client/turn-client.ts";
 import { createRelay } from "./create-relay.ts";
@@ -318,6 +319,49 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
       expect(await code(two.allocate())).toBe(486);
       await one.refresh(0);
       expect(await code(two.allocate())).toBe("success");
+    });
+
+    it.each([
+      ["EXPIRY:alice", (expiry: number) => `${expiry}:alice`],
+      ["EXPIRY:@bob:example.org", (expiry: number) => `${expiry}:@bob:example.org`],
+      ["carol:EXPIRY", (expiry: number) => `carol:${expiry}`],
+      ["EXPIRY:a:b:c", (expiry: number) => `${expiry}:a:b:c`],
+    ])("counts %s against the quota of its user, whenever its time ends", async (_, nameOf) => {
+      const { relay, config, client: make } = await world();
+      await relay.apply(
+        config({ quota: 1, auth: { type: "ephemeral", realm: "turnpike.test", credentials: { secret: "s" } } }),
+      );
+      const expiry = Math.floor(Date.now() / 1000) + 3600;
+      const credentials = (username: string) => ({ username, password: ephemeralPassword("s", username) });
+      const [one, two] = [await make(credentials(nameOf(expiry))), await make(credentials(nameOf(expiry + 1)))];
+      await one.allocate();
+      expect(await code(two.allocate())).toBe(486);
+      await one.refresh(0);
+      expect(await code(two.allocate())).toBe("success");
+    });
+
+    it("counts clients whose time-limited credentials name no user each for itself", async () => {
+      const { relay, config, client: make } = await world();
+      await relay.apply(
+        config({ quota: 1, auth: { type: "ephemeral", realm: "turnpike.test", credentials: { secret: "s" } } }),
+      );
+      const expiry = Math.floor(Date.now() / 1000) + 3600;
+      for (const username of [`${expiry}`, `${expiry}`, `${expiry}:`, `${expiry}:`, `:${expiry}`]) {
+        const client = await make({ username, password: ephemeralPassword("s", username) });
+        expect(await code(client.allocate())).toBe("success");
+      }
+    });
+
+    it("gets IPv6 when it names no family and the relay has no IPv4 address, unless the RFC is to be kept strictly", async () => {
+      for (const transport of ["udp", "tcp"] as const) {
+        const { client: make } = await world(["::1"]);
+        const client = await make({ transport });
+        expect((await client.allocate()).relayed.map(({ address }) => address)).toEqual(["::1"]);
+        const named = await make({ transport });
+        expect(await code(named.allocate({ family: "ipv4" }))).toBe(440);
+        const strict = await world(["::1"], { strictAddressFamily: true });
+        expect(await code((await strict.client({ transport })).allocate())).toBe(440);
+      }
     });
 
     it("gets an even port, and the next one for the token", async () => {

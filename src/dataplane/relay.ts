@@ -17,6 +17,8 @@ export interface RelayTuning {
   readonly alternateServers?: readonly TransportAddress[];
   /** Connections to TCP and TLS listeners begin with a PROXY header (version 2); those that do not are dropped. */
   readonly proxyProtocol?: boolean;
+  /** An Allocate that names no family gets IPv4 or 440, also where the relay has IPv6 only (RFC 8656 §7.2 to the letter). */
+  readonly strictAddressFamily?: boolean;
   /** What differs from `defaultLimits`. */
   readonly limits?: Partial<Limits>;
 }

@@ -78,8 +78,8 @@ export class Serving implements AllocationScope, ListenerOwner {
     return this.shared.options.proxyProtocol === true;
   }
 
-  bandwidthOf({ userId }: Owner): Bandwidth | undefined {
-    const user = this.gateway.users.budgetOf(userId);
+  bandwidthOf({ account }: Owner): Bandwidth | undefined {
+    const user = this.gateway.users.budgetOf(account);
     return user === undefined && this.#budget === undefined
       ? undefined
       : new Bandwidth(this.shared.clock, user, this.#budget);
@@ -261,39 +261,39 @@ export class Serving implements AllocationScope, ListenerOwner {
   };
 
   /** Takes a place for an allocation that is being made; the answer says why there is none. */
-  claim(path: ListenerPath, { userId }: Owner): Answer | undefined {
+  claim(path: ListenerPath, { account }: Owner): Answer | undefined {
     const { allocations, claims, limits } = this.shared;
     const { users, config } = this.gateway;
     if (allocations.size + claims.size >= limits.maxAllocations) return failure("508 allocations");
-    if (config.userQuota > 0 && users.allocationsOf(userId) >= config.userQuota) return failure("486 quota");
-    users.hold(userId);
+    if (config.userQuota > 0 && users.allocationsOf(account) >= config.userQuota) return failure("486 quota");
+    users.hold(account);
     claims.set(fiveTuple(path), { isWanted: true });
     return undefined;
   }
 
   /** Whether the user may have one more allocation, counting those of all workers. */
-  async take({ userId }: Owner): Promise<boolean> {
+  async take({ account }: Owner): Promise<boolean> {
     const { userQuota } = this.gateway.config;
     if (userQuota === 0) return true;
-    return (await this.shared.options.quota?.take(this.gateway.name, userId, userQuota)) ?? true;
+    return (await this.shared.options.quota?.take(this.gateway.name, account, userQuota)) ?? true;
   }
 
   /** Undoes `take`. */
-  giveBack({ userId }: Owner): void {
-    this.shared.options.quota?.give(this.gateway.name, userId);
+  giveBack({ account }: Owner): void {
+    this.shared.options.quota?.give(this.gateway.name, account);
   }
 
   /** Gives the place back; false when nobody waits for the allocation any more. */
-  unclaim(path: ListenerPath, { userId }: Owner): boolean {
+  unclaim(path: ListenerPath, { account }: Owner): boolean {
     const key = fiveTuple(path);
     const isWanted = this.shared.claims.get(key)?.isWanted ?? false;
     this.shared.claims.delete(key);
-    this.gateway.users.release(userId, monotonicMs());
+    this.gateway.users.release(account, monotonicMs());
     return isWanted && !this.#isClosed;
   }
 
   open(options: Omit<AllocationOptions, "id">): Allocation {
-    this.gateway.users.hold(options.owner.userId);
+    this.gateway.users.hold(options.owner.account);
     const allocation = new Allocation(this, { ...options, id: this.shared.nextId() });
     this.shared.allocations.set(fiveTuple(options.path), { allocation, serving: this });
     this.shared.opened.add(`${options.path.protocol} ${allocation.protocol === "TCP" ? "tcp" : "udp"}`);
@@ -308,7 +308,7 @@ export class Serving implements AllocationScope, ListenerOwner {
     this.shared.allocations.delete(key);
     this.shared.closed.add(reason);
     allocation.close();
-    this.gateway.users.release(allocation.owner.userId, monotonicMs());
+    this.gateway.users.release(allocation.owner.account, monotonicMs());
     this.giveBack(allocation.owner);
     this.shared.events.next({ event: "allocation.closed", ...described, reason, ...allocation.flow.traffic });
   }

@@ -1,4 +1,4 @@
-/** What each user of a gateway holds and may do: allocations, data, requests. */
+/** What each account of a gateway holds and may do: allocations, data, requests. An account is a user, or a client that named none. */
 import { Budget } from "./bandwidth.ts";
 import type { Limits } from "./limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -25,65 +25,65 @@ const forgetMilliseconds = 2000;
 
 export class Users {
   readonly #limits: Limits;
-  readonly #byId = new Map<string, User>();
+  readonly #byAccount = new Map<string, User>();
   #strangers = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
   }
 
-  allocationsOf(userId: string): number {
-    return this.#byId.get(userId)?.allocations ?? 0;
+  allocationsOf(account: string): number {
+    return this.#byAccount.get(account)?.allocations ?? 0;
   }
 
-  budgetOf(userId: string): Budget | undefined {
-    return this.#byId.get(userId)?.budget;
+  budgetOf(account: string): Budget | undefined {
+    return this.#byAccount.get(account)?.budget;
   }
 
   /** One allocation more. */
-  hold(userId: string): void {
-    const user = this.#get(userId);
+  hold(account: string): void {
+    const user = this.#get(account);
     if (user.allocations === 0) this.#strangers--;
     user.allocations++;
   }
 
   /** One less, as of `now` (milliseconds). What it may do is remembered: it must not begin anew with each allocation. */
-  release(userId: string, now: number): void {
-    const user = this.#byId.get(userId);
+  release(account: string, now: number): void {
+    const user = this.#byAccount.get(account);
     if (user === undefined || --user.allocations > 0) return;
     user.askedAt = now;
     this.#strangers++;
-    if (user.requests === undefined && user.budget === undefined) this.#remove(userId);
+    if (user.requests === undefined && user.budget === undefined) this.#remove(account);
     else if (this.#strangers > maxStrangers) this.#forget(now);
   }
 
   /** Whether the user may ask one thing more at `now` (milliseconds). */
-  mayAsk(userId: string, now: number): boolean {
+  mayAsk(account: string, now: number): boolean {
     if (this.#limits.userRequestsPerSecond === 0) return true;
-    const user = this.#get(userId);
+    const user = this.#get(account);
     user.askedAt = now;
     if (this.#strangers > maxStrangers) this.#forget(now);
     return user.requests?.take(now) ?? true;
   }
 
-  #get(userId: string): User {
-    let user = this.#byId.get(userId);
+  #get(account: string): User {
+    let user = this.#byAccount.get(account);
     if (user !== undefined) return user;
     user = new User(this.#limits);
     this.#strangers++;
-    this.#byId.set(userId, user);
+    this.#byAccount.set(account, user);
     return user;
   }
 
   #forget(now: number): void {
-    for (const [userId, { allocations, askedAt }] of this.#byId) {
+    for (const [account, { allocations, askedAt }] of this.#byAccount) {
       if (allocations > 0 || now - askedAt < forgetMilliseconds) continue;
-      this.#remove(userId);
+      this.#remove(account);
     }
   }
 
-  #remove(userId: string): void {
-    this.#byId.delete(userId);
+  #remove(account: string): void {
+    this.#byAccount.delete(account);
     this.#strangers--;
   }
 }

@@ -53,7 +53,8 @@ async function call(urls) {
     if (pair.type === "candidate-pair" && pair.nominated && pair.state === "succeeded") {
       const local = stats.get(pair.localCandidateId);
       result.localCandidate = local.candidateType;
-      result.localAddress = `${local.address}:${local.port}`;
+      const host = local.address.replaceAll(/[[\]]/g, "");
+      result.localAddress = host.includes(":") ? `[${host}]:${local.port}` : `${host}:${local.port}`;
       result.relayProtocol = local.relayProtocol;
       result.remoteCandidate = stats.get(pair.remoteCandidateId).candidateType;
     }

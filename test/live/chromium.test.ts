@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import type { AddressInfo } from "node:net";
 import { chromium, type Browser, type Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
 import { startLive, type Live } from "../support/live.ts";
 
@@ -108,6 +108,18 @@ describe("Chromium", () => {
         data: expect.objectContaining({ listener: "media/gateway/tls", relayed: result.localAddress }),
       }),
     );
+  });
+
+  it("holds a call through a relay that has IPv6 only, though it names no address family", async () => {
+    // Not a fourth relay with the batch engine: each keeps a thread of libuv's pool, which has four.
+    const ipv6 = await startTestDataplane({ address: "::1", endpoints: ["::1"] }, { engine: "dgram" });
+    onTestFinished(() => ipv6.stop());
+    const result = await call(`turn:[::1]:${ipv6.ports.udp}?transport=udp`);
+    expect(result.echoed).toEqual(["echo one", "echo two", "echo three"]);
+    expect(result.audioPackets).toBeGreaterThanOrEqual(100);
+    expect(result.videoFrames).toBeGreaterThanOrEqual(20);
+    expect(result).toMatchObject({ localCandidate: "relay" });
+    expect(result.localAddress).toMatch(/^\[::1\]:\d+$/);
   });
 
   it("gets no call to a peer that no route names", async () => {

@@ -5,7 +5,7 @@ import type { Owner } from "../allocation.ts";
 import type { Message } from "../stun/message.ts";
 import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
 import type { Nonces } from "./nonce.ts";
-import type { AuthPolicy } from "./policy.ts";
+import type { AuthPolicy, Credential } from "./policy.ts";
 
 export type Authentication =
   | { readonly ok: true; readonly who: Owner; readonly key: KeyObject }
@@ -17,6 +17,8 @@ export interface Challenge {
   readonly nonces: Nonces;
   /** The client's address. */
   readonly client: string;
+  /** Tells clients apart: its five-tuple. */
+  readonly path: string;
   /** Who owns the allocation on this five-tuple, if there is one. */
   readonly owner: Owner | undefined;
   /** Milliseconds of the monotonic clock, for the age of nonces. */
@@ -32,23 +34,26 @@ const refuse = (code: RefusalCode): Authentication => ({ ok: false, code });
  * credentials, a new realm or an expired username must not end a call that is going on. They cannot make a new one.
  */
 export const authenticate = (message: Message, challenge: Challenge): Authentication => {
-  const { policy, nonces, client, owner, now, wallNow } = challenge;
+  const { policy, nonces, client, path, owner, now, wallNow } = challenge;
   const { integrityAt, username, realm, nonce } = message;
   if (policy.type === "none" && owner === undefined) return refuse("403 stun-only");
   if (integrityAt === undefined) return refuse("401 challenge");
   if (username === undefined || realm === undefined || nonce === undefined) return refuse("400 missing-credentials");
   if (!nonces.isFresh(nonce, client, now)) return refuse("438 stale-nonce");
   if (realm !== policy.realm && realm !== owner?.realm) return refuse("401 realm");
-  const attempt = (userId: string, password: string): Authentication | undefined => {
+  const attempt = (userId: string, account: string, password: string): Authentication | undefined => {
     const key = longTermKey(username, realm, password);
     return integrityIsValid(message.bytes, integrityAt, key)
-      ? { ok: true, who: { username, userId, realm, password }, key }
+      ? { ok: true, who: { username, userId, account, realm, password }, key }
       : undefined;
   };
+  /** Those whose credentials name nobody are not one user: each client counts for itself. */
+  const byCredential = ({ user, password }: Credential): Authentication | undefined =>
+    user === undefined ? attempt(username, `client ${path}`, password) : attempt(user, `user ${user}`, password);
   const current = policy.credential(username, wallNow);
   return (
-    (current && attempt(current.userId, current.password)) ??
-    (owner?.username === username ? attempt(owner.userId, owner.password) : undefined) ??
+    (current && byCredential(current)) ??
+    (owner?.username === username ? attempt(owner.userId, owner.account, owner.password) : undefined) ??
     refuse("401 credentials")
   );
 };

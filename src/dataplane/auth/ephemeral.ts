@@ -5,19 +5,27 @@ import { createHmac } from "node:crypto";
 export const ephemeralPassword = (secret: string, username: string): string =>
   createHmac("sha1", secret).update(username).digest("base64");
 
-/**
- * Seconds since the epoch: the first `:`-separated part of `username` that is a decimal integer. `undefined` when there
- * is none, or it is 0.
- */
-export const expiryOf = (username: string): number | undefined => {
-  const part = username.split(":").find((candidate) => /^[+-]?\d+$/.test(candidate));
-  const expiry = Number(part);
-  return part === undefined || expiry === 0 || !Number.isSafeInteger(expiry) ? undefined : expiry;
-};
+export interface TimeWindow {
+  /** Seconds since the epoch. */
+  readonly expiry: number;
+  /** Whose credentials they are: what stands beside the expiry, on either side, colons included. Absent for nobody in particular. */
+  readonly user?: string;
+}
 
-/** Who owns an allocation: the second part of `TIMESTAMP:USER`, else the whole username. */
-export const userIdOf = (username: string): string => {
+/**
+ * What a time-limited username says. The expiry is its first `:`-separated part that is a decimal integer; `undefined` when
+ * there is none, or it is 0.
+ *
+ * @example
+ * timeWindowOf("1599491771:@bob:example.org"); // { expiry: 1599491771, user: "@bob:example.org" }
+ * timeWindowOf("carol:1599491771"); // { expiry: 1599491771, user: "carol" }
+ * timeWindowOf("1599491771"); // { expiry: 1599491771 }
+ */
+export const timeWindowOf = (username: string): TimeWindow | undefined => {
   const parts = username.split(":");
-  const [first = "", second = ""] = parts;
-  return parts.length === 2 && /^[+-]?\d+$/.test(first) ? second : username;
+  const at = parts.findIndex((part) => /^[+-]?\d+$/.test(part));
+  const expiry = Number(parts[at]);
+  if (at < 0 || expiry === 0 || !Number.isSafeInteger(expiry)) return undefined;
+  const user = parts.toSpliced(at, 1).join(":");
+  return { expiry, ...(user === "" ? {} : { user }) };
 };

@@ -1,9 +1,10 @@
 /** Who may allocate: static, ephemeral, or nobody. */
 import type { AuthConfig } from "../../resources/dataplane-config.ts";
-import { ephemeralPassword, expiryOf, userIdOf } from "./ephemeral.ts";
+import { ephemeralPassword, timeWindowOf } from "./ephemeral.ts";
 
 export interface Credential {
-  readonly userId: string;
+  /** Whose they are; absent where they name nobody. */
+  readonly user?: string;
   readonly password: string;
 }
 
@@ -21,7 +22,7 @@ export const createAuthPolicy = ({ type, realm, credentials }: AuthConfig): Auth
       return {
         type,
         realm,
-        credential: (username) => (username === known ? { userId: username, password } : undefined),
+        credential: (username) => (username === known ? { user: username, password } : undefined),
       };
     }
     case "ephemeral": {
@@ -30,9 +31,10 @@ export const createAuthPolicy = ({ type, realm, credentials }: AuthConfig): Auth
         type,
         realm,
         credential: (username, now) => {
-          const expiry = expiryOf(username);
-          if (expiry === undefined || expiry < Math.floor(now / 1000)) return undefined;
-          return { userId: userIdOf(username), password: ephemeralPassword(secret, username) };
+          const window = timeWindowOf(username);
+          if (window === undefined || window.expiry < Math.floor(now / 1000)) return undefined;
+          const { user } = window;
+          return { ...(user === undefined ? {} : { user }), password: ephemeralPassword(secret, username) };
         },
       };
     }

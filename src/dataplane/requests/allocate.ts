@@ -13,8 +13,19 @@ import { failure, notUnderstood, silence, success, type Answer, type Exchange } 
 /** IP protocol numbers. */
 const [tcp, udp] = [6, 17];
 
+/**
+ * The family of a request that names none: IPv4 (RFC 8656 §7.2), or where the relay has no IPv4 address IPv6, as browsers
+ * name none and would get no candidate; `strictAddressFamily` refuses those, as the RFC is written.
+ */
+const usualFamily = (serving: Serving): Family =>
+  serving.shared.options.strictAddressFamily !== true &&
+  serving.relayAddress(4) === undefined &&
+  serving.relayAddress(6) !== undefined
+    ? 6
+    : 4;
+
 /** Which families the request asks for, or what is wrong with it. */
-const families = (message: Message, { protocol }: ListenerPath, canSendWhole: boolean): readonly Family[] | Answer => {
+const families = (message: Message, { protocol }: ListenerPath, serving: Serving): readonly Family[] | Answer => {
   const { requestedTransport, requestedFamily, additionalFamily, evenPort, reservationToken } = message;
   if (requestedTransport === undefined) return failure("400 no-transport");
   if (requestedTransport !== udp && requestedTransport !== tcp) return failure("442 transport");
@@ -24,7 +35,7 @@ const families = (message: Message, { protocol }: ListenerPath, canSendWhole: bo
     if ((evenPort ?? reservationToken ?? message.dontFragment) !== undefined) return failure("400 not-for-tcp");
   }
   // RFC 8656 §7.2: a server that cannot set the DF bit does not know the attribute.
-  if (message.dontFragment === true && !canSendWhole) return notUnderstood([attribute.dontFragment]);
+  if (message.dontFragment === true && !serving.canSendWhole) return notUnderstood([attribute.dontFragment]);
   if (reservationToken !== undefined && (evenPort ?? requestedFamily ?? additionalFamily) !== undefined)
     return failure("400 reservation-token");
   if (additionalFamily !== undefined) {
@@ -33,7 +44,8 @@ const families = (message: Message, { protocol }: ListenerPath, canSendWhole: bo
       return failure("400 additional-family");
     return [4, 6];
   }
-  if (requestedFamily === undefined || requestedFamily === addressFamily.ipv4) return [4];
+  if (requestedFamily === undefined) return [usualFamily(serving)];
+  if (requestedFamily === addressFamily.ipv4) return [4];
   return requestedFamily === addressFamily.ipv6 ? [6] : failure("440 family");
 };
 
@@ -101,7 +113,7 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
   const { message, path, serving, who, now } = exchange;
   const other = elsewhere(exchange);
   if (other !== undefined) return other;
-  const wanted = families(message, path, serving.canSendWhole);
+  const wanted = families(message, path, serving);
   if ("kind" in wanted) return wanted;
   const full = serving.claim(path, who);
   if (full !== undefined) return full;

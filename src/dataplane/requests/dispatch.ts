@@ -76,7 +76,7 @@ const answerLater = (serving: Serving, outcome: Promise<Answer>, answer: (outcom
 
 const answerAuthenticated = (exchange: Exchange, held: Held | undefined, key: KeyObject): void => {
   const { message, path, serving, who, now } = exchange;
-  if (!serving.gateway.users.mayAsk(who.userId, now)) return serving.dropped("user-requests");
+  if (!serving.gateway.users.mayAsk(who.account, now)) return serving.dropped("user-requests");
   const answer = (outcome: Answer): void => respond(serving, message, path, outcome, key);
   const handle = inAllocation.get(message.method);
   if (message.unknown.length > 0) answer(notUnderstood(message.unknown));
@@ -108,7 +108,8 @@ const receiveMessage = (serving: Serving, message: Message, path: ListenerPath):
     return;
   }
   const { shared, gateway } = serving;
-  const held = shared.allocations.get(fiveTuple(path));
+  const tuple = fiveTuple(path);
+  const held = shared.allocations.get(tuple);
   // A client connection has no allocation; it is of whoever has that of the peer connection.
   const binds = message.method === method.connectionBind;
   const { owner } = held?.allocation ?? (binds ? gateway.connections.get(message.connectionId)?.allocation : {}) ?? {};
@@ -118,6 +119,7 @@ const receiveMessage = (serving: Serving, message: Message, path: ListenerPath):
     policy: gateway.auth,
     nonces: shared.nonces,
     client,
+    path: tuple,
     owner,
     now,
     wallNow: wallMs(),

@@ -6,7 +6,7 @@ import type { RelayEvent, RelayOptions } from "../relay.ts";
 /** What a worker is started with. */
 export interface WorkerData {
   readonly index: number;
-  readonly options: Pick<RelayOptions, "place" | "own" | "alternateServers" | "limits">;
+  readonly options: Pick<RelayOptions, "place" | "own" | "alternateServers" | "strictAddressFamily" | "limits">;
   readonly ids: { readonly first: number; readonly step: number };
   /** By descriptor, 1 for those that the worker has open; in memory that both see. */
   readonly descriptors: Uint8Array;

@@ -85,10 +85,10 @@ export class WorkerHandle {
     const { index, options, ids, sockets, quota } = this.#options;
     const sys = loadSys();
     this.#startedAt = performance.now();
-    const { place, own, alternateServers = [], limits = {} } = options;
+    const { place, own, alternateServers = [], strictAddressFamily = false, limits = {} } = options;
     const workerData: WorkerData = {
       index,
-      options: { place, own, alternateServers, limits },
+      options: { place, own, alternateServers, strictAddressFamily, limits },
       // No number is used twice, whoever counts.
       ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
       descriptors: this.#descriptors,
