@@ -19,7 +19,7 @@ interface Described {
 
 const read: Readonly<Record<keyof typeof annotations, Described>> = {
   serviceType: {
-    values: "`ClusterIP`, `NodePort`, `LoadBalancer`, `ExternalName`",
+    values: "`ClusterIP`, `NodePort`, `LoadBalancer`",
     what: "type of the Gateway's Service; anything else is `LoadBalancer`",
   },
   enableMixedProtocolLb: {
@@ -36,11 +36,11 @@ const read: Readonly<Record<keyof typeof annotations, Described>> = {
   },
   nodePort: {
     values: '`{"LISTENER": PORT}`',
-    what: "node ports of the Service, by listener ([which to choose](../guides/node-ports.md))",
+    what: "node ports of the Service, by listener ([which to choose](../guides/node-ports.md)); an entry that is not a port (1 to 65535), or that repeats one of the same transport, is ignored",
   },
   targetPort: {
     values: '`{"LISTENER": PORT}`',
-    what: "ports of the dataplane that the Service leads to, by listener; the dataplane listens there",
+    what: "ports of the dataplane that the Service leads to, by listener; the dataplane listens there. A listener whose entry is not a port (1 to 65535), or is the port of an earlier listener of the same transport, is not served",
   },
   disableHealthCheckExpose: {
     values: "`true`, `false`",
@@ -66,6 +66,9 @@ begins with \`stunner.l7mp.io/\` and is none of these does nothing, and \`turnpi
 ${Object.entries(read)
   .map(([name, { values, what }]) => row(`\`${annotations[name as keyof typeof annotations]}\``, values, what))
   .join("\n")}
+
+The message of the Gateway's condition \`Accepted\` names each value that is ignored, and \`turnpike lint\` finds it. The rest of
+the Gateway is served.
 
 All other annotations of the Gateway are copied to its Service and Deployment, for load balancers and the like.
 

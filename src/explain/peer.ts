@@ -9,6 +9,7 @@ import { endpointEntity } from "../machines/backends.ts";
 import { isMasked, listenerAccepts, parentGateway } from "../render/attachment.ts";
 import { controlledGateway, parametersOf } from "../render/classes.ts";
 import { renderCluster } from "../render/clusters.ts";
+import { portRangeProblem } from "../render/endpoints.ts";
 import { mayReferToService } from "../render/grants.ts";
 import type { RenderedGateway, RenderedListener } from "../render/render.ts";
 import type { ClusterConfig, DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -391,6 +392,8 @@ class Walk {
       events,
       steps,
     });
+    const ports = route.kind === "UDPRoute" ? portRangeProblem(reference) : undefined;
+    if (ports !== undefined) return step("backend-unusable", ports, "correct port and endPort of the backendRef");
     if (isStatic) {
       const prefixes = view.get("StaticService", name)?.spec.prefixes;
       if (prefixes === undefined)
@@ -426,6 +429,12 @@ class Walk {
         "there is no such Service",
         "create it, or correct name and namespace in the backendRef",
         steps,
+      );
+    if (endpoints.length === 0 && view.get("Service", name)?.spec?.type === "ExternalName")
+      return step(
+        "backend-unusable",
+        "it is of type ExternalName, which has no endpoints",
+        "name a Service with a selector, or a StaticService that lists the addresses",
       );
     if (endpoints.length === 0)
       return step(

@@ -1,10 +1,11 @@
 /** Annotations of Gateways: what is misspelt does nothing, and nobody says so. */
+import { annotationProblems } from "../render/annotation-problems.ts";
 import {
   effectiveAnnotations,
   gatewayAnnotations,
   isDataplaneDisabled,
   nodePorts,
-  parsePortMap,
+  serviceType,
 } from "../render/annotations.ts";
 import { controlledGateway, parametersOf } from "../render/classes.ts";
 import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
@@ -15,43 +16,23 @@ import type { LintWorld } from "./world.ts";
 
 const PREFIX = "stunner.l7mp.io/";
 const known: ReadonlySet<string> = new Set([...Object.values(keys), RELATED_GATEWAY_NAME, RELATED_GATEWAY_NAMESPACE]);
-const words: Readonly<Record<string, readonly string[]>> = {
-  [keys.serviceType]: ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"],
-};
-/** Whose case does not count. */
-const anyCase: Readonly<Record<string, readonly string[]>> = {
-  [keys.externalTrafficPolicy]: ["local", "cluster"],
-  [keys.enableMixedProtocolLb]: ["true", "false"],
-  [keys.disableManagedDataplane]: ["true", "false"],
-  [keys.disableHealthCheckExpose]: ["true", "false"],
-  [keys.disableSessionAffinity]: ["true", "false"],
-};
-const portMaps: readonly string[] = [keys.nodePort, keys.targetPort];
 const [FIRST_NODE_PORT, LAST_NODE_PORT] = [30_000, 32_767];
+
+const codes = { value: "annotation-value", listener: "annotation-listener" } as const;
 
 const lintValues = (
   object: string,
   annotations: Readonly<Record<string, string>>,
   gateway: Gateway,
-): readonly Finding[] =>
-  Object.entries(annotations).flatMap(([key, value]): readonly Finding[] => {
-    if (!key.startsWith(PREFIX)) return [];
-    if (!known.has(key)) return [finding("annotation-unknown", object, key)];
-    const allowed = words[key] ?? anyCase[key];
-    const given = words[key] === undefined ? value.toLowerCase() : value;
-    if (allowed !== undefined && !allowed.includes(given))
-      return [
-        finding("annotation-value", object, `${key} is ${JSON.stringify(value)}, and may be ${allowed.join(", ")}`),
-      ];
-    if (!portMaps.includes(key)) return [];
-    const ports = parsePortMap(value);
-    if (ports.size === 0 && value.trim() !== "" && value.trim() !== "{}")
-      return [finding("annotation-value", object, `${key} is no JSON object of ports, {"LISTENER": PORT}`)];
-    const names = new Set(gateway.spec.listeners.map(({ name }) => name));
-    return [...ports.keys()]
-      .filter((name) => !names.has(name))
-      .map((name) => finding("annotation-listener", object, `${key} names listener ${name}`));
-  });
+): readonly Finding[] => [
+  ...Object.keys(annotations)
+    .filter((key) => key.startsWith(PREFIX) && !known.has(key))
+    .map((key) => finding("annotation-unknown", object, key)),
+  ...annotationProblems(annotations, gateway.spec.listeners)
+    // The listener that cannot be bound says so itself.
+    .filter(({ key, listener }) => key !== keys.targetPort || listener === undefined)
+    .map(({ key, kind, says }) => finding(codes[kind], object, `${key} ${says}`)),
+];
 
 /** Ports asked for by Gateways before this one: of all Services of a cluster, a NodePort is one's. */
 const nodePortsBefore = ({ view, options }: LintWorld, name: Name): ReadonlyMap<number, string> => {
@@ -60,7 +41,8 @@ const nodePortsBefore = ({ view, options }: LintWorld, name: Name): ReadonlyMap<
     const other = nameOfObject("Gateway", gateway);
     if (other === name) break;
     if (controlledGateway(view, options, other) === undefined) continue;
-    for (const [listener, port] of nodePorts(gatewayAnnotations(gateway))) taken.set(port, `${other}/${listener}`);
+    for (const [listener, port] of nodePorts(gatewayAnnotations(gateway), options).ports)
+      taken.set(port, `${other}/${listener}`);
   }
   return taken;
 };
@@ -78,8 +60,8 @@ export const lintAnnotations = (
   const annotations = effectiveAnnotations(config, gateway);
   const found = [...lintValues(object, annotations, gateway)];
 
-  const type = annotations[keys.serviceType] ?? "LoadBalancer";
-  const isInside = type === "ClusterIP" || type === "ExternalName";
+  const type = serviceType(annotations, world.options);
+  const isInside = type === "ClusterIP";
   const policy = annotations[keys.externalTrafficPolicy];
   if (policy !== undefined && isInside)
     found.push(finding("traffic-policy-ignored", object, `service-type is ${type}`));
@@ -93,7 +75,7 @@ export const lintAnnotations = (
     );
 
   const taken = new Map(nodePortsBefore(world, name));
-  const asked = nodePorts(annotations);
+  const asked = nodePorts(annotations, world.options).ports;
   if (asked.size > 0 && isInside) found.push(finding("node-port-ignored", object, `service-type is ${type}`));
   else
     for (const [listener, port] of asked) {

@@ -2,7 +2,7 @@
 import { parseIp } from "../dataplane/address.ts";
 import { parseEndpoint } from "../dataplane/endpoint.ts";
 import { specialBlock } from "../dataplane/special.ts";
-import { isEndpoint } from "../render/endpoints.ts";
+import { isEndpoint, portRangeProblem } from "../render/endpoints.ts";
 import { mayReferToService } from "../render/grants.ts";
 import type { BackendReference } from "../resources/gateway-api.ts";
 import { nameOf, splitName, type Name } from "../resources/keys.ts";
@@ -69,8 +69,13 @@ const lintService = (
     .filter(({ metadata: { namespace, labels } }) => nameOf(namespace, labels?.[SERVICE_NAME_LABEL] ?? "") === name);
   if (view.get("Service", name) === undefined && slices.length === 0)
     return [finding("backend-missing", object, `Service ${name} is not there`)];
-  if (hasEndpoints && !view.endpointsOfService(name).found)
-    return [finding("backend-missing", object, `Service ${name} has no endpoints`)];
+  const service = view.get("Service", name);
+  const { found } = view.endpointsOfService(name);
+  if (!found && service?.spec?.type === "ExternalName")
+    return [finding("backend-unusable", object, `Service ${name} is of type ExternalName, which has no endpoints`)];
+  if (hasEndpoints && !found) return [finding("backend-missing", object, `Service ${name} has no endpoints`)];
+  if (!found && service !== undefined && Object.keys(service.spec?.selector ?? {}).length === 0 && slices.length > 0)
+    return [finding("backend-without-endpoints", object, `Service ${name} has no selector and no endpoints`)];
   return [
     // The port that the Gateway API asks for limits nothing.
     ...(route.kind === "UDPRoute" ? lintPort(world, object, name, backend) : []),
@@ -88,6 +93,8 @@ export const lintBackends = (world: LintWorld, route: Route, object: string): re
   return references.flatMap((backend): readonly Finding[] => {
     const { group = "", kind = "Service" } = backend;
     const name = nameOf(backend.namespace ?? splitName(route.name).namespace, backend.name);
+    const ports = route.kind === "UDPRoute" ? portRangeProblem(backend) : undefined;
+    if (ports !== undefined) return [finding("backend-unusable", object, `backend ${name}: ${ports}`)];
     if (group === STUNNER_GROUP && kind === "StaticService") return lintStaticService(world, object, name);
     if (group !== "" || kind !== "Service")
       return [finding("backend-kind", object, `${backend.name} is a ${kind} of group "${group}"`)];

@@ -50,9 +50,14 @@ export const findings = {
     what: "a TLS or DTLS listener has no usable certificate, and is not served",
     todo: "name a Secret with tls.crt and tls.key in tls.certificateRefs",
   },
+  "target-port": {
+    severity: "error",
+    what: "the annotation stunner.l7mp.io/targetport gives a listener something that is not a port: the listener is not served",
+    todo: "give it a port from 1 to 65535, or remove its entry",
+  },
   "target-port-conflict": {
     severity: "error",
-    what: "two listeners of a Gateway are bound to the same port of the same transport in the dataplane",
+    what: "two listeners of a Gateway bind the same port of the same transport in the dataplane: the second is not served",
     todo: "give one of them another port in the annotation stunner.l7mp.io/targetport",
   },
   "listener-not-exposed": {
@@ -149,6 +154,16 @@ export const findings = {
     severity: "error",
     what: "a backend is not there",
     todo: "create it, or correct its name or namespace",
+  },
+  "backend-unusable": {
+    severity: "error",
+    what: "a backend exists but cannot be reached: its Service has no endpoints by its type, or its ports match nothing",
+    todo: "name a Service with endpoints or a StaticService; give port and endPort in ascending order",
+  },
+  "backend-without-endpoints": {
+    severity: "warning",
+    what: "a Service has neither a selector nor an EndpointSlice with addresses: nothing gives it endpoints",
+    todo: "add a selector, or create an EndpointSlice with its addresses",
   },
   "backend-not-permitted": {
     severity: "error",

@@ -1,8 +1,6 @@
 /** Gateways and their listeners. */
 import { controlledGateway, parametersOf } from "../render/classes.ts";
 import type { RenderedGateway } from "../render/render.ts";
-import { listenerProtocol, transportOf } from "../render/protocol.ts";
-import { effectiveAnnotations, targetPorts } from "../render/annotations.ts";
 import { runsDataplane } from "../render/objects.ts";
 import { workloadKind } from "../render/workload.ts";
 import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
@@ -18,6 +16,8 @@ const codes: Readonly<Record<string, FindingCode>> = {
   conflicted: "listener-conflict",
   unsupported: "listener-protocol",
   unresolved: "listener-certificate",
+  "target-port": "target-port",
+  "target-port-conflict": "target-port-conflict",
 };
 
 const isService = (object: { readonly kind?: string }): object is Service => object.kind === "Service";
@@ -42,34 +42,6 @@ const lintListeners = (name: Name, gateway: Gateway, rendered: RenderedGateway):
         ? []
         : [finding("listener-without-routes", object, "no route is attached")]),
     ];
-  });
-};
-
-/** Ports that the dataplane binds: those of the Gateway differ, but an annotation may bring them together. */
-const lintTargetPorts = (
-  { view, options }: LintWorld,
-  name: Name,
-  gateway: Gateway,
-  gatewayClass: GatewayClass,
-): readonly Finding[] => {
-  const resolved = parametersOf(view, options, gatewayClass);
-  if (!resolved.found) return [];
-  const targets = targetPorts(effectiveAnnotations(resolved.parameters.config, gateway));
-  const holders = new Map<string, string>();
-  const ports = new Set<string>();
-  return gateway.spec.listeners.flatMap((listener): readonly Finding[] => {
-    const protocol = listenerProtocol(listener.protocol);
-    if (protocol === undefined) return [];
-    const transport = transportOf(protocol);
-    // Told already: it has the other's own port.
-    if (ports.has(`${transport} ${listener.port}`)) return [];
-    ports.add(`${transport} ${listener.port}`);
-    const slot = `${transport} port ${targets.get(listener.name) ?? listener.port}`;
-    const holder = holders.get(slot);
-    holders.set(slot, holder ?? listener.name);
-    return holder === undefined
-      ? []
-      : [finding("target-port-conflict", `Gateway/${name}/${listener.name}`, `${slot} is bound by listener ${holder}`)];
   });
 };
 
@@ -102,7 +74,6 @@ export const lintGateways = (world: LintWorld): readonly Finding[] => {
       return taken.map((kind) => finding("name-taken", object, `${kind}/${name} is not the Gateway's`));
     return [
       ...lintListeners(name, gateway, rendered),
-      ...lintTargetPorts(world, name, gateway, controlled.gatewayClass),
       ...lintAnnotations(world, name, gateway, controlled.gatewayClass),
     ];
   });

@@ -1,11 +1,13 @@
 /** The annotations of a Gateway that change what is rendered. */
+import type { ServiceType } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { GatewayConfig } from "../resources/stunner.ts";
 import { annotations as keys, LAST_APPLIED_ANNOTATION } from "../resources/names.ts";
+import type { RenderOptions } from "../resources/view.ts";
+import { parsePortMap, readPortAnnotation, type PortAnnotation } from "./port-map.ts";
+import { isFirstEdition } from "./rules.ts";
 
 export type Annotations = Readonly<Record<string, string>>;
-/** Ports by listener name. */
-export type PortMap = ReadonlyMap<string, number>;
 
 /** A Gateway's own annotations without kubectl's copy of the whole manifest, which says nothing on another object. */
 export const gatewayAnnotations = (gateway: Gateway): Annotations => {
@@ -25,24 +27,20 @@ export const isOn = (annotations: Annotations, key: string): boolean => annotati
 export const isDataplaneDisabled = (gateway: Gateway): boolean =>
   isOn(gatewayAnnotations(gateway), keys.disableManagedDataplane);
 
-/**
- * A JSON object from listener name to port, the outer braces being optional.
- * Anything else is as good as no annotation: a typo must not take a Gateway down.
- */
-export const parsePortMap = (text: string | undefined): PortMap => {
-  const trimmed = text?.trim() ?? "";
-  if (trimmed === "") return new Map();
-  try {
-    const value: unknown = JSON.parse(trimmed.startsWith("{") ? trimmed : `{${trimmed}}`);
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return new Map();
-    const entries = Object.entries(value).filter(
-      (entry): entry is [string, number] => typeof entry[1] === "number" && Number.isSafeInteger(entry[1]),
-    );
-    return entries.length === Object.keys(value).length ? new Map(entries) : new Map();
-  } catch {
-    return new Map();
-  }
-};
+const portAnnotation = (annotations: Annotations, key: string, options: RenderOptions): PortAnnotation =>
+  isFirstEdition(options)
+    ? { ports: parsePortMap(annotations[key]), invalid: new Map(), isMalformed: false }
+    : readPortAnnotation(annotations[key]);
 
-export const nodePorts = (annotations: Annotations): PortMap => parsePortMap(annotations[keys.nodePort]);
-export const targetPorts = (annotations: Annotations): PortMap => parsePortMap(annotations[keys.targetPort]);
+export const nodePorts = (annotations: Annotations, options: RenderOptions): PortAnnotation =>
+  portAnnotation(annotations, keys.nodePort, options);
+export const targetPorts = (annotations: Annotations, options: RenderOptions): PortAnnotation =>
+  portAnnotation(annotations, keys.targetPort, options);
+
+const serviceTypes: readonly ServiceType[] = ["ClusterIP", "NodePort", "LoadBalancer"];
+/** A Service of type ExternalName has no pods, and Kubernetes refuses it without a name to refer to. */
+const firstServiceTypes: readonly ServiceType[] = [...serviceTypes, "ExternalName"];
+
+export const serviceType = (annotations: Annotations, options: RenderOptions): ServiceType =>
+  (isFirstEdition(options) ? firstServiceTypes : serviceTypes).find((type) => type === annotations[keys.serviceType]) ??
+  "LoadBalancer";

@@ -79,9 +79,43 @@ describe("a Service with discovered endpoints", () => {
   it.each([
     ["without a cluster IP (CL-14)", fixture],
     ["that is headless (CL-17, DX-2)", withClusterIP("None")],
-  ])("permits the pods of a Service %s but reports it", (_, objects) => {
+  ])("permits the pods of a Service %s, which is resolved", (_, objects) => {
     expect(clusterOf(objects)).toEqual(staticCluster(podIPs));
-    expect(problemsOf(objects)).toEqual(["no cluster IP for Service testnamespace/testservice-ok"]);
+    expect(problemsOf(objects)).toEqual([]);
+  });
+
+  it("reports a headless Service in a log of the first release", () => {
+    const first = optionsWith({ rules: 1 });
+    expect(problemsOf(withClusterIP("None"), first)).toEqual([
+      "no cluster IP for Service testnamespace/testservice-ok",
+    ]);
+  });
+
+  it.each([
+    ["ExternalName", { type: "ExternalName", externalName: "media.example.org" }, "unsupported", /type ExternalName/],
+    ["headless and has no endpoints", { clusterIP: "None" }, "no-endpoints", /^no endpoints for Service/],
+    ["without a cluster IP and has no endpoints", {}, "no-endpoints", /^no endpoints for Service/],
+  ])("is not reported as missing if it is %s", (_, spec, kind, message) => {
+    const objects = patched(without(fixture, "EndpointSlice"), "Service", { spec });
+    const { problems, cluster } = renderCluster(see(objects), optionsWith(), routeOf(objects));
+    expect(problems).toEqual([{ kind, message: expect.stringMatching(message) }]);
+    expect(cluster).toEqual(staticCluster());
+  });
+
+  it.each([
+    [{ port: 10_000, endPort: 9000 }, "endPort 9000 is below port 10000"],
+    [{ endPort: 20_000 }, "endPort 20000 needs a port that the range begins at"],
+    [{ port: 70_000 }, "port 70000 is not a port (1 to 65535)"],
+    [{ port: 0 }, "port 0 is not a port (1 to 65535)"],
+    [{ port: 1, endPort: 65_536 }, "port 65536 is not a port (1 to 65535)"],
+  ])("is refused by itself with the ports %j", (ports, why) => {
+    const objects = withBackends([
+      { name: "testservice-ok", ...ports },
+      { name: "testservice-ok", port: 9, endPort: 9 },
+    ]);
+    const { problems, cluster } = renderCluster(see(objects), optionsWith(), routeOf(objects));
+    expect(problems).toEqual([{ kind: "unsupported", message: `backend testnamespace/testservice-ok: ${why}` }]);
+    expect(cluster).toEqual(staticCluster(podIPs.map((address) => `${address}:<9-9>`)));
   });
 
   it("is looked for in the namespace that the backend names (CL-21)", () => {
@@ -139,7 +173,7 @@ describe("endpoints", () => {
   ])("are not found in an Endpoints object %s", (_, metadata) => {
     const objects = patched(fixture, "Endpoints", { metadata });
     expect(clusterOf(objects, legacyEndpoints)).toEqual(staticCluster());
-    expect(problemsOf(objects, legacyEndpoints)).toEqual(["backend testnamespace/testservice-ok not found"]);
+    expect(problemsOf(objects, legacyEndpoints)).toEqual(["no endpoints for Service testnamespace/testservice-ok"]);
   });
 
   it("are not mixed with those of another Service (EP-5)", () =>

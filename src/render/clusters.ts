@@ -2,14 +2,15 @@
 import type { BackendReference } from "../resources/gateway-api.ts";
 import type { ClusterConfig } from "../resources/dataplane-config.ts";
 import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
-import { nameOf, splitName } from "../resources/keys.ts";
+import { nameOf, splitName, type Name } from "../resources/keys.ts";
 import { STUNNER_GROUP } from "../resources/names.ts";
-import { compareText, isEndpoint, portSuffix } from "./endpoints.ts";
+import { compareText, isEndpoint, portRangeProblem, portSuffix } from "./endpoints.ts";
 import { mayReferToService } from "./grants.ts";
+import { isFirstEdition } from "./rules.ts";
 
 /** Why a backend is not (wholly) in the cluster. The kind decides the reason in the route's status. */
 export interface BackendProblem {
-  readonly kind: "kind" | "not-found" | "not-permitted";
+  readonly kind: "kind" | "not-found" | "not-permitted" | "no-endpoints" | "unsupported";
   readonly message: string;
 }
 
@@ -39,6 +40,32 @@ const failed = (kind: BackendProblem["kind"], message: string, type?: ClusterCon
 
 const notFound = (message: string): BackendProblem => ({ kind: "not-found", message });
 
+const unsupported = (message: string): BackendProblem => ({ kind: "unsupported", message });
+
+/** Why a backend has no endpoints: a Service that is there is not "not found". */
+const withoutEndpoints = (view: ObjectsView, options: RenderOptions, name: Name): BackendProblem => {
+  const service = view.get("Service", name);
+  if (service === undefined || isFirstEdition(options)) return notFound(`backend ${name} not found`);
+  if (service.spec?.type === "ExternalName")
+    return unsupported(`Service ${name} is of type ExternalName, which has no endpoints: clients cannot reach it`);
+  return { kind: "no-endpoints", message: `no endpoints for Service ${name}` };
+};
+
+/** A Service without a cluster IP, as a headless one, is resolved: its endpoints are the peers. */
+const serviceProblem = (
+  view: ObjectsView,
+  options: RenderOptions,
+  name: Name,
+  found: boolean,
+  clusterIP: string | undefined,
+): BackendProblem | undefined => {
+  const isFirst = isFirstEdition(options);
+  if (!found) return isFirst ? notFound(`no endpoints for Service ${name}`) : withoutEndpoints(view, options, name);
+  if (!options.relayToClusterIP || clusterIP !== undefined) return undefined;
+  if (isFirst) return notFound(`no cluster IP for Service ${name}`);
+  return view.get("Service", name) === undefined ? notFound(`backend ${name} not found`) : undefined;
+};
+
 const discoveredService = (view: ObjectsView, options: RenderOptions, namespace: string, name: string): Backend => {
   const service = nameOf(namespace, name);
   const { found, endpoints } = view.endpointsOfService(service);
@@ -46,16 +73,15 @@ const discoveredService = (view: ObjectsView, options: RenderOptions, namespace:
     endpoints.filter((endpoint) => endpoint.state === state).map((endpoint) => endpoint.address);
   const clusterIP = view.get("Service", service)?.spec?.clusterIP;
   const usableClusterIP = options.relayToClusterIP && clusterIP && clusterIP !== "None" ? clusterIP : undefined;
-  if (!found && usableClusterIP === undefined) return failed("not-found", `backend ${service} not found`, "STATIC");
+  if (!found && usableClusterIP === undefined) {
+    const { kind, message } = withoutEndpoints(view, options, service);
+    return failed(kind, message, "STATIC");
+  }
   return {
     type: "STATIC",
     active: usableClusterIP === undefined ? ofState("active") : [...ofState("active"), usableClusterIP],
     draining: ofState("terminating"),
-    problem: !found
-      ? notFound(`no endpoints for Service ${service}`)
-      : options.relayToClusterIP && usableClusterIP === undefined
-        ? notFound(`no cluster IP for Service ${service}`)
-        : undefined,
+    problem: serviceProblem(view, options, service, found, usableClusterIP),
   };
 };
 
@@ -73,11 +99,17 @@ const staticService = (view: ObjectsView, namespace: string, name: string): Back
     : { type: "STATIC", active: service.spec.prefixes, draining: [], problem: undefined };
 };
 
+/** Ports of a backend that no peer can match; a Gateway API route's port limits nothing. */
+const portsProblem = (options: RenderOptions, route: Route, backend: BackendReference): string | undefined =>
+  route.kind === "UDPRoute" && !isFirstEdition(options) ? portRangeProblem(backend) : undefined;
+
 const resolve = (view: ObjectsView, options: RenderOptions, route: Route, backend: BackendReference): Backend => {
   const group = backend.group ?? "";
   const kind = backend.kind ?? "Service";
   const namespace = backend.namespace ?? splitName(route.name).namespace;
   if (group !== "" && group !== STUNNER_GROUP) return failed("kind", `backend group ${group} is not supported`);
+  const ports = portsProblem(options, route, backend);
+  if (ports !== undefined) return failed("unsupported", `backend ${nameOf(namespace, backend.name)}: ${ports}`);
   if (group === STUNNER_GROUP && kind === "StaticService") return staticService(view, namespace, backend.name);
   if (group !== "" || kind !== "Service")
     return failed("kind", `backend kind ${kind} of group "${group}" is not supported`);

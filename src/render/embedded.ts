@@ -2,8 +2,8 @@
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
 import type { RenderOptions } from "../resources/view.ts";
-import type { PortMap } from "./annotations.ts";
 import { listenerName } from "./listeners.ts";
+import type { PortMap } from "./port-map.ts";
 
 /** Ports for listeners: below those that systems give to clients, and below node ports. */
 const FIRST_PORT = 20_000;

@@ -20,6 +20,15 @@ export const portSuffix = (backend: Pick<BackendReference, "port" | "endPort">):
   return from === 1 && to === MAX_PORT ? "" : `:<${from}-${to}>`;
 };
 
+/** Why no port of a backend can match, or nothing. */
+export const portRangeProblem = ({ port, endPort }: Pick<BackendReference, "port" | "endPort">): string | undefined => {
+  const outside = [port, endPort].find((one) => one !== undefined && validPort(one) === undefined);
+  if (outside !== undefined) return `port ${outside} is not a port (1 to ${MAX_PORT})`;
+  if (endPort === undefined) return undefined;
+  if (port === undefined) return `endPort ${endPort} needs a port that the range begins at`;
+  return endPort < port ? `endPort ${endPort} is below port ${port}` : undefined;
+};
+
 /** Whether a STATIC endpoint is one that a dataplane can read. IPv6 needs no brackets: the suffix is told by its `<`. */
 export const isEndpoint = (text: string): boolean => {
   const range = /^(.*):<([0-9]+)-([0-9]+)>$/.exec(text);

@@ -4,7 +4,7 @@ import type { Gateway } from "../resources/gateway-api.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import { GATEWAY_API_GROUP, STUNNER_GROUP } from "../resources/names.ts";
 import { condition, generationOf, type GatewayAddress, type GatewayStatus, type ListenerStatus } from "./conditions.ts";
-import { addressOf, type JudgedListener } from "./listeners.ts";
+import { addressOf, isUnbound, type JudgedListener } from "./listeners.ts";
 
 const supportedKinds = [
   { group: GATEWAY_API_GROUP, kind: "UDPRoute" },
@@ -16,7 +16,9 @@ const acceptedReason = {
   unresolved: "Accepted",
   conflicted: "PortUnavailable",
   unsupported: "UnsupportedProtocol",
-} as const;
+  "target-port": "PortUnavailable",
+  "target-port-conflict": "PortUnavailable",
+} as const satisfies Record<JudgedListener["outcome"], string>;
 
 const listenerStatus = (judged: JudgedListener, generation: number): ListenerStatus => {
   const { outcome } = judged;
@@ -25,7 +27,7 @@ const listenerStatus = (judged: JudgedListener, generation: number): ListenerSta
   return {
     name: judged.listener.name,
     supportedKinds,
-    attachedRoutes: outcome === "unsupported" || outcome === "unresolved" ? 0 : judged.routes.length,
+    attachedRoutes: outcome === "accepted" || outcome === "conflicted" ? judged.routes.length : 0,
     conditions: [
       accepted
         ? condition("Accepted", "True", "Accepted", "listener accepted", generation)
@@ -44,20 +46,28 @@ const listenerStatus = (judged: JudgedListener, generation: number): ListenerSta
 const programmed = (judged: readonly JudgedListener[], obstacle: string | undefined, generation: number): Condition => {
   const failed = (reason: string, message: string): Condition =>
     condition("Programmed", "False", reason, message, generation);
-  const unreachable = judged.filter((one) => addressOf(one) === undefined).map((one) => one.listener.name);
-  const unresolved = judged.find((one) => one.outcome === "unresolved");
+  const unreachable = judged
+    .filter((one) => addressOf(one) === undefined && !isUnbound(one))
+    .map((one) => one.listener.name);
+  const idle = judged.find((one) => one.outcome === "unresolved" || isUnbound(one));
   if (obstacle !== undefined) return failed(unreachable.length > 0 ? "AddressNotAssigned" : "Invalid", obstacle);
   if (unreachable.length > 0) return failed("AddressNotAssigned", `no public address for: ${unreachable.join(", ")}`);
-  if (unresolved?.outcome === "unresolved")
-    return failed("Invalid", `listener ${unresolved.listener.name} cannot serve: ${unresolved.why}`);
+  if (idle !== undefined) return failed("Invalid", `listener ${idle.listener.name} cannot serve: ${idle.why}`);
   return condition("Programmed", "True", "Programmed", "config rendered successfully", generation);
 };
+
+/** @param ignored what the Gateway asks for in vain; it is served without. */
+const acceptedMessage = ({ controllerName }: RenderOptions, ignored: readonly string[]): string =>
+  [`accepted by controller ${controllerName}`, ...(ignored.length > 0 ? [`ignored: ${ignored.join(", ")}`] : [])].join(
+    "; ",
+  );
 
 export const renderGatewayStatus = (
   options: RenderOptions,
   gateway: Gateway,
   judged: readonly JudgedListener[],
   obstacle: string | undefined,
+  ignored: readonly string[],
 ): GatewayStatus => {
   const generation = generationOf(gateway);
   const last = judged.map(addressOf).findLast((address) => address !== undefined);
@@ -65,7 +75,7 @@ export const renderGatewayStatus = (
   return {
     addresses,
     conditions: [
-      condition("Accepted", "True", "Accepted", `accepted by controller ${options.controllerName}`, generation),
+      condition("Accepted", "True", "Accepted", acceptedMessage(options, ignored), generation),
       programmed(judged, obstacle, generation),
     ],
     listeners: judged.map((one) => listenerStatus(one, generation)),

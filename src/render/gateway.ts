@@ -4,8 +4,10 @@ import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
+import { annotations as keys } from "../resources/names.ts";
 import { renderAdmin } from "./admin.ts";
-import { effectiveAnnotations, targetPorts } from "./annotations.ts";
+import { annotationProblems } from "./annotation-problems.ts";
+import { effectiveAnnotations, targetPorts, type Annotations } from "./annotations.ts";
 import { attachmentsOf } from "./attachment.ts";
 import { renderAuth } from "./auth.ts";
 import { parametersOf, type Parameters } from "./classes.ts";
@@ -13,15 +15,16 @@ import type { GatewayStatus } from "./conditions.ts";
 import { renderConfig } from "./config.ts";
 import { renderGatewayStatus, renderInvalidGatewayStatus } from "./gateway-status.ts";
 import { embeddedPorts } from "./embedded.ts";
-import { judgeListeners, listenerName } from "./listeners.ts";
+import { judgeListeners, listenerName, type JudgedListener } from "./listeners.ts";
 import { gatewayObjects, removalsOf, type Removal } from "./objects.ts";
+import { isFirstEdition } from "./rules.ts";
 
 export interface RenderedListener {
   /** The section name. */
   readonly name: string;
   /** `NAMESPACE/GATEWAY/LISTENER`, as configs and facts name it; those of a received config may have any name. */
   readonly entity: string;
-  readonly outcome: "accepted" | "conflicted" | "unsupported" | "unresolved" | "pending";
+  readonly outcome: JudgedListener["outcome"] | "pending";
   readonly why: string;
 }
 
@@ -65,6 +68,17 @@ export const invalidGateway = (
   draining: {},
 });
 
+/**
+ * Annotations that are ignored, other than those that listeners report. A name that is not a listener's is not reported:
+ * the annotations of a GatewayConfig may name listeners of several Gateways.
+ */
+const ignoredOf = (options: RenderOptions, gateway: Gateway, annotations: Annotations): readonly string[] =>
+  isFirstEdition(options)
+    ? []
+    : annotationProblems(annotations, gateway.spec.listeners)
+        .filter(({ key, kind, listener }) => kind === "value" && (key !== keys.targetPort || listener === undefined))
+        .map(({ key, says }) => `${key} ${says}`);
+
 const validGateway = (
   view: ObjectsView,
   options: RenderOptions,
@@ -79,9 +93,10 @@ const validGateway = (
 
   const annotations = effectiveAnnotations(parameters.config, gateway);
   const attachments = attachmentsOf(view, name, gateway);
-  const asked = targetPorts(annotations);
-  const ports = options.embedded === undefined ? asked : embeddedPorts(name, gateway, asked);
-  const judged = judgeListeners(view, options, name, gateway, attachments, ports);
+  const asked = targetPorts(annotations, options);
+  const targets =
+    options.embedded === undefined ? asked : { ...asked, ports: embeddedPorts(name, gateway, asked.ports) };
+  const judged = judgeListeners(view, options, name, gateway, attachments, targets);
   const settings = { admin: admin.value, auth: auth.value };
   const { config, draining } = renderConfig(view, options, name, settings, attachments, judged);
   const made = gatewayObjects(view, options, name, gateway, parameters, annotations, judged);
@@ -89,7 +104,7 @@ const validGateway = (
     name,
     config,
     invalid: undefined,
-    status: renderGatewayStatus(options, gateway, judged, made.obstacle),
+    status: renderGatewayStatus(options, gateway, judged, made.obstacle, ignoredOf(options, gateway, annotations)),
     objects: made.objects,
     removals: made.removals,
     listeners: judged.map((one) => ({

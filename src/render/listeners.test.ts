@@ -6,6 +6,7 @@ import {
   fixture,
   gateway1,
   listenerOf,
+  optionsWith,
   owned,
   patched,
   plus,
@@ -15,6 +16,7 @@ import {
   withListeners,
   type Objects,
 } from "../../test/render/fixture.ts";
+import type { Service } from "../resources/core.ts";
 import { renderListener } from "./listeners.ts";
 
 const tls = (...names: readonly string[]): unknown => ({
@@ -213,5 +215,49 @@ describe("listeners of one Gateway", () => {
       [11, 1],
       [13, 2],
     ]);
+  });
+
+  it.each([
+    ["0", "target port 0 is not a port"],
+    ["70000", "target port 70000 is not a port"],
+    ['"3478"', 'target port "3478" is not a port'],
+  ])("are refused by themselves where the target port is %s; the others serve", (port, why) => {
+    const objects = withGatewayAnnotations({ "stunner.l7mp.io/targetport": `{"${UDP}":${port},"${TCP}":13}` }, owned());
+    const { config, listeners, status, objects: made } = render(objects);
+    expect(config?.listeners?.map((one) => one.port)).toEqual([13]);
+    expect(listeners[0]).toMatchObject({ outcome: "target-port", why: expect.stringContaining(why) });
+    expect(status.listeners[0]?.conditions[0]).toMatchObject({
+      status: "False",
+      reason: "PortUnavailable",
+      message: expect.stringContaining(why),
+    });
+    expect(status.conditions[1]).toMatchObject({
+      status: "False",
+      reason: "Invalid",
+      message: expect.stringContaining(`listener ${UDP} cannot serve`),
+    });
+    const [service] = made as readonly Service[];
+    expect(service?.spec?.ports?.map(({ name }) => name)).toEqual([TCP]);
+  });
+
+  it("are refused where the target port is that of another listener of the transport", () => {
+    const objects = withGatewayAnnotations(
+      { "stunner.l7mp.io/targetport": '{"b":5,"c":5}' },
+      withListeners([
+        { name: "a", port: 5, protocol: "UDP" },
+        { name: "b", port: 6, protocol: "DTLS" },
+        { name: "c", port: 7, protocol: "TCP" },
+      ]),
+    );
+    expect(outcomes(objects)).toEqual({ a: "accepted", b: "target-port-conflict", c: "accepted" });
+    expect(configOf(objects).listeners?.map(({ name }) => name)).toEqual([
+      "testnamespace/gateway-1/a",
+      "testnamespace/gateway-1/c",
+    ]);
+  });
+
+  it("keep what the first release made of target ports in its logs", () => {
+    const objects = withGatewayAnnotations({ "stunner.l7mp.io/targetport": `{"${UDP}":0}` });
+    expect(configOf(objects, optionsWith({ rules: 1 })).listeners?.map(({ port }) => port)).toEqual([0, 2]);
   });
 });

@@ -3,12 +3,13 @@ import type { Gateway, GatewayListener } from "../resources/gateway-api.ts";
 import type { ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
 import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
-import { ADDRESS_PLACEHOLDER } from "../resources/names.ts";
-import type { PortMap } from "./annotations.ts";
+import { ADDRESS_PLACEHOLDER, annotations as keys } from "../resources/names.ts";
 import type { Attachments } from "./attachment.ts";
 import { findCertificate, type Certificate, type CertificateProblem } from "./certificate.ts";
+import type { PortAnnotation } from "./port-map.ts";
 import { needsCertificate, listenerProtocol, transportOf } from "./protocol.ts";
 import { publicAddressOf, type PublicAddress } from "./public-address.ts";
+import { isFirstEdition } from "./rules.ts";
 
 interface Judged {
   readonly listener: GatewayListener;
@@ -45,21 +46,40 @@ export interface UnsupportedListener extends Judged {
   readonly why: string;
 }
 
-export type JudgedListener = ServingListener | UnresolvedListener | ConflictedListener | UnsupportedListener;
+/** The dataplane cannot bind it: the annotation `targetport` gives no port, or the port of another listener. */
+export interface UnboundListener extends Judged {
+  readonly outcome: "target-port" | "target-port-conflict";
+  readonly protocol: ListenerProtocol;
+  readonly why: string;
+}
+
+export type JudgedListener =
+  | ServingListener
+  | UnresolvedListener
+  | ConflictedListener
+  | UnsupportedListener
+  | UnboundListener;
+
+export const isUnbound = (judged: JudgedListener): judged is UnboundListener =>
+  judged.outcome === "target-port" || judged.outcome === "target-port-conflict";
 
 export const addressOf = (judged: JudgedListener): PublicAddress | undefined =>
   judged.outcome === "accepted" || judged.outcome === "unresolved" ? judged.address : undefined;
 
-/** In spec order: the first listener on a transport's port has it, `targetport` does not count. */
+/**
+ * In spec order: the first listener on a transport's port has it, towards clients and in the dataplane alike.
+ * @param targets what the annotation `targetport` asks for.
+ */
 export const judgeListeners = (
   view: ObjectsView,
   options: RenderOptions,
   name: Name,
   gateway: Gateway,
   attachments: Attachments,
-  targetPorts: PortMap,
+  targets: PortAnnotation,
 ): readonly JudgedListener[] => {
   const holders = new Map<string, string>();
+  const bound = new Map<string, string>();
   return gateway.spec.listeners.map((listener): JudgedListener => {
     const judged: Judged = { listener, routes: attachments.get(listener.name) ?? [] };
     const protocol = listenerProtocol(listener.protocol);
@@ -73,7 +93,26 @@ export const judgeListeners = (
       return { ...judged, outcome: "conflicted", protocol, why: `${slot} is taken by listener ${holder}` };
     holders.set(slot, listener.name);
 
-    const boundPort = targetPorts.get(listener.name) ?? listener.port;
+    const invalid = targets.invalid.get(listener.name);
+    if (invalid !== undefined)
+      return {
+        ...judged,
+        outcome: "target-port",
+        protocol,
+        why: `target port ${invalid} is not a port (1 to 65535): see the annotation ${keys.targetPort}`,
+      };
+    const boundPort = targets.ports.get(listener.name) ?? listener.port;
+    const boundSlot = `${transport} port ${boundPort}`;
+    const binder = bound.get(boundSlot);
+    if (binder !== undefined && !isFirstEdition(options))
+      return {
+        ...judged,
+        outcome: "target-port-conflict",
+        protocol,
+        why: `${boundSlot} is bound by listener ${binder}`,
+      };
+    bound.set(boundSlot, listener.name);
+
     const exposure = { transport, port: listener.port, boundPort };
     const address = publicAddressOf(view, options, name, gateway, exposure);
     if (!needsCertificate(protocol))

@@ -132,7 +132,7 @@ describe("attachment", () => {
 });
 
 describe("a route's status", () => {
-  const good = "True/Accepted False/BackendNotFound";
+  const good = "True/Accepted True/ResolvedRefs";
   const resolved = patched(fixture, "Service", { spec: { clusterIP: "4.3.2.1" } });
 
   it("is accepted and resolved (RT-13)", () => {
@@ -148,14 +148,14 @@ describe("a route's status", () => {
     const parents = [{ name: "gateway-1" }, { name: "gateway-1", sectionName: "dummy" }, { name: "dummy" }];
     expect(brief(withParents(...parents))).toEqual([
       good,
-      "False/NotAllowedByListeners False/BackendNotFound",
-      "False/NoMatchingParent False/BackendNotFound",
+      "False/NotAllowedByListeners True/ResolvedRefs",
+      "False/NoMatchingParent True/ResolvedRefs",
     ]);
   });
 
   it("is rejected if no listener accepts it (RT-15)", () => {
     const objects = withParents({ name: "gateway-1", sectionName: "dummy" });
-    expect(brief(objects)).toEqual(["False/NotAllowedByListeners False/BackendNotFound"]);
+    expect(brief(objects)).toEqual(["False/NotAllowedByListeners True/ResolvedRefs"]);
     expect(rendered(objects).outcome).toBe("detached");
   });
 
@@ -175,6 +175,7 @@ describe("a route's status", () => {
       ],
       "BackendNotFound",
     ],
+    ["ports that cannot match", [{ name: "testservice-ok", port: 10, endPort: 9 }], "UnsupportedValue"],
     ["a backend of another kind", [{ kind: "dummy", name: "x" }], "InvalidKind"],
     ["several problems, the last one", [{ name: "dummy" }, { kind: "dummy", name: "x" }], "InvalidKind"],
   ])("does not resolve with %s", (_, backends, reason) => {

@@ -47,6 +47,8 @@ const unresolvedReason = {
   kind: "InvalidKind",
   "not-found": "BackendNotFound",
   "not-permitted": "RefNotPermitted",
+  "no-endpoints": "NoEndpoints",
+  unsupported: "UnsupportedValue",
 } as const satisfies Record<BackendProblem["kind"], string>;
 
 /** Of several problems the last one is told. */

@@ -187,6 +187,11 @@ describe("its type", () => {
     ],
     ["the Gateway's (SV-45)", withGatewayAnnotations({ [type]: "NodePort" }), "NodePort"],
     ["LoadBalancer for a wrong case (DX-27)", withGatewayAnnotations({ [type]: "nodeport" }), "LoadBalancer"],
+    [
+      "LoadBalancer for ExternalName, which Kubernetes refuses",
+      withGatewayAnnotations({ [type]: "ExternalName" }),
+      "LoadBalancer",
+    ],
     ["LoadBalancer for None", withGatewayAnnotations({ [type]: "None" }), "LoadBalancer"],
   ])("is %s", (_, objects, expected) => expect(specOf(objects).type).toBe(expected));
 });
@@ -228,6 +233,19 @@ describe("its node and target ports", () => {
     expect(ports(nodePort, "nodePort")).toEqual([undefined, 101, 102]);
     const targetPort = withConfigAnnotations({ "stunner.l7mp.io/targetport": map }, listeners);
     expect(ports(targetPort, "targetPort")).toEqual([1, 101, 102]);
+  });
+
+  it.each([
+    ["no port", '{"random":0,"force-1":70000,"force-2":103}', [undefined, undefined, 103]],
+    ["a text", '{"random":"101","force-1":102}', [undefined, 102, undefined]],
+    ["that of another listener", '{"random":101,"force-1":101,"force-2":103}', [101, undefined, 103]],
+  ])("are chosen by Kubernetes where the annotated one is %s, and the status says so", (_, value, expected) => {
+    const objects = withGatewayAnnotations({ "stunner.l7mp.io/nodeport": value }, listeners);
+    expect(ports(objects, "nodePort")).toEqual(expected);
+    expect(render(objects).status.conditions[0]).toMatchObject({
+      status: "True",
+      message: expect.stringMatching(/; ignored: stunner\.l7mp\.io\/nodeport /),
+    });
   });
 
   it("are the Gateway's where the GatewayConfig's make no sense (SV-62)", () => {

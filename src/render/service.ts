@@ -1,14 +1,16 @@
 /** The Service that exposes a Gateway's listeners. */
-import type { Service, ServicePort, ServiceType } from "../resources/core.ts";
+import type { Service, ServicePort } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import { APP_LABEL, APP_LABEL_VALUE, annotations as keys, HEALTH_CHECK_PORT_NAME } from "../resources/names.ts";
-import { isOn, nodePorts, type Annotations } from "./annotations.ts";
+import { ignoredNodePorts } from "./annotation-problems.ts";
+import { isOn, nodePorts, serviceType, type Annotations } from "./annotations.ts";
 import { compareText } from "./endpoints.ts";
 import type { JudgedListener } from "./listeners.ts";
 import { ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";
 import { transportOf } from "./protocol.ts";
+import { isFirstEdition } from "./rules.ts";
 
 const selectorOf = (gateway: Gateway, { mode, embedded }: RenderOptions): Readonly<Record<string, string>> => {
   if (embedded !== undefined) return embedded.selector;
@@ -16,17 +18,22 @@ const selectorOf = (gateway: Gateway, { mode, embedded }: RenderOptions): Readon
   return mode === "legacy" ? { [APP_LABEL]: APP_LABEL_VALUE } : podLabels(gateway);
 };
 
-const serviceTypes: readonly ServiceType[] = ["ClusterIP", "NodePort", "ExternalName", "LoadBalancer"];
-
-const serviceType = (annotations: Annotations): ServiceType =>
-  serviceTypes.find((type) => type === annotations[keys.serviceType]) ?? "LoadBalancer";
-
 /**
  * Ports of the listeners that could serve, in their order. `targetPort` is always written: left to a default, an old one
  * would outlive a change of the listener's port.
  */
-const listenerPorts = (judged: readonly JudgedListener[], annotations: Annotations): readonly ServicePort[] => {
-  const wantedNodePorts = nodePorts(annotations);
+const listenerPorts = (
+  judged: readonly JudgedListener[],
+  annotations: Annotations,
+  options: RenderOptions,
+): readonly ServicePort[] => {
+  const wantedNodePorts = nodePorts(annotations, options).ports;
+  const ignored = isFirstEdition(options)
+    ? new Set<string>()
+    : ignoredNodePorts(
+        annotations,
+        judged.map(({ listener }) => listener),
+      );
   const exposed = judged.flatMap((one) =>
     one.outcome === "accepted" || one.outcome === "unresolved"
       ? [{ listener: one.listener, protocol: transportOf(one.protocol), boundPort: one.boundPort }]
@@ -36,7 +43,7 @@ const listenerPorts = (judged: readonly JudgedListener[], annotations: Annotatio
   return exposed
     .filter(({ protocol }) => only === undefined || protocol === only)
     .map(({ listener, protocol, boundPort }) => {
-      const nodePort = wantedNodePorts.get(listener.name);
+      const nodePort = ignored.has(listener.name) ? undefined : wantedNodePorts.get(listener.name);
       return {
         name: listener.name,
         protocol,
@@ -83,8 +90,8 @@ export const renderService = (
   annotations: Annotations,
   options: RenderOptions,
 ): Service | undefined => {
-  const type = serviceType(annotations);
-  const ports = listenerPorts(judged, annotations);
+  const type = serviceType(annotations, options);
+  const ports = listenerPorts(judged, annotations, options);
   if (ports.length === 0) return undefined;
   const isOutside = type === "NodePort" || type === "LoadBalancer";
   const isLocal = annotations[keys.externalTrafficPolicy]?.toLowerCase() === "local";

@@ -35,8 +35,13 @@ export interface ObjectsView {
   endpointsOfService(service: Name): { readonly found: boolean; readonly endpoints: readonly BackendEndpoint[] };
 }
 
+/** The edition of the rules that a program of today renders by. Count it up when a rule changes. */
+export const RULES = 2;
+
 /** How the program was started, as far as it changes what is rendered. Recorded in the log with the start. */
 export interface RenderOptions {
+  /** The edition of the rules. Logs of the first release have none, and replay by the rules of their time. */
+  readonly rules?: number;
   /**
    * `managed`: for a cluster, with dataplanes of our making. `legacy`: for a cluster, with a config in a ConfigMap for each
    * class, and dataplanes that others run. `standalone`: no cluster; Dataplane objects are optional and Services do not route.

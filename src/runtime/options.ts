@@ -1,6 +1,6 @@
 /** The ways the same rules are run: for a directory on this machine, as an operator for a cluster, in a dataplane. */
 import { DEFAULT_CONTROLLER_NAME, DISCOVERY_PORT } from "../resources/names.ts";
-import type { RenderOptions } from "../resources/view.ts";
+import { RULES, type RenderOptions } from "../resources/view.ts";
 
 /** Labels that deployment tools put on a Gateway and that generated objects must not inherit. */
 const LABEL_FILTER = [
@@ -13,6 +13,7 @@ const LABEL_FILTER = [
 ] as const;
 
 const common = {
+  rules: RULES,
   controllerName: DEFAULT_CONTROLLER_NAME,
   endpointDiscovery: true,
   endpointSource: "EndpointSlice",

@@ -185,12 +185,57 @@ const worlds: readonly Prepared[] = [
     "an annotation's value that is misspelt",
     world([annotated({ "service-type": "Nodeport", "disable-session-affinity": "yes" })]),
     'annotation-value Gateway/media/gateway: stunner.l7mp.io/disable-session-affinity is "yes", and may be true, false',
-    'annotation-value Gateway/media/gateway: stunner.l7mp.io/service-type is "Nodeport", and may be ClusterIP, NodePort, LoadBalancer, ExternalName',
+    'annotation-value Gateway/media/gateway: stunner.l7mp.io/service-type is "Nodeport", and may be ClusterIP, NodePort, LoadBalancer',
+  ],
+  [
+    "a service type that can never work",
+    world([annotated({ "service-type": "ExternalName" })]),
+    'annotation-value Gateway/media/gateway: stunner.l7mp.io/service-type is "ExternalName", and may be ClusterIP, NodePort, LoadBalancer',
+  ],
+  [
+    "target ports that are not ports",
+    world([
+      annotated(
+        { targetport: '{"udp": 0, "tcp": 70000, "tls": "3478", "no": 0}', "enable-mixed-protocol-lb": "true" },
+        listener("udp", "TURN-UDP", 3478),
+        listener("tcp", "TURN-TCP", 3478),
+        listener("tls", "TURN-TCP", 3479),
+      ),
+    ]),
+    "target-port Gateway/media/gateway/udp: target port 0 is not a port (1 to 65535): see the annotation stunner.l7mp.io/targetport",
+    "target-port Gateway/media/gateway/tcp: target port 70000 is not a port (1 to 65535): see the annotation stunner.l7mp.io/targetport",
+    'target-port Gateway/media/gateway/tls: target port "3478" is not a port (1 to 65535): see the annotation stunner.l7mp.io/targetport',
+    "annotation-listener Gateway/media/gateway: stunner.l7mp.io/targetport names listener no",
+  ],
+  [
+    "NodePorts that are not ports",
+    world([annotated({ nodeport: '{"udp": "30478"}' })]),
+    'annotation-value Gateway/media/gateway: stunner.l7mp.io/nodeport "30478" of udp is not a port (1 to 65535)',
+  ],
+  [
+    "port ranges that match nothing",
+    world([backends({ name: "server", port: 10_000, endPort: 9000 }, { name: "server", endPort: 20_000 })]),
+    `backend-unusable ${NATIVE}: backend media/server: endPort 9000 is below port 10000`,
+    `backend-unusable ${NATIVE}: backend media/server: endPort 20000 needs a port that the range begins at`,
+  ],
+  [
+    "a Service of type ExternalName",
+    world([service({ type: "ExternalName", externalName: "media.example.org", ports: [] })], ["EndpointSlice"]),
+    `backend-unusable ${NATIVE}: Service media/server is of type ExternalName, which has no endpoints`,
+  ],
+  [
+    "a Service without selector and addresses",
+    world([{ ...slice(), endpoints: [] }]),
+    `backend-without-endpoints ${NATIVE}: Service media/server has no selector and no endpoints`,
+  ],
+  [
+    "nothing: a headless Service",
+    world([service({ clusterIP: "None", selector: { app: "media" } }), { ...slice("10.1.0.7"), ports: [] }]),
   ],
   [
     "NodePorts that are not JSON",
     world([annotated({ nodeport: "udp=30000" })]),
-    'annotation-value Gateway/media/gateway: stunner.l7mp.io/nodeport is no JSON object of ports, {"LISTENER": PORT}',
+    'annotation-value Gateway/media/gateway: stunner.l7mp.io/nodeport is not a JSON object of ports, {"LISTENER": PORT}',
   ],
   [
     "a NodePort of another listener",

@@ -1,0 +1,47 @@
+/** Annotations that give ports by listener: a JSON object from listener name to port, the outer braces optional. */
+
+/** Ports by listener name. */
+export type PortMap = ReadonlyMap<string, number>;
+
+export interface PortAnnotation {
+  /** The entries that are ports. */
+  readonly ports: PortMap;
+  /** The other entries, as JSON, by listener name. */
+  readonly invalid: ReadonlyMap<string, string>;
+  /** The whole value is not a JSON object, and counts as absent. */
+  readonly isMalformed: boolean;
+}
+
+const MAX_PORT = 65_535;
+
+export const isPort = (value: unknown): value is number =>
+  typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MAX_PORT;
+
+const parseObject = (text: string): Readonly<Record<string, unknown>> | undefined => {
+  try {
+    const value: unknown = JSON.parse(text.startsWith("{") ? text : `{${text}}`);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Each entry is judged by itself: a typo in one must not affect the listeners of the others. */
+export const readPortAnnotation = (text: string | undefined): PortAnnotation => {
+  const trimmed = text?.trim() ?? "";
+  const value = trimmed === "" ? {} : parseObject(trimmed);
+  const entries = Object.entries(value ?? {});
+  return {
+    ports: new Map(entries.filter((entry): entry is [string, number] => isPort(entry[1]))),
+    invalid: new Map(entries.flatMap(([name, port]) => (isPort(port) ? [] : [[name, JSON.stringify(port)] as const]))),
+    isMalformed: value === undefined,
+  };
+};
+
+/** As the first release read it: one entry that is not a whole number makes the annotation empty; no range is checked. */
+export const parsePortMap = (text: string | undefined): PortMap => {
+  const trimmed = text?.trim() ?? "";
+  const entries = Object.entries((trimmed === "" ? undefined : parseObject(trimmed)) ?? {});
+  const numbers = entries.filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1]));
+  return numbers.length === entries.length ? new Map(numbers) : new Map();
+};
