@@ -11,7 +11,7 @@ import { noDrops } from "./flows.ts";
 import { ControlQueue } from "./control-queue.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import type { RelayEvent, RelayOptions } from "./relay.ts";
-import { Reservations } from "./reservations.ts";
+import { Reservations, type SharedTokens } from "./reservations.ts";
 import type { Serving } from "./serving.ts";
 import { Tally } from "./tally.ts";
 import { Throttle } from "./throttle.ts";
@@ -34,6 +34,8 @@ export interface EmbeddedOptions extends RelayOptions {
     take(gateway: string, user: string, limit: number): Promise<boolean>;
     give(gateway: string, user: string): void;
   };
+  /** Reserved ports over all workers. */
+  readonly heldPorts?: SharedTokens;
 }
 
 export class Shared {
@@ -75,7 +77,7 @@ export class Shared {
       { drops: this.drops, isBusy: () => this.control.isBusy, ...options.sockets },
       options.log,
     );
-    this.reservations = new Reservations(this.engine);
+    this.reservations = new Reservations(this.engine, options.heldPorts);
     this.#clock = setInterval(() => this.expire(monotonicMs()), 1000).unref();
     const { userBytesPerSecond, listenerBytesPerSecond } = this.limits;
     if (userBytesPerSecond + listenerBytesPerSecond > 0)

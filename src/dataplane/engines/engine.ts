@@ -4,6 +4,7 @@
  */
 import type { Endpoint, TransportAddress } from "../address.ts";
 import type { RelayAddress } from "../placement.ts";
+import type { HeldPort } from "../reservations.ts";
 import type { Drops, FlowTable, RelayPort, Traffic } from "../flows.ts";
 
 /** Where a client socket hands up what is no media: STUN that is no Send indication. */
@@ -36,6 +37,13 @@ export interface Engine {
   datagrams(at: TransportAddress, owner: ClientPortOwner): Promise<DatagramPort>;
   /** Binds a relayed transport address; port 0 for any. Rejects when it cannot. */
   relay(address: RelayAddress, port: number): Promise<RelayPort>;
+  /** Relayed transport addresses that go from one thread's engine to another's; absent where they cannot. */
+  readonly handOver?: {
+    /** Lets go of `port`, which is not read any more; its descriptor is the caller's to close, or to hand on. */
+    release(port: RelayPort): HeldPort;
+    /** Takes one that was let go of, here or elsewhere. */
+    accept(held: HeldPort): RelayPort;
+  };
   /** An eventfd that wakes the engine's thread where that stands still. */
   readonly wakeFd?: number;
   /** Whether a datagram to a peer can be sent with the DF bit set (DONT-FRAGMENT). */

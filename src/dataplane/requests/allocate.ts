@@ -5,6 +5,7 @@ import { grantedSeconds } from "../lifetimes.ts";
 import { addressErrorCodeValue, addressFamily, addressValue, attribute } from "../stun/attributes.ts";
 import type { Attribute, Message } from "../stun/message.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
+import type { Reservations } from "../reservations.ts";
 import type { Serving } from "../serving.ts";
 import { TcpRelay } from "../tcp-relay.ts";
 import { connectionAttempt } from "./connection-attempt.ts";
@@ -51,22 +52,23 @@ const families = (message: Message, { protocol }: ListenerPath, serving: Serving
 
 interface Ports {
   readonly relays: readonly (RelayPort | TcpRelay)[];
-  readonly reserved?: RelayPort;
+  /** Of the port that is held for another allocation. */
+  readonly token?: Buffer;
   /** Families that were asked for and are not there, with an error code each. */
   readonly missing: readonly { readonly family: Family; readonly code: number }[];
 }
 
-const closePorts = ({ relays, reserved }: Ports): void => {
+const closePorts = async ({ relays, token }: Ports, reservations: Reservations): Promise<void> => {
   for (const relay of relays) relay.close();
-  reserved?.close();
+  if (token !== undefined) (await reservations.take(token))?.close();
 };
 
 /** Binds what was asked for; an error when nothing could be. */
-const openPorts = async (message: Message, serving: Serving, wanted: readonly Family[]): Promise<Ports | Answer> => {
+const openPorts = async ({ message, serving, now }: Exchange, wanted: readonly Family[]): Promise<Ports | Answer> => {
   const { evenPort, reservationToken } = message;
   const { reservations, engine } = serving.shared;
   if (reservationToken !== undefined) {
-    const held = reservations.take(reservationToken);
+    const held = await reservations.take(reservationToken);
     return held === undefined ? failure("508 reservation-token") : { relays: [held], missing: [] };
   }
   const relays: (RelayPort | TcpRelay)[] = [];
@@ -94,7 +96,11 @@ const openPorts = async (message: Message, serving: Serving, wanted: readonly Fa
   }
   const [first] = missing;
   if (relays.length === 0) return failure(first?.code === 440 ? "440 family" : "508 relay-port");
-  return { relays, missing, ...(reserved && { reserved }) };
+  if (reserved === undefined) return { relays, missing };
+  const token = await reservations.hold(reserved, now);
+  if (token !== undefined) return { relays, missing, token };
+  for (const relay of relays) relay.close();
+  return failure("508 reservations");
 };
 
 /** RFC 8489 §10: whoever goes sends new clients elsewhere, if there is an elsewhere of the client's family. */
@@ -121,7 +127,7 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
     serving.unclaim(path, who);
     return failure("486 quota");
   }
-  const ports = await openPorts(message, serving, wanted);
+  const ports = await openPorts(exchange, wanted);
   // From here to `open` nothing waits: the allocation takes the claim's place.
   const isWanted = serving.unclaim(path, who);
   if ("kind" in ports) {
@@ -130,16 +136,11 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
   }
   if (!isWanted) {
     serving.giveBack(who);
-    closePorts(ports);
+    await closePorts(ports, serving.shared.reservations);
     return silence;
   }
+  const { token } = ports;
   const seconds = grantedSeconds(message.lifetime);
-  const token = ports.reserved && serving.shared.reservations.hold(ports.reserved, now);
-  if (ports.reserved !== undefined && token === undefined) {
-    serving.giveBack(who);
-    closePorts(ports);
-    return failure("508 reservations");
-  }
   const response: readonly Attribute[] = [
     ...ports.relays.map((relay) => ({ type: attribute.xorRelayedAddress, address: relay })),
     { type: attribute.lifetime, value: seconds },

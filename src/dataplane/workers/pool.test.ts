@@ -157,6 +157,29 @@ describe("a pool of workers", () => {
     expect(await allocations()).toHaveLength(1);
   });
 
+  it("gives a reserved port to its token on whichever thread that arrives, by UDP or TCP", async () => {
+    await pool.apply(config());
+    const open = async (transport: "udp" | "tcp" = "udp"): Promise<TurnClient> => {
+      const client = await TurnClient.connect(connection(transport));
+      clients.push(client);
+      return client;
+    };
+    for (let round = 0; round < 24; round += 1) {
+      const [one, two] = [await open(), await open(round % 4 === 0 ? "tcp" : "udp")];
+      const { relayed, reservationToken } = await one.allocate({ evenPort: "reserve" });
+      const next = await two.allocate({ reservationToken: reservationToken! });
+      expect(next.relayed[0]!.port).toBe(relayed[0]!.port + 1);
+      // The port that went from one thread to another carries packets both ways.
+      await two.channelBind(0x4000, echo);
+      two.sendChannel(0x4000, Buffer.from(`round ${round}`));
+      expect((await two.receive()).data.toString()).toBe(`round ${round}`);
+      const again = await open();
+      await expect(again.allocate({ reservationToken: reservationToken! })).rejects.toMatchObject({ code: 508 });
+    }
+    const held = await allocations();
+    expect(new Set(held.map(({ id }) => workerOf(id)))).toEqual(new Set([-1, 0, 1, 2]));
+  });
+
   it("lets go of its ports", async () => {
     await pool.apply(config());
     await stream();

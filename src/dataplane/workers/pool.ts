@@ -8,6 +8,7 @@ import { parseConfig } from "../config.ts";
 import { EmbeddedRelay } from "../embedded-relay.ts";
 import { loadSys } from "../engines/batch/sys.ts";
 import type { Apply, ApplyReport, Relay, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
+import { createHeldPorts, type HeldPorts } from "./held-ports.ts";
 import { mergeReports, mergeStates } from "./merge.ts";
 import { createQuotas } from "./quotas.ts";
 import { createSharedSockets } from "./sockets.ts";
@@ -37,6 +38,7 @@ export class WorkerPool implements Relay {
   readonly #local: EmbeddedRelay;
   readonly #workers: readonly WorkerHandle[];
   readonly #sockets;
+  readonly #heldPorts: HeldPorts;
   /** By gateway, what is in force: a new worker is told all of it. */
   readonly #applied = new Map<string, Applied>();
   #last: RelayState;
@@ -59,8 +61,14 @@ export class WorkerPool implements Relay {
     const count = options.workers ?? 1;
     this.#sockets = createSharedSockets(loadSys(), count);
     const quotas = createQuotas();
+    this.#heldPorts = createHeldPorts(loadSys());
     const step = count + 1;
-    this.#local = new EmbeddedRelay({ ...options, ids: { first: step, step }, quota: quotas.of(-1) });
+    this.#local = new EmbeddedRelay({
+      ...options,
+      ids: { first: step, step },
+      quota: quotas.of(-1),
+      heldPorts: this.#heldPorts.of(),
+    });
     this.#local.events.subscribe((event) => this.events.next(event));
     this.#last = this.#local.state();
     this.#workers = Array.from(
@@ -72,6 +80,7 @@ export class WorkerPool implements Relay {
           ids: { first: index + 1, step },
           sockets: this.#sockets,
           quota: quotas.of(index),
+          heldPorts: this.#heldPorts,
           event: (event) => this.events.next(event),
           began: async (worker) => {
             if (this.#isDraining) worker.drain();
@@ -133,6 +142,7 @@ export class WorkerPool implements Relay {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await Promise.all([this.#local.close(), ...this.#workers.map((worker) => worker.close())]);
+    this.#heldPorts.close();
     this.#sockets.closeAll();
     this.events.complete();
   }

@@ -2,6 +2,7 @@
 import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
 import type { TransportAddress } from "../address.ts";
 import type { RelayEvent, RelayOptions } from "../relay.ts";
+import type { HeldPort } from "../reservations.ts";
 
 /** What a worker is started with. */
 export interface WorkerData {
@@ -44,6 +45,9 @@ export interface WorkerSays {
   readonly closeSocket: TransportAddress;
   readonly takeQuota: QuotaRequest;
   readonly giveQuota: Omit<QuotaRequest, "limit">;
+  /** Ports for RESERVATION-TOKEN; the answers are as of `SharedTokens`. */
+  readonly holdPort: HeldPort;
+  readonly takePort: Uint8Array;
   readonly event: RelayEvent;
   readonly log: { readonly level: number; readonly msg: string; readonly [field: string]: unknown };
 }

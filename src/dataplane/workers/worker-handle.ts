@@ -6,6 +6,8 @@ import { noTraffic } from "../flows.ts";
 import { loadSys } from "../engines/batch/sys.ts";
 import type { ApplyReport, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
 import { createChannel, type Channel } from "./channel.ts";
+import type { HeldPort } from "../reservations.ts";
+import type { HeldPorts } from "./held-ports.ts";
 import type { ApplyRequest, PoolSays, QuotaRequest, WorkerData, WorkerSays } from "./protocol.ts";
 import type { Quota } from "./quotas.ts";
 import type { SharedSockets } from "./sockets.ts";
@@ -23,6 +25,7 @@ export interface WorkerHandleOptions {
   readonly ids: { readonly first: number; readonly step: number };
   readonly sockets: SharedSockets;
   readonly quota: Quota;
+  readonly heldPorts: HeldPorts;
   readonly event: (event: RelayEvent) => void;
   /** A worker runs that replaces another: tells it what is in force. */
   readonly began: (worker: WorkerHandle) => Promise<void>;
@@ -82,7 +85,8 @@ export class WorkerHandle {
   }
 
   #start(): [Worker, Channel] {
-    const { index, options, ids, sockets, quota } = this.#options;
+    const { index, options, ids, sockets, quota, heldPorts } = this.#options;
+    const held = heldPorts.of(this.#descriptors);
     const sys = loadSys();
     this.#startedAt = performance.now();
     const { place, own, alternateServers = [], strictAddressFamily = false, limits = {} } = options;
@@ -107,6 +111,8 @@ export class WorkerHandle {
       closeSocket: (at: TransportAddress) => sockets.close(index, at),
       takeQuota: ({ gateway, user, limit }: QuotaRequest) => quota.take(gateway, user, limit),
       giveQuota: ({ gateway, user }) => quota.give(gateway, user),
+      holdPort: (port: HeldPort) => held.hold(port),
+      takePort: (token: Uint8Array) => held.take(token),
       event: (event) => this.#took(event),
       log: ({ level, msg, ...fields }) => this.#log(level, { worker: index, ...fields }, msg),
     };

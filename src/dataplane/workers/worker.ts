@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { pino } from "pino";
 import { EmbeddedRelay } from "../embedded-relay.ts";
+import type { HeldPort } from "../reservations.ts";
 import { createChannel } from "./channel.ts";
 import type { ApplyRequest, WorkerData, WorkerSays } from "./protocol.ts";
 
@@ -42,6 +43,10 @@ const relay = new EmbeddedRelay({
   quota: {
     take: (gateway, user, limit) => channel.ask<boolean>("takeQuota", { gateway, user, limit }),
     give: (gateway, user) => tell("giveQuota", { gateway, user }),
+  },
+  heldPorts: {
+    hold: (port) => channel.ask<Uint8Array | undefined>("holdPort", port),
+    take: (token) => channel.ask<HeldPort | undefined>("takePort", token),
   },
 });
 relay.events.subscribe((event) => tell("event", event));

@@ -2,6 +2,7 @@
 import { familyOf, type Family } from "../../address.ts";
 import type { Flow, PeerFlow, RelayPort } from "../../flows.ts";
 import type { RelayAddress } from "../../placement.ts";
+import type { HeldPort } from "../../reservations.ts";
 import { peerDataOut } from "../forward.ts";
 import { IPV4_MARK } from "./arena.ts";
 import type { DatagramOwner, Datagrams, DatagramSocket } from "./datagrams.ts";
@@ -16,13 +17,27 @@ export class BatchRelay implements RelayPort, DatagramOwner {
   readonly address: string;
   readonly port: number;
   readonly #datagrams: Datagrams;
+  readonly #at: RelayAddress;
   readonly #socket: DatagramSocket;
   #flow: Flow | undefined;
 
-  /** @throws the error of the system call, with the address. */
-  constructor(datagrams: Datagrams, { bind, told }: RelayAddress, port: number) {
+  /**
+   * @param adopted a descriptor that is bound there and becomes ours; without one a socket is made.
+   * @throws the error of the system call, with the address.
+   */
+  constructor(datagrams: Datagrams, at: RelayAddress, port: number, adopted?: number) {
+    const { bind, told } = at;
     this.#datagrams = datagrams;
-    this.#socket = datagrams.open({ address: bind, port }, { bufferBytes: BUFFER_BYTES, batch: BATCH, owner: this });
+    this.#at = at;
+    this.#socket = datagrams.open(
+      { address: bind, port },
+      {
+        bufferBytes: BUFFER_BYTES,
+        batch: BATCH,
+        owner: this,
+        ...(adopted === undefined ? {} : { fd: adopted, isOurs: true }),
+      },
+    );
     this.family = familyOf(told);
     this.address = told;
     this.port = datagrams.portOf(this.#socket);
@@ -35,6 +50,11 @@ export class BatchRelay implements RelayPort, DatagramOwner {
   send(bytes: Buffer, start: number, end: number, peer: PeerFlow, whole: boolean): void {
     if (this.#socket.sendsWhole !== whole) this.#datagrams.sendWhole(this.#socket, whole);
     this.#datagrams.send(this.#socket, bytes, start, end, peer);
+  }
+
+  /** Lets go of the socket: its descriptor is the caller's from here on. */
+  release(): HeldPort {
+    return { fd: this.#datagrams.releaseSocket(this.#socket), address: this.#at, port: this.port };
   }
 
   close(): void {

@@ -2,6 +2,7 @@
 import type { TransportAddress } from "../../address.ts";
 import { FlowTable, type Drops, type RelayPort, type Traffic } from "../../flows.ts";
 import type { RelayAddress } from "../../placement.ts";
+import type { HeldPort } from "../../reservations.ts";
 import type { ClientPort, ClientPortOwner, DatagramPort, Engine, EngineOptions } from "../engine.ts";
 import { fromClient, isSendIndication } from "../forward.ts";
 import { IPV4_MARK, type Arena } from "./arena.ts";
@@ -77,6 +78,14 @@ class BatchEngine implements Engine {
   async relay(address: RelayAddress, port: number): Promise<RelayPort> {
     return new BatchRelay(this.#datagrams, address, port);
   }
+
+  readonly handOver = {
+    release: (port: RelayPort): HeldPort => {
+      if (!(port instanceof BatchRelay)) throw new TypeError("the port is another engine's");
+      return port.release();
+    },
+    accept: ({ fd, address, port }: HeldPort): RelayPort => new BatchRelay(this.#datagrams, address, port, fd),
+  };
 
   get wakeFd(): number {
     return this.#datagrams.wakeFd;

@@ -29,8 +29,10 @@ export interface DatagramSocketOptions {
   readonly bufferBytes: number;
   /** Datagrams that are asked for at once. */
   readonly batch: number;
-  /** A bound descriptor that is somebody else's to close; without one a socket is made. */
+  /** A bound descriptor; without one a socket is made. */
   readonly fd?: number;
+  /** Whether `fd` is ours to close; if not, somebody else's. A socket that is made is ours. */
+  readonly isOurs?: boolean;
   readonly owner: DatagramOwner;
 }
 
@@ -58,8 +60,8 @@ export class DatagramSocket {
   /** Whether what is sent has the DF bit set. */
   sendsWhole = false;
 
-  constructor(fd: number, family: Family, { batch, owner, fd: given }: DatagramSocketOptions) {
-    this.isOurs = given === undefined;
+  constructor(fd: number, family: Family, { batch, owner, fd: given, isOurs }: DatagramSocketOptions) {
+    this.isOurs = isOurs ?? given === undefined;
     this.fd = fd;
     this.family = family;
     this.batch = batch;
@@ -137,9 +139,9 @@ export class Datagrams {
   open(at: TransportAddress, options: DatagramSocketOptions): DatagramSocket {
     const family = familyOf(at.address);
     const fd = options.fd ?? boundSocket(this.#sys, at, options.bufferBytes);
-    if (options.fd === undefined && this.#descriptors !== undefined) this.#descriptors[fd] = 1;
-    this.#loop.watch(fd);
     const socket = new DatagramSocket(fd, family, options);
+    if (socket.isOurs && this.#descriptors !== undefined) this.#descriptors[fd] = 1;
+    this.#loop.watch(fd);
     this.#sockets[fd] = socket;
     return socket;
   }
@@ -162,13 +164,19 @@ export class Datagrams {
     return textOfBytes(this.arena.sourceBytes(slot, family), 0, family === 4 ? 4 : 16);
   }
 
-  closeSocket(socket: DatagramSocket): void {
-    if (!socket.isOpen) return;
-    // What was handed over before it was closed still leaves.
+  /** Is done with the socket, and leaves its descriptor to the caller. */
+  releaseSocket(socket: DatagramSocket): number {
+    // What was handed over before still leaves.
     this.flush();
     socket.isOpen = false;
     this.#loop.unwatch(socket.fd);
     this.#sockets[socket.fd] = undefined;
+    return socket.fd;
+  }
+
+  closeSocket(socket: DatagramSocket): void {
+    if (!socket.isOpen) return;
+    this.releaseSocket(socket);
     if (!socket.isOurs) return;
     if (this.#descriptors !== undefined) this.#descriptors[socket.fd] = 0;
     this.#sys.close(socket.fd);
