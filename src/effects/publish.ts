@@ -84,16 +84,20 @@ export const factsOf = (gateway: Name, report: ApplyReport, cause: number): read
 
 export const createPublisher = ({ relay, vault, address, report }: PublisherOptions): Publisher => {
   const inFlight = new Set<Promise<void>>();
-  /** Gateways of which something failed: when to try again, and after how many failures. */
-  const retries = new Map<Name, { readonly timer: NodeJS.Timeout; readonly failures: number }>();
+  /** The last change of each gateway that did not succeed yet. Only it may be tried again: an older one could bring back what was revoked. */
+  const latest = new Map<Name, GatewayChange>();
+  const retries = new Map<Name, NodeJS.Timeout>();
 
+  /** @param failures how often this change has failed before. */
   const settle = (change: GatewayChange, ok: boolean, failures: number): void => {
-    clearTimeout(retries.get(change.gateway)?.timer);
-    retries.delete(change.gateway);
-    if (ok) return;
+    const { gateway } = change;
+    if (latest.get(gateway) !== change) return;
+    if (ok) {
+      latest.delete(gateway);
+      return;
+    }
     const waitMs = Math.min(RETRY_FIRST_MS * 2 ** failures, RETRY_MOST_MS);
-    const timer = setTimeout(() => run(change, failures + 1), waitMs).unref();
-    retries.set(change.gateway, { timer, failures: failures + 1 });
+    retries.set(gateway, setTimeout(() => run(change, failures + 1), waitMs).unref());
   };
 
   const apply = async (change: GatewayChange, failures: number): Promise<void> => {
@@ -133,9 +137,9 @@ export const createPublisher = ({ relay, vault, address, report }: PublisherOpti
   return {
     publish(changes) {
       for (const change of changes) {
-        // Whatever waits to be tried again is out of date now.
-        clearTimeout(retries.get(change.gateway)?.timer);
-        retries.delete(change.gateway);
+        // Whatever waits to be tried again, or fails only now, is out of date.
+        clearTimeout(retries.get(change.gateway));
+        latest.set(change.gateway, change);
         // The relay drops what is revoked before its first await, so nothing may come between the fold and this call.
         run(change, 0);
       }
@@ -144,8 +148,8 @@ export const createPublisher = ({ relay, vault, address, report }: PublisherOpti
       while (inFlight.size > 0) await Promise.all(inFlight);
     },
     close() {
-      for (const { timer } of retries.values()) clearTimeout(timer);
-      retries.clear();
+      for (const timer of retries.values()) clearTimeout(timer);
+      latest.clear();
     },
   };
 };
