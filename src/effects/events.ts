@@ -92,7 +92,8 @@ export const createEventRecorder = ({
         );
       } else if (fact.type === "effect.failed" && fact.data.effect === "write") {
         const [kind = "", name = ""] = fact.data.target.split(" ");
-        if (isMadeKind(kind)) say(name as Name, "Warning", "WriteFailed", `${kind}: ${fact.data.reason}`);
+        const gateway = isMadeKind(kind) ? name : kind === "status" ? /^Gateway\/(.+)$/.exec(name)?.[1] : undefined;
+        if (gateway !== undefined) say(gateway as Name, "Warning", "WriteFailed", `${kind}: ${fact.data.reason}`);
       }
     },
   };

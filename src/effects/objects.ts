@@ -10,6 +10,7 @@ import type { Kind } from "../resources/kinds.ts";
 import { isOurs } from "../resources/ownership.ts";
 import { covers } from "./covers.ts";
 import { FIELD_MANAGER, isOwned, ownKeys, ownsMore, type Stored } from "./owned.ts";
+import { withoutFields } from "./status-fields.ts";
 import { replacementsOf } from "./strays.ts";
 
 export type Applied = "created" | "updated" | "unchanged" | "removed" | "absent" | "foreign";
@@ -148,8 +149,13 @@ export const removeObject = async (api: Api, kind: Resource, name: Name): Promis
   return "removed";
 };
 
+const INVALID = 422;
+
+/** Fields of a status that its readers can do without, for servers that do not name what they refuse. */
+const DISPENSABLE = ["status.addresses"] as const;
+
 /** Writes a status. The object may be gone meanwhile; then there is nothing to tell. */
-export const applyStatus = async (
+const patchStatus = async (
   api: Api,
   kind: Kind,
   version: string,
@@ -170,6 +176,26 @@ export const applyStatus = async (
     return "updated";
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return "absent";
+    throw error;
+  }
+};
+
+/**
+ * Writes a status. One field that the API server refuses does not keep the rest from being written: the status is then
+ * written without it.
+ * @throws ApiError also in that case: the refusal is on record, and the write is tried again.
+ */
+export const applyStatus = async (
+  ...[api, kind, version, name, apiVersion, status]: Parameters<typeof patchStatus>
+) => {
+  try {
+    return await patchStatus(api, kind, version, name, apiVersion, status);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== INVALID) throw error;
+    const refused = error.fields.filter((field) => field.startsWith("status."));
+    const rest = withoutFields(status, refused.length > 0 ? refused : DISPENSABLE);
+    if (rest === undefined) throw error;
+    await patchStatus(api, kind, version, name, apiVersion, rest);
     throw error;
   }
 };

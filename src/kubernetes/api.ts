@@ -22,13 +22,16 @@ export class ApiError extends Error {
   readonly reason: string;
   /** What the server asks callers to wait, in ms. */
   readonly retryAfterMs: number | undefined;
+  /** Paths of the fields that are invalid, `status.addresses[0].value`, where the server names them. */
+  readonly fields: readonly string[];
 
-  constructor(status: number, reason: string, message: string, retryAfterMs?: number) {
+  constructor(status: number, reason: string, message: string, retryAfterMs?: number, fields: readonly string[] = []) {
     super(message);
     this.name = "ApiError";
     this.status = status;
     this.reason = reason;
     this.retryAfterMs = retryAfterMs;
+    this.fields = fields;
   }
 }
 
@@ -67,12 +70,20 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** Open connections: every watch holds one of HTTP/1.1. */
 const CONNECTIONS = 64;
 
+/** A `Status` of the API. */
+interface Answer {
+  readonly reason?: string;
+  readonly message?: string;
+  readonly details?: { readonly causes?: readonly { readonly field?: string }[] };
+}
+
 const asError = (status: number, headers: IncomingHttpHeaders, text: string): ApiError => {
   const after = Number(headers["retry-after"]);
   const retryAfterMs = Number.isFinite(after) ? after * 1000 : undefined;
   try {
-    const { reason = "", message = "" } = JSON.parse(text) as { readonly reason?: string; readonly message?: string };
-    return new ApiError(status, reason, message || `the API server answered ${status}`, retryAfterMs);
+    const { reason = "", message = "", details } = JSON.parse(text) as Answer;
+    const fields = (details?.causes ?? []).flatMap(({ field }) => field ?? []);
+    return new ApiError(status, reason, message || `the API server answered ${status}`, retryAfterMs, fields);
   } catch {
     return new ApiError(status, "", `the API server answered ${status}: ${text.slice(0, 200)}`, retryAfterMs);
   }

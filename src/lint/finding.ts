@@ -75,6 +75,11 @@ export const findings = {
     what: "no route is attached to a listener: its clients reach nobody",
     todo: "create a UDPRoute with a parentRef that names the Gateway",
   },
+  "address-ignored": {
+    severity: "warning",
+    what: "an address in spec.addresses of a Gateway is neither an IP address nor a host name, and is ignored",
+    todo: "correct the address, or remove it",
+  },
   "annotation-unknown": {
     severity: "warning",
     what: "an annotation of stunner.l7mp.io/ is not known, and does nothing",

@@ -1,4 +1,5 @@
 /** Gateways and their listeners. */
+import { ignoredAddresses } from "../render/addresses.ts";
 import { controlledGateway, parametersOf } from "../render/classes.ts";
 import type { RenderedGateway } from "../render/render.ts";
 import { runsDataplane } from "../render/objects.ts";
@@ -73,6 +74,7 @@ export const lintGateways = (world: LintWorld): readonly Finding[] => {
     if (taken.length > 0)
       return taken.map((kind) => finding("name-taken", object, `${kind}/${name} is not the Gateway's`));
     return [
+      ...ignoredAddresses(gateway).map((says) => finding("address-ignored", object, says)),
       ...lintListeners(name, gateway, rendered),
       ...lintAnnotations(world, name, gateway, controlled.gatewayClass),
     ];

@@ -6,6 +6,7 @@ import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
 import { annotations as keys } from "../resources/names.ts";
 import { renderAdmin } from "./admin.ts";
+import { ignoredAddresses } from "./addresses.ts";
 import { annotationProblems } from "./annotation-problems.ts";
 import { effectiveAnnotations, targetPorts, type Annotations } from "./annotations.ts";
 import { attachmentsOf } from "./attachment.ts";
@@ -69,15 +70,18 @@ export const invalidGateway = (
 });
 
 /**
- * Annotations that are ignored, other than those that listeners report. A name that is not a listener's is not reported:
+ * Addresses and annotations that are ignored, other than those that listeners report. A name that is not a listener's is not reported:
  * the annotations of a GatewayConfig may name listeners of several Gateways.
  */
 const ignoredOf = (options: RenderOptions, gateway: Gateway, annotations: Annotations): readonly string[] =>
   isFirstEdition(options)
     ? []
-    : annotationProblems(annotations, gateway.spec.listeners)
-        .filter(({ key, kind, listener }) => kind === "value" && (key !== keys.targetPort || listener === undefined))
-        .map(({ key, says }) => `${key} ${says}`);
+    : [
+        ...ignoredAddresses(gateway),
+        ...annotationProblems(annotations, gateway.spec.listeners)
+          .filter(({ key, kind, listener }) => kind === "value" && (key !== keys.targetPort || listener === undefined))
+          .map(({ key, says }) => `${key} ${says}`),
+      ];
 
 const validGateway = (
   view: ObjectsView,

@@ -142,6 +142,37 @@ describe("a Node's address", () => {
       "node.example.org:30001",
     ));
 
+  it.each([
+    ["a host name", [{ type: "ExternalDNS", address: "Node1.Example.ORG." }], "Hostname", "node1.example.org"],
+    [
+      "a host name in the place of an address",
+      [{ type: "ExternalIP", address: "node1.example.org" }],
+      "Hostname",
+      "node1.example.org",
+    ],
+    [
+      "an address in the place of a name",
+      [{ type: "ExternalDNS", address: "2001:db8::7" }],
+      "IPAddress",
+      "2001:db8::7",
+    ],
+    [
+      "the first that can be used",
+      [
+        { type: "ExternalIP", address: "" },
+        { type: "ExternalIP", address: "node_1" },
+        { type: "ExternalIP", address: "192.0.2.7" },
+      ],
+      "IPAddress",
+      "192.0.2.7",
+    ],
+  ])("has the type of what it is: %s", (_, addresses, type, value) =>
+    expect(render(plus(nodeless, node("a", internal, ...addresses))).status.addresses).toEqual([{ type, value }]),
+  );
+
+  it("is none where no Node reports one that can be used", () =>
+    expect(render(plus(nodeless, node("a", { type: "ExternalDNS", address: "node_1" }))).status.addresses).toEqual([]));
+
   it("is never an internal one (NODE-3)", () => expect(published(plus(nodeless, node("a", internal)))).toEqual(none));
 });
 

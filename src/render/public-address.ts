@@ -4,9 +4,11 @@ import type { Gateway } from "../resources/gateway-api.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
 import { RELATED_GATEWAY_NAME } from "../resources/names.ts";
+import { gatewayAddress, requestedAddress } from "./addresses.ts";
 import type { GatewayAddress } from "./conditions.ts";
 import { isIP } from "./ip.ts";
 import type { Transport } from "./protocol.ts";
+import { isFirstEdition } from "./rules.ts";
 
 export interface PublicAddress extends GatewayAddress {
   readonly port: number;
@@ -37,51 +39,68 @@ const servicesOf = (view: ObjectsView, name: Name, gateway: Gateway): readonly S
       ),
     );
 
-const typed = (value: string): GatewayAddress => ({ type: isIP(value) ? "IPAddress" : "Hostname", value });
+/** An address that somebody reports. The first release took it as it stood, with the `type` of the field. */
+const reported = (options: RenderOptions, text: string | undefined, type: string): GatewayAddress | undefined => {
+  if (!isFirstEdition(options)) return gatewayAddress(text);
+  return text ? { type, value: text } : undefined;
+};
 
-const requestedAddress = (gateway: Gateway): GatewayAddress | undefined => {
+/** What the Gateway asks for. The first release took the first address as it stood, whatever it was. */
+const requestedBy = (gateway: Gateway, options: RenderOptions): GatewayAddress | undefined => {
+  if (!isFirstEdition(options)) return requestedAddress(gateway);
   const address = gateway.spec.addresses?.[0];
   return address?.value ? { type: address.type ?? "IPAddress", value: address.value } : undefined;
 };
 
 const protocolOf = (port: ServicePort): string => port.protocol ?? "TCP";
 
-const loadBalancerAddress = (service: Service, port: ServicePort, index: number): PublicAddress | undefined => {
+const loadBalancerAddress = (
+  options: RenderOptions,
+  service: Service,
+  port: ServicePort,
+  index: number,
+): PublicAddress | undefined => {
   if (service.spec?.type !== "LoadBalancer") return undefined;
   const ingress = service.status?.loadBalancer?.ingress ?? [];
   const exact = ingress.find((entry) => {
     const status = entry.ports?.[index];
     return status?.port === port.port && status.protocol === protocolOf(port);
   });
-  const entry = exact ?? ingress[0];
-  if (entry?.ip) return { type: "IPAddress", value: entry.ip, port: port.port };
-  return entry?.hostname ? { type: "Hostname", value: entry.hostname, port: port.port } : undefined;
+  for (const entry of [...(exact === undefined ? [] : [exact]), ...ingress]) {
+    const address = reported(options, entry.ip, "IPAddress") ?? reported(options, entry.hostname, "Hostname");
+    if (address !== undefined) return { ...address, port: port.port };
+  }
+  return undefined;
 };
 
-const externalAddress = (node: Node): string | undefined => {
-  const ofType = (type: string): string | undefined =>
-    node.status?.addresses?.find((address) => address.type === type && address.address !== "")?.address;
-  return ofType("ExternalIP") ?? ofType("ExternalDNS");
-};
+/** A Node's own network does not lead to clients: only what it reports as external counts, addresses before names. */
+const externalAddress = (options: RenderOptions, node: Node): GatewayAddress | undefined =>
+  ["ExternalIP", "ExternalDNS"]
+    .flatMap((type) => node.status?.addresses?.filter((address) => address.type === type) ?? [])
+    .map(({ address }) => reported(options, address, "IPAddress"))
+    .find((address) => address !== undefined);
 
-const nodePortAddress = (view: ObjectsView, port: ServicePort): PublicAddress | undefined => {
+const nodePortAddress = (view: ObjectsView, options: RenderOptions, port: ServicePort): PublicAddress | undefined => {
   if (port.nodePort === undefined || port.nodePort <= 0) return undefined;
   for (const node of view.list("Node")) {
-    const value = externalAddress(node);
-    if (value !== undefined) return { type: "IPAddress", value, port: port.nodePort };
+    const address = externalAddress(options, node);
+    if (address !== undefined) return { ...address, port: port.nodePort };
   }
   return undefined;
 };
 
 /** Without a cluster nothing stands before the listener: its own port is the public one. */
 const standaloneAddress = (options: RenderOptions, gateway: Gateway, exposure: Exposure): PublicAddress | undefined => {
-  const address = requestedAddress(gateway) ?? (options.publicAddress ? typed(options.publicAddress) : undefined);
+  const address =
+    requestedBy(gateway, options) ??
+    reported(options, options.publicAddress, isIP(options.publicAddress ?? "") ? "IPAddress" : "Hostname");
   return address && { ...address, port: exposure.boundPort };
 };
 
 /** The Service as stored decides, so a new Gateway has an address only after its Service has been seen. */
 const managedAddress = (
   view: ObjectsView,
+  options: RenderOptions,
   name: Name,
   gateway: Gateway,
   exposure: Exposure,
@@ -91,9 +110,9 @@ const managedAddress = (
   const index = ports.findIndex((port) => port.port === exposure.port && protocolOf(port) === exposure.transport);
   const port = ports[index];
   if (service === undefined || port === undefined) return undefined;
-  const requested = requestedAddress(gateway);
+  const requested = requestedBy(gateway, options);
   if (requested !== undefined) return { ...requested, port: port.port };
-  return loadBalancerAddress(service, port, index) ?? nodePortAddress(view, port);
+  return loadBalancerAddress(options, service, port, index) ?? nodePortAddress(view, options, port);
 };
 
 export const publicAddressOf = (
@@ -105,4 +124,4 @@ export const publicAddressOf = (
 ): PublicAddress | undefined =>
   options.mode === "standalone"
     ? standaloneAddress(options, gateway, exposure)
-    : managedAddress(view, name, gateway, exposure);
+    : managedAddress(view, options, name, gateway, exposure);

@@ -4,6 +4,7 @@ import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import { APP_LABEL, APP_LABEL_VALUE, annotations as keys, HEALTH_CHECK_PORT_NAME } from "../resources/names.ts";
+import { requestedAddress } from "./addresses.ts";
 import { ignoredNodePorts } from "./annotation-problems.ts";
 import { isOn, nodePorts, serviceType, type Annotations } from "./annotations.ts";
 import { compareText } from "./endpoints.ts";
@@ -95,7 +96,7 @@ export const renderService = (
   if (ports.length === 0) return undefined;
   const isOutside = type === "NodePort" || type === "LoadBalancer";
   const isLocal = annotations[keys.externalTrafficPolicy]?.toLowerCase() === "local";
-  const address = gateway.spec.addresses?.[0];
+  const address = isFirstEdition(options) ? gateway.spec.addresses?.[0] : requestedAddress(gateway);
   const loadBalancerIP = (address?.type ?? "IPAddress") === "IPAddress" ? address?.value : undefined;
   return {
     apiVersion: "v1",

@@ -233,6 +233,13 @@ const worlds: readonly Prepared[] = [
     world([service({ clusterIP: "None", selector: { app: "media" } }), { ...slice("10.1.0.7"), ports: [] }]),
   ],
   [
+    "an address of a type that is not supported",
+    world([
+      { ...gateway(), spec: { ...(gateway()["spec"] as object), addresses: [{ type: "NamedAddress", value: "a" }] } },
+    ]),
+    'address-ignored Gateway/media/gateway: spec.addresses[0] "a" is of type NamedAddress, which is not supported',
+  ],
+  [
     "NodePorts that are not JSON",
     world([annotated({ nodeport: "udp=30000" })]),
     'annotation-value Gateway/media/gateway: stunner.l7mp.io/nodeport is not a JSON object of ports, {"LISTENER": PORT}',
