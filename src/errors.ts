@@ -61,6 +61,10 @@ export const errors = {
     what: "there is no way through a TURN server to a peer",
     todo: "the message says at which step; 'turnpike explain' tells why a peer is refused",
   },
+  "field-missing": {
+    what: "a jsonpath template names a field that an object does not have",
+    todo: "'-o json' shows the fields of the object",
+  },
   "auth-unreachable": {
     what: "the authentication service does not answer, or refused",
     todo: "the message has its status and reason",

@@ -14,8 +14,9 @@ import {
   reachDiscovery,
   type DiscoveryFlags,
 } from "./discovery-options.ts";
+import { documentWriter } from "./documents.ts";
 import { hideSecrets } from "./hide-secrets.ts";
-import { outputOption, print, withProgress, type Format } from "./output.ts";
+import { outputOption, print, TABLE, withProgress, type Format } from "./output.ts";
 import { onStopSignal } from "./signals.ts";
 
 interface ConfigFlags extends DiscoveryFlags {
@@ -23,6 +24,8 @@ interface ConfigFlags extends DiscoveryFlags {
   readonly node?: string;
   readonly watch?: boolean;
   readonly reveal?: boolean;
+  /** Prints a document for each config, and nothing where there are none, as `stunnerctl` does. */
+  readonly documents?: boolean;
   readonly output: Format;
 }
 
@@ -37,17 +40,28 @@ const scopeOf = async (gateway: string | undefined, flags: ConfigFlags): Promise
   return flags.allNamespaces === true ? {} : { namespace: await namespaceFor(flags) };
 };
 
-const look = async (target: DiscoveryTarget, { output }: ConfigFlags, shown: typeof hideSecrets): Promise<void> => {
+const writeDocuments = (output: Format, configs: readonly DataplaneConfig[]): void => {
+  const documents = documentWriter(output);
+  for (const config of configs) documents.write(config, () => configSummary(config));
+};
+
+const look = async (
+  target: DiscoveryTarget,
+  { output, documents }: ConfigFlags,
+  shown: typeof hideSecrets,
+): Promise<void> => {
   const { id } = target;
   if (id === undefined) {
     const configs = (await withProgress("asking for the configs", fetchConfigs(target))).map((one) => shown(one));
+    if (documents === true && output.as !== "table") return writeDocuments(output, configs);
     if (output.as === "jsonpath") for (const config of configs) await print(output, config, () => "");
     else await print(output, { version: "v1", items: configs }, () => configs.map(configSummary).join("\n"));
-    if (configs.length === 0) process.stderr.write("there are no Gateways\n");
+    if (configs.length === 0 && documents !== true) process.stderr.write("there are no Gateways\n");
     return;
   }
   try {
     const config = shown(await withProgress("asking for the config", fetchConfig({ ...target, id })));
+    if (documents === true && output.as !== "table") return writeDocuments(output, [config]);
     await print(output, config, () => configSummary(config));
   } catch (error) {
     if (!(error instanceof DiscoveryError) || error.status !== 404) throw error;
@@ -55,14 +69,20 @@ const look = async (target: DiscoveryTarget, { output }: ConfigFlags, shown: typ
   }
 };
 
-const tell = (event: ConfigEvent, output: Format, shown: (config: DataplaneConfig) => DataplaneConfig): unknown => {
+type Show = (output: Format, value: unknown, table: () => string) => unknown;
+
+const tell = (
+  event: ConfigEvent,
+  output: Format,
+  shown: (config: DataplaneConfig) => DataplaneConfig,
+  show: Show,
+): unknown => {
   switch (event.event) {
     case "config":
-      return print(output, shown(event.config), () => configSummary(shown(event.config)));
+      return show(output, shown(event.config), () => configSummary(shown(event.config)));
     case "deleted":
-      return print(output.as === "jsonpath" ? { as: "table" } : output, { deleted: event.id }, () =>
-        deletedSummary(event.id),
-      );
+      if (output.as === "jsonpath") return print(TABLE, undefined, () => deletedSummary(event.id));
+      return show(output, { deleted: event.id }, () => deletedSummary(event.id));
     case "lost":
     case "refused":
       return process.stderr.write(`${event.event}: ${event.reason}\n`);
@@ -73,11 +93,21 @@ const tell = (event: ConfigEvent, output: Format, shown: (config: DataplaneConfi
   }
 };
 
-const follow = (target: DiscoveryTarget, { output }: ConfigFlags, shown: typeof hideSecrets): Promise<void> =>
-  new Promise((resolve) => {
+const follow = (
+  target: DiscoveryTarget,
+  { output, documents }: ConfigFlags,
+  shown: typeof hideSecrets,
+): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const writer = documentWriter(output);
+    const show: Show = documents === true ? (_, value, table) => writer.write(value, table) : print;
     let turn: Promise<unknown> = Promise.resolve();
     const subscription = watchConfigs({ ...target, environment: UNEXPANDED }).subscribe((event) => {
-      turn = turn.then(() => tell(event, output, shown));
+      turn = turn.then(() => tell(event, output, shown, show));
+      turn.catch((error: unknown) => {
+        subscription.unsubscribe();
+        reject(error);
+      });
     });
     onStopSignal(() => {
       subscription.unsubscribe();

@@ -77,21 +77,49 @@ const find = (path: string, value: unknown): readonly unknown[] => {
   }
 };
 
+const isSelection = (segment: string): boolean => segment === "*" || segment.startsWith("?") || segment.includes(":");
+
+/**
+ * The first name or index of `path` that selects nothing in `value`. Wildcards, filters and slices may select
+ * nothing; a name after one that does is missing.
+ */
+const missingSegment = (path: string, value: unknown): string | undefined => {
+  const segments = JSONPath.toPathArray(rooted(path));
+  const emptyAt = segments.findIndex(
+    (_, at) => find(JSONPath.toPathString(segments.slice(0, at + 1)), value).length === 0,
+  );
+  return emptyAt < 0 ? undefined : segments.slice(emptyAt).find((segment) => !isSelection(segment));
+};
+
 const show = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 
-const fill = (parts: readonly Part[], value: unknown, between: string): string =>
-  parts
+export interface TemplateOptions {
+  /** Stands between several results of one path; a space by default. */
+  readonly between?: string;
+  /** A field that the value does not have prints `<none>` (the default), or fails. */
+  readonly missing?: "none" | "refuse";
+}
+
+const fill = (parts: readonly Part[], value: unknown, options: TemplateOptions): string => {
+  const found = (path: string): readonly unknown[] => {
+    const results = find(path, value);
+    const missing = results.length === 0 && options.missing === "refuse" ? missingSegment(path, value) : undefined;
+    if (missing === undefined) return results;
+    throw new TurnpikeError("field-missing", `jsonpath ${JSON.stringify(path)}: ${missing} is not found`);
+  };
+  return parts
     .map((part) => {
       if ("text" in part) return part.text;
       if ("range" in part)
-        return find(part.range, value)
-          .map((item) => fill(part.body, item, between))
+        return found(part.range)
+          .map((item) => fill(part.body, item, options))
           .join("");
-      const found = find(part.path, value);
-      return found.length === 0 ? MISSING : found.map(show).join(between);
+      const results = found(part.path);
+      return results.length === 0 ? MISSING : results.map(show).join(options.between ?? " ");
     })
     .join("");
+};
 
-/** `value` in the words of `template`. What is missing is `<none>`; several results of one path stand with `between` between them. */
-export const applyTemplate = (template: string, value: unknown, between = " "): string =>
-  fill(parseTemplate(template), value, between);
+/** `template` filled from `value`. @throws TurnpikeError `usage` at a bad template, `field-missing`. */
+export const applyTemplate = (template: string, value: unknown, options: TemplateOptions = {}): string =>
+  fill(parseTemplate(template), value, options);

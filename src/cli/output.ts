@@ -4,9 +4,10 @@ import { stringify } from "yaml";
 import { TurnpikeError } from "../errors.ts";
 
 export type Format =
-  | { readonly as: "table" | "json" | "yaml" }
-  /** `between`: what stands between several results of one path. */
-  | { readonly as: "jsonpath"; readonly template: string; readonly between?: string };
+  | { readonly as: "table" }
+  | { readonly as: "json" }
+  | { readonly as: "yaml" }
+  | { readonly as: "jsonpath"; readonly template: string };
 
 export const TABLE: Format = { as: "table" };
 
@@ -35,7 +36,7 @@ export const render = async (format: Format, value: unknown, table: () => string
       return stringify(value, { aliasDuplicateObjects: false });
     case "jsonpath": {
       const { applyTemplate } = await import("./jsonpath.ts");
-      const text = applyTemplate(format.template, value, format.between);
+      const text = applyTemplate(format.template, value);
       return text.endsWith("\n") ? text : `${text}\n`;
     }
     default:

@@ -4,10 +4,11 @@ import type { ProgramState } from "../admin/state.ts";
 import { TurnpikeError } from "../errors.ts";
 import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
 import { addClusterOptions } from "./discovery-options.ts";
+import { documentWriter } from "./documents.ts";
 import { hideSecrets } from "./hide-secrets.ts";
 import { notWell, outputOption, print, type Format } from "./output.ts";
 import { podStatuses, type PodAnswer, type PodFlags } from "./pod-status.ts";
-import { podTables } from "./pod-summary.ts";
+import { podSummary, podTables } from "./pod-summary.ts";
 import { table } from "./table.ts";
 
 /** @throws TurnpikeError `admin-unreachable`. */
@@ -136,23 +137,38 @@ interface StatusFlags extends PodFlags {
   readonly output: Format;
 }
 
-/** A pod that does not answer is not well. */
-export const showPods = async (
-  gateway: string | undefined,
-  flags: Omit<StatusFlags, "admin">,
-  describe: (answers: readonly PodAnswer[]) => string = podTables,
-): Promise<void> => {
-  const answers = await podStatuses(gateway, flags);
-  const shown = answers.map((one): PodAnswer =>
-    one.answered && flags.reveal !== true ? { ...one, status: hideSecrets(one.status) } : one,
-  );
-  await print(
-    flags.output,
-    shown.map((one) => (one.answered ? { pod: one.pod, ...one.status } : { pod: one.pod, error: one.reason })),
-    () => describe(shown),
-  );
+const hidden = (answers: readonly PodAnswer[], reveal: boolean): readonly PodAnswer[] =>
+  answers.map((one) => (one.answered && !reveal ? { ...one, status: hideSecrets(one.status) } : one));
+
+/** A pod that does not answer makes the command exit with 1. */
+const reportUnanswered = (answers: readonly PodAnswer[]): void => {
   for (const one of answers) if (!one.answered) process.stderr.write(`${one.pod}: no answer: ${one.reason}\n`);
   if (answers.some(({ answered }) => !answered)) notWell();
+};
+
+const showPods = async (gateway: string | undefined, flags: Omit<StatusFlags, "admin">): Promise<void> => {
+  const answers = hidden(await podStatuses(gateway, flags), flags.reveal === true);
+  await print(
+    flags.output,
+    answers.map((one) => (one.answered ? { pod: one.pod, ...one.status } : { pod: one.pod, error: one.reason })),
+    () => podTables(answers),
+  );
+  reportUnanswered(answers);
+};
+
+/** As `stunnerctl status` prints them: a document for each pod that answers, and nothing where there are no pods. */
+export const showPodDocuments = async (
+  gateway: string | undefined,
+  flags: PodFlags & { readonly output: Format },
+): Promise<void> => {
+  const found = await podStatuses(gateway, flags).catch((error: unknown) => {
+    if (error instanceof TurnpikeError && error.code === "gateway-unknown") return [];
+    throw error;
+  });
+  const answers = hidden(found, false);
+  const documents = documentWriter(flags.output);
+  for (const one of answers) if (one.answered) documents.write(one.status, () => podSummary([one]));
+  reportUnanswered(answers);
 };
 
 export const parsePodPort = (text: string): number => {

@@ -16,9 +16,9 @@ import {
 } from "./discovery-options.ts";
 import { fetchLicense } from "../discovery/fetch.ts";
 import { addIceTestOptions } from "./icetest.ts";
-import { outputOption, parseFormat, print, type Format } from "./output.ts";
-import { podSummary } from "./pod-summary.ts";
-import { addPodOptions, parsePodPort, showPods } from "./status.ts";
+import { documentWriter } from "./documents.ts";
+import { outputOption, type Format } from "./output.ts";
+import { addPodOptions, parsePodPort, showPodDocuments } from "./status.ts";
 
 interface AuthFlags extends ClusterFlags {
   readonly username?: string;
@@ -88,7 +88,7 @@ const license = async (flags: DiscoveryFlags & { readonly output: Format }): Pro
   try {
     const status = await fetchLicense(target);
     const features = status.enabledFeatures.join(", ") || "NONE";
-    await print(flags.output, status, () =>
+    documentWriter(flags.output).write(status, () =>
       [
         "License status:",
         `\tSubscription type: ${status.subscriptionType}`,
@@ -102,17 +102,11 @@ const license = async (flags: DiscoveryFlags & { readonly output: Format }): Pro
   }
 };
 
-/** STUNner's tool puts nothing between several results of a path. */
-const parseOutput = (text: string): Format => {
-  const format = parseFormat(text);
-  return format.as === "jsonpath" ? { ...format, between: "" } : format;
-};
-
 /** Flags that every subcommand has. */
 const common = (command: Command): Command =>
   command
     .option("-a, --all-namespaces", "of all namespaces")
-    .addOption(outputOption().argParser(parseOutput))
+    .addOption(outputOption())
     .addOption(new Option("-l, --loglevel <spec>", "taken and ignored").hideHelp())
     .addOption(new Option("-v, --verbose", "taken and ignored").hideHelp());
 
@@ -124,16 +118,14 @@ export const stunnerctlCommand = (): Command => {
       .description("show the configs that dataplanes are running on")
       // Scripts read passwords from here.
       .action((gateway: string | undefined, flags: Parameters<typeof showConfig>[1]) =>
-        showConfig(gateway, { ...flags, reveal: true }),
+        showConfig(gateway, { ...flags, reveal: true, documents: true }),
       ),
   );
   command.addCommand(
     common(addPodOptions(new Command("status").argument("[gateway]", "NAME or NAMESPACE/NAME")))
       .alias("dataplane-status")
       .description("show the dataplane pods of a Gateway")
-      .action((gateway: string | undefined, flags: Parameters<typeof showPods>[1]) =>
-        showPods(gateway, flags, podSummary),
-      ),
+      .action(showPodDocuments),
   );
   command.addCommand(
     common(addClusterOptions(new Command("auth").argument("[gateway]", "NAME; counts together with --namespace")))

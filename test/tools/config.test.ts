@@ -1,5 +1,5 @@
 /** `turnpike config` and `stunnerctl config`, from a discovery server: named, or found in a cluster. */
-import { rmSync, writeFileSync, mkdtempSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -216,6 +216,56 @@ describe("stunnerctl", () => {
     expect((await stunnerctl("config", "-a", "-o", "jsonpath={.admin.name}", ...cds())).stdout).toBe(
       "default/third\nmedia/gateway\nmedia/second\n",
     );
+  });
+
+  it.each([
+    ["json", "stunnerctl-config.jsonl", ["-a"]],
+    ["yaml", "stunnerctl-config.yaml", ["-a"]],
+    ["json", "stunnerctl-config-one.jsonl", ["-n", "default"]],
+    ["json", "stunnerctl-config-one.jsonl", ["third"]],
+    ["jsonpath={.admin.name}: {.listeners[*].port}", "stunnerctl-config.txt", ["-a"]],
+  ])("prints -o %s as %s, for %j", async (format, file, args) => {
+    const golden = readFileSync(new URL(`golden/${file}`, import.meta.url), "utf8");
+    expect(await stunnerctl("config", ...args, "-o", format, ...cds())).toEqual({
+      code: 0,
+      stdout: golden,
+      stderr: "",
+    });
+  });
+
+  it.each(["json", "yaml", "jsonpath={.admin.name}", "summary"])("prints nothing of nothing as %s", async (format) => {
+    const none = { code: 0, stdout: "", stderr: "" };
+    expect(await stunnerctl("config", "-n", "nowhere", "-o", format, ...cds())).toEqual(none);
+    discovery.replace([]);
+    expect(await stunnerctl("config", "-a", "-o", format, ...cds())).toEqual(none);
+  });
+
+  it.each([
+    ["{.admin.missing}", "missing"],
+    ["{.missing.name}", "missing"],
+    ["{.listeners[7].name}", "7"],
+    ["{.listeners[*].missing}", "missing"],
+    ["{range .missing[*]}{.name}{end}", "missing"],
+  ])("refuses the path %s, which a config does not have", async (path, name) => {
+    const { code, stdout, stderr } = await stunnerctl("config", "-a", "-o", `jsonpath=${path}`, ...cds());
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(new RegExp(`^turnpike: jsonpath .*: ${name} is not found \\(field-missing\\)\n$`));
+  });
+
+  it("follows changes with one line of JSON each", async () => {
+    const running = launch(["config", "third", "-w", "-o", "json", ...cds()], { as: "stunnerctl" });
+    await running.printed(/"all:WARN"/);
+    discovery.set(
+      "default/third",
+      configOf("default/third", { admin: { name: "default/third", loglevel: "all:TRACE" } }),
+    );
+    await running.printed(/"all:TRACE"/);
+    await running.stop("SIGINT");
+    const lines = running.stdout.trimEnd().split("\n");
+    expect(lines.map((line) => (JSON.parse(line) as DataplaneConfig).admin.loglevel)).toEqual([
+      "all:WARN",
+      "all:TRACE",
+    ]);
   });
 
   it("puts nothing between several results of a path, as STUNner's does", async () => {

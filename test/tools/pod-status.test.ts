@@ -85,6 +85,32 @@ describe("turnpike status", () => {
     expect(code).toBe(1);
   });
 
+  const stunnerctl = (...args: readonly string[]) =>
+    turnpike(["-n", "media", "status", ...args, "--kubeconfig", cluster.kubeconfig], { as: "stunnerctl" });
+
+  it("prints one JSON object for each pod as stunnerctl, and applies a jsonpath to each", async () => {
+    const json = await stunnerctl("gateway", "-o", "json");
+    expect({ code: json.code, stderr: json.stderr }).toEqual({ code: 0, stderr: "" });
+    const statuses = json.stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const fields = ["version", "admin", "auth", "listeners", "clusters", "allocationCount", "status"];
+    expect(statuses.map((one) => Object.keys(one))).toEqual([fields, fields]);
+    const name = await stunnerctl("gateway", "-o", "jsonpath={.admin.name}");
+    expect(name).toEqual({ code: 0, stdout: `${GATEWAY}\n${GATEWAY}\n`, stderr: "" });
+    const yaml = await stunnerctl("gateway", "-o", "yaml");
+    expect(yaml.stdout.match(/^---$/gm)).toHaveLength(1);
+    expect(yaml.stdout.match(/^version: v1$/gm)).toHaveLength(2);
+  });
+
+  it("refuses a missing field and prints nothing of no pods as stunnerctl", async () => {
+    const missing = await stunnerctl("gateway", "-o", "jsonpath={.admin.nothing}");
+    expect(missing).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(/nothing is not found/) });
+    for (const format of ["json", "yaml", "jsonpath={.admin.name}", "summary"])
+      expect(await stunnerctl("none", "-o", format)).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+
   it("is the status of stunnerctl, in its words", async () => {
     const args = ["-n", "media", "status", "gateway", "--pod-name", "gateway-1", "--kubeconfig", cluster.kubeconfig];
     const { stdout } = await turnpike(args, { as: "stunnerctl" });
