@@ -257,6 +257,7 @@ export const explanations = {
   "host-names": { what: "whether a host name stands for the peer is known to the dataplane alone", ...elsewhere },
   "backend-unusable": { what: "the backend is of a kind that cannot be routed to", ...elsewhere },
   "service-missing": { what: "the backend does not exist", ...elsewhere },
+  "kind-not-allowed": { what: "the listener does not take this kind of route", ...elsewhere },
   "no-endpoints": { what: "the Service has no endpoints", ...elsewhere },
   "no-rules": { what: "the route names no backend", ...elsewhere },
   "service-not-routed": { what: "the peer is an endpoint of a Service that no route names", ...elsewhere },

@@ -11,6 +11,7 @@ import { controlledGateway, parametersOf } from "../render/classes.ts";
 import { renderCluster } from "../render/clusters.ts";
 import { portRangeProblem } from "../render/endpoints.ts";
 import { mayReferToService } from "../render/grants.ts";
+import { allowsKind, groupOfRoute } from "../render/route-kinds.ts";
 import type { RenderedGateway, RenderedListener } from "../render/render.ts";
 import type { ClusterConfig, DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { BackendReference, Gateway } from "../resources/gateway-api.ts";
@@ -337,7 +338,7 @@ class Walk {
         "a UDPRoute of stunner.l7mp.io has the same name, and counts in its place",
         "delete or rename one of them",
       );
-    const accepted = ours.some((parent) => listenerAccepts(view, gateway, listener, route, parent));
+    const accepted = ours.some((parent) => listenerAccepts(view, this.#options, gateway, listener, route, parent));
     if (!accepted) {
       const section = ours.every(({ sectionName }) => sectionName !== undefined && sectionName !== listener.name);
       if (section)
@@ -345,6 +346,12 @@ class Walk {
           "section-name",
           `it asks for listener ${ours.map(({ sectionName }) => sectionName).join(", ")}`,
           `change sectionName to ${listener.name}, or leave it out`,
+        );
+      if (!allowsKind(this.#options, listener, route))
+        return refuse(
+          "kind-not-allowed",
+          `the listener's allowedRoutes.kinds has no UDPRoute of group ${groupOfRoute(route)}`,
+          `add it to allowedRoutes.kinds of listener ${listener.name}, or remove kinds`,
         );
       return refuse(
         "namespace-not-allowed",

@@ -50,6 +50,11 @@ export const findings = {
     what: "a TLS or DTLS listener has no usable certificate, and is not served",
     todo: "name a Secret with tls.crt and tls.key in tls.certificateRefs",
   },
+  "listener-route-kinds": {
+    severity: "error",
+    what: "a listener's allowedRoutes.kinds names a kind of route that is not supported; without another it is not served",
+    todo: "name UDPRoute of gateway.networking.k8s.io or of stunner.l7mp.io, or remove kinds",
+  },
   "target-port": {
     severity: "error",
     what: "the annotation stunner.l7mp.io/targetport gives a listener something that is not a port: the listener is not served",

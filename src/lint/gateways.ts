@@ -1,7 +1,7 @@
 /** Gateways and their listeners. */
 import { ignoredAddresses } from "../render/addresses.ts";
 import { controlledGateway, parametersOf } from "../render/classes.ts";
-import type { RenderedGateway } from "../render/render.ts";
+import type { RenderedGateway, RenderedListener } from "../render/render.ts";
 import { runsDataplane } from "../render/objects.ts";
 import { workloadKind } from "../render/workload.ts";
 import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
@@ -16,10 +16,15 @@ import type { LintWorld } from "./world.ts";
 const codes: Readonly<Record<string, FindingCode>> = {
   conflicted: "listener-conflict",
   unsupported: "listener-protocol",
-  unresolved: "listener-certificate",
   "target-port": "target-port",
   "target-port-conflict": "target-port-conflict",
 };
+
+const flawCodes = {
+  InvalidCertificateRef: "listener-certificate",
+  RefNotPermitted: "listener-certificate",
+  InvalidRouteKinds: "listener-route-kinds",
+} as const satisfies Record<NonNullable<RenderedListener["flaw"]>["reason"], FindingCode>;
 
 const isService = (object: { readonly kind?: string }): object is Service => object.kind === "Service";
 
@@ -32,8 +37,12 @@ const lintListeners = (name: Name, gateway: Gateway, rendered: RenderedGateway):
     const judged = rendered.listeners.find((one) => one.name === listener.name);
     const code = codes[judged?.outcome ?? ""];
     if (judged !== undefined && code !== undefined) return [finding(code, object, judged.why)];
+    const flaw = judged?.flaw;
+    const flaws = flaw === undefined ? [] : [finding(flawCodes[flaw.reason], object, flaw.why)];
+    if (judged?.outcome === "unresolved") return flaws;
     const config = rendered.config?.listeners?.find((one) => one.name === `${name}/${listener.name}`);
     return [
+      ...flaws,
       ...(exposed.has(listener.name)
         ? []
         : [

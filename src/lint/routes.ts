@@ -1,5 +1,6 @@
 /** Routes, and the parents that they name. */
 import { isMasked, listenerAccepts, parentGateway } from "../render/attachment.ts";
+import { allowsKind, groupOfRoute } from "../render/route-kinds.ts";
 import { controlledGateway } from "../render/classes.ts";
 import type { ParentReference } from "../resources/gateway-api.ts";
 import { nameOfObject, splitName, type Name } from "../resources/keys.ts";
@@ -40,12 +41,16 @@ const lintParent = (world: LintWorld, route: Route, parent: ParentReference): re
     return [finding("route-parent-missing", object, `Gateway ${name} is not there${elsewhere(world, name)}`)];
   if (controlledGateway(view, options, name) === undefined) return [];
   const { listeners } = gateway.spec;
-  if (listeners.some((listener) => listenerAccepts(view, gateway, listener, route, parent))) return [];
+  if (listeners.some((listener) => listenerAccepts(view, options, gateway, listener, route, parent))) return [];
   const { sectionName } = parent;
+  const isNamed = ({ name: section }: { readonly name: string }): boolean =>
+    sectionName === undefined || section === sectionName;
   const why =
     sectionName !== undefined && !listeners.some((listener) => listener.name === sectionName)
       ? `has no listener ${sectionName}: it has ${listeners.map((listener) => listener.name).join(", ")}`
-      : `lets no routes of namespace ${splitName(route.name).namespace} in`;
+      : listeners.some((listener) => isNamed(listener) && allowsKind(options, listener, route))
+        ? `lets no routes of namespace ${splitName(route.name).namespace} in`
+        : `takes no UDPRoute of group ${groupOfRoute(route)}: see allowedRoutes.kinds`;
   return [finding("route-not-accepted", object, `Gateway ${name} ${why}`)];
 };
 

@@ -1,10 +1,11 @@
 /** Which routes a listener accepts. */
 import type { Gateway, GatewayListener, ParentReference } from "../resources/gateway-api.ts";
-import type { ObjectsView, Route } from "../resources/view.ts";
+import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
 import { nameOf, splitName, type Name } from "../resources/keys.ts";
 import { GATEWAY_API_GROUP } from "../resources/names.ts";
 import { compareText } from "./endpoints.ts";
 import { selectorMatches } from "./label-selector.ts";
+import { allowsKind } from "./route-kinds.ts";
 
 /** The Gateway that a parentRef names, or nothing if it names another kind of parent. `port` is not looked at. */
 export const parentGateway = (route: Route, parent: ParentReference): Name | undefined => {
@@ -36,12 +37,14 @@ const namespaceAllowed = (
 /** Whether `listener` of `gateway` accepts `route` by this parentRef, which is known to name the Gateway. */
 export const listenerAccepts = (
   view: ObjectsView,
+  options: RenderOptions,
   gateway: Gateway,
   listener: GatewayListener,
   route: Route,
   parent: ParentReference,
 ): boolean =>
   (parent.sectionName === undefined || parent.sectionName === listener.name) &&
+  allowsKind(options, listener, route) &&
   namespaceAllowed(view, gateway, listener, splitName(route.name).namespace);
 
 /** A Gateway API route is masked by a native one of the same name. */
@@ -51,7 +54,7 @@ export const isMasked = (view: ObjectsView, route: Route): boolean =>
 /** Routes of a Gateway by listener name: one entry for every parentRef that a listener accepts, sorted by name. */
 export type Attachments = ReadonlyMap<string, readonly Route[]>;
 
-export const attachmentsOf = (view: ObjectsView, name: Name, gateway: Gateway): Attachments => {
+export const attachmentsOf = (view: ObjectsView, options: RenderOptions, name: Name, gateway: Gateway): Attachments => {
   const routes = view
     .routesOfGateway(name)
     .filter((route) => !isMasked(view, route))
@@ -60,7 +63,7 @@ export const attachmentsOf = (view: ObjectsView, name: Name, gateway: Gateway): 
     routes.flatMap((route) =>
       (route.object.spec.parentRefs ?? [])
         .filter((parent) => parentGateway(route, parent) === name)
-        .filter((parent) => listenerAccepts(view, gateway, listener, route, parent))
+        .filter((parent) => listenerAccepts(view, options, gateway, listener, route, parent))
         .map(() => route),
     );
   return new Map(gateway.spec.listeners.map((listener) => [listener.name, accepted(listener)] as const));

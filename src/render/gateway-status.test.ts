@@ -58,7 +58,7 @@ describe("a Gateway's status", () => {
       owned(),
     );
     expect(ofListeners(objects)).toEqual([fine, { ...fine, ResolvedRefs: "False/InvalidCertificateRef" }]);
-    expect(ofGateway(objects)).toEqual({ Accepted: "True/Accepted", Programmed: "False/Invalid" });
+    expect(ofGateway(objects)).toEqual({ Accepted: "True/ListenersNotValid", Programmed: "False/Invalid" });
   });
 
   it("tells a protocol that is not supported (GW-7)", () => {
@@ -69,7 +69,46 @@ describe("a Gateway's status", () => {
     ];
     const objects = withListeners(listeners, owned());
     expect(ofListeners(objects)).toEqual([fine, { ...fine, Accepted: "False/UnsupportedProtocol" }, fine]);
-    expect(ofGateway(objects)).toEqual({ Accepted: "True/Accepted", Programmed: "False/AddressNotAssigned" });
+    expect(ofGateway(objects)).toEqual({ Accepted: "True/ListenersNotValid", Programmed: "False/AddressNotAssigned" });
+    const { status } = render(objects);
+    expect(status.listeners[1]?.supportedKinds).toEqual([]);
+    expect(status.conditions[0]?.message).toContain("listeners not valid: dummy (protocol dummy is not supported)");
+  });
+
+  it("is not accepted where no listener can be served", () => {
+    const objects = withListeners([{ name: "dummy", port: 5, protocol: "dummy" }], owned());
+    expect(ofGateway(objects)).toMatchObject({ Accepted: "False/ListenersNotValid" });
+  });
+
+  describe("with kinds of routes", () => {
+    const kinds = (...allowed: readonly { readonly group?: string; readonly kind: string }[]) =>
+      withListeners([{ name: UDP, port: 1, protocol: "UDP", allowedRoutes: { kinds: allowed } }], owned());
+    const http = { kind: "HTTPRoute" };
+    const standard = { group: "gateway.networking.k8s.io", kind: "UDPRoute" };
+    const native = { group: "stunner.l7mp.io", kind: "UDPRoute" };
+
+    it.each([
+      ["none", [], [standard, native], "True/ResolvedRefs", 1, "True/Accepted"],
+      ["its own", [native], [native], "True/ResolvedRefs", 1, "True/Accepted"],
+      ["the Gateway API's, by default", [{ kind: "UDPRoute" }], [standard], "True/ResolvedRefs", 0, "True/Accepted"],
+      ["both, twice", [native, standard, native], [standard, native], "True/ResolvedRefs", 1, "True/Accepted"],
+      ["another one beside its own", [http, native], [native], "False/InvalidRouteKinds", 1, "True/ListenersNotValid"],
+      ["another one", [http], [], "False/InvalidRouteKinds", 0, "False/ListenersNotValid"],
+      [
+        "the core group's",
+        [{ group: "", kind: "UDPRoute" }],
+        [],
+        "False/InvalidRouteKinds",
+        0,
+        "False/ListenersNotValid",
+      ],
+    ])("supports those that it names: %s", (_, allowed, supported, resolved, attachedRoutes, ofTheGateway) => {
+      const objects = kinds(...allowed);
+      expect(render(objects).status.listeners[0]).toMatchObject({ supportedKinds: supported, attachedRoutes });
+      expect(ofListeners(objects)).toEqual([{ ...fine, ResolvedRefs: resolved }]);
+      expect(ofGateway(objects)).toMatchObject({ Accepted: ofTheGateway });
+      expect(render(objects).config?.listeners?.length ?? 0).toBe(supported.length === 0 ? 0 : 1);
+    });
   });
 
   it("tells of somebody else's object in the way", () => {

@@ -1,15 +1,12 @@
 /** What a Gateway's status says of itself and of each listener. */
 import type { Condition } from "../resources/core.ts";
-import type { Gateway } from "../resources/gateway-api.ts";
+import type { Gateway, GatewayListener } from "../resources/gateway-api.ts";
 import type { RenderOptions } from "../resources/view.ts";
-import { GATEWAY_API_GROUP, STUNNER_GROUP } from "../resources/names.ts";
 import { condition, generationOf, type GatewayAddress, type GatewayStatus, type ListenerStatus } from "./conditions.ts";
-import { addressOf, isUnbound, type JudgedListener } from "./listeners.ts";
-
-const supportedKinds = [
-  { group: GATEWAY_API_GROUP, kind: "UDPRoute" },
-  { group: STUNNER_GROUP, kind: "UDPRoute" },
-] as const;
+import { addressOf, flawOf, isUnbound, type JudgedListener } from "./listeners.ts";
+import { listenerProtocol } from "./protocol.ts";
+import { supportedKinds } from "./route-kinds.ts";
+import { isFirstEdition } from "./rules.ts";
 
 const acceptedReason = {
   accepted: "Accepted",
@@ -20,13 +17,20 @@ const acceptedReason = {
   "target-port-conflict": "PortUnavailable",
 } as const satisfies Record<JudgedListener["outcome"], string>;
 
-const listenerStatus = (judged: JudgedListener, generation: number): ListenerStatus => {
+/** A listener of a protocol that is not supported takes no routes; the first release did not say so. */
+const kindsOf = (options: RenderOptions, listener: GatewayListener): ListenerStatus["supportedKinds"] =>
+  listenerProtocol(listener.protocol) === undefined && !isFirstEdition(options)
+    ? []
+    : supportedKinds(options, listener);
+
+const listenerStatus = (options: RenderOptions, judged: JudgedListener, generation: number): ListenerStatus => {
   const { outcome } = judged;
   const accepted = outcome === "accepted" || outcome === "unresolved";
   const why = outcome === "accepted" ? "" : judged.why;
+  const flaw = flawOf(judged);
   return {
     name: judged.listener.name,
-    supportedKinds,
+    supportedKinds: kindsOf(options, judged.listener),
     attachedRoutes: outcome === "accepted" || outcome === "conflicted" ? judged.routes.length : 0,
     conditions: [
       accepted
@@ -35,8 +39,8 @@ const listenerStatus = (judged: JudgedListener, generation: number): ListenerSta
       outcome === "conflicted"
         ? condition("Conflicted", "True", "ProtocolConflict", why, generation)
         : condition("Conflicted", "False", "NoConflicts", "no conflicts", generation),
-      outcome === "unresolved"
-        ? condition("ResolvedRefs", "False", judged.reason, why, generation)
+      flaw !== undefined
+        ? condition("ResolvedRefs", "False", flaw.reason, flaw.why, generation)
         : condition("ResolvedRefs", "True", "ResolvedRefs", "references resolved", generation),
     ],
   };
@@ -56,11 +60,36 @@ const programmed = (judged: readonly JudgedListener[], obstacle: string | undefi
   return condition("Programmed", "True", "Programmed", "config rendered successfully", generation);
 };
 
-/** @param ignored what the Gateway asks for in vain; it is served without. */
-const acceptedMessage = ({ controllerName }: RenderOptions, ignored: readonly string[]): string =>
-  [`accepted by controller ${controllerName}`, ...(ignored.length > 0 ? [`ignored: ${ignored.join(", ")}`] : [])].join(
-    "; ",
-  );
+const faultOf = (judged: JudgedListener): string | undefined =>
+  judged.outcome === "accepted" ? judged.flaw?.why : judged.why;
+
+/**
+ * True as long as a listener can be served. The first release accepted every Gateway that it could render.
+ * @param ignored what the Gateway asks for in vain; it is served without.
+ */
+const accepted = (
+  options: RenderOptions,
+  judged: readonly JudgedListener[],
+  ignored: readonly string[],
+  generation: number,
+): Condition => {
+  const faults = isFirstEdition(options)
+    ? []
+    : judged.flatMap((one) => {
+        const fault = faultOf(one);
+        return fault === undefined ? [] : [`${one.listener.name} (${fault})`];
+      });
+  const isServed = faults.length < judged.length || judged.some(({ outcome }) => outcome === "accepted");
+  const message = [
+    isServed
+      ? `accepted by controller ${options.controllerName}`
+      : `no listener can be served by controller ${options.controllerName}`,
+    ...(faults.length > 0 ? [`listeners not valid: ${faults.join(", ")}`] : []),
+    ...(ignored.length > 0 ? [`ignored: ${ignored.join(", ")}`] : []),
+  ].join("; ");
+  if (faults.length === 0) return condition("Accepted", "True", "Accepted", message, generation);
+  return condition("Accepted", isServed ? "True" : "False", "ListenersNotValid", message, generation);
+};
 
 export const renderGatewayStatus = (
   options: RenderOptions,
@@ -74,11 +103,8 @@ export const renderGatewayStatus = (
   const addresses: readonly GatewayAddress[] = last === undefined ? [] : [{ type: last.type, value: last.value }];
   return {
     addresses,
-    conditions: [
-      condition("Accepted", "True", "Accepted", acceptedMessage(options, ignored), generation),
-      programmed(judged, obstacle, generation),
-    ],
-    listeners: judged.map((one) => listenerStatus(one, generation)),
+    conditions: [accepted(options, judged, ignored, generation), programmed(judged, obstacle, generation)],
+    listeners: judged.map((one) => listenerStatus(options, one, generation)),
   };
 };
 
@@ -99,7 +125,7 @@ export const renderInvalidGatewayStatus = (options: RenderOptions, gateway: Gate
     ],
     listeners: gateway.spec.listeners.map((listener) => ({
       name: listener.name,
-      supportedKinds,
+      supportedKinds: kindsOf(options, listener),
       attachedRoutes: 0,
       conditions: [
         condition("Accepted", "Unknown", "Pending", "pending", generation),

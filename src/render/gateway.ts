@@ -16,7 +16,7 @@ import type { GatewayStatus } from "./conditions.ts";
 import { renderConfig } from "./config.ts";
 import { renderGatewayStatus, renderInvalidGatewayStatus } from "./gateway-status.ts";
 import { embeddedPorts } from "./embedded.ts";
-import { judgeListeners, listenerName, type JudgedListener } from "./listeners.ts";
+import { flawOf, judgeListeners, listenerName, type JudgedListener, type ListenerFlaw } from "./listeners.ts";
 import { gatewayObjects, removalsOf, type Removal } from "./objects.ts";
 import { isFirstEdition } from "./rules.ts";
 
@@ -27,6 +27,8 @@ export interface RenderedListener {
   readonly entity: string;
   readonly outcome: JudgedListener["outcome"] | "pending";
   readonly why: string;
+  /** Of a listener whose references are not all resolved: the reason of its condition, and what is wrong. */
+  readonly flaw?: ListenerFlaw;
 }
 
 export interface RenderedGateway {
@@ -96,7 +98,7 @@ const validGateway = (
   if (!auth.ok) return invalidGateway(view, options, name, gateway, auth.cause);
 
   const annotations = effectiveAnnotations(parameters.config, gateway);
-  const attachments = attachmentsOf(view, name, gateway);
+  const attachments = attachmentsOf(view, options, name, gateway);
   const asked = targetPorts(annotations, options);
   const targets =
     options.embedded === undefined ? asked : { ...asked, ports: embeddedPorts(name, gateway, asked.ports) };
@@ -111,12 +113,16 @@ const validGateway = (
     status: renderGatewayStatus(options, gateway, judged, made.obstacle, ignoredOf(options, gateway, annotations)),
     objects: made.objects,
     removals: made.removals,
-    listeners: judged.map((one) => ({
-      name: one.listener.name,
-      entity: listenerName(name, one.listener.name),
-      outcome: one.outcome,
-      why: one.outcome === "accepted" ? "" : one.why,
-    })),
+    listeners: judged.map((one) => {
+      const flaw = flawOf(one);
+      return {
+        name: one.listener.name,
+        entity: listenerName(name, one.listener.name),
+        outcome: one.outcome,
+        why: one.outcome === "accepted" ? "" : one.why,
+        ...(flaw === undefined || isFirstEdition(options) ? {} : { flaw }),
+      };
+    }),
     draining,
   };
 };

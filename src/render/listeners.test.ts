@@ -85,17 +85,12 @@ describe("a listener", () => {
     expect(outcomes(withTls(undefined, fixture, "tls"))).toEqual({ [TCP]: "unresolved" });
   });
 
-  it("ignores host names and route kinds (DX-16)", () => {
-    const objects = withListeners([
-      {
-        name: UDP,
-        port: 1,
-        protocol: "UDP",
-        hostname: "example.org",
-        allowedRoutes: { kinds: [{ kind: "TCPRoute" }] },
-      },
-    ]);
-    expect(listenerOf(objects, UDP)?.routes).toEqual(["testnamespace/udproute-ok"]);
+  it("ignores host names (DX-16), and in logs of the first release kinds of routes", () => {
+    const objects = (kinds: readonly { readonly kind: string }[]) =>
+      withListeners([{ name: UDP, port: 1, protocol: "UDP", hostname: "example.org", allowedRoutes: { kinds } }]);
+    expect(listenerOf(objects([]), UDP)?.routes).toEqual(["testnamespace/udproute-ok"]);
+    const { listeners } = configOf(objects([{ kind: "TCPRoute" }]), optionsWith({ rules: 1 }));
+    expect(listeners?.[0]?.routes).toEqual(["testnamespace/udproute-ok"]);
   });
 });
 

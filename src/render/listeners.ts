@@ -9,11 +9,18 @@ import { findCertificate, type Certificate, type CertificateProblem } from "./ce
 import type { PortAnnotation } from "./port-map.ts";
 import { needsCertificate, listenerProtocol, transportOf } from "./protocol.ts";
 import { publicAddressOf, type PublicAddress } from "./public-address.ts";
+import { supportedKinds, unsupportedKinds } from "./route-kinds.ts";
 import { isFirstEdition } from "./rules.ts";
 
 interface Judged {
   readonly listener: GatewayListener;
   readonly routes: readonly Route[];
+}
+
+/** What a listener refers to and cannot have, as its condition ResolvedRefs says it. */
+export interface ListenerFlaw {
+  readonly reason: CertificateProblem | "InvalidRouteKinds";
+  readonly why: string;
 }
 
 /** `boundPort` is what the dataplane listens on, `listener.port` what clients see. */
@@ -23,15 +30,17 @@ export interface ServingListener extends Judged {
   readonly boundPort: number;
   readonly address: PublicAddress | undefined;
   readonly certificate: Certificate | undefined;
+  /** It serves, though not with all that it refers to. */
+  readonly flaw?: ListenerFlaw | undefined;
 }
 
-/** Has its port and its public address, but nothing to serve with. */
+/** Has its port and its public address, but nothing to serve with, or nobody to serve: no kind of route that it takes. */
 export interface UnresolvedListener extends Judged {
   readonly outcome: "unresolved";
   readonly protocol: ListenerProtocol;
   readonly boundPort: number;
   readonly address: PublicAddress | undefined;
-  readonly reason: CertificateProblem;
+  readonly reason: ListenerFlaw["reason"];
   readonly why: string;
 }
 
@@ -59,6 +68,19 @@ export type JudgedListener =
   | ConflictedListener
   | UnsupportedListener
   | UnboundListener;
+
+export const flawOf = (judged: JudgedListener): ListenerFlaw | undefined => {
+  if (judged.outcome === "accepted") return judged.flaw;
+  return judged.outcome === "unresolved" ? { reason: judged.reason, why: judged.why } : undefined;
+};
+
+/** Route kinds that do not exist here do no harm while another is left. */
+const kindsFlaw = (options: RenderOptions, listener: GatewayListener): ListenerFlaw | undefined => {
+  const kinds = unsupportedKinds(options, listener);
+  return kinds.length === 0
+    ? undefined
+    : { reason: "InvalidRouteKinds", why: `allowedRoutes.kinds: ${kinds.join(", ")} not supported` };
+};
 
 export const isUnbound = (judged: JudgedListener): judged is UnboundListener =>
   judged.outcome === "target-port" || judged.outcome === "target-port-conflict";
@@ -115,12 +137,15 @@ export const judgeListeners = (
 
     const exposure = { transport, port: listener.port, boundPort };
     const address = publicAddressOf(view, options, name, gateway, exposure);
-    if (!needsCertificate(protocol))
-      return { ...judged, outcome: "accepted", protocol, boundPort, address, certificate: undefined };
+    const flaw = kindsFlaw(options, listener);
+    const serving = { ...judged, protocol, boundPort, address };
+    if (flaw !== undefined && supportedKinds(options, listener).length === 0)
+      return { ...serving, outcome: "unresolved", ...flaw };
+    if (!needsCertificate(protocol)) return { ...serving, outcome: "accepted", certificate: undefined, flaw };
     const found = findCertificate(view, options, gateway, listener);
     return found.found
-      ? { ...judged, outcome: "accepted", protocol, boundPort, address, certificate: found.certificate }
-      : { ...judged, outcome: "unresolved", protocol, boundPort, address, reason: found.reason, why: found.why };
+      ? { ...serving, outcome: "accepted", certificate: found.certificate, flaw }
+      : { ...serving, outcome: "unresolved", reason: found.reason, why: found.why };
   });
 };
 

@@ -159,6 +159,16 @@ describe("a route's status", () => {
     expect(rendered(objects).outcome).toBe("detached");
   });
 
+  it.each([
+    ["of its own group", { group: "stunner.l7mp.io", kind: "UDPRoute" }, "True/Accepted"],
+    ["of the Gateway API", { kind: "UDPRoute" }, "False/NotAllowedByListeners"],
+    ["of another kind", { kind: "HTTPRoute" }, "False/NotAllowedByListeners"],
+  ])("follows the kinds that a listener allows: %s", (_, kind, expected) => {
+    const allowedRoutes = { kinds: [kind] };
+    const objects = withListeners([{ name: UDP, port: 1, protocol: "UDP", allowedRoutes }]);
+    expect(brief(objects)).toEqual([`${expected} True/ResolvedRefs`]);
+  });
+
   it("follows the namespace policy (RT-16, RT-17)", () => {
     const far = udpRoute("far", toGateway({ namespace: "testnamespace" }), "other");
     expect(brief(plus(policies({ from: "All" }, undefined), far), "far")[0]).toMatch(/^True\/Accepted/);

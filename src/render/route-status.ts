@@ -29,7 +29,9 @@ const judge = (view: ObjectsView, options: RenderOptions, route: Route, parent: 
   const controlled = controlledGateway(view, options, name);
   if (controlled === undefined) return "foreign";
   const { gateway } = controlled;
-  const accepts = gateway.spec.listeners.some((listener) => listenerAccepts(view, gateway, listener, route, parent));
+  const accepts = gateway.spec.listeners.some((listener) =>
+    listenerAccepts(view, options, gateway, listener, route, parent),
+  );
   return accepts ? "accepted" : "rejected";
 };
 

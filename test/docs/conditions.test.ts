@@ -13,7 +13,7 @@ const documented = new Set(
 
 /** Of conditions in the code: their types and statuses, and what is no reason. */
 const OTHERS = ["True", "False", "Unknown", "Conflicted", "Gateway", "UDPRoute", "Secret", "Terminate"];
-const REASONS = ["gateway-status", "route-status", "gateway-class-status", "certificate"].flatMap((name) =>
+const REASONS = ["gateway-status", "route-status", "gateway-class-status", "certificate", "listeners"].flatMap((name) =>
   [...source(`render/${name}.ts`).matchAll(/"([A-Z][A-Za-z]+)"/g)].map(([, word]) => word),
 );
 const EVENTS = [...source("effects/events.ts").matchAll(/"Warning",\s*"([A-Z][A-Za-z]+)"/g)].map(([, word]) => word);

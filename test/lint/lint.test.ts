@@ -240,6 +240,25 @@ const worlds: readonly Prepared[] = [
     'address-ignored Gateway/media/gateway: spec.addresses[0] "a" is of type NamedAddress, which is not supported',
   ],
   [
+    "kinds of routes that are not supported",
+    world([
+      gateway([
+        listener("http", "TURN-UDP", 3478, { allowedRoutes: { kinds: [{ kind: "HTTPRoute" }] } }),
+        listener("both", "TURN-UDP", 3479, {
+          allowedRoutes: { kinds: [{ kind: "HTTPRoute" }, { group: "stunner.l7mp.io", kind: "UDPRoute" }] },
+        }),
+      ]),
+    ]),
+    "listener-route-kinds Gateway/media/gateway/http: allowedRoutes.kinds: gateway.networking.k8s.io/HTTPRoute not supported",
+    "listener-route-kinds Gateway/media/gateway/both: allowedRoutes.kinds: gateway.networking.k8s.io/HTTPRoute not supported",
+  ],
+  [
+    "a route of a kind that no listener takes",
+    world([gateway([listener("udp", "TURN-UDP", 3478, { allowedRoutes: { kinds: [{ kind: "UDPRoute" }] } })])]),
+    `route-not-accepted ${NATIVE}: Gateway media/gateway takes no UDPRoute of group stunner.l7mp.io: see allowedRoutes.kinds`,
+    "listener-without-routes Gateway/media/gateway/udp: no route is attached",
+  ],
+  [
     "NodePorts that are not JSON",
     world([annotated({ nodeport: "udp=30000" })]),
     'annotation-value Gateway/media/gateway: stunner.l7mp.io/nodeport is not a JSON object of ports, {"LISTENER": PORT}',

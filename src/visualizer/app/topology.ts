@@ -150,7 +150,7 @@ const attachedRoutes = (moment: Moment, name: Name): readonly RouteNode[] => {
   const { view } = moment;
   const gateway = view.get("Gateway", name);
   if (gateway === undefined) return [];
-  const attachments = attachmentsOf(view, name, gateway);
+  const attachments = attachmentsOf(view, moment.options, name, gateway);
   const routes = view.routesOfGateway(name);
   return routes.map((route) => {
     const takes = [...attachments].flatMap(([listener, attached]) =>
