@@ -3,7 +3,10 @@
 type Who = "operator" | "dataplane" | "tools" | "icetester" | "authd";
 
 export const variables: Readonly<Record<string, { readonly of: Who; readonly what: string }>> = {
-  STUNNER_GATEWAY_OPERATOR_ADDRESS: { of: "operator", what: "host part of the address that dataplanes are told" },
+  STUNNER_GATEWAY_OPERATOR_ADDRESS: {
+    of: "operator",
+    what: "where dataplanes fetch their configs: HOST, HOST:PORT, IPv6 or [IPv6]:PORT; the port is that of `--config-discovery-address` unless given",
+  },
   STUNNER_GATEWAY_OPERATOR_CONTROLLER_NAME: { of: "operator", what: "default of `--controller-name`" },
   STUNNER_GATEWAY_OPERATOR_DATAPLANE_MODE: { of: "operator", what: "counts where `--dataplane-mode` is not given" },
   STUNNER_GATEWAY_OPERATOR_LABEL_FILTER: {

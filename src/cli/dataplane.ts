@@ -13,7 +13,7 @@ import { watchConfigs, type ConfigEvent } from "../discovery/client.ts";
 import { fetchConfig } from "../discovery/fetch.ts";
 import { readConfigFile, watchConfigFile } from "../discovery/file.ts";
 import { loadConfig, saveConfig } from "../discovery/last-config.ts";
-import { withoutUserinfo, type DiscoveryTarget } from "../discovery/origin.ts";
+import { addressOf, withoutUserinfo, type DiscoveryTarget } from "../discovery/origin.ts";
 import { expandPlaceholders } from "../discovery/placeholders.ts";
 import { partsOf } from "../discovery/protocol.ts";
 import { readConfig } from "../discovery/document.ts";
@@ -61,13 +61,33 @@ export type Origin =
 
 const isPath = (text: string): boolean => /^[./~]/.test(text) || /\.(json|ya?ml|conf)$/i.test(text);
 
-/** @throws TurnpikeError `usage`. */
-export const parseOrigin = (text: string): Origin => {
+const fileOf = (url: string): string => {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    throw new RangeError(`${JSON.stringify(url)} is not the URL of a file of this host, file:///PATH`);
+  }
+};
+
+/** @param what the flag or variable that holds `text`. @throws TurnpikeError `usage`. */
+const parseOrigin = (what: string, text: string): Origin => {
   if (text === "k8s")
-    throw new TurnpikeError("usage", "origin k8s is not supported: name the operator's discovery address");
-  if (text.startsWith("file://")) return { from: "file", path: fileURLToPath(text) };
-  if (isPath(text)) return { from: "file", path: resolve(text) };
-  return { from: "server", origin: text.startsWith(":") ? `127.0.0.1${text}` : text };
+    throw new TurnpikeError("usage", `${what} k8s is not supported: name the operator's discovery address`);
+  try {
+    if (text.startsWith("file://")) return { from: "file", path: fileOf(text) };
+    if (isPath(text)) return { from: "file", path: resolve(text) };
+    const origin = text.startsWith(":") ? `127.0.0.1${text}` : text;
+    addressOf({ origin });
+    return { from: "server", origin };
+  } catch (error) {
+    throw new TurnpikeError("usage", `${what}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+};
+
+/** @throws TurnpikeError `usage`. */
+const nodeName = ({ STUNNER_NODENAME: name }: NodeJS.ProcessEnv): string | undefined => {
+  if (!name || /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name)) return name || undefined;
+  throw new TurnpikeError("usage", `STUNNER_NODENAME ${JSON.stringify(name)} is not a node name (RFC 1123 subdomain)`);
 };
 
 /** @throws TurnpikeError `usage`. */
@@ -105,15 +125,16 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
     { name: "turnpike", level: pinoLevel(level ?? "all:INFO") },
     pino.destination({ fd: 1, sync: true }),
   );
-  const text = flags.config ?? process.env["STUNNER_CONFIG_ORIGIN"] ?? `:${DISCOVERY_PORT}`;
-  const origin: Origin = uri === undefined ? parseOrigin(text) : { from: "uri", config: configOfUri(uri) };
+  const text = flags.config ?? (process.env["STUNNER_CONFIG_ORIGIN"] || `:${DISCOVERY_PORT}`);
+  const what = flags.config === undefined ? "STUNNER_CONFIG_ORIGIN" : "--config";
+  const origin: Origin = uri === undefined ? parseOrigin(what, text) : { from: "uri", config: configOfUri(uri) };
   // A URI has a password in it.
   const name = uri === undefined ? withoutUserinfo(text) : "turn URI";
   const id = idOf(flags.id, process.env);
   const target = {
     origin: origin.from === "server" ? origin.origin : "",
     id,
-    node: process.env["STUNNER_NODENAME"],
+    node: nodeName(process.env),
     token: read(flags.discoveryTokenFile),
     ca: read(flags.discoveryCaFile),
   };

@@ -9,7 +9,9 @@ import { findPods, forwardPort, type Pod } from "../kubernetes/port-forward.ts";
 import { addressOf, type DiscoveryTarget } from "../discovery/origin.ts";
 import { partsOf } from "../discovery/protocol.ts";
 import { DISCOVERY_LABEL, DISCOVERY_PORT } from "../resources/names.ts";
-import { withProgress } from "./output.ts";
+import { addressAt } from "./address-at.ts";
+import { isPort } from "../resources/host-port.ts";
+import { refuseUsage, withProgress } from "./output.ts";
 
 export interface ClusterFlags {
   readonly kubeconfig?: string;
@@ -57,9 +59,16 @@ export interface Reached {
 const read = (path: string | undefined): string | undefined =>
   path === undefined ? undefined : readFileSync(path, "utf8").trim();
 
+/** @throws TurnpikeError `usage`. */
+const portOf = (text: string | undefined): number => {
+  const port = Number(text ?? DISCOVERY_PORT);
+  return isPort(port) ? port : refuseUsage(`--cds-server-port: ${text} is not a port`);
+};
+
 const originOf = ({ discovery, cdsServerAddress, cdsServerPort }: DiscoveryFlags): string | undefined => {
   if (discovery !== undefined) return discovery.startsWith(":") ? `127.0.0.1${discovery}` : discovery;
-  return cdsServerAddress === undefined ? undefined : `${cdsServerAddress}:${cdsServerPort ?? DISCOVERY_PORT}`;
+  if (cdsServerAddress === undefined) return undefined;
+  return addressAt("--cds-server-address", cdsServerAddress, portOf(cdsServerPort));
 };
 
 /** @throws TurnpikeError `kubeconfig-invalid`, `api-refused`, `discovery-not-found`; the error of reading a file. */
@@ -82,7 +91,7 @@ export const reachDiscovery = async (flags: DiscoveryFlags): Promise<Reached> =>
     forwardPort(
       config,
       () => findOne(config, { [DISCOVERY_LABEL]: "enabled" }, namespace),
-      Number(flags.cdsServerPort ?? DISCOVERY_PORT),
+      portOf(flags.cdsServerPort),
     ),
   );
   return {

@@ -1,5 +1,6 @@
 /** Flags as Go programs take them, for those who replace one: `-x` is `--x`, and a boolean may be given as `--x=false`. */
 import { InvalidArgumentError } from "commander";
+import { parseHostPort } from "../resources/host-port.ts";
 
 /** `-leader-elect` becomes `--leader-elect`; what follows `--` is left alone. */
 export const withDoubleDashes = (args: readonly string[]): readonly string[] => {
@@ -39,7 +40,9 @@ export const parseBoolean = (text: string): boolean => {
 export const parseBindAddress = (text: string): { readonly host: string; readonly port: number } | undefined => {
   if (text === "0" || text === "") return undefined;
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
-  if (match === null) throw new InvalidArgumentError("expected HOST:PORT or :PORT");
+  const isBindable = match !== null && Number(match[3]) <= 65_535;
+  if (!isBindable || (!text.startsWith(":") && parseHostPort(text.replace(/:0+$/, "")) === undefined))
+    throw new InvalidArgumentError("expected HOST:PORT or :PORT");
   return {
     host: match[1] ?? (match[2] === "" || match[2] === undefined ? "0.0.0.0" : match[2]),
     port: Number(match[3]),

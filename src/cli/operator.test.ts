@@ -35,3 +35,18 @@ it.each([
   ["in any case", ["-dataplane-mode=Legacy"], {}],
   ["over the environment", ["-dataplane-mode=legacy"], { STUNNER_GATEWAY_OPERATOR_DATAPLANE_MODE: "lagacy" }],
 ])("takes a dataplane mode %s", (_, args, env) => expect(run(args, env).stderr).toContain("/nonexistent"));
+
+it.each(["discovery:13478:13478", "http://discovery", "two words"])(
+  "refuses to hand the address %s to pods",
+  (address) => {
+    const { status, stderr } = run([], { STUNNER_GATEWAY_OPERATOR_ADDRESS: address });
+    expect(stderr).toMatch(/STUNNER_GATEWAY_OPERATOR_ADDRESS ".*": expected HOST, HOST:PORT/);
+    expect(status).toBe(2);
+  },
+);
+
+it.each(["discovery", "1:2:3:4", ":99999", "host:port"])("refuses to bind the discovery service to %s", (address) => {
+  const { status, stderr } = run(["--config-discovery-address", address]);
+  expect(stderr).toMatch(/--config-discovery-address.*expected HOST:PORT or :PORT/);
+  expect(status).toBe(2);
+});

@@ -1,6 +1,5 @@
 /** `turnpike operator`: the gateway operator for a cluster; takes the flags and environment of STUNner's. */
 import { readFileSync } from "node:fs";
-import { isIPv6 } from "node:net";
 import { Registry } from "@prometheus-io/client";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
@@ -19,6 +18,7 @@ import { finalize } from "../runtime/finalize.ts";
 import { startOperator } from "../runtime/operator.ts";
 import { operatorOptions } from "../runtime/options.ts";
 import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
+import { discoveryAddress, ownAddress } from "./discovery-address.ts";
 import { parseBindAddress, parseBoolean } from "./go-flags.ts";
 import { journalFolder } from "./journal-folder.ts";
 import { onStopSignal } from "./signals.ts";
@@ -62,12 +62,6 @@ const FINALIZE_LIMIT_MS = 10 * 60_000;
 const NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 const env = (name: string): string | undefined => process.env[`STUNNER_GATEWAY_OPERATOR_${name}`];
-
-/** Where dataplanes find the discovery service: the pod's own address, and the port that we bind. */
-const discoveryAddress = (bound: NonNullable<Address>): string => {
-  const host = env("ADDRESS") ?? "";
-  return `${isIPv6(host) ? `[${host}]` : host}:${bound.port}`;
-};
 
 /** Set but empty, the filter lets every label through. */
 const labelFilter = (): { readonly labelFilter?: readonly string[] } => {
@@ -134,6 +128,7 @@ const ownNamespace = (given: string | undefined, what: string): string => {
 const run = async (flags: OperatorFlags): Promise<void> => {
   const { configDiscoveryAddress: discovery = { host: "0.0.0.0", port: DISCOVERY_PORT } } = flags;
   const mode = dataplaneMode(flags.dataplaneMode);
+  const own = ownAddress(env("ADDRESS"));
 
   const startedAt = Date.now();
   const files = accessFiles(flags);
@@ -151,7 +146,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
       controllerName: flags.controllerName,
       endpointDiscovery: flags.endpointDiscovery,
       endpointSource: usesEndpoints ? "Endpoints" : "EndpointSlice",
-      discoveryAddress: discoveryAddress(discovery),
+      discoveryAddress: discoveryAddress(own, discovery),
       requireReferenceGrants: flags.requireReferenceGrants === true,
       ...(flags.embedded === true
         ? {
@@ -186,7 +181,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     meter: createOperatorMeter(registry),
     tracer: await tracerOf(flags.traces, "operator", log),
     finalizer: flags.enableFinalizer === true,
-    ...(flags.embedded === true ? { relay: { address: env("ADDRESS") ?? "0.0.0.0" } } : {}),
+    ...(flags.embedded === true ? { relay: { address: own?.host ?? "0.0.0.0" } } : {}),
   });
   const { core } = operator.loop;
   const sources = {

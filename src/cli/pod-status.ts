@@ -5,6 +5,7 @@ import { loadKubeconfig, namespaceOf } from "../kubernetes/kubeconfig.ts";
 import { findPods, forwardPort, type Pod } from "../kubernetes/port-forward.ts";
 import { APP_LABEL, APP_LABEL_VALUE, RELATED_GATEWAY_NAME, RELATED_GATEWAY_NAMESPACE } from "../resources/names.ts";
 import type { ClusterFlags } from "./discovery-options.ts";
+import { addressAt } from "./address-at.ts";
 import { withProgress } from "./output.ts";
 
 export interface PodFlags extends ClusterFlags {
@@ -85,7 +86,7 @@ const labelsOf = (id: string | undefined): Readonly<Record<string, string>> => {
 export const podStatuses = async (gateway: string | undefined, flags: PodFlags): Promise<readonly PodAnswer[]> => {
   const { podAddress, podName, podPort } = flags;
   if (podAddress !== undefined) {
-    const at = /:\d+$/.test(podAddress) ? podAddress : `${podAddress}:${podPort}`;
+    const at = addressAt("--pod-address", podAddress, podPort);
     return [await withProgress(`asking ${at}`, ask(at, at))];
   }
   const config = await loadKubeconfig(flags);

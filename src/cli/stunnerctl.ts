@@ -5,6 +5,7 @@ import { TurnpikeError } from "../errors.ts";
 import { apiOf } from "../kubernetes/connect.ts";
 import { loadKubeconfig } from "../kubernetes/kubeconfig.ts";
 import { findPods, forwardPort, type Pod } from "../kubernetes/port-forward.ts";
+import { addressAt } from "./address-at.ts";
 import { AUTH_PORT } from "./authd.ts";
 import { addConfigOptions, showConfig } from "./config.ts";
 import {
@@ -58,9 +59,7 @@ const auth = async (gateway: string | undefined, flags: AuthFlags): Promise<void
   }
   const path = `${flags.authTurnCredential === true ? "/" : "/ice"}?${query.toString()}`;
   if (flags.authServerAddress !== undefined) {
-    const at = /:\d+$/.test(flags.authServerAddress)
-      ? flags.authServerAddress
-      : `${flags.authServerAddress}:${flags.authServicePort}`;
+    const at = addressAt("--auth-server-address", flags.authServerAddress, flags.authServicePort);
     process.stdout.write(await askService(at, path));
     return;
   }

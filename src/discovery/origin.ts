@@ -1,8 +1,10 @@
 /** Where a discovery server is, and how a request to it looks. */
+import { formatHostPort, parseHostPort } from "../resources/host-port.ts";
+import { DISCOVERY_PORT } from "../resources/names.ts";
 import { pathOf, partsOf, type Scope } from "./protocol.ts";
 
 export interface DiscoveryTarget {
-  /** `http`, `https`, `ws` or `wss` URL, of which only the host and port count, or `HOST:PORT`. */
+  /** `http`, `https`, `ws` or `wss` URL, of which only the host and port count, or `HOST` or `HOST:PORT`. */
   readonly origin: string;
   /** `NAMESPACE/NAME`; without it, all of `namespace`, or all there are. */
   readonly id?: string | undefined;
@@ -34,11 +36,22 @@ const scopeOf = ({ id, namespace }: DiscoveryTarget): Scope => {
   return namespace === undefined ? { of: "all" } : { of: "namespace", namespace };
 };
 
+/** A bare host gets the default port of the discovery service; a URL has that of its scheme. */
+const urlOf = (origin: string): URL | undefined => {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(origin)) return URL.canParse(origin) ? new URL(origin) : undefined;
+  const address = parseHostPort(origin);
+  return address && new URL(`http://${formatHostPort({ port: DISCOVERY_PORT, ...address })}`);
+};
+
 /** @throws RangeError when the origin or the id cannot be understood. */
 export const addressOf = (target: DiscoveryTarget, query: Readonly<Record<string, string>> = {}): Address => {
-  const written = /^[a-z][a-z0-9+.-]*:\/\//i.test(target.origin) ? target.origin : `http://${target.origin}`;
-  const url = URL.canParse(written) ? new URL(written) : undefined;
-  if (url === undefined || !["http:", "https:", "ws:", "wss:"].includes(url.protocol) || url.host === "")
+  const url = urlOf(target.origin);
+  if (
+    url === undefined ||
+    !["http:", "https:", "ws:", "wss:"].includes(url.protocol) ||
+    url.host === "" ||
+    url.port === "0"
+  )
     throw new RangeError(
       `${JSON.stringify(withoutUserinfo(target.origin))} is neither HOST:PORT nor an http, https, ws or wss URL`,
     );

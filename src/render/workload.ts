@@ -4,9 +4,9 @@ import type { Gateway } from "../resources/gateway-api.ts";
 import type { Dataplane } from "../resources/stunner.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
+import { formatHostPort, parseHostPort } from "../resources/host-port.ts";
 import { DATAPLANE_CONTAINER, DISCOVERY_PORT } from "../resources/names.ts";
 import { gatewayAnnotations } from "./annotations.ts";
-import { isIPv6 } from "./ip.ts";
 import { ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";
 
 type Spec = NonNullable<Dataplane["spec"]>;
@@ -19,9 +19,9 @@ const HEALTH_CHECK_PORT = 8086;
 
 /** The address that pods find the config discovery service at: a bare host gets the port, bare IPv6 its brackets. */
 export const discoveryUrl = (address: string, tls = false): string => {
-  const scheme = tls ? "https" : "http";
-  if (isIPv6(address)) return `${scheme}://[${address}]:${DISCOVERY_PORT}`;
-  return /:[0-9]+$/.test(address) ? `${scheme}://${address}` : `${scheme}://${address}:${DISCOVERY_PORT}`;
+  const parsed = parseHostPort(address);
+  const origin = parsed === undefined ? address : formatHostPort({ port: DISCOVERY_PORT, ...parsed });
+  return `${tls ? "https" : "http"}://${origin}`;
 };
 
 const environment = (gateway: Gateway, spec: Spec, options: RenderOptions): readonly unknown[] => {

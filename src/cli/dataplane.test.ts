@@ -1,0 +1,70 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const main = fileURLToPath(new URL("main.ts", import.meta.url));
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "turnpike-dataplane-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Killed if it waits, which none of these may do. */
+const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  spawnSync(process.execPath, [main, "dataplane", ...args], {
+    encoding: "utf8",
+    cwd: folder,
+    env: { PATH: process.env["PATH"], ...env },
+    timeout: 20_000,
+  });
+
+const BAD = [
+  "http://discovery:13478:13478",
+  "discovery:13478:13478",
+  "http://",
+  "ftp://discovery",
+  "a b",
+  "host:99999",
+];
+
+describe("a config origin that cannot be understood", () => {
+  it.each(BAD)("ends the start, given by --config %s", (origin) => {
+    const { status, stderr } = run(["-w", "--id", "a/b", "--config", origin]);
+    expect(stderr).toMatch(/^turnpike: --config: ".*" is neither HOST:PORT nor an .* URL \(usage\)\n$/);
+    expect(status).toBe(2);
+  });
+
+  it.each(BAD)("ends the start, given by the environment as %s", (origin) => {
+    const { status, stderr } = run(["-w", "--id", "a/b"], { STUNNER_CONFIG_ORIGIN: origin });
+    expect(stderr).toMatch(/^turnpike: STUNNER_CONFIG_ORIGIN: ".*" is neither .* \(usage\)\n$/);
+    expect(status).toBe(2);
+  });
+
+  it("ends the start where it is the URL of a file of another host", () => {
+    const { status, stderr } = run(["-w", "--config", "file://elsewhere/stunnerd.conf"]);
+    expect(stderr).toMatch(/^turnpike: --config: .*file:\/\/\/PATH \(usage\)\n$/);
+    expect(status).toBe(2);
+  });
+});
+
+it("refuses a node name that is none, by the name of the variable", () => {
+  const { status, stderr } = run(["-w", "--id", "a/b"], { STUNNER_NODENAME: "two words" });
+  expect(stderr).toMatch(/^turnpike: STUNNER_NODENAME "two words" is not a node name/);
+  expect(status).toBe(2);
+});
+
+it.each(["127.0.0.1:1", "http://127.0.0.1:1", "ws://127.0.0.1:1/prefix", "[::1]:1"])(
+  "asks the server at %s",
+  (origin) => {
+    const { stdout, stderr } = run(["--dry-run", "--id", "a/b", "--config", origin]);
+    expect(stdout + stderr).toMatch(/\(discovery-unreachable\)/);
+  },
+);
+
+it.each(["./absent.conf", "/absent/stunnerd.conf", "absent.yaml"])("reads the file %s", (path) => {
+  const { stdout, stderr } = run(["--dry-run", "--config", path]);
+  expect(stdout + stderr).toMatch(/ENOENT/);
+});

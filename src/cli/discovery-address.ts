@@ -1,0 +1,22 @@
+/** Where an operator's pods find its discovery service. */
+import { TurnpikeError } from "../errors.ts";
+import { formatHostPort, parseHostPort, type HostPort } from "../resources/host-port.ts";
+
+/** The address of this pod or of the Service that selects it: `STUNNER_GATEWAY_OPERATOR_ADDRESS`. @throws TurnpikeError `usage`. */
+export const ownAddress = (text: string | undefined): HostPort | undefined => {
+  if (!text) return undefined;
+  const address = parseHostPort(text);
+  if (address !== undefined) return address;
+  throw new TurnpikeError(
+    "usage",
+    `STUNNER_GATEWAY_OPERATOR_ADDRESS ${JSON.stringify(text)}: expected HOST, HOST:PORT, IPv6 or [IPv6]:PORT`,
+  );
+};
+
+const ANY: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
+/** The bound port, unless `own` has one; without `own` the bound address, unless it stands for all of this host. */
+export const discoveryAddress = (own: HostPort | undefined, bound: Required<HostPort>): string => {
+  if (own !== undefined) return formatHostPort({ port: bound.port, ...own });
+  return ANY.has(bound.host) ? `:${bound.port}` : formatHostPort(bound);
+};

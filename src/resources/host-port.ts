@@ -1,0 +1,31 @@
+/** `HOST`, `HOST:PORT`, `IPv6`, `[IPv6]`, `[IPv6]:PORT`: an address as flags, environment and chart values hold it. */
+
+export interface HostPort {
+  /** A name, an IPv4 address, or an IPv6 address without brackets. */
+  readonly host: string;
+  readonly port?: number;
+}
+
+const NAME = /^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?$/;
+const FORM = /^(?:\[(?<ipv6>[^\]]+)\]|(?<name>[^:[\]]+))(?::(?<port>\d{1,5}))?$/;
+
+/** A number with dots that is no IPv4 address is refused, as the URL parser refuses it. */
+const isName = (text: string): boolean => NAME.test(text) && URL.canParse(`http://${text}`);
+
+const isIPv6 = (text: string): boolean => /^[0-9a-f:.]+$/i.test(text) && URL.canParse(`http://[${text}]`);
+
+export const isPort = (port: number): boolean => Number.isInteger(port) && port >= 1 && port <= 65_535;
+
+/** @returns undefined when `text` is none of the forms. */
+export const parseHostPort = (text: string): HostPort | undefined => {
+  if (isIPv6(text)) return { host: text };
+  const { ipv6, name = "", port } = FORM.exec(text)?.groups ?? {};
+  if (ipv6 === undefined ? !isName(name) : !isIPv6(ipv6)) return undefined;
+  const host = ipv6 ?? name;
+  if (port === undefined) return { host };
+  return isPort(Number(port)) ? { host, port: Number(port) } : undefined;
+};
+
+/** `HOST:PORT` or `[IPv6]:PORT`, as in a URL. */
+export const formatHostPort = ({ host, port }: Required<HostPort>): string =>
+  `${host.includes(":") ? `[${host}]` : host}:${port}`;
