@@ -9,10 +9,11 @@ import { groupPath, type Client, type Reference } from "./client.ts";
 import { downloadModule } from "./go-module.ts";
 
 /**
- * Versions in which UDPRoute is served: `v1alpha2` as in an old install, `v1` as in one to come, `both` as Gateway API
- * publishes it now. `none`: no Gateway API at all.
+ * `standard`: the standard channel, which serves UDPRoute as `v1`. The others are the experimental channel, with UDPRoute
+ * in `both` versions as it is published, or only in one of them: `v1alpha2` as in releases before 1.6. `none`: no Gateway
+ * API at all.
  */
-export type GatewayApi = "both" | "v1alpha2" | "v1" | "none";
+export type GatewayApi = "standard" | "both" | "v1alpha2" | "v1" | "none";
 
 export const gatewayApiVersion = "1.6.0";
 
@@ -42,15 +43,17 @@ const readFolder = (folder: string): readonly Definition[] =>
     .map((document) => document.toJS() as Definition)
     .filter(({ kind }) => kind === "CustomResourceDefinition");
 
-/** The experimental channel, which has UDPRoute; kept in the cache, so that only the first cluster needs Go for it. */
-const gatewayApiFolder = async (): Promise<string> => {
-  const folder = join(cacheFolder(), `gateway-api-${gatewayApiVersion}`);
+type Channel = "standard" | "experimental";
+
+/** The definitions of a channel; kept in the cache, so that only the first cluster needs Go for them. */
+const gatewayApiFolder = async (channel: Channel): Promise<string> => {
+  const folder = join(cacheFolder(), `gateway-api-${gatewayApiVersion}-${channel}`);
   if (existsSync(folder)) return folder;
   needGo("downloads the definitions of Gateway API");
   const { Dir } = await downloadModule("sigs.k8s.io/gateway-api", gatewayApiVersion);
   mkdirSync(cacheFolder(), { recursive: true });
   const temporary = `${folder}.${process.pid}`;
-  cpSync(join(Dir, "config/crd/experimental"), temporary, { recursive: true, mode: 0 });
+  cpSync(join(Dir, "config/crd", channel), temporary, { recursive: true, mode: 0 });
   try {
     renameSync(temporary, folder);
   } catch (error) {
@@ -71,8 +74,8 @@ const servedOnlyIn = (definition: Definition, wanted: string): Definition => ({
 
 const gatewayApiDefinitions = async (served: GatewayApi): Promise<readonly Definition[]> => {
   if (served === "none") return [];
-  const all = readFolder(await gatewayApiFolder());
-  return served === "both"
+  const all = readFolder(await gatewayApiFolder(served === "standard" ? "standard" : "experimental"));
+  return served === "both" || served === "standard"
     ? all
     : all.map((one) => (one.spec.names.kind === "UDPRoute" ? servedOnlyIn(one, served) : one));
 };
@@ -105,7 +108,10 @@ const installAll = async (client: Client, definitions: readonly Definition[]): P
 };
 
 /** Downloads what is needed, so that a start does not have to. */
-export const prepareGatewayApi = async (): Promise<void> => void (await gatewayApiFolder());
+export const prepareGatewayApi = async (): Promise<void> => {
+  await gatewayApiFolder("standard");
+  await gatewayApiFolder("experimental");
+};
 
 export const installGatewayApi = async (client: Client, served: GatewayApi): Promise<void> =>
   installAll(client, await gatewayApiDefinitions(served));

@@ -60,7 +60,7 @@ const command = new Command("cluster")
   .addOption(new Option("--without <api...>", "an API that the server does not have").choices(["endpointslices"]))
   .addOption(
     new Option("--gateway-api <versions>", "versions in which UDPRoute is served")
-      .choices(["both", "v1alpha2", "v1", "none"])
+      .choices(["standard", "both", "v1alpha2", "v1", "none"])
       .default("both"),
   )
   .action(run);

@@ -26,9 +26,21 @@ const referenceOf = ({ kind, name, namespace }: Target): Reference => ({
   metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
 });
 
-export const perform = async (client: Client, operation: Operation): Promise<void> => {
+/** Recordings have the UDPRoutes of Gateway API in this version. */
+const RECORDED_ROUTE = "gateway.networking.k8s.io/v1alpha2";
+
+export type RouteVersion = "v1" | "v1alpha2";
+
+/** @param routeVersion in which the cluster takes UDPRoutes of Gateway API */
+export const perform = async (
+  client: Client,
+  operation: Operation,
+  routeVersion: RouteVersion = "v1alpha2",
+): Promise<void> => {
   if ("apply" in operation) {
-    const { status, ...object } = operation.apply as unknown as Reference & { readonly status?: unknown };
+    const { status, ...recorded } = operation.apply as unknown as Reference & { readonly status?: unknown };
+    const isRoute = recorded.apiVersion === RECORDED_ROUTE;
+    const object = isRoute ? { ...recorded, apiVersion: `gateway.networking.k8s.io/${routeVersion}` } : recorded;
     await client.apply(object, { fieldManager: "scenario" });
     if (status !== undefined) await client.patchStatus(object, status);
   } else if ("delete" in operation) await client.delete(referenceOf(operation.delete));
@@ -69,19 +81,23 @@ const withoutAssigned = (object: AnyObject): AnyObject => {
 const KINDS = [
   ["gateway.networking.k8s.io/v1", "GatewayClass"],
   ["gateway.networking.k8s.io/v1", "Gateway"],
-  ["gateway.networking.k8s.io/v1alpha2", "UDPRoute"],
+  [RECORDED_ROUTE, "UDPRoute"],
   ["stunner.l7mp.io/v1", "UDPRoute"],
   ["v1", "Service"],
   ["apps/v1", "Deployment"],
 ] as const;
 
-export const observeCluster = async (cluster: Cluster, configs: readonly DataplaneConfig[]): Promise<Observed> => {
+export const observeCluster = async (
+  cluster: Cluster,
+  configs: readonly DataplaneConfig[],
+  routeVersion: RouteVersion = "v1alpha2",
+): Promise<Observed> => {
   const lists = await Promise.all(
-    KINDS.map(async ([apiVersion, kind]) =>
-      (await cluster.client.list<AnyObject>({ apiVersion, kind })).map((object) =>
-        withoutAssigned({ ...object, apiVersion, kind }),
-      ),
-    ),
+    KINDS.map(async ([apiVersion, kind]) => {
+      const served = apiVersion === RECORDED_ROUTE ? `gateway.networking.k8s.io/${routeVersion}` : apiVersion;
+      const objects = await cluster.client.list<AnyObject>({ apiVersion: served, kind });
+      return objects.map((object) => withoutAssigned({ ...object, apiVersion, kind }));
+    }),
   );
   // Ports that the API server chose; those that somebody asked for are written down as they are.
   const asked = lists
