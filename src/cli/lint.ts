@@ -54,8 +54,8 @@ const run = async (directory: string | undefined, flags: LintFlags): Promise<voi
     refuseUsage("name a directory of manifests, or ask for --cluster");
   const { core, rejections } = await load(directory, flags);
   const { view, options } = core;
-  if (rejections.length === 0 && view.list("GatewayClass").length + view.list("Gateway").length === 0)
-    throw new TurnpikeError("nothing-known", `${directory ?? "the cluster"} has neither a GatewayClass nor a Gateway`);
+  if (flags.cluster === true && view.list("GatewayClass").length + view.list("Gateway").length === 0)
+    throw new TurnpikeError("nothing-known", "the cluster has neither a GatewayClass nor a Gateway");
   const world = { view, options, rendered: core.rendered, hasEndpoints: flags.cluster === true };
   const found = [
     ...rejections.map(({ file, line, object, field, reason }) =>

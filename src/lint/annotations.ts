@@ -10,12 +10,26 @@ import {
 import { controlledGateway, parametersOf } from "../render/classes.ts";
 import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
 import { nameOfObject, type Name } from "../resources/keys.ts";
-import { annotations as keys, RELATED_GATEWAY_NAME, RELATED_GATEWAY_NAMESPACE } from "../resources/names.ts";
+import {
+  annotations as keys,
+  DISCOVERY_LABEL,
+  OWNED_BY_LABEL,
+  RELATED_GATEWAY_NAME,
+  RELATED_GATEWAY_NAMESPACE,
+  RELAY_ADDRESS_DISCOVERY_ANNOTATION,
+} from "../resources/names.ts";
 import { finding, type Finding } from "./finding.ts";
 import type { LintWorld } from "./world.ts";
 
 const PREFIX = "stunner.l7mp.io/";
-const known: ReadonlySet<string> = new Set([...Object.values(keys), RELATED_GATEWAY_NAME, RELATED_GATEWAY_NAMESPACE]);
+const known: ReadonlySet<string> = new Set([
+  ...Object.values(keys),
+  RELAY_ADDRESS_DISCOVERY_ANNOTATION,
+  RELATED_GATEWAY_NAME,
+  RELATED_GATEWAY_NAMESPACE,
+  OWNED_BY_LABEL,
+  DISCOVERY_LABEL,
+]);
 const [FIRST_NODE_PORT, LAST_NODE_PORT] = [30_000, 32_767];
 
 const codes = { value: "annotation-value", listener: "annotation-listener" } as const;

@@ -2,9 +2,11 @@
 import { usableClass } from "../render/classes.ts";
 import { nameOf, nameOfObject } from "../resources/keys.ts";
 import { finding, type Finding } from "./finding.ts";
-import type { LintWorld } from "./world.ts";
+import { isFragment, type LintWorld } from "./world.ts";
 
-export const lintClasses = ({ view, options }: LintWorld): readonly Finding[] => {
+export const lintClasses = (world: LintWorld): readonly Finding[] => {
+  const { view, options } = world;
+  if (isFragment(world)) return [];
   const found: Finding[] = [];
   const classes = view.list("GatewayClass");
   const ours = classes.filter(({ spec }) => spec.controllerName === options.controllerName);

@@ -8,7 +8,7 @@ import { STUNNER_GROUP } from "../resources/names.ts";
 import type { Route } from "../resources/view.ts";
 import { lintBackends } from "./backends.ts";
 import { finding, type Finding } from "./finding.ts";
-import type { LintWorld } from "./world.ts";
+import { isFragment, type LintWorld } from "./world.ts";
 
 export const routesOf = ({ view }: LintWorld): readonly Route[] => [
   ...view
@@ -65,6 +65,7 @@ export const lintRoutes = (world: LintWorld): readonly Finding[] =>
       const name = parentGateway(route, parent);
       return name !== undefined && controlledGateway(world.view, world.options, name) !== undefined;
     });
+    if (isFragment(world)) return lintBackends(world, route, object).filter(({ code }) => code !== "backend-missing");
     return [
       ...parentRefs.flatMap((parent) => lintParent(world, route, parent)),
       ...(!isOurs

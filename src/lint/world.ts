@@ -10,3 +10,10 @@ export interface LintWorld {
   /** A cluster has EndpointSlices for its Services; manifests have them only sometimes. */
   readonly hasEndpoints: boolean;
 }
+
+/**
+ * Manifests of an application, for example: the Gateways that its routes name, and the classes of those, are kept elsewhere. A
+ * missing object is then not a fault.
+ */
+export const isFragment = ({ view, hasEndpoints }: LintWorld): boolean =>
+  !hasEndpoints && view.list("GatewayClass").length === 0 && view.list("Gateway").length === 0;

@@ -28,6 +28,8 @@ export const annotations = {
   disableSessionAffinity: "stunner.l7mp.io/disable-session-affinity",
 } as const;
 
+/** STUNner's, with a licence; Turnpike knows the name and ignores it. */
+export const RELAY_ADDRESS_DISCOVERY_ANNOTATION = "stunner.l7mp.io/enable-relay-address-discovery";
 export const LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration";
 /** A listener's `address` in a dataplane config: the dataplane replaces it by its own address. */
 export const ADDRESS_PLACEHOLDER = "$STUNNER_ADDR";

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { turnpike } from "../support/commands.ts";
 import { startFakeApi } from "../support/fake-api.ts";
-import { backends, gateway, inFolder, route, world, type Manifest } from "./world.ts";
+import { backends, gateway, gatewayConfig, inFolder, route, world, type Manifest } from "./world.ts";
 
 const example = fileURLToPath(new URL("../../examples/quickstart", import.meta.url));
 
@@ -33,6 +33,35 @@ warning: Gateway/media/gateway: stunner.l7mp.io/node-port (annotation-unknown)
       const ignored = await turnpike(["lint", folder, "--strict", "--ignore", "annotation-unknown"]);
       expect(ignored).toEqual({ code: 0, stdout: "0 errors, 0 warnings\n", stderr: "" });
     });
+  });
+
+  const nobody = { parentRefs: [{ name: "elsewhere", namespace: "infra" }] };
+  const service: Manifest = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "sfu", namespace: "media" },
+    spec: { ports: [{ port: 9000, protocol: "UDP" }] },
+  };
+
+  it.each<[string, readonly Manifest[]]>([
+    ["a route", [route({ ...nobody, rules: [{ backendRefs: [{ name: "sfu" }] }] })]],
+    ["a route and its Service", [route({ ...nobody, rules: [{ backendRefs: [{ name: "sfu" }] }] }), service]],
+    ["a GatewayConfig", [gatewayConfig()]],
+    ["a Service", [service]],
+  ])("lints a folder that has only %s, and exits 0", async (_, objects) => {
+    const ran = await inFolder(objects, (folder) => turnpike(["lint", folder, "--strict"]));
+    expect(ran).toEqual({ code: 0, stdout: "0 errors, 0 warnings\n", stderr: "" });
+  });
+
+  it("finds what is wrong in a folder without GatewayClass and Gateway", async () => {
+    const external = { ...service, spec: { type: "ExternalName", externalName: "example.org" } };
+    const objects = [route({ ...nobody, rules: [{ backendRefs: [{ name: "sfu" }] }] }), external];
+    const { code, stdout } = await inFolder(objects, (folder) => turnpike(["lint", folder]));
+    expect(stdout).toContain("(backend-unusable)");
+    expect(code).toBe(1);
+    const misspelt = await inFolder([route({ parentRef: [] })], (folder) => turnpike(["lint", folder]));
+    expect(misspelt.stdout).toContain("spec.parentRef: unknown field (manifest)");
+    expect(misspelt.code).toBe(1);
   });
 
   it("gives the same as JSON, and by jsonpath", async () => {

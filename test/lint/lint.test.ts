@@ -182,6 +182,10 @@ const worlds: readonly Prepared[] = [
     "annotation-unknown Gateway/media/gateway: stunner.l7mp.io/node-port",
   ],
   [
+    "annotations that STUNner knows, and we ignore",
+    world([annotated({ "enable-relay-address-discovery": "true", "owned-by": "stunner" })]),
+  ],
+  [
     "an annotation's value that is misspelt",
     world([annotated({ "service-type": "Nodeport", "disable-session-affinity": "yes" })]),
     'annotation-value Gateway/media/gateway: stunner.l7mp.io/disable-session-affinity is "yes", and may be true, false',
