@@ -3,6 +3,7 @@ import { createHistory, seen } from "../../test/support/given.ts";
 import { aCall, gateway } from "../../test/support/objects.ts";
 import { parseMetrics } from "../../test/support/metrics.ts";
 import type { Secret } from "../resources/core.ts";
+import { operatorOptions } from "../runtime/options.ts";
 import { createFactTally } from "./fact-tally.ts";
 import { createMetrics } from "./metrics.ts";
 
@@ -57,4 +58,37 @@ it("tells when the certificates of listeners end, and by which code the relay re
   expect(told("turnpike_journal_disk_refused")).toEqual([[{}, 1]]);
   expect(told("turnpike_control_queue_requests")).toEqual([[{}, 7]]);
   expect(told("turnpike_watch_connected")).toEqual([[{}, 0]]);
+});
+
+it("tells when the certificate that is served expires, of several and in a dataplane", async () => {
+  const { core, take } = createHistory(operatorOptions());
+  const data = { "tls.crt": "vault:c", "tls.key": "vault:k" };
+  const tls = { certificateRefs: [{ name: "bad" }, { name: "good" }] };
+  take(
+    ...aCall(),
+    seen("Gateway", gateway("gw", [{ name: "tls", port: 2, protocol: "TURN-TLS", tls }])),
+    seen("Secret", {
+      ...secret("bad", "2030-01-01T00:00:00.000Z"),
+      data,
+      certificate: { parses: true, notAfter: "2030-01-01T00:00:00.000Z", problem: "key-mismatch" },
+    }),
+    seen("Secret", { ...secret("good", "2040-01-01T00:00:00.000Z"), data }),
+    seen("DataplaneConfig", {
+      apiVersion: "turnpike/v1",
+      kind: "DataplaneConfig",
+      metadata: { name: "gw", namespace: "ns" },
+      certificates: [{ listener: "ns/gw/dtls", notAfter: "2050-01-01T00:00:00.000Z" }],
+      spec: { version: "v1", admin: { name: "ns/gw" }, auth: { type: "none", realm: "r", credentials: {} } },
+    }),
+  );
+  const journal = { lastSeq: () => 9, refusal: () => undefined };
+  const series = parseMetrics(await createMetrics({ core, relay, facts: createFactTally(), journal }).scrape());
+  expect(
+    series
+      .filter(({ name }) => name === "turnpike_certificate_expiry_timestamp_seconds")
+      .map(({ labels, value }) => [labels["name"], value]),
+  ).toEqual([
+    ["ns/gw/tls", Date.UTC(2040, 0, 1) / 1000],
+    ["ns/gw/dtls", Date.UTC(2050, 0, 1) / 1000],
+  ]);
 });

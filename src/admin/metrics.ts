@@ -2,7 +2,8 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from "@prometheus-io/client";
 import type { Core } from "../core/core.ts";
 import type { RelayState } from "../dataplane/relay.ts";
-import { nameOf, nameOfObject } from "../resources/keys.ts";
+import { findCertificate } from "../render/certificate.ts";
+import { nameOf, nameOfObject, type Name } from "../resources/keys.ts";
 import type { FactTally } from "./fact-tally.ts";
 import type { RefusalCode } from "../reasons.ts";
 
@@ -89,14 +90,25 @@ const byReason = (counters: Readonly<Record<string, number>>): readonly Sample[]
 const byCode = (counters: Readonly<Record<string, number>>): readonly Sample[] =>
   Object.entries(counters).map(([code, value]) => ({ labels: { code }, value }));
 
-/** Of the certificates that listeners name; where a listener names several, of the first that is there. */
+/** Of a dataplane: what it was told to serve. */
+const receivedCertificateEnds = (core: Core): readonly Sample[] =>
+  core.view.list("DataplaneConfig").flatMap(({ certificates = [] }) =>
+    certificates.map(({ listener, notAfter }) => ({
+      labels: { name: listener },
+      value: Date.parse(notAfter) / 1000,
+    })),
+  );
+
+/** Of the certificate that each listener serves; where none can be served, of the first that is there. */
 const certificateEnds = (core: Core): readonly Sample[] =>
   core.view.list("Gateway").flatMap((gateway) => {
     const { namespace } = gateway.metadata;
-    return gateway.spec.listeners.flatMap(({ name, tls }): readonly Sample[] => {
-      const [end] = (tls?.certificateRefs ?? []).flatMap(
-        (ref) => core.view.get("Secret", nameOf(ref.namespace ?? namespace, ref.name))?.certificate?.notAfter ?? [],
-      );
+    const endOf = (secret: Name): string | undefined => core.view.get("Secret", secret)?.certificate?.notAfter;
+    return gateway.spec.listeners.flatMap((served): readonly Sample[] => {
+      const { name, tls } = served;
+      const found = tls === undefined ? undefined : findCertificate(core.view, core.options, gateway, served);
+      const named = (tls?.certificateRefs ?? []).map((ref) => nameOf(ref.namespace ?? namespace, ref.name));
+      const [end] = (found?.found === true ? [found.secret] : named).flatMap((secret) => endOf(secret) ?? []);
       if (end === undefined) return [];
       const listener = `${nameOfObject("Gateway", gateway)}/${name}`;
       return [{ labels: { name: listener }, value: Date.parse(end) / 1000 }];
@@ -296,9 +308,9 @@ export const metrics: readonly Metric[] = [
   },
   {
     name: "turnpike_certificate_expiry_timestamp_seconds",
-    help: "When the certificate of a TLS or DTLS listener ends, in Unix seconds. A dataplane that is given configs does not say.",
+    help: "When the certificate that a TLS or DTLS listener serves expires, in Unix seconds.",
     labels: ["name"],
-    samples: ({ core }) => certificateEnds(core),
+    samples: ({ core }) => [...certificateEnds(core), ...receivedCertificateEnds(core)],
   },
   {
     name: "turnpike_effect_failures_total",

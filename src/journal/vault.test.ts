@@ -91,6 +91,15 @@ describe("the vault", () => {
     const revealed = vault.reveal(configWith({}, redacted.data!["tls.crt"], redacted.data!["tls.key"]));
     expect(revealed.listeners?.[0]?.cert).toBe(data["tls.crt"]);
     expect(revealed.listeners?.[0]?.key).toBe(data["tls.key"]);
+    const received = vault.redact("DataplaneConfig", {
+      apiVersion: "turnpike/v1",
+      kind: "DataplaneConfig",
+      metadata: { name: "gw", namespace: "ns" },
+      spec: configWith({}, data["tls.crt"], data["tls.key"]),
+    });
+    expect(received).toMatchObject({ certificates: [{ notAfter: redacted.certificate!.notAfter! }] });
+    const later = createVault(undefined, () => Date.now() + 3 * 24 * 60 * 60_000).redact("Secret", secret(data));
+    expect((later as Secret).certificate).toMatchObject({ validity: "expired" });
     expect((vault.redact("Secret", secret({ "tls.crt": base64("foo") })) as Secret).certificate).toEqual({
       parses: false,
     });

@@ -3,14 +3,16 @@
  * a keyed digest, `vault:…`; on the way out, effects ask for the value behind it. The key is made anew for each run and
  * never leaves the process, so a digest in a log tells nothing but "same" or "different" within that run.
  */
-import { createHmac, createPrivateKey, createSecretKey, randomBytes, X509Certificate } from "node:crypto";
-import type { ConfigMap, KubernetesObject, ObjectMeta, Secret, Workload } from "../resources/core.ts";
+import { createHmac, createSecretKey, randomBytes } from "node:crypto";
+import { wallMs } from "../clock.ts";
+import type { CertificateState, ConfigMap, KubernetesObject, ObjectMeta, Secret, Workload } from "../resources/core.ts";
 import { keyOf, nameOfObject, type ObjectKey } from "../resources/keys.ts";
 import type { AnyObject, KindId, KindMap } from "../resources/kinds.ts";
 import { LAST_APPLIED_ANNOTATION } from "../resources/names.ts";
 import { isOurs } from "../resources/ownership.ts";
 import type { DataplaneConfig, ReceivedConfig } from "../resources/dataplane-config.ts";
 import type { Dataplane, GatewayConfig } from "../resources/stunner.ts";
+import { inspectCertificate } from "./certificate.ts";
 
 export interface Vault {
   /** `object` as the core may see it. The `data` of a Secret is in base64, its `stringData` is not. */
@@ -101,22 +103,17 @@ const withEnvironment = <T extends KubernetesObject>(
   };
 };
 
-const inspectCertificate = (data: ReadonlyMap<string, Buffer>): Secret["certificate"] => {
-  const pem = CERTIFICATE_KEYS.map((key) => data.get(key)).find((value) => value !== undefined);
-  if (pem === undefined) return undefined;
-  try {
-    const certificate = new X509Certificate(pem);
-    const key = PRIVATE_KEY_KEYS.map((name) => data.get(name)).find((value) => value !== undefined);
-    const notAfter = certificate.validToDate.toISOString();
-    if (key === undefined) return { parses: true, notAfter };
-    return { parses: true, notAfter, matchesKey: certificate.checkPrivateKey(createPrivateKey(key)) };
-  } catch {
-    // Whatever OpenSSL dislikes about it, the rules only need to know that it cannot be used.
-    return { parses: false };
-  }
+const valueOfAny = (data: ReadonlyMap<string, Buffer>, keys: readonly string[]): Buffer | undefined =>
+  keys.map((key) => data.get(key)).find((value) => value !== undefined && value.length > 0);
+
+/** Of the same keys that rendering takes. */
+const certificateIn = (data: ReadonlyMap<string, Buffer>, nowMs: number): CertificateState | undefined => {
+  const chain = valueOfAny(data, CERTIFICATE_KEYS);
+  return chain && inspectCertificate(chain, valueOfAny(data, PRIVATE_KEY_KEYS), nowMs);
 };
 
-export const createVault = (key: Buffer = randomBytes(32)): Vault => {
+/** @param now in ms since 1970: when a Secret is seen decides whether its certificate is valid. */
+export const createVault = (key: Buffer = randomBytes(32), now: () => number = wallMs): Vault => {
   const digestKey = createSecretKey(key);
   const values = new Map<string, Buffer>();
   const stored = new Map<ObjectKey, readonly string[]>();
@@ -148,7 +145,7 @@ export const createVault = (key: Buffer = randomBytes(32)): Vault => {
       // An API server would have put it there.
       ...Object.entries(stringData ?? {}).map(([name, value]) => [name, bytesOf(value)] as const),
     ]);
-    const certificate = inspectCertificate(decoded);
+    const certificate = certificateIn(decoded, now());
     return {
       apiVersion,
       kind,
@@ -214,8 +211,13 @@ export const createVault = (key: Buffer = randomBytes(32)): Vault => {
       PLAIN_KEYS.has(name) ? value : put(bytesOf(value), digests),
     ]);
     const material = (base64: string): string => put(Buffer.from(base64, "base64"), digests);
+    const certificates = (listeners ?? []).flatMap(({ name, cert }) => {
+      const state = cert ? inspectCertificate(Buffer.from(cert, "base64"), undefined, now()) : undefined;
+      return state?.notAfter === undefined ? [] : [{ listener: name, notAfter: state.notAfter }];
+    });
     return {
       ...object,
+      ...(certificates.length > 0 ? { certificates } : {}),
       spec: {
         ...rest,
         auth: { ...auth, credentials: Object.fromEntries(credentials) },

@@ -55,6 +55,11 @@ export const findings = {
     what: "a listener's allowedRoutes.kinds names a kind of route that is not supported; without another it is not served",
     todo: "name UDPRoute of gateway.networking.k8s.io or of stunner.l7mp.io, or remove kinds",
   },
+  "certificate-expires": {
+    severity: "warning",
+    what: "the certificate of a TLS or DTLS listener expires within 14 days",
+    todo: "renew it, or see why cert-manager does not",
+  },
   "target-port": {
     severity: "error",
     what: "the annotation stunner.l7mp.io/targetport gives a listener something that is not a port: the listener is not served",

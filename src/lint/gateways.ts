@@ -1,10 +1,13 @@
 /** Gateways and their listeners. */
 import { ignoredAddresses } from "../render/addresses.ts";
+import { wallMs } from "../clock.ts";
+import { findCertificate } from "../render/certificate.ts";
+import { listenerProtocol, needsCertificate } from "../render/protocol.ts";
 import { controlledGateway, parametersOf } from "../render/classes.ts";
 import type { RenderedGateway, RenderedListener } from "../render/render.ts";
 import { runsDataplane } from "../render/objects.ts";
 import { workloadKind } from "../render/workload.ts";
-import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
+import type { Gateway, GatewayClass, GatewayListener } from "../resources/gateway-api.ts";
 import { nameOf, nameOfObject, type Name } from "../resources/keys.ts";
 import type { MadeKind } from "../resources/kinds.ts";
 import { isForeign } from "../resources/ownership.ts";
@@ -26,9 +29,33 @@ const flawCodes = {
   InvalidRouteKinds: "listener-route-kinds",
 } as const satisfies Record<NonNullable<RenderedListener["flaw"]>["reason"], FindingCode>;
 
+const EXPIRES_SOON_MS = 14 * 24 * 60 * 60_000;
+
+/** An expired one is a flaw of its listener. */
+const lintExpiry = (
+  { view, options, now = wallMs() }: LintWorld,
+  gateway: Gateway,
+  listener: GatewayListener,
+  object: string,
+): readonly Finding[] => {
+  const protocol = listenerProtocol(listener.protocol);
+  if (protocol === undefined || !needsCertificate(protocol)) return [];
+  const found = findCertificate(view, options, gateway, listener);
+  if (!found.found || found.flaw !== undefined) return [];
+  const { notAfter } = view.get("Secret", found.secret)?.certificate ?? {};
+  return notAfter === undefined || Date.parse(notAfter) - now > EXPIRES_SOON_MS
+    ? []
+    : [finding("certificate-expires", object, `the certificate in Secret ${found.secret} expires at ${notAfter}`)];
+};
+
 const isService = (object: { readonly kind?: string }): object is Service => object.kind === "Service";
 
-const lintListeners = (name: Name, gateway: Gateway, rendered: RenderedGateway): readonly Finding[] => {
+const lintListeners = (
+  world: LintWorld,
+  name: Name,
+  gateway: Gateway,
+  rendered: RenderedGateway,
+): readonly Finding[] => {
   const exposed = new Set(
     rendered.objects.filter(isService).flatMap(({ spec }) => (spec?.ports ?? []).map((one) => one.name)),
   );
@@ -43,6 +70,7 @@ const lintListeners = (name: Name, gateway: Gateway, rendered: RenderedGateway):
     const config = rendered.config?.listeners?.find((one) => one.name === `${name}/${listener.name}`);
     return [
       ...flaws,
+      ...lintExpiry(world, gateway, listener, object),
       ...(exposed.has(listener.name)
         ? []
         : [
@@ -84,7 +112,7 @@ export const lintGateways = (world: LintWorld): readonly Finding[] => {
       return taken.map((kind) => finding("name-taken", object, `${kind}/${name} is not the Gateway's`));
     return [
       ...ignoredAddresses(gateway).map((says) => finding("address-ignored", object, says)),
-      ...lintListeners(name, gateway, rendered),
+      ...lintListeners(world, name, gateway, rendered),
       ...lintAnnotations(world, name, gateway, controlled.gatewayClass),
     ];
   });

@@ -1,8 +1,13 @@
-/** The certificate that a TLS or DTLS listener serves. Contents are digests here; whether it parses is not asked. */
+/**
+ * The certificate that a TLS or DTLS listener serves. Contents are digests here; what they are worth was looked at where
+ * they came in (`journal/certificate.ts`).
+ */
+import type { CertificateProblem as Fault, CertificateState } from "../resources/core.ts";
 import type { Gateway, GatewayListener, SecretReference } from "../resources/gateway-api.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
-import { nameOf } from "../resources/keys.ts";
+import { nameOf, type Name } from "../resources/keys.ts";
 import { mayReferToSecret } from "./grants.ts";
+import { isFirstEdition } from "./rules.ts";
 
 export interface Certificate {
   readonly cert: string;
@@ -13,7 +18,13 @@ export interface Certificate {
 export type CertificateProblem = "InvalidCertificateRef" | "RefNotPermitted";
 
 export type FoundCertificate =
-  | { readonly found: true; readonly certificate: Certificate }
+  | {
+      readonly found: true;
+      readonly certificate: Certificate;
+      readonly secret: Name;
+      /** It is served, as no other can be; clients that check it refuse it. */
+      readonly flaw: { readonly reason: CertificateProblem; readonly why: string } | undefined;
+    }
   | { readonly found: false; readonly reason: CertificateProblem; readonly why: string };
 
 const failed = (why: string, reason: CertificateProblem = "InvalidCertificateRef"): FoundCertificate => ({
@@ -21,6 +32,28 @@ const failed = (why: string, reason: CertificateProblem = "InvalidCertificateRef
   reason,
   why,
 });
+
+const faults: Readonly<Record<Fault, string>> = {
+  "key-unreadable": "the private key cannot be read",
+  "key-mismatch": "the private key does not match the certificate",
+  "not-for-servers": "the certificate is not for servers: its extended key usage lacks serverAuth",
+  "not-for-handshakes": "the certificate is not for servers: its key usage allows neither signatures nor key exchange",
+  unusable: "the certificate or its chain cannot be used",
+};
+
+/** Nothing is known of a certificate that nobody has looked at. */
+const faultOf = (state: CertificateState | undefined): string | undefined => {
+  if (state?.parses === false) return "the certificate cannot be read";
+  return state?.problem && faults[state.problem];
+};
+
+/** Judged when the Secret was seen, and again when such a moment passes. */
+const validityFlaw = (state: CertificateState | undefined): string | undefined => {
+  if (state?.validity === undefined) return undefined;
+  return state.validity === "expired"
+    ? `the certificate expired at ${state.notAfter}`
+    : `the certificate is not valid before ${state.notBefore}`;
+};
 
 const certificateIn = (
   view: ObjectsView,
@@ -38,9 +71,18 @@ const certificateIn = (
   const data = secret.data ?? {};
   const cert = data["tls.crt"] || data["crt"] || data["cert"];
   const key = data["tls.key"] || data["key"];
-  return cert && key
-    ? { found: true, certificate: { cert, key } }
-    : failed(`Secret ${name} has no certificate or no key`);
+  if (!cert || !key) return failed(`Secret ${name} has no certificate or no key`);
+  // The first release served whatever was there.
+  const state = isFirstEdition(options) ? undefined : secret.certificate;
+  const fault = faultOf(state);
+  if (fault !== undefined) return failed(`Secret ${name}: ${fault}`);
+  const flaw = validityFlaw(state);
+  return {
+    found: true,
+    certificate: { cert, key },
+    secret: name,
+    flaw: flaw === undefined ? undefined : { reason: "InvalidCertificateRef", why: `Secret ${name}: ${flaw}` },
+  };
 };
 
 /**
@@ -58,5 +100,11 @@ export const findCertificate = (
   const results = (listener.tls?.certificateRefs ?? []).map((reference) =>
     certificateIn(view, options, gateway, reference),
   );
-  return results.find(({ found }) => found) ?? results.at(-1) ?? failed("no certificateRefs");
+  return (
+    results.find((one) => one.found && one.flaw === undefined) ??
+    // Calls in progress must outlive the moment at which a certificate expires.
+    results.find(({ found }) => found) ??
+    results.at(-1) ??
+    failed("no certificateRefs")
+  );
 };

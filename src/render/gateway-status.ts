@@ -54,9 +54,12 @@ const programmed = (judged: readonly JudgedListener[], obstacle: string | undefi
     .filter((one) => addressOf(one) === undefined && !isUnbound(one))
     .map((one) => one.listener.name);
   const idle = judged.find((one) => one.outcome === "unresolved" || isUnbound(one));
+  const expired = judged.find((one) => flawOf(one)?.reason === "InvalidCertificateRef");
+
   if (obstacle !== undefined) return failed(unreachable.length > 0 ? "AddressNotAssigned" : "Invalid", obstacle);
   if (unreachable.length > 0) return failed("AddressNotAssigned", `no public address for: ${unreachable.join(", ")}`);
   if (idle !== undefined) return failed("Invalid", `listener ${idle.listener.name} cannot serve: ${idle.why}`);
+  if (expired !== undefined) return failed("Invalid", `listener ${expired.listener.name}: ${flawOf(expired)?.why}`);
   return condition("Programmed", "True", "Programmed", "config rendered successfully", generation);
 };
 

@@ -16,7 +16,7 @@ import {
   withListeners,
   type Objects,
 } from "../../test/render/fixture.ts";
-import type { Service } from "../resources/core.ts";
+import type { CertificateState, Service } from "../resources/core.ts";
 import { renderListener } from "./listeners.ts";
 
 const tls = (...names: readonly string[]): unknown => ({
@@ -151,6 +151,67 @@ describe("a listener with TLS", () => {
     );
     expect(outcomes(objects)).toEqual({ [UDP]: "accepted", [TCP]: "unresolved" });
     expect(configOf(objects).listeners?.map(({ name }) => name)).toEqual([`testnamespace/gateway-1/${UDP}`]);
+  });
+
+  describe("by what its certificate is", () => {
+    const dates = { notBefore: "2026-01-01T00:00:00.000Z", notAfter: "2027-01-01T00:00:00.000Z" };
+    const withState = (name: string, certificate: CertificateState): unknown =>
+      Object.assign({}, secret(name, { "tls.crt": `cert of ${name}`, "tls.key": "k" }), { certificate });
+    const bad: readonly (readonly [string, CertificateState, RegExp])[] = [
+      ["unreadable", { parses: false }, /cannot be read/],
+      ["of another key", { parses: true, matchesKey: false, problem: "key-mismatch" }, /does not match/],
+      ["with an unreadable key", { parses: true, problem: "key-unreadable" }, /private key cannot be read/],
+      ["for clients", { parses: true, problem: "not-for-servers" }, /serverAuth/],
+      ["of an authority", { parses: true, problem: "not-for-handshakes" }, /key usage/],
+      ["with a broken chain", { parses: true, problem: "unusable" }, /chain cannot be used/],
+    ];
+
+    it.each(bad)("is left out where it is %s, and the status says why", (_, state, why) => {
+      const objects = plus(withTls(tls("bad"), owned()), withState("bad", state));
+      expect(outcomes(objects)).toEqual({ [TCP]: "unresolved" });
+      expect(render(objects).status.listeners[0]?.conditions[2]).toMatchObject({
+        status: "False",
+        reason: "InvalidCertificateRef",
+        message: expect.stringMatching(why),
+      });
+      expect(render(objects).status.conditions[1]).toMatchObject({ status: "False", reason: "Invalid" });
+    });
+
+    it.each([
+      ["expired", { parses: true, ...dates, validity: "expired" }, /expired at 2027-01-01/],
+      ["not yet valid", { parses: true, ...dates, validity: "not-yet-valid" }, /not valid before 2026-01-01/],
+    ] as const)("serves one that is %s for calls in progress, and says that it is", (_, state, why) => {
+      const objects = plus(withTls(tls("old"), owned()), withState("old", state));
+      expect(listenerOf(objects, TCP)?.cert).toBe("cert of old");
+      const { status } = render(objects);
+      expect(status.listeners[0]?.conditions[2]).toMatchObject({
+        status: "False",
+        reason: "InvalidCertificateRef",
+        message: expect.stringMatching(why),
+      });
+      expect(status.conditions[1]).toMatchObject({
+        status: "False",
+        reason: "Invalid",
+        message: expect.stringMatching(why),
+      });
+    });
+
+    it("serves the first that is usable, and is resolved then", () => {
+      const objects = plus(
+        withTls(tls("absent", ...bad.map((_, index) => `bad-${index}`), "old", "good", "other"), owned()),
+        ...bad.map(([, state], index) => withState(`bad-${index}`, state)),
+        withState("old", { parses: true, ...dates, validity: "expired" }),
+        withState("good", { parses: true, matchesKey: true, ...dates }),
+        withState("other", { parses: true, matchesKey: true, ...dates }),
+      );
+      expect(listenerOf(objects, TCP)?.cert).toBe("cert of good");
+      expect(render(objects).status.listeners[0]?.conditions[2]).toMatchObject({ status: "True" });
+    });
+
+    it("is served whatever it is in a log of the first release", () => {
+      const objects = plus(withTls(tls("bad")), withState("bad", { parses: false }));
+      expect(configOf(objects, optionsWith({ rules: 1 })).listeners).toHaveLength(1);
+    });
   });
 });
 

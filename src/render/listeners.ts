@@ -144,7 +144,7 @@ export const judgeListeners = (
     if (!needsCertificate(protocol)) return { ...serving, outcome: "accepted", certificate: undefined, flaw };
     const found = findCertificate(view, options, gateway, listener);
     return found.found
-      ? { ...serving, outcome: "accepted", certificate: found.certificate, flaw }
+      ? { ...serving, outcome: "accepted", certificate: found.certificate, flaw: found.flaw ?? flaw }
       : { ...serving, outcome: "unresolved", reason: found.reason, why: found.why };
   });
 };

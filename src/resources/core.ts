@@ -88,6 +88,29 @@ export interface Endpoints extends KubernetesObject {
   }[];
 }
 
+/** Why a server cannot use a certificate that parses, at any time. */
+export type CertificateProblem =
+  | "key-unreadable"
+  | "key-mismatch"
+  /** Its extended key usage does not have server authentication. */
+  | "not-for-servers"
+  /** Its key usage allows neither signatures nor key exchange: it may only sign certificates, say. */
+  | "not-for-handshakes"
+  /** Of its chain a certificate cannot be read, or OpenSSL refuses it. */
+  | "unusable";
+
+export interface CertificateState {
+  readonly parses: boolean;
+  /** RFC 3339. Logs of the first release lack it, and all that follows but `matchesKey`. */
+  readonly notBefore?: string;
+  /** RFC 3339. */
+  readonly notAfter?: string;
+  readonly matchesKey?: boolean;
+  readonly problem?: CertificateProblem;
+  /** At the time of the fact. A valid one has none. */
+  readonly validity?: "expired" | "not-yet-valid";
+}
+
 /**
  * A Secret as the core sees it: every value that could be secret is a digest (`vault:…`, see `journal/vault.ts`);
  * `type` and `username` stay as they are, base64 decoded like all the others.
@@ -97,7 +120,7 @@ export interface Secret extends KubernetesObject {
   /** Decoded text or digest by key; never base64. */
   readonly data?: Readonly<Record<string, string>>;
   /** What the certificate in `tls.crt` (or `crt`, `cert`) says, where there is one. */
-  readonly certificate?: { readonly parses: boolean; readonly notAfter?: string; readonly matchesKey?: boolean };
+  readonly certificate?: CertificateState;
 }
 
 export interface Namespace extends KubernetesObject {}

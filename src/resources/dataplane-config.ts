@@ -58,4 +58,6 @@ export interface ReceivedConfig extends KubernetesObject {
   readonly apiVersion: "turnpike/v1";
   readonly kind: "DataplaneConfig";
   readonly spec: DataplaneConfig;
+  /** Until when the certificates of its listeners are valid (RFC 3339), as far as they can be read. */
+  readonly certificates?: readonly { readonly listener: string; readonly notAfter: string }[];
 }

@@ -20,6 +20,7 @@ import type { RenderOptions } from "../resources/view.ts";
 import { watchCluster } from "../watchers/kubernetes/cluster.ts";
 import type { ListWatchOptions } from "../watchers/kubernetes/list-watch.ts";
 import { factOf, tellOfDisk } from "./facts.ts";
+import { startCertificateClock } from "./certificate-clock.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { attachRelay } from "./relay.ts";
 import { traceLoop } from "./traces/observe.ts";
@@ -97,6 +98,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   const vault = createVault();
   const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
   const loop = createLoop(journal, render);
+  const certificates = startCertificateClock(loop);
   const { core } = loop;
   const facts = createFactTally();
   loop.onFact(facts.note);
@@ -247,6 +249,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     }
     watching.unsubscribe();
     const left = finalizer && leads ? [...reconciler.left] : [];
+    certificates.close();
     reconciler.close();
     const gone = managed.filter((name) => core.registry.state("gateway", name) === undefined);
     tell({ type: "operator.finalized", data: { removed: finalizer && leads ? gone : [], left } }, "operator");

@@ -16,6 +16,7 @@ import type { Name } from "../resources/keys.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import type { Source } from "../watchers/source.ts";
 import { factOf, tellOfDisk } from "./facts.ts";
+import { startCertificateClock } from "./certificate-clock.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { attachRelay } from "./relay.ts";
 import { runService } from "./services.ts";
@@ -79,6 +80,7 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
   if (options.tracer !== undefined) traceLoop({ tracer: options.tracer, loop, relays: true });
   const report = (happenings: readonly Happening[]): void => void loop.take(happenings);
   const tell = (fact: Fact, source: string): void => report([{ fact, source, cause: null }]);
+  const certificates = startCertificateClock(loop);
   const rejections = createRejections();
   const refusals = createLatestRefusals();
   const facts = createFactTally();
@@ -162,6 +164,7 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
     },
     async stop(limitMs) {
       stopFollowing();
+      certificates.close();
       const { removed, left } = await removeAll(limitMs);
       tell({ type: "operator.finalized", data: { removed, left } }, "operator");
       await Promise.race([attached.close(), new Promise<void>((resolve) => setTimeout(resolve, limitMs).unref())]);

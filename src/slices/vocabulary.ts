@@ -18,7 +18,8 @@ const MEANINGFUL = wordsOf(`
   tls.crt tls.key crt cert key status
   Accepted Programmed ResolvedRefs Conflicted Invalid InvalidParameters Pending AddressNotAssigned NoConflicts
   ProtocolConflict PortUnavailable UnsupportedProtocol InvalidCertificateRef RefNotPermitted NotAllowedByListeners NoMatchingParent
-  InvalidKind BackendNotFound Ready Available Progressing Waiting SIGTERM SIGINT SIGHUP ECONNREFUSED ECONNRESET ETIMEDOUT
+  InvalidKind BackendNotFound ListenersNotValid InvalidRouteKinds NoEndpoints UnsupportedValue
+  expired not-yet-valid key-unreadable key-mismatch not-for-servers not-for-handshakes unusable Ready Available Progressing Waiting SIGTERM SIGINT SIGHUP ECONNREFUSED ECONNRESET ETIMEDOUT
   EADDRINUSE EACCES EADDRNOTAVAIL ENOENT EPIPE
 `);
 

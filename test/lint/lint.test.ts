@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { worldOfDirectory } from "../../src/cli/world.ts";
 import { findings } from "../../src/lint/finding.ts";
+import { makeCertificate } from "../support/certificate.ts";
 import { lint } from "../../src/lint/lint.ts";
 import { operatorOptions } from "../../src/runtime/options.ts";
 import {
@@ -20,12 +21,16 @@ import {
   type Manifest,
 } from "./world.ts";
 
-const found = (objects: readonly Manifest[], requireReferenceGrants = false): Promise<readonly string[]> =>
+const found = (
+  objects: readonly Manifest[],
+  requireReferenceGrants = false,
+  now = Date.now(),
+): Promise<readonly string[]> =>
   inFolder(objects, async (folder) => {
     const { core, rejections } = await worldOfDirectory(folder, operatorOptions({ requireReferenceGrants }));
     expect(rejections).toEqual([]);
     const { view, options } = core;
-    return lint({ view, options, rendered: core.rendered, hasEndpoints: false }).map(
+    return lint({ view, options, rendered: core.rendered, hasEndpoints: false, now }).map(
       ({ code, object, says }) => `${code} ${object}: ${says}`,
     );
   });
@@ -38,6 +43,7 @@ const secret = (data: object): Manifest => ({
   metadata: { name: "certificate", namespace: "media" },
   data,
 });
+const certificate = makeCertificate();
 const annotated = (annotations: Readonly<Record<string, string>>, ...listeners: readonly unknown[]): Manifest =>
   gateway(
     listeners.length === 0 ? undefined : listeners,
@@ -144,6 +150,22 @@ const worlds: readonly Prepared[] = [
     "a certificate without its key",
     world([gateway([tls({ certificateRefs: [{ name: "certificate" }] })]), secret({ "tls.crt": "eA==" })]),
     "listener-certificate Gateway/media/gateway/tls: Secret media/certificate has no certificate or no key",
+  ],
+  [
+    "a certificate of another key",
+    world([
+      gateway([tls({ certificateRefs: [{ name: "certificate" }] })]),
+      secret({ "tls.crt": certificate.cert64, "tls.key": makeCertificate().key64 }),
+    ]),
+    "listener-certificate Gateway/media/gateway/tls: Secret media/certificate: the private key does not match the certificate",
+  ],
+  [
+    "a certificate that cannot be read",
+    world([
+      gateway([tls({ certificateRefs: [{ name: "certificate" }] })]),
+      secret({ "tls.crt": "eA==", "tls.key": certificate.key64 }),
+    ]),
+    "listener-certificate Gateway/media/gateway/tls: Secret media/certificate: the certificate cannot be read",
   ],
   [
     "TLS that is passed through",
@@ -442,9 +464,22 @@ describe("turnpike lint", () => {
     expect(await found(objects, true)).toEqual([`backend-not-permitted ${NATIVE}: Service other/server`]);
   });
 
+  it("warns of a certificate that expires soon", async () => {
+    const objects = world([
+      gateway([tls({ certificateRefs: [{ name: "certificate" }] })]),
+      secret({ "tls.crt": certificate.cert64, "tls.key": certificate.key64 }),
+    ]);
+    expect(await found(objects)).toEqual([]);
+    expect(await found(objects, false, Date.now() + 17 * 24 * 60 * 60_000)).toContainEqual(
+      expect.stringMatching(
+        /^certificate-expires Gateway\/media\/gateway\/tls: the certificate in Secret media\/certificate expires at /,
+      ),
+    );
+  });
+
   it("has a world for every code, and says of each what to do", () => {
     const tested = new Set(worlds.flatMap(([, , ...says]) => says.map((one) => one.split(" ")[0])));
-    const elsewhere = ["manifest", "backend-not-permitted"];
+    const elsewhere = ["manifest", "backend-not-permitted", "certificate-expires"];
     expect(Object.keys(findings).filter((code) => !tested.has(code) && !elsewhere.includes(code))).toEqual([]);
     for (const { todo, what } of Object.values(findings)) expect(Math.min(todo.length, what.length)).toBeGreaterThan(5);
   });
