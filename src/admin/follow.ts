@@ -1,6 +1,5 @@
 /** An HTTP server whose address a config names: it moves when the config says so. */
-import type { RequestListener } from "node:http";
-import { serveHttp, type Endpoint } from "./http.ts";
+import { serveHttp, type Endpoint, type Handler } from "../http.ts";
 
 export interface Following {
   /**
@@ -27,7 +26,7 @@ export const parseEndpointUrl = (
 /** `listener` is asked with the path of the URL: what it serves, and where. */
 export const followEndpoint = (
   defaultPort: number,
-  listener: (path: string) => RequestListener,
+  listener: (path: string) => Handler,
   onFailure: (reason: string) => void,
 ): Following => {
   let url: string | undefined;

@@ -1,10 +1,9 @@
 /** Health and metrics at addresses of their own: the operator's `/healthz` and `/readyz`, a dataplane's `/live` and `/ready`. */
-import type { RequestListener } from "node:http";
-import { answer, answerJson, answerMetrics, pathOf, type Scrape } from "./http.ts";
+import { answer, answerJson, answerMetrics, pathOf, type Handler, type Scrape } from "../http.ts";
 
 /** @param ready why it is not ready, or nothing. */
 export const probeListener =
-  (ready: () => string | undefined): RequestListener =>
+  (ready: () => string | undefined): Handler =>
   ({ url }, response) => {
     const path = pathOf(url);
     const reason = path === "/readyz" ? ready() : path === "/healthz" ? undefined : "there are /healthz and /readyz";
@@ -13,15 +12,15 @@ export const probeListener =
 
 /** @param at the path that is answered; every path when it is empty. */
 export const metricsListener =
-  (metrics: Scrape, at = ""): RequestListener =>
+  (metrics: Scrape, at = ""): Handler =>
   ({ url }, response) => {
-    if (at === "" || pathOf(url) === at) answerMetrics(response, metrics);
-    else answer(response, 404, `there is ${at}\n`);
+    if (at === "" || pathOf(url) === at) return answerMetrics(response, metrics);
+    return answer(response, 404, `there is ${at}\n`);
   };
 
 /** What the probes of a dataplane's pod ask, with the words that STUNner's answers have. */
 export const dataplaneListener =
-  (isReady: () => boolean, status: () => Promise<unknown>): RequestListener =>
+  (isReady: () => boolean, status: () => Promise<unknown>): Handler =>
   ({ url }, response) => {
     switch (pathOf(url)) {
       case "/live":
@@ -31,11 +30,7 @@ export const dataplaneListener =
           ? answerJson(response, { status: 200, message: "READY" })
           : answerJson(response, { status: 503, message: "stunnerd not ready" }, 503);
       case "/status":
-        void status().then(
-          (value) => answerJson(response, value),
-          (error: unknown) => answer(response, 500, `${String(error)}\n`),
-        );
-        return undefined;
+        return status().then((value) => answerJson(response, value));
       default:
         return answer(response, 404, "there are /live, /ready and /status\n");
     }

@@ -1,6 +1,6 @@
 /** What of a running program can be asked; a log alone has none of it. */
 import type { RelayState } from "../dataplane/relay.ts";
-import type { Scrape } from "./http.ts";
+import type { Scrape } from "../http.ts";
 import { programState, type ProgramState, type StateSources } from "./state.ts";
 
 export interface Running {

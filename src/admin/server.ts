@@ -10,7 +10,7 @@ import { pipeline } from "node:stream/promises";
 import { machineDefinitions } from "../visualizer/definitions.ts";
 import { streamLog } from "../visualizer/log-stream.ts";
 import { servePage } from "../visualizer/page.ts";
-import { answer, answerJson, answerMetrics, serveHttp, type Endpoint } from "./http.ts";
+import { answer, answerJson, answerMetrics, serveHttp, urlOf, type Endpoint } from "../http.ts";
 import type { Running } from "./running.ts";
 import { createCalmReader, trafficOf } from "../visualizer/traffic.ts";
 
@@ -107,24 +107,21 @@ export const startAdmin = async ({ host, port, token, journal, running }: AdminO
     return answer(response, 404, "nothing runs here; there is a log alone\n");
   };
 
-  /** Whether it was one of these. */
-  const answerProbe = (path: string, response: ServerResponse): boolean => {
-    if (running === undefined) return false;
+  /** Nothing, where it was none of these. */
+  const answerProbe = (path: string, response: ServerResponse): Promise<void> | undefined => {
+    if (running === undefined) return undefined;
     switch (path) {
       case "/live":
-        answerJson(response, {});
-        return true;
+        return Promise.resolve(answerJson(response, {}));
       case "/ready": {
         const message = running.notReady();
         const status = message === undefined ? 200 : 503;
-        answerJson(response, { status, message: message ?? "READY" }, status);
-        return true;
+        return Promise.resolve(answerJson(response, { status, message: message ?? "READY" }, status));
       }
       case "/metrics":
-        answerMetrics(response, running.metrics);
-        return true;
+        return answerMetrics(response, running.metrics);
       default:
-        return false;
+        return undefined;
     }
   };
 
@@ -134,23 +131,18 @@ export const startAdmin = async ({ host, port, token, journal, running }: AdminO
   };
 
   const endpoint = await serveHttp(host, port, (request, response) => {
-    const { method, url = "/", headers } = request;
+    const { method, headers } = request;
     if (method !== "GET" && method !== "HEAD") return answer(response, 405, "only GET is answered here\n");
     if (!isNamedSafely(host, headers.host)) return answer(response, 403, "ask by address, or as localhost\n");
-    const { pathname: path, searchParams: query } = new URL(url.replace(/^\/+/, "/"), "http://admin");
+    const url = urlOf(request);
+    if (url === undefined) return answer(response, 400, "that is no URL\n");
+    const { pathname: path, searchParams: query } = url;
     if (path.startsWith("/api/") && !mayAsk(request, token)) {
       response.setHeader("www-authenticate", "Bearer");
       return answer(response, 401, "a token is asked for: Authorization: Bearer TOKEN\n");
     }
-    const answered = path.startsWith("/api/")
-      ? answerApi(path, query, response)
-      : answerProbe(path, response) || answerPage(path, request, response);
-    void Promise.resolve(answered).catch((error: unknown) => {
-      // Half an answer cannot become another one.
-      if (response.headersSent) response.destroy();
-      else answer(response, 500, `${error instanceof Error ? error.message : String(error)}\n`);
-    });
-    return undefined;
+    if (path.startsWith("/api/")) return answerApi(path, query, response);
+    return answerProbe(path, response) ?? answerPage(path, request, response);
   });
   return { ...endpoint, host };
 };

@@ -26,7 +26,7 @@ import { startDataplane } from "../runtime/dataplane.ts";
 import { pinoLevel } from "../runtime/log-level.ts";
 import { adminTokenOption, readAdminToken } from "./admin-options.ts";
 import { engineOption } from "./engine-option.ts";
-import { parseBindAddress } from "./go-flags.ts";
+import { parseOptionalBindAddress, type OptionalBindAddress } from "./go-flags.ts";
 import { journalFolder } from "./journal-folder.ts";
 import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
 import { onStopSignal } from "./signals.ts";
@@ -46,7 +46,7 @@ interface DataplaneFlags extends LimitFlags {
   readonly engine: EngineName;
   readonly journal?: string;
   readonly alternateServer?: readonly TransportAddress[];
-  readonly admin?: NonNullable<ReturnType<typeof parseBindAddress>>;
+  readonly admin: OptionalBindAddress;
   readonly adminTokenFile?: string;
   readonly traces?: string;
   readonly discoveryTokenFile?: string;
@@ -175,7 +175,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
     // More than there are cores would only get in each other's way.
     workers: Math.min(flags.udpThreadNum, availableParallelism()),
     relay: { ...tuningOf(flags), alternateServers: flags.alternateServer ?? [] },
-    ...(flags.admin === undefined ? {} : { admin: { ...flags.admin, ...readAdminToken(flags.adminTokenFile) } }),
+    ...(flags.admin === "off" ? {} : { admin: { ...flags.admin, ...readAdminToken(flags.adminTokenFile) } }),
     forceReady: flags.forceReadyStatus === true,
     tracer: await tracerOf(flags.traces, "dataplane", log),
     log,
@@ -237,7 +237,11 @@ export const dataplaneCommand = (): Command =>
       "--journal <dir>",
       `folder of the event log and of the last good config (default: ${DEFAULT_JOURNAL}, or below /tmp where that cannot be written to)`,
     )
-    .option("--admin <host:port>", "Turnpike's own admin API and its page (default: none)", parseBindAddress)
+    .addOption(
+      new Option("--admin <host:port>", "Turnpike's own admin API and its page; 0 turns them off")
+        .argParser(parseOptionalBindAddress)
+        .default("off", "none"),
+    )
     .addOption(adminTokenOption())
     .addOption(tracesOption())
     .option("--discovery-token-file <file>", "bearer token for the discovery server")

@@ -13,7 +13,7 @@ export const ownAddress = (text: string | undefined): HostPort | undefined => {
   );
 };
 
-const ANY: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+const ANY: ReadonlySet<string> = new Set(["", "0.0.0.0", "::"]);
 
 /** The bound port, unless `own` has one; without `own` the bound address, unless it stands for all of this host. */
 export const discoveryAddress = (own: HostPort | undefined, bound: Required<HostPort>): string => {

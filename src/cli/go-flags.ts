@@ -36,15 +36,26 @@ export const parseBoolean = (text: string): boolean => {
   return value;
 };
 
-/** `:8081`, `127.0.0.1:8081`, `[::1]:8081`; `0` turns it off. */
-export const parseBindAddress = (text: string): { readonly host: string; readonly port: number } | undefined => {
-  if (text === "0" || text === "") return undefined;
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
-  const isBindable = match !== null && Number(match[3]) <= 65_535;
+export interface BindAddress {
+  /** Empty: every address of both families. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+/** An address, or that there is to be no server. Not `undefined`: commander would put an empty text in its place. */
+export type OptionalBindAddress = BindAddress | "off";
+
+/** `:8081`, `127.0.0.1:8081`, `[::1]:8081`, `localhost:8081`. */
+export const parseBindAddress = (text: string): BindAddress => {
+  const [, ipv6, host = "", port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
+  const isBindable = port !== undefined && Number(port) <= 65_535;
+  // Port 0 is any free one, which nobody can be told of: the grammar of addresses has none.
   if (!isBindable || (!text.startsWith(":") && parseHostPort(text.replace(/:0+$/, "")) === undefined))
     throw new InvalidArgumentError("expected HOST:PORT or :PORT");
-  return {
-    host: match[1] ?? (match[2] === "" || match[2] === undefined ? "0.0.0.0" : match[2]),
-    port: Number(match[3]),
-  };
+  return { host: ipv6 ?? host, port: Number(port) };
 };
+
+/** As `parseBindAddress`; `0`, or nothing, turns the server off. */
+export const parseOptionalBindAddress = (text: string): OptionalBindAddress =>
+  text === "0" || text === "" ? "off" : parseBindAddress(text);

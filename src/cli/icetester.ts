@@ -5,11 +5,11 @@ import { TurnpikeError } from "../errors.ts";
 import { settingsOf } from "../icetest/settings.ts";
 import { startWhipServer } from "../icetest/whip-server.ts";
 import { pinoLevel } from "../runtime/log-level.ts";
-import { parseBindAddress } from "./go-flags.ts";
+import { parseBindAddress, type BindAddress } from "./go-flags.ts";
 import { onStopSignal } from "./signals.ts";
 
 interface IceTesterFlags {
-  readonly addr: NonNullable<ReturnType<typeof parseBindAddress>>;
+  readonly addr: BindAddress;
   readonly log: string;
   readonly verbose?: boolean;
 }

@@ -5,7 +5,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
 import { createLatestRefusals } from "../admin/latest-refusals.ts";
 import { createMetrics } from "../admin/metrics.ts";
-import { serveHttp, type Endpoint } from "../admin/http.ts";
+import { serveHttp, type Endpoint } from "../http.ts";
 import { createOperatorMeter } from "../admin/operator-metrics.ts";
 import { metricsListener, probeListener } from "../admin/probes.ts";
 import { startAdmin } from "../admin/server.ts";
@@ -19,24 +19,28 @@ import { startOperator } from "../runtime/operator.ts";
 import { operatorOptions } from "../runtime/options.ts";
 import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
 import { discoveryAddress, ownAddress } from "./discovery-address.ts";
-import { parseBindAddress, parseBoolean } from "./go-flags.ts";
+import {
+  parseBindAddress,
+  parseBoolean,
+  parseOptionalBindAddress,
+  type BindAddress,
+  type OptionalBindAddress,
+} from "./go-flags.ts";
 import { journalFolder } from "./journal-folder.ts";
 import { onStopSignal } from "./signals.ts";
 import { tracerOf, tracesOption } from "./traces-option.ts";
-
-type Address = ReturnType<typeof parseBindAddress>;
 
 interface OperatorFlags {
   readonly controllerName: string;
   readonly endpointDiscovery: boolean;
   readonly dataplaneMode: string;
-  readonly configDiscoveryAddress: Address;
+  readonly configDiscoveryAddress: BindAddress;
   readonly configDiscoveryCertFile?: string;
   readonly configDiscoveryKeyFile?: string;
   readonly configDiscoveryTokenFile?: string;
-  readonly metricsBindAddress: Address;
-  readonly healthProbeBindAddress: Address;
-  readonly adminBindAddress: Address;
+  readonly metricsBindAddress: OptionalBindAddress;
+  readonly healthProbeBindAddress: OptionalBindAddress;
+  readonly adminBindAddress: OptionalBindAddress;
   readonly adminTokenFile?: string;
   readonly disableEndpontsliceController?: boolean;
   readonly disableEndpointsliceController?: boolean;
@@ -126,7 +130,7 @@ const ownNamespace = (given: string | undefined, what: string): string => {
 };
 
 const run = async (flags: OperatorFlags): Promise<void> => {
-  const { configDiscoveryAddress: discovery = { host: "0.0.0.0", port: DISCOVERY_PORT } } = flags;
+  const { configDiscoveryAddress: discovery } = flags;
   const mode = dataplaneMode(flags.dataplaneMode);
   const own = ownAddress(env("ADDRESS"));
 
@@ -206,8 +210,11 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   const metrics = createMetrics(sources, registry);
   const endpoints: Endpoint[] = [];
   /** The port bound, if any. */
-  const serve = async (at: Address, listener: Parameters<typeof serveHttp>[2]): Promise<number | undefined> => {
-    if (at === undefined) return undefined;
+  const serve = async (
+    at: OptionalBindAddress,
+    listener: Parameters<typeof serveHttp>[2],
+  ): Promise<number | undefined> => {
+    if (at === "off") return undefined;
     const endpoint = await serveHttp(at.host, at.port, listener);
     endpoints.push(endpoint);
     return endpoint.port;
@@ -232,8 +239,8 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     isReady,
     metrics,
   );
-  const serveAdmin = async (binding: Address): Promise<number | undefined> => {
-    if (binding === undefined) return undefined;
+  const serveAdmin = async (binding: OptionalBindAddress): Promise<number | undefined> => {
+    if (binding === "off") return undefined;
     const admin = await startAdmin({ ...binding, ...token, journal, running });
     endpoints.push(admin);
     return admin.port;
@@ -299,20 +306,20 @@ export const operatorCommand = (): Command =>
     .option(
       "--metrics-bind-address <host:port>",
       "Prometheus metrics; 0 turns them off",
-      parseBindAddress,
-      parseBindAddress(":8080"),
+      parseOptionalBindAddress,
+      parseOptionalBindAddress(":8080"),
     )
     .option(
       "--health-probe-bind-address <host:port>",
       "/healthz and /readyz; 0 turns them off",
-      parseBindAddress,
-      parseBindAddress(":8081"),
+      parseOptionalBindAddress,
+      parseOptionalBindAddress(":8081"),
     )
     .option(
       "--admin-bind-address <host:port>",
       "admin API and its page, on loopback as `kubectl port-forward` wants it; 0 turns them off",
-      parseBindAddress,
-      parseBindAddress(DEFAULT_ADMIN),
+      parseOptionalBindAddress,
+      parseOptionalBindAddress(DEFAULT_ADMIN),
     )
     .addOption(adminTokenOption())
     .addOption(boolean("--disable-endpointslice-controller [bool]", "pod addresses from Endpoints objects"))

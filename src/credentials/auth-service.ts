@@ -1,8 +1,8 @@
 /** STUNner's authentication service: credentials over HTTP, from the configs that a discovery server has. */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { TokenBucket } from "../dataplane/token-bucket.ts";
+import { serveHttp, type Endpoint } from "../http.ts";
 import { release } from "../release.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { openApi } from "./openapi.ts";
@@ -30,10 +30,7 @@ export interface Answered {
   readonly status: number;
 }
 
-export interface AuthService {
-  readonly port: number;
-  close(): Promise<void>;
-}
+export type AuthService = Endpoint;
 
 interface Answer {
   readonly status: number;
@@ -145,17 +142,5 @@ export const startAuthService = async (options: AuthServiceOptions): Promise<Aut
     report({ client, path: url.pathname, status });
   };
 
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, serve);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port, options.host, resolve);
-  });
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return serveHttp(options.host, options.port, serve, { requestTimeout: 10_000, headersTimeout: 10_000 });
 };

@@ -4,9 +4,10 @@
  */
 import { createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { createSecureContext } from "node:tls";
 import { WebSocketServer } from "ws";
+import { guarded, listen } from "../http.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { createApi, send, textAnswer, type Answer, type WatchRequest } from "./api.ts";
 import { refusalOf } from "./handshake.ts";
@@ -133,7 +134,6 @@ export const startDiscovery = async (options: DiscoveryOptions): Promise<Discove
     return send(response, refused(request, textAnswer(status, message, headers)));
   };
   const upgrade = (request: IncomingMessage, socket: Socket, head: Buffer): void => {
-    socket.on("error", () => socket.destroy());
     const outcome = judge(request);
     if ("answer" in outcome) return answerUpgrade(request, socket, refused(request, outcome.answer));
     const refusal = refusalOf(request);
@@ -155,16 +155,18 @@ export const startDiscovery = async (options: DiscoveryOptions): Promise<Discove
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  server.on("request", serve);
-  server.on("upgrade", upgrade);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port, options.host, () => {
-      server.off("error", reject);
-      server.on("error", (error) => report({ event: "unaccepted", reason: error.message }));
-      resolve();
-    });
+  server.on("request", guarded(serve));
+  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    try {
+      upgrade(request, socket, head);
+    } catch {
+      socket.destroy();
+    }
   });
+  const port = await listen(server, options.host, options.port, (error) =>
+    report({ event: "unaccepted", reason: error.message }),
+  );
 
   const shortestMs = Math.min(limits.readDeadlineMs, limits.pongDeadlineMs, limits.stallMs, 4000);
   const sweep = setInterval(
@@ -173,7 +175,6 @@ export const startDiscovery = async (options: DiscoveryOptions): Promise<Discove
   ).unref();
 
   let closing: Promise<void> | undefined;
-  const { port } = server.address() as AddressInfo;
   return {
     host: options.host,
     port,

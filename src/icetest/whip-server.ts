@@ -1,8 +1,8 @@
 /** STUNner's ICE tester: it takes WHIP offers (RFC 9725) and sends back what comes over the data channel. */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { TurnpikeError } from "../errors.ts";
+import { serveHttp } from "../http.ts";
 import { gathered, loadWebRtc, newPeer, type RTCPeerConnection } from "./peer.ts";
 import { changedBy, shownSettings, type TesterSettings } from "./settings.ts";
 
@@ -150,27 +150,24 @@ export const startWhipServer = async (options: WhipServerOptions): Promise<WhipS
     return send(response, 404, "not found");
   };
 
-  const server = createServer({ requestTimeout: 30_000 }, (request, response) => {
-    serve(request, response).catch((error: unknown) => {
-      if (response.headersSent) response.destroy();
-      else send(response, 400, error instanceof Error ? error.message : String(error));
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port, options.host, resolve);
-  });
+  const endpoint = await serveHttp(
+    options.host,
+    options.port,
+    (request, response) =>
+      serve(request, response).catch((error: unknown) => {
+        if (!(error instanceof TurnpikeError)) throw error;
+        send(response, 400, error.message);
+      }),
+    { requestTimeout: 30_000 },
+  );
   return {
-    port: (server.address() as AddressInfo).port,
+    port: endpoint.port,
     get connections() {
       return peers.size;
     },
     async close() {
       for (const id of peers.keys()) end(id);
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
+      await endpoint.close();
     },
   };
 };

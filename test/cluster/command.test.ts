@@ -1,4 +1,5 @@
 /** `turnpike operator` as people start it: flags, environment, ports. */
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
@@ -39,6 +40,16 @@ it("serves configs over TLS to those who have the token, and tells dataplanes so
       '"STUNNER_CONFIG_ORIGIN","value":"https://discovery.example.org:',
     ),
   );
+});
+
+it("opens no port for a server whose bind address is 0", async () => {
+  const off = ["--metrics-bind-address=0", "--health-probe-bind-address=0", "--admin-bind-address=0"];
+  const { discovery, ...others } = await start(off);
+  expect(others).toEqual({});
+  const { status, stdout } = spawnSync("ss", ["-ltnpH"], { encoding: "utf8" });
+  expect(status).toBe(0);
+  const own = stdout.split("\n").filter((line) => line.includes(`pid=${command.pid},`));
+  expect(own.map((line) => line.trim().split(/\s+/)[3])).toEqual([`127.0.0.1:${discovery}`]);
 });
 
 it("counts folds and writes as STUNner's operator does, and says which dataplane mode the environment chose", async () => {

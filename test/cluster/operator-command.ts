@@ -24,6 +24,8 @@ export interface OperatorCommand {
   readonly cluster: Cluster;
   /** A folder of the test's own; the log is in `journal`. */
   readonly root: string;
+  /** Of the process that runs. */
+  readonly pid: number;
   /** Resolves to the ports that it bound. */
   start(args?: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ports>;
 }
@@ -86,6 +88,9 @@ export const useOperatorCommand = (): OperatorCommand => {
     },
     get root() {
       return root;
+    },
+    get pid() {
+      return child?.pid ?? 0;
     },
     start,
   };

@@ -1,0 +1,96 @@
+/**
+ * Small HTTP servers: bound when they are given, gone at once when they are closed, and never ended by what somebody asks
+ * of them.
+ */
+import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from "node:http";
+import type { AddressInfo, Server } from "node:net";
+
+export interface Endpoint {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Answers a request, now or when its promise resolves. What it throws, or rejects with, is answered with 500. */
+export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+/** `handler` as a listener that neither throws nor leaves a rejection behind. */
+export const guarded =
+  (handler: Handler) =>
+  (request: IncomingMessage, response: ServerResponse): void => {
+    const failed = (error: unknown): void => {
+      // Half an answer cannot become another one.
+      if (response.headersSent) response.destroy();
+      else answer(response, 500, `${error instanceof Error ? error.message : String(error)}\n`);
+    };
+    const answered = async (): Promise<unknown> => handler(request, response);
+    answered().catch(failed);
+  };
+
+/**
+ * Binds `server`; what it reports later, such as a connection that it cannot accept, goes to `onError`.
+ *
+ * @param host without one, or empty, every address of both families.
+ * @returns the port.
+ * @throws the error of `listen` when it cannot be bound.
+ */
+export const listen = async (
+  server: Server,
+  host: string | undefined,
+  port: number,
+  onError: (error: Error) => void = () => undefined,
+): Promise<number> => {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      server.on("error", onError);
+      resolve();
+    });
+  });
+  return (server.address() as AddressInfo).port;
+};
+
+/** As `listen`, for a server that does what `handler` says. */
+export const serveHttp = async (
+  host: string | undefined,
+  port: number,
+  handler: Handler,
+  options: ServerOptions = {},
+): Promise<Endpoint> => {
+  const server = createServer(options, guarded(handler));
+  return {
+    port: await listen(server, host, port),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+};
+
+const JSON_TYPE = "application/json; charset=utf-8";
+
+/** Answers with `body`, which nobody may keep or take for anything else. */
+export const answer = (response: ServerResponse, code: number, body: string, type = "text/plain"): void => {
+  response.writeHead(code, { "content-type": type, "x-content-type-options": "nosniff", "cache-control": "no-store" });
+  response.end(body);
+};
+
+export const answerJson = (response: ServerResponse, value: unknown, code = 200): void =>
+  answer(response, code, `${JSON.stringify(value)}\n`, JSON_TYPE);
+
+/** What `/metrics` answers. */
+export interface Scrape {
+  readonly contentType: string;
+  scrape(): Promise<string>;
+}
+
+export const answerMetrics = async (response: ServerResponse, metrics: Scrape): Promise<void> =>
+  answer(response, 200, await metrics.scrape(), metrics.contentType);
+
+/** What was asked for, whichever host it was asked of; nothing where that is no URL. */
+export const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined =>
+  URL.parse(url.replace(/^\/+/, "/"), "http://here") ?? undefined;
+
+/** `url` without its query. */
+export const pathOf = (url = "/"): string => url.split("?")[0] ?? "/";
