@@ -60,6 +60,16 @@ export const findings = {
     what: "the certificate of a TLS or DTLS listener expires within 14 days",
     todo: "renew it, or see why cert-manager does not",
   },
+  "object-name": {
+    severity: "error",
+    what: "Kubernetes does not take the Gateway's name for a Service or workload, which is not made",
+    todo: "give the Gateway a name of at most 63 letters a-z, digits and hyphens that begins with a letter",
+  },
+  "listener-name": {
+    severity: "error",
+    what: "Kubernetes does not take a listener's name for a port of the Gateway's Service: the listener is not served",
+    todo: "give the listener a name of its own of at most 63 letters a-z, digits and hyphens",
+  },
   "target-port": {
     severity: "error",
     what: "the annotation stunner.l7mp.io/targetport gives a listener something that is not a port: the listener is not served",

@@ -5,6 +5,7 @@ import { findCertificate } from "../render/certificate.ts";
 import { listenerProtocol, needsCertificate } from "../render/protocol.ts";
 import { controlledGateway, parametersOf } from "../render/classes.ts";
 import type { RenderedGateway, RenderedListener } from "../render/render.ts";
+import { objectNameProblem } from "../render/object-names.ts";
 import { runsDataplane } from "../render/objects.ts";
 import { workloadKind } from "../render/workload.ts";
 import type { Gateway, GatewayClass, GatewayListener } from "../resources/gateway-api.ts";
@@ -19,6 +20,7 @@ import type { LintWorld } from "./world.ts";
 const codes: Readonly<Record<string, FindingCode>> = {
   conflicted: "listener-conflict",
   unsupported: "listener-protocol",
+  name: "listener-name",
   "target-port": "target-port",
   "target-port-conflict": "target-port-conflict",
 };
@@ -106,7 +108,10 @@ export const lintGateways = (world: LintWorld): readonly Finding[] => {
     const rendered = world.rendered(name);
     if (rendered?.config === undefined)
       return [finding("gateway-invalid", object, rendered?.invalid ?? "it was not rendered")];
-    const taken = madeFor(world, gateway, controlled.gatewayClass).filter((kind) => isForeign(view.get(kind, name)));
+    const kinds = madeFor(world, gateway, controlled.gatewayClass);
+    const misnamed = kinds.flatMap((kind) => objectNameProblem(kind, name) ?? []);
+    if (misnamed.length > 0) return misnamed.map((says) => finding("object-name", object, says));
+    const taken = kinds.filter((kind) => isForeign(view.get(kind, name)));
     // What else there would be to say is of objects that are not made.
     if (taken.length > 0)
       return taken.map((kind) => finding("name-taken", object, `${kind}/${name} is not the Gateway's`));

@@ -5,6 +5,7 @@ import type { RenderOptions } from "../resources/view.ts";
 import { condition, generationOf, type GatewayAddress, type GatewayStatus, type ListenerStatus } from "./conditions.ts";
 import { addressOf, flawOf, isUnbound, type JudgedListener } from "./listeners.ts";
 import { listenerProtocol } from "./protocol.ts";
+import type { Obstacle } from "./objects.ts";
 import { supportedKinds } from "./route-kinds.ts";
 import { isFirstEdition } from "./rules.ts";
 
@@ -13,6 +14,7 @@ const acceptedReason = {
   unresolved: "Accepted",
   conflicted: "PortUnavailable",
   unsupported: "UnsupportedProtocol",
+  name: "Invalid",
   "target-port": "PortUnavailable",
   "target-port-conflict": "PortUnavailable",
 } as const satisfies Record<JudgedListener["outcome"], string>;
@@ -47,7 +49,11 @@ const listenerStatus = (options: RenderOptions, judged: JudgedListener, generati
 };
 
 /** Every listener must be reachable and able to serve, and nobody else's object may be in the way. */
-const programmed = (judged: readonly JudgedListener[], obstacle: string | undefined, generation: number): Condition => {
+const programmed = (
+  judged: readonly JudgedListener[],
+  obstacle: Obstacle | undefined,
+  generation: number,
+): Condition => {
   const failed = (reason: string, message: string): Condition =>
     condition("Programmed", "False", reason, message, generation);
   const unreachable = judged
@@ -56,7 +62,8 @@ const programmed = (judged: readonly JudgedListener[], obstacle: string | undefi
   const idle = judged.find((one) => one.outcome === "unresolved" || isUnbound(one));
   const expired = judged.find((one) => flawOf(one)?.reason === "InvalidCertificateRef");
 
-  if (obstacle !== undefined) return failed(unreachable.length > 0 ? "AddressNotAssigned" : "Invalid", obstacle);
+  if (obstacle !== undefined)
+    return failed(unreachable.length > 0 && !obstacle.isLasting ? "AddressNotAssigned" : "Invalid", obstacle.message);
   if (unreachable.length > 0) return failed("AddressNotAssigned", `no public address for: ${unreachable.join(", ")}`);
   if (idle !== undefined) return failed("Invalid", `listener ${idle.listener.name} cannot serve: ${idle.why}`);
   if (expired !== undefined) return failed("Invalid", `listener ${expired.listener.name}: ${flawOf(expired)?.why}`);
@@ -98,7 +105,7 @@ export const renderGatewayStatus = (
   options: RenderOptions,
   gateway: Gateway,
   judged: readonly JudgedListener[],
-  obstacle: string | undefined,
+  obstacle: Obstacle | undefined,
   ignored: readonly string[],
 ): GatewayStatus => {
   const generation = generationOf(gateway);

@@ -6,6 +6,7 @@ import type { Name } from "../resources/keys.ts";
 import { ADDRESS_PLACEHOLDER, annotations as keys } from "../resources/names.ts";
 import type { Attachments } from "./attachment.ts";
 import { findCertificate, type Certificate, type CertificateProblem } from "./certificate.ts";
+import { portNameProblem } from "./object-names.ts";
 import type { PortAnnotation } from "./port-map.ts";
 import { needsCertificate, listenerProtocol, transportOf } from "./protocol.ts";
 import { publicAddressOf, type PublicAddress } from "./public-address.ts";
@@ -55,9 +56,12 @@ export interface UnsupportedListener extends Judged {
   readonly why: string;
 }
 
-/** The dataplane cannot bind it: the annotation `targetport` gives no port, or the port of another listener. */
+/**
+ * The dataplane cannot bind it, as the annotation `targetport` gives no port, or the port of another listener; or no port
+ * of the Service can have its name.
+ */
 export interface UnboundListener extends Judged {
-  readonly outcome: "target-port" | "target-port-conflict";
+  readonly outcome: "target-port" | "target-port-conflict" | "name";
   readonly protocol: ListenerProtocol;
   readonly why: string;
 }
@@ -83,10 +87,14 @@ const kindsFlaw = (options: RenderOptions, listener: GatewayListener): ListenerF
 };
 
 export const isUnbound = (judged: JudgedListener): judged is UnboundListener =>
-  judged.outcome === "target-port" || judged.outcome === "target-port-conflict";
+  judged.outcome === "target-port" || judged.outcome === "target-port-conflict" || judged.outcome === "name";
 
 export const addressOf = (judged: JudgedListener): PublicAddress | undefined =>
   judged.outcome === "accepted" || judged.outcome === "unresolved" ? judged.address : undefined;
+
+/** Listeners become ports of a Service, where there is a cluster. */
+const nameProblem = (options: RenderOptions, { name }: GatewayListener): string | undefined =>
+  options.mode === "standalone" || isFirstEdition(options) ? undefined : portNameProblem(name);
 
 /**
  * In spec order: the first listener on a transport's port has it, towards clients and in the dataplane alike.
@@ -107,6 +115,9 @@ export const judgeListeners = (
     const protocol = listenerProtocol(listener.protocol);
     if (protocol === undefined)
       return { ...judged, outcome: "unsupported", why: `protocol ${listener.protocol} is not supported` };
+
+    const unnamed = nameProblem(options, listener);
+    if (unnamed !== undefined) return { ...judged, outcome: "name", protocol, why: unnamed };
 
     const transport = transportOf(protocol);
     const slot = `${transport} port ${listener.port}`;

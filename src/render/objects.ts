@@ -9,6 +9,8 @@ import { isDataplaneDisabled, type Annotations } from "./annotations.ts";
 import { configMapName, type Parameters } from "./classes.ts";
 import type { JudgedListener } from "./listeners.ts";
 import { outOfReach } from "./embedded.ts";
+import { objectNameProblem } from "./object-names.ts";
+import { isFirstEdition } from "./rules.ts";
 import { renderService } from "./service.ts";
 import { renderWorkload } from "./workload.ts";
 
@@ -17,13 +19,19 @@ export interface Removal {
   readonly name: Name;
 }
 
+/** Why not all objects of a Gateway can be there. */
+export interface Obstacle {
+  readonly message: string;
+  /** Only another Gateway would not have it: what stands in the way may go, and a refusal may pass. */
+  readonly isLasting: boolean;
+}
+
 export interface GatewayObjects {
   /** To be applied, as a whole. */
   readonly objects: readonly KubernetesObject[];
   /** To be absent, where they are ours. */
   readonly removals: readonly Removal[];
-  /** Why not all of them can be there. */
-  readonly obstacle: string | undefined;
+  readonly obstacle: Obstacle | undefined;
 }
 
 /** What somebody else made stays. */
@@ -78,22 +86,26 @@ export const gatewayObjects = (
     object !== undefined && isMadeKind(object.kind) ? [{ kind: object.kind, object }] : [],
   );
   const foreign = wanted.find(({ kind }) => isForeign(view.get(kind, name)));
+  const problemOf = (kind: MadeKind): string | undefined =>
+    isFirstEdition(options) ? undefined : objectNameProblem(kind, name);
+  const misnamed = wanted.map(({ kind }) => problemOf(kind)).find((problem) => problem !== undefined);
   const refusal = wanted.flatMap(({ kind }) => {
     const reason = view.refusalOf(kind, name);
     return reason === undefined ? [] : [refused(kind, name, reason)];
   })[0];
+  const message =
+    unreachable ?? (foreign && inTheWay(foreign.kind, name)) ?? refusal ?? configMapObstacle(view, options, parameters);
+  const passing = message === undefined ? undefined : { message, isLasting: false };
   const workloads = options.mode === "legacy" ? [] : (["Deployment", "DaemonSet"] as const);
   const leftovers = [
     ...(unreachable === undefined ? [] : (["Service"] as const)),
     ...workloads.filter((kind) => kind !== workload?.kind),
   ];
   return {
-    objects: wanted.flatMap(({ kind, object }) => (isForeign(view.get(kind, name)) ? [] : [object])),
+    objects: wanted.flatMap(({ kind, object }) =>
+      isForeign(view.get(kind, name)) || problemOf(kind) !== undefined ? [] : [object],
+    ),
     removals: removals(view, name, leftovers),
-    obstacle:
-      unreachable ??
-      (foreign && inTheWay(foreign.kind, name)) ??
-      refusal ??
-      configMapObstacle(view, options, parameters),
+    obstacle: misnamed === undefined ? passing : { message: misnamed, isLasting: true },
   };
 };

@@ -168,6 +168,17 @@ const worlds: readonly Prepared[] = [
     "listener-certificate Gateway/media/gateway/tls: Secret media/certificate: the certificate cannot be read",
   ],
   [
+    "a Gateway whose name no Service can have",
+    world([gateway(undefined, {}, "my.gateway"), route({ parentRefs: [{ name: "my.gateway" }] })]),
+    "object-name Gateway/media/my.gateway: the Gateway's Service cannot be named media/my.gateway: only a-z, 0-9 and - are allowed, from a letter at its start to a letter or digit at its end",
+    "listener-without-routes Gateway/media/gateway/udp: no route is attached",
+  ],
+  [
+    "a listener whose name no port can have",
+    world([gateway([listener("media.udp", "TURN-UDP", 3478), listener("udp", "TURN-UDP", 3479)])]),
+    "listener-name Gateway/media/gateway/media.udp: no port of the Gateway's Service can be named media.udp: only a-z, 0-9 and - are allowed, between letters or digits",
+  ],
+  [
     "TLS that is passed through",
     world([gateway([listener("tls", "TURN-TLS", 443, { tls: { mode: "Passthrough" } })])]),
     "listener-certificate Gateway/media/gateway/tls: TLS mode Passthrough is not supported",
