@@ -149,9 +149,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
     ? follow(origin, target)
     : of<ConfigEvent>({ event: "config", config: await readOnce(origin, target) });
 
-  const journal =
-    flags.journal ??
-    journalFolder(DEFAULT_JOURNAL, (other) => log.warn({ journal: other }, `${DEFAULT_JOURNAL} cannot be written to`));
+  const journal = flags.journal ?? journalFolder(DEFAULT_JOURNAL, (other, why) => log.warn({ journal: other }, why));
   const lastPath = `${journal}/last-config.json`;
   const keepsLast = watches && origin.from === "server";
   const dataplane = await startDataplane({
@@ -235,7 +233,7 @@ export const dataplaneCommand = (): Command =>
     )
     .option(
       "--journal <dir>",
-      `folder of the event log and of the last good config (default: ${DEFAULT_JOURNAL}, or below /tmp where that cannot be written to)`,
+      `folder of the event log and of the last good config (default: ${DEFAULT_JOURNAL}, with a number where another process has it, below /tmp where it cannot be written to)`,
     )
     .addOption(
       new Option("--admin <host:port>", "Turnpike's own admin API and its page; 0 turns them off")

@@ -1,11 +1,16 @@
-/** Where the event log goes when nobody said where: pods made for STUNner name no folder, and may not write to theirs. */
+/**
+ * Where the event log goes when nobody said where. Pods made for STUNner name no folder, and may not write to theirs;
+ * several programs may run in one folder.
+ */
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TurnpikeError } from "../errors.ts";
+import { lockFolder } from "../journal/lock.ts";
 
 const isWritable = (folder: string): boolean => {
   try {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
     accessSync(folder, constants.W_OK);
     return true;
   } catch {
@@ -13,10 +18,36 @@ const isWritable = (folder: string): boolean => {
   }
 };
 
-/** `folder` below the working directory, or below the system's for temporary files where that cannot be written to. */
-export const journalFolder = (folder: string, say: (other: string) => void): string => {
-  if (isWritable(folder)) return folder;
-  const other = join(tmpdir(), folder.replace(/^\./, ""));
-  say(other);
-  return other;
+/** The reason why `folder` cannot be locked: a running process writes to it. */
+const takenBy = (folder: string): string | undefined => {
+  try {
+    lockFolder(folder);
+    return undefined;
+  } catch (error) {
+    if (error instanceof TurnpikeError && error.code === "journal-busy") return error.message;
+    throw error;
+  }
+};
+
+/** `FOLDER`, `FOLDER-2`, `FOLDER-3`, …: the first that no running process has. Those of ended processes are used again. */
+const firstFree = (folder: string): { readonly folder: string; readonly taken?: string } => {
+  const taken = takenBy(folder);
+  if (taken === undefined) return { folder };
+  for (let number = 2; ; number += 1) {
+    const next = `${folder}-${number}`;
+    if (takenBy(next) === undefined) return { folder: next, taken };
+  }
+};
+
+/**
+ * `folder` below the working directory, or below the system's for temporary files where that cannot be written to, with a
+ * number where another process has it. The folder is locked for this process.
+ * @param say is told the folder, and why it is not `folder`.
+ */
+export const journalFolder = (folder: string, say: (other: string, why: string) => void): string => {
+  const isUsable = isWritable(folder);
+  const free = firstFree(isUsable ? folder : join(tmpdir(), folder.replace(/^\./, "")));
+  if (!isUsable) say(free.folder, `${folder} cannot be written to`);
+  else if (free.taken !== undefined) say(free.folder, free.taken);
+  return free.folder;
 };

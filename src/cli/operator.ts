@@ -138,9 +138,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   const files = accessFiles(flags);
   const token = readAdminToken(flags.adminTokenFile);
   const log = pino({ name: "turnpike", level: flags.zapLogLevel }, pino.destination({ fd: 2, sync: true }));
-  const journal =
-    flags.journal ??
-    journalFolder(DEFAULT_JOURNAL, (other) => log.warn({ journal: other }, `${DEFAULT_JOURNAL} cannot be written to`));
+  const journal = flags.journal ?? journalFolder(DEFAULT_JOURNAL, (other, why) => log.warn({ journal: other }, why));
   const usesEndpoints = flags.disableEndpontsliceController === true || flags.disableEndpointsliceController === true;
   const common = {
     ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
@@ -355,7 +353,7 @@ export const operatorCommand = (): Command =>
     .option("--kubeconfig <file>", "default: KUBECONFIG, ~/.kube/config, or the pod's service account")
     .option(
       "--journal <dir>",
-      `folder of the event log (default: ${DEFAULT_JOURNAL}, or below /tmp where that cannot be written to)`,
+      `folder of the event log (default: ${DEFAULT_JOURNAL}, with a number where another process has it, below /tmp where it cannot be written to)`,
     )
     .addOption(tracesOption())
     .addOption(new Option("--zap-log-level <level>", "of the program's own messages").default("info"))

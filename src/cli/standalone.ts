@@ -277,7 +277,7 @@ export const standaloneCommand = (): Command =>
     )
     .option(
       "--journal <dir>",
-      `folder of the event log (default: ${DEFAULT_JOURNAL}, or below /tmp where that cannot be written to)`,
+      `folder of the event log (default: ${DEFAULT_JOURNAL}, with a number where another process has it, below /tmp where it cannot be written to)`,
     )
     .option("--fsync <when>", "when the log must be on disk: always, interval (1 s) or never", parseFsync, "interval")
     .option("--segment-mib <n>", "size at which a segment of the log is closed", parseCount, 64)
@@ -301,9 +301,6 @@ export const standaloneCommand = (): Command =>
         ...options,
         address: options.address ?? ["127.0.0.1"],
         journal:
-          options.journal ??
-          journalFolder(DEFAULT_JOURNAL, (other) =>
-            say(`${DEFAULT_JOURNAL} cannot be written to, so the log is in ${other}`),
-          ),
+          options.journal ?? journalFolder(DEFAULT_JOURNAL, (other, why) => say(`${why}, so the log is in ${other}`)),
       });
     });

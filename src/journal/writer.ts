@@ -1,20 +1,8 @@
 /** Appends to a log: segments, rotation, retention, and what to do about a tail that a crash tore. */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { TurnpikeError } from "../errors.ts";
+import { lockFolder } from "./lock.ts";
 import { JOURNAL_VERSION, type Derivation, type Fact, type FactLine, type JournalLine } from "./fact.ts";
 import { readJournal } from "./reader.ts";
 import { segmentName, segmentsIn } from "./segment.ts";
@@ -56,37 +44,6 @@ export interface JournalWriter {
 const MIB = 1 << 20;
 const BUFFER_CHARACTERS = MIB;
 const NEWLINE = 0x0a;
-
-/** When a process started, in the system's own units: a number is used again, but not with the same start. */
-const startOf = (pid: number): string => {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ")[19] ?? "";
-  } catch {
-    return "";
-  }
-};
-
-const isRunning = (pid: number, start: string): boolean => {
-  try {
-    process.kill(pid, 0);
-    return startOf(pid) === start;
-  } catch {
-    return false;
-  }
-};
-
-/** One writer a log: a second one would interleave its sequence numbers. */
-const lock = (folder: string): string => {
-  const path = join(folder, "lock");
-  if (existsSync(path)) {
-    const [pid = "", start = ""] = readFileSync(path, "utf8").split(" ");
-    if (Number(pid) > 0 && Number(pid) !== process.pid && isRunning(Number(pid), start))
-      throw new TurnpikeError("journal-busy", `process ${pid} is writing to ${folder}`);
-    rmSync(path, { force: true });
-  }
-  writeFileSync(path, `${process.pid} ${startOf(process.pid)}`, { flag: "wx", mode: 0o600 });
-  return path;
-};
 
 interface Recovered {
   readonly lastSeq: number;
@@ -137,8 +94,7 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
     write = writeSync,
   } = options;
 
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const lockPath = lock(folder);
+  const lockPath = lockFolder(folder);
   const { lastSeq, tornBytes, segment } = recover(folder);
   let seq = lastSeq;
   let fd = openSync(segment ?? join(folder, segmentName(seq + 1)), "a", 0o600);
