@@ -249,3 +249,36 @@ it("a status of what is gone is nothing to worry about", async () => {
   const outcome = applyStatus(api, gateway, "v1", name, "gateway.networking.k8s.io/v1", { addresses: [] });
   expect(await outcome).toBe("absent");
 });
+
+it("one field of a status that is refused does not keep the rest from being written", async () => {
+  const gateway = {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "Gateway",
+    metadata: { name: "gw", namespace: "default" },
+  };
+  await client.apply({
+    ...gateway,
+    spec: { gatewayClassName: "media", listeners: [{ name: "udp", port: 3478, protocol: "example.org/udp" }] },
+  });
+  const accepted = {
+    type: "Accepted",
+    status: "True",
+    reason: "Accepted",
+    message: "",
+    observedGeneration: 1,
+    lastTransitionTime: "2026-01-01T00:00:00Z",
+  };
+  const write = (value: string) =>
+    applyStatus(api, kindOf("Gateway"), "v1", name, gateway.apiVersion, {
+      addresses: [{ type: "IPAddress", value }],
+      conditions: [accepted],
+    });
+  await expect(write("node1.example.org")).rejects.toMatchObject({
+    status: 422,
+    message: expect.stringContaining("node1.example.org"),
+  });
+  const stored = await client.get<KubernetesObject & { readonly status: Readonly<Record<string, unknown>> }>(gateway);
+  expect(stored.status).not.toHaveProperty("addresses");
+  expect(stored.status["conditions"]).toContainEqual(accepted);
+  expect(await write("192.0.2.1")).toBe("updated");
+});
