@@ -8,8 +8,7 @@ import { bitsOf, parseEndpoint } from "../dataplane/endpoint.ts";
 import { endpointEntity } from "../machines/backends.ts";
 import { isMasked, listenerAccepts, parentGateway } from "../render/attachment.ts";
 import { controlledGateway, parametersOf } from "../render/classes.ts";
-import { renderCluster } from "../render/clusters.ts";
-import { portRangeProblem } from "../render/endpoints.ts";
+import { portsProblem, renderCluster } from "../render/clusters.ts";
 import { mayReferToService } from "../render/grants.ts";
 import { allowsKind, groupOfRoute } from "../render/route-kinds.ts";
 import type { RenderedGateway, RenderedListener } from "../render/render.ts";
@@ -399,7 +398,7 @@ class Walk {
       events,
       steps,
     });
-    const ports = route.kind === "UDPRoute" ? portRangeProblem(reference) : undefined;
+    const ports = portsProblem(this.#options, route, reference);
     if (ports !== undefined) return step("backend-unusable", ports, "correct port and endPort of the backendRef");
     if (isStatic) {
       const prefixes = view.get("StaticService", name)?.spec.prefixes;

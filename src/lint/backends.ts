@@ -2,7 +2,8 @@
 import { parseIp } from "../dataplane/address.ts";
 import { parseEndpoint } from "../dataplane/endpoint.ts";
 import { specialBlock } from "../dataplane/special.ts";
-import { isEndpoint, portRangeProblem } from "../render/endpoints.ts";
+import { portsProblem } from "../render/clusters.ts";
+import { isEndpoint } from "../render/endpoints.ts";
 import { mayReferToService } from "../render/grants.ts";
 import type { BackendReference } from "../resources/gateway-api.ts";
 import { nameOf, splitName, type Name } from "../resources/keys.ts";
@@ -93,7 +94,7 @@ export const lintBackends = (world: LintWorld, route: Route, object: string): re
   return references.flatMap((backend): readonly Finding[] => {
     const { group = "", kind = "Service" } = backend;
     const name = nameOf(backend.namespace ?? splitName(route.name).namespace, backend.name);
-    const ports = route.kind === "UDPRoute" ? portRangeProblem(backend) : undefined;
+    const ports = portsProblem(world.options, route, backend);
     if (ports !== undefined) return [finding("backend-unusable", object, `backend ${name}: ${ports}`)];
     if (group === STUNNER_GROUP && kind === "StaticService") return lintStaticService(world, object, name);
     if (group !== "" || kind !== "Service")

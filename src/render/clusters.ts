@@ -100,7 +100,7 @@ const staticService = (view: ObjectsView, namespace: string, name: string): Back
 };
 
 /** Ports of a backend that no peer can match; a Gateway API route's port limits nothing. */
-const portsProblem = (options: RenderOptions, route: Route, backend: BackendReference): string | undefined =>
+export const portsProblem = (options: RenderOptions, route: Route, backend: BackendReference): string | undefined =>
   route.kind === "UDPRoute" && !isFirstEdition(options) ? portRangeProblem(backend) : undefined;
 
 const resolve = (view: ObjectsView, options: RenderOptions, route: Route, backend: BackendReference): Backend => {

@@ -86,6 +86,46 @@ const cases: readonly Case[] = [
     todo: /selector/,
   },
   {
+    what: "a Service of type ExternalName",
+    world: () =>
+      the.historyOf(
+        the.worldWith([
+          [
+            "Service",
+            {
+              apiVersion: "v1",
+              kind: "Service",
+              metadata: { name: "sfu", namespace: "media" },
+              spec: { type: "ExternalName", externalName: "sfu.example.org" },
+            },
+          ],
+          the.slice([]),
+        ]),
+      ),
+    code: "backend-unusable",
+    about: "Service media/sfu",
+    says: /type ExternalName/,
+    todo: /StaticService/,
+  },
+  {
+    what: "a backend whose ports match nothing",
+    world: () =>
+      the.historyOf(the.worldWith([the.route({ backends: [the.backend({ port: 10_000, endPort: 9000 })] })])),
+    code: "backend-unusable",
+    about: "Service media/sfu",
+    says: /endPort 9000 is below port 10000/,
+    todo: /endPort/,
+  },
+  {
+    what: "a listener that does not take routes of this kind",
+    world: () =>
+      the.historyOf(the.worldWith([the.gateway([the.listener({ allowedRoutes: { kinds: [{ kind: "UDPRoute" }] } })])])),
+    code: "kind-not-allowed",
+    about: "UDPRoute (stunner.l7mp.io) media/calls",
+    says: /no UDPRoute of group stunner\.l7mp\.io/,
+    todo: /allowedRoutes\.kinds of listener udp/,
+  },
+  {
     what: "a backendRef without the namespace of its Service",
     world: () =>
       the.historyOf(
