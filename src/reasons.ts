@@ -13,7 +13,7 @@ const clientIsWrong = "nothing here: the client's request is wrong";
 /** Why a client may not exchange packets with a peer. */
 export const denials = {
   "own-address": {
-    what: "the peer is an address of the relay's own machine",
+    what: "the peer is on the relay's own machine: on loopback, over TCP, or at a port of one of the relay's listeners",
     todo: "where it is meant, name the address itself in a StaticService; a wider prefix does not admit it",
   },
   "special-address": {

@@ -1,3 +1,4 @@
+import { hostAt } from "./own-host.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseIp, type Ip } from "./address.ts";
@@ -7,7 +8,7 @@ import { parseEndpoint } from "./endpoint.ts";
 const ip = (text: string): Ip => parseIp(text)!;
 
 const admission = (endpoints: Readonly<Record<string, readonly string[]>>, own: readonly string[] = []): Admission => {
-  const made = new Admission(own);
+  const made = new Admission(hostAt(own, [3478]));
   for (const [cluster, list] of Object.entries(endpoints))
     made.apply(list.map((endpoint) => ({ change: "admit", cluster, endpoint })));
   return made;
@@ -80,10 +81,29 @@ describe("admission", () => {
     expect(ask(named, "169.254.169.254")).toMatch(/link-local/);
   });
 
-  it("keeps the relay's own addresses closed unless one is named exactly", () => {
-    const reason = "10.1.0.1 is the relay's own address: only an endpoint that names it admits it";
-    expect(ask(admission({ "ns/r": ["10.0.0.0/8"] }, ["10.1.0.1"]), "10.1.0.1")).toBe(reason);
-    expect(ask(admission({ "ns/r": ["10.1.0.1"] }, ["10.1.0.1"]), "10.1.0.1")).toBe(true);
+  it("opens of the relay's own machine, to a wide prefix, what takes datagrams and is no listener of the relay", () => {
+    const own = ["10.1.0.1", "127.0.0.1"];
+    const wide = admission({ "ns/r": ["0.0.0.0/0"] }, own);
+    expect(ask(wide, "10.1.0.1")).toBe(true);
+    expect(ask(wide, "10.1.0.1", 9000)).toBe(true);
+    expect(ask(wide, "10.1.0.1", 3478)).toBe(
+      "10.1.0.1 is the relay's own address, and port 3478 a listener's: only an endpoint that names it admits it",
+    );
+    expect(ask(wide, "127.0.0.1", 9000)).toBe(
+      "127.0.0.1 is the relay's own address: only an endpoint that names it admits it",
+    );
+    const named = admission({ "ns/r": ["10.1.0.1", "127.0.0.1"] }, own);
+    for (const peer of own) for (const port of [9000, 3478]) expect(ask(named, peer, port)).toBe(true);
+  });
+
+  it("keeps the relay's own machine closed over TCP unless an endpoint names the address", () => {
+    const tcp = (endpoint: string): unknown => {
+      const made = new Admission(hostAt(["10.1.0.1"]));
+      made.apply([{ change: "admit", cluster: "ns/r", endpoint, protocol: "TCP" }]);
+      return made.check("ns/gw/tcp", new Set(["ns/r"]), ip("10.1.0.1"), 8086, "TCP").admitted;
+    };
+    expect(tcp("0.0.0.0/0")).toBe(false);
+    expect(tcp("10.1.0.1")).toBe(true);
   });
 
   it("keeps a draining endpoint admitted until it is revoked", () => {
@@ -120,7 +140,7 @@ describe("admission", () => {
         address,
         fc.integer({ min: 1, max: 10 }),
         (changes, peer, port) => {
-          const made = new Admission([]);
+          const made = new Admission(hostAt([]));
           const model = new Set<string>();
           for (const { change: kind, cluster, endpoint: text } of changes)
             if (kind === "revoke") model.delete(`${cluster} ${text}`);

@@ -5,6 +5,7 @@
 import type { DenialCode } from "../reasons.ts";
 import { parseIp, type Family, type Ip } from "./address.ts";
 import { bitsOf, parseEndpoint, type Endpoint } from "./endpoint.ts";
+import type { OwnHost } from "./own-host.ts";
 import { specialBlock } from "./special.ts";
 
 /** How peers of a cluster are reached. */
@@ -81,19 +82,21 @@ export class EndpointIndex {
   }
 }
 
+const ownAddress = "the relay's own address";
+
 const maxRemembered = 1024;
 
 export class Admission {
   readonly #index = new EndpointIndex();
   readonly #clusters = new Map<string, Map<string, Admitted>>();
-  readonly #own: ReadonlySet<string>;
+  readonly #host: OwnHost;
   readonly #revoked = new Set<string>();
   /** Changes whenever an answer may have changed; what was answered under another generation must be asked again. */
   generation = 0;
 
-  /** `own`: addresses of the relay itself, canonical. Only an endpoint that names one exactly admits it. */
-  constructor(own: readonly string[]) {
-    this.#own = new Set(own);
+  /** @param host the relay's own machine, of which a wide prefix opens only a part. */
+  constructor(host: OwnHost) {
+    this.#host = host;
   }
 
   apply(transitions: readonly Transition[]): void {
@@ -125,7 +128,7 @@ export class Admission {
   /** Whether `address` is an IP address that needs no naming to be admitted. */
   isOrdinary(address: string): boolean {
     const ip = parseIp(address);
-    return ip !== undefined && !this.#own.has(ip.text) && specialBlock(ip) === undefined;
+    return ip !== undefined && !this.#host.has(ip.text) && specialBlock(ip) === undefined;
   }
 
   clusters(): Iterable<string> {
@@ -154,11 +157,10 @@ export class Admission {
     port?: number,
     protocol: PeerProtocol = "UDP",
   ): Verdict {
-    const own = this.#own.has(peer.text);
-    const special = own ? { label: "the relay's own address", length: bitsOf(peer.family) } : specialBlock(peer);
+    const closed = this.#closedToWide(peer, port, protocol);
     let outside: Entry | undefined;
     let other: Entry | undefined;
-    for (const entry of this.#index.containing(peer, special?.length)) {
+    for (const entry of this.#index.containing(peer, closed?.length)) {
       if (!routes.has(entry.cluster)) continue;
       if (entry.protocol !== protocol) {
         other ??= entry;
@@ -177,12 +179,30 @@ export class Admission {
         ? "revoked"
         : other
           ? "protocol"
-          : own
-            ? "own-address"
-            : special
-              ? "special-address"
-              : "no-cluster";
-    return { admitted: false, code, reason: this.#reason(listener, peer, port, special?.label, outside, other) };
+          : (closed?.code ?? "no-cluster");
+    return { admitted: false, code, reason: this.#reason(listener, peer, port, closed?.label, outside, other) };
+  }
+
+  /**
+   * What keeps `peer` closed to a prefix that is wider than `length`; nothing where any prefix admits it. Of the relay's
+   * own machine a wide prefix opens datagrams to what is there beside the relay (a media server on the host's network)
+   * and to relayed addresses of other clients, even on loopback; but nothing over TCP, where the machine is administered,
+   * and no listener of the relay.
+   */
+  #closedToWide(
+    peer: Ip,
+    port: number | undefined,
+    protocol: PeerProtocol,
+  ): { readonly code: DenialCode; readonly label: string; readonly length: number } | undefined {
+    const host = this.#host;
+    if (protocol === "UDP" && host.relaysAt(peer.text) && host.isRelayed(peer.family, port)) return undefined;
+    const special = specialBlock(peer);
+    const bits = bitsOf(peer.family);
+    if (!host.has(peer.text)) return special && { code: "special-address", ...special };
+    if (special !== undefined) return { code: "own-address", label: ownAddress, length: bits };
+    if (protocol === "TCP") return { code: "own-address", label: `${ownAddress}, over TCP`, length: bits };
+    if (port === undefined || !host.isListening(port)) return undefined;
+    return { code: "own-address", label: `${ownAddress}, and port ${port} a listener's`, length: bits };
   }
 
   #reason(

@@ -1,3 +1,4 @@
+import { RelayedPorts } from "./relayed-ports.ts";
 import { describe, expect, it } from "vitest";
 import { endpointOf, parseIp } from "./address.ts";
 import { Allocation, type AllocationScope } from "./allocation.ts";
@@ -20,6 +21,8 @@ const allocation = () => {
     gate,
     traffic: noTraffic(),
     drops: noDrops(),
+    relayed: new RelayedPorts(),
+    isLocal: () => false,
     permissions: new PermissionIndex(),
     clusterTraffic: noTraffic,
     canSendWhole: false,

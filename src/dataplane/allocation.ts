@@ -8,6 +8,7 @@ import { channelSeconds, permissionSeconds, retransmissionSeconds } from "./life
 import { maxChannels, maxPeerConnections, maxPeers, type Limits } from "./limits.ts";
 import type { ListenerPath } from "./listeners/listener.ts";
 import type { PeerConnection } from "./peer-connection.ts";
+import type { RelayedPorts } from "./relayed-ports.ts";
 import type { Permission, PermissionIndex } from "./permission.ts";
 import type { Attribute } from "./stun/message.ts";
 import { TcpRelay } from "./tcp-relay.ts";
@@ -37,6 +38,9 @@ export interface AllocationScope {
   /** Whether datagrams to peers can be sent with the DF bit set. */
   readonly canSendWhole: boolean;
   readonly permissions: PermissionIndex;
+  readonly relayed: RelayedPorts;
+  /** Whether relayed transport addresses are at `address`. */
+  isLocal(address: string): boolean;
   /** What the packets of a cluster are counted on. */
   clusterTraffic(cluster: string): Traffic;
   check(protocol: PeerProtocol, peer: Ip, port?: number): Verdict;
@@ -76,6 +80,8 @@ export class Allocation implements FlowOwner {
   isClosed = false;
   /** Connections to TCP peers; those that are being made have nothing to show yet. */
   #connections: Map<string, PeerConnection | undefined> | undefined;
+  /** Peers that were judged are at addresses of this machine. */
+  #hasLocalPeers = false;
   /** Nothing of this allocation expires before. */
   #dueAt: number;
 
@@ -99,7 +105,11 @@ export class Allocation implements FlowOwner {
       scope.canSendWhole,
       scope.bandwidthOf(options.owner),
     );
-    for (const relay of options.relays) if (!(relay instanceof TcpRelay)) relay.attach(this.flow);
+    for (const relay of options.relays) {
+      if (relay instanceof TcpRelay) continue;
+      scope.relayed.add(relay.family, relay.port);
+      relay.attach(this.flow);
+    }
     options.path.install(this.flow);
   }
 
@@ -222,6 +232,9 @@ export class Allocation implements FlowOwner {
 
   /** Removes permissions and channels whose time is over. */
   expire(now: number): void {
+    // What is a relayed port of somebody may since have become another program's.
+    if (this.#hasLocalPeers)
+      for (const peer of this.flow.peers) if (this.scope.isLocal(peer.address)) peer.generation = -1;
     if (now < this.#dueAt) return;
     let dueAt = Infinity;
     if (now >= this.openedAt + retransmissionSeconds * 1000) this.made = undefined;
@@ -240,7 +253,8 @@ export class Allocation implements FlowOwner {
     for (const channel of this.channels.values()) if (channel.flow.relay.family === family) this.unbind(channel);
     for (const permission of this.permissions.values()) if (permission.peer.family === family) this.forbid(permission);
     for (const connection of this.connections) if (connection.peer.family === family) connection.close();
-    this.relayFor(family)?.close();
+    const relay = this.relayFor(family);
+    if (relay !== undefined) this.#closeRelay(relay);
     this.relays = this.relays.filter((relay) => relay.family !== family);
   }
 
@@ -250,10 +264,15 @@ export class Allocation implements FlowOwner {
     this.path.remove(this.flow);
     for (const connection of this.connections) connection.close();
     for (const permission of this.permissions.values()) this.scope.permissions.remove(permission);
-    for (const relay of this.relays) relay.close();
+    for (const relay of this.relays) this.#closeRelay(relay);
     this.permissions.clear();
     this.flow.channels.clear();
     this.flow.peers.clear();
+  }
+
+  #closeRelay(relay: RelayPort | TcpRelay): void {
+    if (!(relay instanceof TcpRelay)) this.scope.relayed.remove(relay.family, relay.port);
+    relay.close();
   }
 
   meet(address: string, port: number): PeerFlow | undefined {
@@ -298,6 +317,7 @@ export class Allocation implements FlowOwner {
     }
     const verdict = this.check(permission.peer, peer.port);
     peer.open = verdict.admitted;
+    if (this.scope.isLocal(peer.address)) this.#hasLocalPeers = true;
     if (verdict.admitted) {
       peer.cluster = this.scope.clusterTraffic(verdict.cluster);
       return;

@@ -1,3 +1,4 @@
+import { hostAt } from "./own-host.ts";
 import { describe, expect, it } from "vitest";
 import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
 import { Admission } from "./admission.ts";
@@ -92,7 +93,7 @@ describe("the difference to the config in force", () => {
   });
 
   it("for endpoints is a transition each", () => {
-    const admission = new Admission([]);
+    const admission = new Admission(hostAt([]));
     const move = (wanted: readonly string[], draining: readonly string[] = []): readonly string[] => {
       const transitions = clusterTransitions(admission, "c", wanted, new Set(draining));
       admission.apply(transitions);

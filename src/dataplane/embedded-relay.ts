@@ -14,6 +14,7 @@ import type {
   Relay,
   RelayState,
 } from "./relay.ts";
+import { datagramPorts } from "./own-host.ts";
 import { Resolver } from "./resolver.ts";
 import { Serving } from "./serving.ts";
 
@@ -49,6 +50,7 @@ export class EmbeddedRelay implements Relay {
     const config = parseConfig(document, this.#tenants.get(document?.admin?.name)?.gateway.admission);
     const { gateway, resolver } = this.#tenant(config);
     gateway.adopt(config);
+    if (this.#shared.host.listen(config.name, how.datagramPorts ?? datagramPorts(config.listeners))) this.#touchAll();
     resolver.watch(new Set(config.clusters.filter(isDns).flatMap(({ endpoints }) => endpoints)));
     const admission = this.#admit(gateway, resolver, how);
     return this.#inTurn(async () => ({ admission, listeners: await this.#listen(gateway, config) }));
@@ -59,6 +61,7 @@ export class EmbeddedRelay implements Relay {
     if (tenant === undefined) return 0;
     this.#tenants.delete(name);
     tenant.resolver.close();
+    if (this.#shared.host.listen(name, [])) this.#touchAll();
     return this.#inTurn(async () => {
       const closed = await Promise.all([...tenant.gateway.servings.values()].map((s) => s.stop("gateway removed")));
       tenant.gateway.servings.clear();
@@ -99,10 +102,15 @@ export class EmbeddedRelay implements Relay {
     this.#shared.close();
   }
 
+  /** What is a listener's port of one gateway is closed to the clients of all. */
+  #touchAll(): void {
+    for (const { gateway } of this.#tenants.values()) gateway.admission.touch();
+  }
+
   #tenant(config: GatewayConfig): Tenant {
     const present = this.#tenants.get(config.name);
     if (present !== undefined) return present;
-    const gateway = new Gateway({ ...config, listeners: [] }, this.#shared.options.own, this.#shared.limits);
+    const gateway = new Gateway({ ...config, listeners: [] }, this.#shared.host, this.#shared.limits);
     const { log } = this.#shared;
     const changed = (): void => {
       for (const change of this.#admit(gateway, resolver, {}, isDns))

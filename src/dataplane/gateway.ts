@@ -1,11 +1,11 @@
 /** One gateway's policy: who may allocate, how much, and which peers may be reached. */
 import type { AdmissionChange } from "./relay.ts";
 import { Admission, EndpointIndex, type Transition } from "./admission.ts";
-import { parseIp } from "./address.ts";
 import { createAuthPolicy, type AuthPolicy } from "./auth/policy.ts";
 import type { GatewayConfig } from "./config.ts";
 import { parseEndpoint } from "./endpoint.ts";
 import { noTraffic, type Traffic } from "./flows.ts";
+import type { OwnHost } from "./own-host.ts";
 import { PeerConnections } from "./peer-connections.ts";
 import { PermissionIndex, type Permission } from "./permission.ts";
 import type { AllocationScope } from "./allocation.ts";
@@ -25,12 +25,12 @@ export class Gateway {
   config: GatewayConfig;
   auth: AuthPolicy;
 
-  constructor(config: GatewayConfig, own: readonly string[], limits: Limits) {
+  constructor(config: GatewayConfig, host: OwnHost, limits: Limits) {
     this.users = new Users(limits);
     this.name = config.name;
     this.config = config;
     this.auth = createAuthPolicy(config.auth);
-    this.admission = new Admission(own.map((address) => parseIp(address)?.text ?? address));
+    this.admission = new Admission(host);
   }
 
   /** Puts all of `config` in force but its listeners and endpoints. */

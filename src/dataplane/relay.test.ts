@@ -364,6 +364,47 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
       }
     });
 
+    it("calls another client of the relay where the route is a wildcard, and nothing else of the relay's machine", async () => {
+      const here = await world(["127.0.0.1"]);
+      await here.relay.apply(here.config({ clusters: [cluster("0.0.0.0/0")] }));
+      const peer = await echo();
+      const caller = await here.client();
+      await caller.allocate();
+      // Nobody else is here: what is on loopback is a service of the machine.
+      expect(await code(caller.createPermission("127.0.0.1"))).toBe(403);
+
+      const called = await here.client({ transport: "tcp" });
+      const [[from], [to]] = [
+        (await caller.refresh(), [...here.relay.state().allocations]),
+        (await called.allocate()).relayed,
+      ];
+      const port = Number(from!.relayed.split(":").at(-1));
+      await caller.channelBind(0x4000, to!);
+      await called.channelBind(0x4001, { address: "127.0.0.1", port });
+      caller.sendChannel(0x4000, Buffer.from("ring"));
+      expect((await called.receive()).data.toString()).toBe("ring");
+      called.sendChannel(0x4001, Buffer.from("hello"));
+      expect((await caller.receive()).data.toString()).toBe("hello");
+
+      for (const closed of [peer, { address: "127.0.0.1", port: here.port }]) {
+        expect(await code(caller.channelBind(0x4005, closed))).toBe(403);
+        caller.send(closed, Buffer.from("closed"));
+      }
+      await expect.poll(() => here.relay.state().dropped["not-admitted"]).toBe(2);
+
+      // Once it hangs up, its port may become any program's.
+      await called.refresh(0);
+      await expect
+        .poll(
+          () => {
+            caller.sendChannel(0x4000, Buffer.from("anyone?"));
+            return here.relay.state().dropped["not-admitted"];
+          },
+          { timeout: 10_000 },
+        )
+        .toBeGreaterThan(2);
+    });
+
     it("gets an even port, and the next one for the token", async () => {
       const { client: make } = await world();
       const [one, two] = [await make(), await make()];

@@ -25,7 +25,7 @@ export interface RelayTuning {
 
 export interface RelayOptions extends RelayTuning {
   readonly place: PlaceRule;
-  /** IP literals of the relay's own machine: peers only where an endpoint names them. */
+  /** IP literals of the relay's own machine: peers in part only, where no endpoint names them (`own-host.ts`). */
   readonly own: readonly string[];
   /** What moves packets; `auto` unless given. */
   readonly engine?: EngineName;
@@ -65,6 +65,8 @@ export interface ApplyReport {
 export interface Apply {
   /** Endpoints of this config that are terminating, by cluster. */
   readonly draining?: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Ports at which its listeners take datagrams, if other relays than this one have some of them. */
+  readonly datagramPorts?: readonly number[];
 }
 
 export interface Relay {

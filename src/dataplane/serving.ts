@@ -97,6 +97,10 @@ export class Serving implements AllocationScope, ListenerOwner {
     return this.shared.engine.canSendWhole;
   }
 
+  get relayed() {
+    return this.shared.host.relayed;
+  }
+
   get permissions() {
     return this.gateway.permissions;
   }
@@ -129,7 +133,8 @@ export class Serving implements AllocationScope, ListenerOwner {
   async start(): Promise<void> {
     const { protocol, port } = this.config;
     this.#placement = placeListener(this.shared.options.place, this.config);
-    const { bind } = this.#placement;
+    const { bind, relay } = this.#placement;
+    for (const at of [relay[4], relay[6]]) if (at !== undefined) this.shared.host.relay(at.told);
     const { engine } = this.shared;
     switch (protocol) {
       case "TURN-UDP":
@@ -181,6 +186,10 @@ export class Serving implements AllocationScope, ListenerOwner {
 
   check(protocol: PeerProtocol, peer: Ip, port?: number): Verdict {
     return this.gateway.admission.check(this.name, this.routes, peer, port, protocol);
+  }
+
+  isLocal(address: string): boolean {
+    return this.shared.host.relaysAt(address);
   }
 
   clusterTraffic(cluster: string): Traffic {

@@ -11,6 +11,8 @@ import { noDrops } from "./flows.ts";
 import { ControlQueue } from "./control-queue.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import type { RelayEvent, RelayOptions } from "./relay.ts";
+import { RelayHost } from "./relay-host.ts";
+import type { RelayedPorts } from "./relayed-ports.ts";
 import { Reservations, type SharedTokens } from "./reservations.ts";
 import type { Serving } from "./serving.ts";
 import { Tally } from "./tally.ts";
@@ -36,6 +38,8 @@ export interface EmbeddedOptions extends RelayOptions {
   };
   /** Reserved ports over all workers. */
   readonly heldPorts?: SharedTokens;
+  /** Relayed ports over all workers. */
+  readonly relayedPorts?: RelayedPorts;
 }
 
 export class Shared {
@@ -57,6 +61,7 @@ export class Shared {
   readonly nonces = createNonces();
   readonly engine: Engine;
   readonly reservations: Reservations;
+  readonly host: RelayHost;
   /** What is told of refused peers, and of refused requests. */
   readonly toldPeers = new Throttle();
   readonly toldRequests = new Throttle();
@@ -77,6 +82,7 @@ export class Shared {
       { drops: this.drops, isBusy: () => this.control.isBusy, ...options.sockets },
       options.log,
     );
+    this.host = new RelayHost(options.own, options.relayedPorts);
     this.reservations = new Reservations(this.engine, options.heldPorts);
     this.#clock = setInterval(() => this.expire(monotonicMs()), 1000).unref();
     const { userBytesPerSecond, listenerBytesPerSecond } = this.limits;

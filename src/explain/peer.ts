@@ -4,6 +4,7 @@
  */
 import { parseIp, type Ip } from "../dataplane/address.ts";
 import { Admission } from "../dataplane/admission.ts";
+import { datagramPorts, hostAt } from "../dataplane/own-host.ts";
 import { bitsOf, parseEndpoint } from "../dataplane/endpoint.ts";
 import { endpointEntity } from "../machines/backends.ts";
 import { isMasked, listenerAccepts, parentGateway } from "../render/attachment.ts";
@@ -54,7 +55,7 @@ const admissionOf = (
   draining: RenderedGateway["draining"],
   own: readonly string[],
 ): Admission => {
-  const admission = new Admission(own);
+  const admission = new Admission(hostAt(own, datagramPorts(config.listeners ?? [])));
   for (const cluster of config.clusters ?? []) {
     if (isHostName(cluster)) continue;
     const all = [...new Set([...(cluster.endpoints ?? []), ...(draining[cluster.name] ?? [])])];

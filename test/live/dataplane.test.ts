@@ -242,6 +242,14 @@ describe("a dataplane", () => {
     // Loopback is for endpoints that name it.
     await expect(client.createPermission("127.0.0.1")).rejects.toMatchObject({ code: 403 });
     await client.createPermission("192.0.2.1");
+    // Another client's relayed address is no service of this machine.
+    const other = await TurnClient.connect({ host: "127.0.0.1", port, username: "user-1", password: PASSWORD });
+    const [at] = (await other.allocate()).relayed;
+    await other.createPermission("127.0.0.1");
+    await client.channelBind(0x4000, at!);
+    client.sendChannel(0x4000, Buffer.from("hello"));
+    expect((await other.receive()).data.toString()).toBe("hello");
     client.close();
+    other.close();
   });
 });

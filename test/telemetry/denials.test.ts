@@ -31,7 +31,7 @@ interface Case {
 const everywhere: ConfigChanges = { endpoints: ["0.0.0.0/0"] };
 
 const cases: Readonly<Record<DenialCode, Case>> = {
-  "own-address": { config: everywhere, peer: "127.0.0.1" },
+  "own-address": { config: everywhere, peer: "127.0.0.1", port: 9 },
   "special-address": { config: everywhere, peer: "169.254.169.254" },
   port: { config: { endpoints: ["10.0.0.1:<1000-2000>"] }, peer: "10.0.0.1", port: 3000 },
   revoked: { before: { endpoints: ["10.0.0.1"] }, config: { endpoints: ["10.0.0.2"] }, peer: "10.0.0.1" },

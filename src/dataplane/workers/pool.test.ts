@@ -180,6 +180,35 @@ describe("a pool of workers", () => {
     expect(new Set(held.map(({ id }) => workerOf(id)))).toEqual(new Set([-1, 0, 1, 2]));
   });
 
+  it("lets clients on any two threads call each other where the route is a wildcard, but not once one is gone", async () => {
+    await pool.apply(config(["0.0.0.0/0"]));
+    const open = async (transport: "udp" | "tcp" = "udp") => {
+      const client = await TurnClient.connect(connection(transport));
+      clients.push(client);
+      return { client, at: (await client.allocate()).relayed[0]! };
+    };
+    const all = [await open("tcp"), ...(await Promise.all(Array.from({ length: 11 }, () => open())))];
+    for (const [index, { client, at }] of all.entries()) {
+      const other = all[(index + 1) % all.length]!;
+      await client.channelBind(0x4000, other.at);
+      await other.client.createPermission(at.address);
+      client.sendChannel(0x4000, Buffer.from(`from ${index}`));
+      expect((await other.client.receive()).data.toString()).toBe(`from ${index}`);
+    }
+    expect(new Set((await allocations()).map(({ id }) => workerOf(id)))).toEqual(new Set([-1, 0, 1, 2]));
+    await expect(all[0]!.client.channelBind(0x4001, echo)).rejects.toMatchObject({ code: 403 });
+    await expect(all[1]!.client.channelBind(0x4001, { address: "127.0.0.1", port })).rejects.toMatchObject({
+      code: 403,
+    });
+
+    for (const worker of [0, 1, 2]) pool.failWorker(worker, "for a test");
+    await vi.waitFor(
+      () => expect(events.filter(({ event }) => event === "worker.restored")).toHaveLength(WORKERS),
+      soon,
+    );
+    await expect(all[0]!.client.createPermission("127.0.0.1")).rejects.toMatchObject({ code: 403 });
+  });
+
   it("lets go of its ports", async () => {
     await pool.apply(config());
     await stream();

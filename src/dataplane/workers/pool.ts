@@ -9,9 +9,12 @@ import { EmbeddedRelay } from "../embedded-relay.ts";
 import { loadSys } from "../engines/batch/sys.ts";
 import type { Apply, ApplyReport, Relay, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
 import { createHeldPorts, type HeldPorts } from "./held-ports.ts";
+import { datagramPorts } from "../own-host.ts";
+import { portMemory, RelayedPorts } from "../relayed-ports.ts";
 import { mergeReports, mergeStates } from "./merge.ts";
 import { createQuotas } from "./quotas.ts";
 import { createSharedSockets } from "./sockets.ts";
+import type { ApplyRequest } from "./protocol.ts";
 import { WorkerHandle } from "./worker-handle.ts";
 
 const ofWorkers = ({ protocol }: { readonly protocol: string }): boolean =>
@@ -27,6 +30,13 @@ const withListeners = (
 
 const drainingOf = ({ draining = new Map() }: Apply): Readonly<Record<string, readonly string[]>> =>
   Object.fromEntries([...draining].map(([cluster, endpoints]) => [cluster, [...endpoints]]));
+
+/** `config` is in canonical form. */
+const requestOf = (config: DataplaneConfig, how: Apply): ApplyRequest => ({
+  config: withListeners(config, ofWorkers),
+  draining: drainingOf(how),
+  datagramPorts: datagramPorts(config.listeners ?? []),
+});
 
 interface Applied {
   readonly config: DataplaneConfig;
@@ -62,12 +72,15 @@ export class WorkerPool implements Relay {
     this.#sockets = createSharedSockets(loadSys(), count);
     const quotas = createQuotas();
     this.#heldPorts = createHeldPorts(loadSys());
+    const [own, ...others] = Array.from({ length: count + 1 }, portMemory);
+    const all = [own, ...others].filter((memory) => memory !== undefined);
     const step = count + 1;
     this.#local = new EmbeddedRelay({
       ...options,
       ids: { first: step, step },
       quota: quotas.of(-1),
       heldPorts: this.#heldPorts.of(),
+      relayedPorts: new RelayedPorts(own, all),
     });
     this.#local.events.subscribe((event) => this.events.next(event));
     this.#last = this.#local.state();
@@ -81,11 +94,11 @@ export class WorkerPool implements Relay {
           sockets: this.#sockets,
           quota: quotas.of(index),
           heldPorts: this.#heldPorts,
+          ports: { own: others[index] ?? portMemory(), all },
           event: (event) => this.events.next(event),
           began: async (worker) => {
             if (this.#isDraining) worker.drain();
-            for (const { config, how } of this.#applied.values())
-              await worker.apply({ config: withListeners(config, ofWorkers), draining: drainingOf(how) });
+            for (const { config, how } of this.#applied.values()) await worker.apply(requestOf(config, how));
           },
           lost: () => quotas.forget(index),
         }),
@@ -97,11 +110,11 @@ export class WorkerPool implements Relay {
     const { name, listeners } = parseConfig(document);
     const config = { ...document, listeners };
     this.#applied.set(name, { config, how });
-    const request = { config: withListeners(config, ofWorkers), draining: drainingOf(how) };
+    const request = requestOf(config, how);
     const reports = await Promise.all([
       this.#local.apply(
         withListeners(config, (one) => !ofWorkers(one)),
-        how,
+        { ...how, datagramPorts: request.datagramPorts },
       ),
       // One that is down hears of it when it is back.
       ...this.#workers.map((worker) => worker.apply(request).catch(() => undefined)),

@@ -2,6 +2,7 @@
 import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
 import type { TransportAddress } from "../address.ts";
 import type { RelayEvent, RelayOptions } from "../relay.ts";
+import type { PortMemory } from "../relayed-ports.ts";
 import type { HeldPort } from "../reservations.ts";
 
 /** What a worker is started with. */
@@ -11,12 +12,15 @@ export interface WorkerData {
   readonly ids: { readonly first: number; readonly step: number };
   /** By descriptor, 1 for those that the worker has open; in memory that both see. */
   readonly descriptors: Uint8Array;
+  /** Where relayed ports are known: the worker's own part, and those of all threads. */
+  readonly ports: { readonly own: PortMemory; readonly all: readonly PortMemory[] };
 }
 
 export interface ApplyRequest {
   readonly config: DataplaneConfig;
   /** Terminating endpoints by cluster. */
   readonly draining: Readonly<Record<string, readonly string[]>>;
+  readonly datagramPorts: readonly number[];
 }
 
 /** The worker asks for a place for one more allocation, or gives one back. */

@@ -6,6 +6,7 @@ import { noTraffic } from "../flows.ts";
 import { loadSys } from "../engines/batch/sys.ts";
 import type { ApplyReport, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
 import { createChannel, type Channel } from "./channel.ts";
+import { clearPorts } from "../relayed-ports.ts";
 import type { HeldPort } from "../reservations.ts";
 import type { HeldPorts } from "./held-ports.ts";
 import type { ApplyRequest, PoolSays, QuotaRequest, WorkerData, WorkerSays } from "./protocol.ts";
@@ -26,6 +27,7 @@ export interface WorkerHandleOptions {
   readonly sockets: SharedSockets;
   readonly quota: Quota;
   readonly heldPorts: HeldPorts;
+  readonly ports: WorkerData["ports"];
   readonly event: (event: RelayEvent) => void;
   /** A worker runs that replaces another: tells it what is in force. */
   readonly began: (worker: WorkerHandle) => Promise<void>;
@@ -85,7 +87,7 @@ export class WorkerHandle {
   }
 
   #start(): [Worker, Channel] {
-    const { index, options, ids, sockets, quota, heldPorts } = this.#options;
+    const { index, options, ids, sockets, quota, heldPorts, ports } = this.#options;
     const held = heldPorts.of(this.#descriptors);
     const sys = loadSys();
     this.#startedAt = performance.now();
@@ -96,6 +98,7 @@ export class WorkerHandle {
       // No number is used twice, whoever counts.
       ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
       descriptors: this.#descriptors,
+      ports,
     };
     const worker = new Worker(new URL(`worker${extname(import.meta.url)}`, import.meta.url), {
       workerData,
@@ -148,6 +151,7 @@ export class WorkerHandle {
     if (this.#isClosing) return;
     const { index, event, lost, options } = this.#options;
     this.#closeDescriptors();
+    clearPorts(this.#options.ports.own);
     lost();
     const allocations = [...this.#allocations.values()];
     this.#allocations.clear();

@@ -2,17 +2,19 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { pino } from "pino";
 import { EmbeddedRelay } from "../embedded-relay.ts";
+import { RelayedPorts } from "../relayed-ports.ts";
 import type { HeldPort } from "../reservations.ts";
 import { createChannel } from "./channel.ts";
 import type { ApplyRequest, WorkerData, WorkerSays } from "./protocol.ts";
 
 if (parentPort === null) throw new Error("this is the program of a worker thread");
 
-const { options, ids, descriptors } = workerData as WorkerData;
+const { options, ids, descriptors, ports } = workerData as WorkerData;
 
 const channel = createChannel(parentPort, {
-  apply: ({ config, draining }: ApplyRequest) =>
+  apply: ({ config, draining, datagramPorts }: ApplyRequest) =>
     relay.apply(config, {
+      datagramPorts,
       draining: new Map(Object.entries(draining).map(([cluster, endpoints]) => [cluster, new Set(endpoints)])),
     }),
   remove: (gateway: string) => relay.remove(gateway),
@@ -44,6 +46,7 @@ const relay = new EmbeddedRelay({
     take: (gateway, user, limit) => channel.ask<boolean>("takeQuota", { gateway, user, limit }),
     give: (gateway, user) => tell("giveQuota", { gateway, user }),
   },
+  relayedPorts: new RelayedPorts(ports.own, ports.all),
   heldPorts: {
     hold: (port) => channel.ask<Uint8Array | undefined>("holdPort", port),
     take: (token) => channel.ask<HeldPort | undefined>("takePort", token),
