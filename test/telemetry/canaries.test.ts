@@ -278,6 +278,8 @@ describe("turnpike operator and its dataplane", () => {
     "127.0.0.1:0",
     "--health-probe-bind-address",
     "127.0.0.1:0",
+    "--admin-bind-address",
+    "127.0.0.1:0",
     "--zap-log-level",
     "trace",
   ];
