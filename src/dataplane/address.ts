@@ -112,16 +112,23 @@ export const wordsOfBytes = (bytes: Uint8Array): Words => {
 };
 
 /** A transport address with what the packet path needs of it. */
-export interface Endpoint extends TransportAddress, Words {}
+export interface Endpoint extends TransportAddress, Words {
+  /** Our own address that packets there come from, on a socket that has several. */
+  readonly from?: Endpoint;
+}
 
-/** @throws RangeError when `address` is not an IP literal. */
-export const endpointOf = ({ address, port }: TransportAddress): Endpoint => {
+/** @throws RangeError when an address is not an IP literal. */
+export const endpointOf = ({ address, port }: TransportAddress, from?: TransportAddress): Endpoint => {
   const ip = parseIp(address);
   if (ip === undefined) throw new RangeError(`${JSON.stringify(address)} is no IP address`);
   // Written out: of an object with a spread in it V8 keeps the fields elsewhere.
   const { w0, w1, w2, w3 } = wordsOfBytes(bytesOf(ip));
-  return { address, port, w0, w1, w2, w3 };
+  if (from === undefined) return { address, port, w0, w1, w2, w3 };
+  return { address, port, w0, w1, w2, w3, from: endpointOf(from) };
 };
+
+/** Whether a socket bound to `address` has all addresses of its family. */
+export const isWildcard = (address: string): boolean => address === "0.0.0.0" || address === "::";
 
 export const familyOf = (address: string): Family => (address.includes(":") ? 6 : 4);
 

@@ -224,12 +224,13 @@ export class Flow {
 export class FlowTable {
   readonly #flows = new Map<number, Flow[]>();
 
-  find(address: string, port: number): Flow | undefined {
+  /** @param from our own address, on a wildcard port. */
+  find(address: string, port: number, from?: string): Flow | undefined {
     const candidates = this.#flows.get(port);
     if (candidates === undefined) return undefined;
     for (let index = 0; index < candidates.length; index++) {
-      const candidate = candidates[index];
-      if (candidate !== undefined && candidate.path.client.address === address) return candidate;
+      const client = candidates[index]?.path.client;
+      if (client !== undefined && client.address === address && client.from?.address === from) return candidates[index];
     }
     return undefined;
   }
@@ -240,6 +241,29 @@ export class FlowTable {
     for (let index = 0; index < candidates.length; index++) {
       const candidate = candidates[index];
       if (candidate !== undefined && hasWords(candidate.path.client, w0, w1, w2, w3)) return candidate;
+    }
+    return undefined;
+  }
+
+  /** As `findWords`, on a wildcard port: of the flows of a client, that of our own address. */
+  findBetween(
+    w0: number,
+    w1: number,
+    w2: number,
+    w3: number,
+    port: number,
+    o0: number,
+    o1: number,
+    o2: number,
+    o3: number,
+  ): Flow | undefined {
+    const candidates = this.#flows.get(port);
+    if (candidates === undefined) return undefined;
+    for (let index = 0; index < candidates.length; index++) {
+      const candidate = candidates[index];
+      if (candidate === undefined || !hasWords(candidate.path.client, w0, w1, w2, w3)) continue;
+      const { from } = candidate.path.client;
+      if (from !== undefined && hasWords(from, o0, o1, o2, o3)) return candidate;
     }
     return undefined;
   }

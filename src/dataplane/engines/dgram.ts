@@ -1,8 +1,8 @@
 /** The portable engine: node:dgram sockets, one for each client port and one for each relayed transport address. */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { familyOf, type TransportAddress } from "../address.ts";
-import type { RelayAddress } from "../placement.ts";
+import { familyOf, isWildcard, type TransportAddress } from "../address.ts";
+import { localAddresses, type RelayAddress } from "../placement.ts";
 import { FlowTable, type Drops, type Flow, type RelayPort, type Traffic } from "../flows.ts";
 import { maxBacklogBytes } from "../limits.ts";
 import type { ClientPort, ClientPortOwner, DatagramPort, Engine, EngineOptions } from "./engine.ts";
@@ -17,10 +17,11 @@ const literal = (
   callback: (error: null, address: string, family: number) => void,
 ): void => callback(null, address, familyOf(address));
 
-const open = async (address: string, port: number): Promise<Socket> => {
+const open = async (address: string, port: number, reuseAddr = false): Promise<Socket> => {
   const socket = createSocket({
     type: familyOf(address) === 6 ? "udp6" : "udp4",
     ipv6Only: familyOf(address) === 6,
+    reuseAddr,
     lookup: literal,
   });
   // With a look-up that answers at once, `listening` may come before `bind` returns.
@@ -71,27 +72,58 @@ const enlarge = (socket: Socket): void => {
 
 const closed = (socket: Socket): Promise<void> => new Promise((resolve) => socket.close(() => resolve()));
 
-/** A bound socket as a port; `take` gets every datagram. */
+/** Takes a datagram; `own` is our own address that it came to, where the port is a wildcard. */
+type Take = (bytes: Buffer, from: RemoteInfo, own?: TransportAddress) => void;
+
+/**
+ * The sockets of a wildcard port: one for each address of this machine, as Node tells of no datagram which address it came
+ * to and sends from none in particular, and one for addresses that it gets later, which answers from any. They can share
+ * the port only if they say so, which would let another program share it as well: it must be free before.
+ */
+const openWildcard = async (
+  at: TransportAddress,
+): Promise<readonly { readonly socket: Socket; readonly own?: TransportAddress }[]> => {
+  const family = familyOf(at.address);
+  const first = await open(at.address, at.port);
+  const { port } = first.address();
+  await closed(first);
+  const opened: { readonly socket: Socket; readonly own?: TransportAddress }[] = [];
+  try {
+    opened.push({ socket: await open(at.address, port, true) });
+    for (const { address } of localAddresses())
+      if (familyOf(address) === family)
+        opened.push({ socket: await open(address, port, true), own: { address, port } });
+    return opened;
+  } catch (error) {
+    await Promise.all(opened.map(({ socket }) => closed(socket)));
+    throw error;
+  }
+};
+
+/** Bound sockets as a port; `take` gets every datagram. */
 const portOn = async (
   { drops }: EngineOptions,
   at: TransportAddress,
   owner: ClientPortOwner,
-  take: (bytes: Buffer, from: RemoteInfo) => void,
+  take: Take,
 ): Promise<DatagramPort> => {
-  const socket = await open(at.address, at.port);
-  enlarge(socket);
-  socket.on("message", take);
-  socket.on("error", (error) => owner.failed(error.message));
-  const { address, port } = socket.address();
-  const { send, end } = sender(socket, drops);
+  const sockets = isWildcard(at.address) ? await openWildcard(at) : [{ socket: await open(at.address, at.port) }];
+  const senders = new Map<string | undefined, ReturnType<typeof sender>>();
+  for (const { socket, own } of sockets) {
+    enlarge(socket);
+    socket.on("message", (bytes, from) => take(bytes, from, own));
+    socket.on("error", (error) => owner.failed(error.message));
+    senders.set(own?.address, sender(socket, drops));
+  }
+  const { address = at.address, port = at.port } = sockets[0]?.socket.address() ?? {};
   return {
     at: { address, port },
-    send,
+    send: (bytes, start, end, to) => senders.get(to.from?.address)?.send(bytes, start, end, to),
     // The system tells that of no socket of Node's.
     kernelDrops: () => 0,
-    close: () => {
-      end();
-      return closed(socket);
+    close: async () => {
+      for (const one of senders.values()) one.end();
+      await Promise.all(sockets.map(({ socket }) => closed(socket)));
     },
   };
 };
@@ -99,14 +131,14 @@ const portOn = async (
 const datagrams =
   (options: EngineOptions) =>
   (at: TransportAddress, owner: ClientPortOwner): Promise<DatagramPort> =>
-    portOn(options, at, owner, (bytes, from) => owner.message(bytes, from));
+    portOn(options, at, owner, (bytes, from, own) => owner.message(bytes, from, own));
 
 const listen =
   (options: EngineOptions) =>
   async (at: TransportAddress, traffic: Traffic, owner: ClientPortOwner): Promise<ClientPort> => {
     const { drops } = options;
     const flows = new FlowTable();
-    const port = await portOn(options, at, owner, (bytes, from) => {
+    const port = await portOn(options, at, owner, (bytes, from, own) => {
       const first = bytes[0] ?? 0xff;
       // Nothing can be sent to port 0, which a forged source may have.
       if (first > 0x7f || (first > 3 && first < 0x40) || from.port === 0) {
@@ -114,14 +146,14 @@ const listen =
         return;
       }
       if (first >= 0x40 || isSendIndication(bytes, 0)) {
-        const flow = flows.find(from.address, from.port);
+        const flow = flows.find(from.address, from.port, own?.address);
         if (flow === undefined) drops["no-allocation"]++;
         else fromClient(flow, bytes, 0, bytes.length);
         return;
       }
       traffic.packetsIn++;
       traffic.bytesIn += bytes.length;
-      owner.message(bytes, from);
+      owner.message(bytes, from, own);
     });
     return { ...port, flows };
   };

@@ -9,8 +9,8 @@ import type { Drops, FlowTable, RelayPort, Traffic } from "../flows.ts";
 
 /** Where a client socket hands up what is no media: STUN that is no Send indication. */
 export interface ClientPortOwner {
-  /** `bytes` are the callee's. */
-  message(bytes: Buffer, client: TransportAddress): void;
+  /** `bytes` are the callee's. `from`: the own address that they came to, on a wildcard port: what answers them comes from there. */
+  message(bytes: Buffer, client: TransportAddress, from?: TransportAddress): void;
   /** The socket is lost. */
   failed(reason: string): void;
 }

@@ -89,8 +89,8 @@ export const listenDtls = async (
   };
 
   /** Strangers, and clients that begin anew from the port of an earlier session, which ends once they have proven themselves. */
-  const greet = (datagram: Buffer, at: DatagramPort, client: TransportAddress, key: string): void => {
-    const path = new DtlsPath(endpointOf(client), at.at, key);
+  const greet = (datagram: Buffer, at: DatagramPort, client: Endpoint, key: string): void => {
+    const path = new DtlsPath(client, client.from ?? at.at, key);
     const wire: SessionOwner = {
       send: (bytes) => at.send(bytes, 0, bytes.length, path.client),
       record: (record) => {
@@ -114,13 +114,18 @@ export const listenDtls = async (
     if (oldest !== undefined && idle.length > maxIdleConnections) end(oldest, "idle-connections");
   };
 
-  const receive = (datagram: Buffer, at: DatagramPort, client: TransportAddress): void => {
+  const receive = (
+    datagram: Buffer,
+    at: DatagramPort,
+    client: TransportAddress,
+    from: TransportAddress | undefined,
+  ): void => {
     // Nothing can be sent to port 0, which a forged source may have.
     if (client.port === 0) return owner.dropped("not-dtls");
-    const key = `${client.address} ${client.port}`;
+    const key = `${client.address} ${client.port} ${from?.address ?? ""}`;
     const path = paths.get(key);
     if (path?.session === undefined || (path.session.isEstablished && isClientHello(datagram))) {
-      if (isClientHello(datagram)) return greet(datagram, at, client, key);
+      if (isClientHello(datagram)) return greet(datagram, at, endpointOf(client, from), key);
       return owner.dropped("not-dtls");
     }
     const goesOn = path.session.receive(datagram);
@@ -156,7 +161,7 @@ export const listenDtls = async (
     for (const address of addresses) {
       const opened: DatagramPort = await engine.datagrams(
         { address, port },
-        { message: (bytes, client) => receive(bytes, opened, client), failed: owner.failed },
+        { message: (bytes, client, from) => receive(bytes, opened, client, from), failed: owner.failed },
       );
       ports.push(opened);
     }

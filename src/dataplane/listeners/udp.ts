@@ -10,10 +10,10 @@ class UdpPath implements ListenerPath {
   readonly server: TransportAddress;
   readonly #port: ClientPort;
 
-  constructor(port: ClientPort, client: TransportAddress) {
+  constructor(port: ClientPort, client: TransportAddress, from: TransportAddress | undefined) {
     this.#port = port;
-    this.client = endpointOf(client);
-    this.server = port.at;
+    this.client = endpointOf(client, from);
+    this.server = from ?? port.at;
   }
 
   send(bytes: Buffer, start: number, end: number): boolean {
@@ -42,7 +42,7 @@ export const listenUdp = async (
   try {
     for (const address of addresses) {
       const opened: ClientPort = await engine.listen({ address, port }, traffic, {
-        message: (bytes, client) => owner.message(bytes, new UdpPath(opened, client)),
+        message: (bytes, client, from) => owner.message(bytes, new UdpPath(opened, client, from)),
         failed: owner.failed,
       });
       ports.push(opened);

@@ -8,6 +8,10 @@ import {
   AF_INET,
   AF_INET6,
   IOVEC_SIZE,
+  IP_PKTINFO,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPV6_PKTINFO,
   MMSGHDR,
   SOCKADDR_SIZE,
   SOL_UDP,
@@ -33,10 +37,15 @@ export const MAX_DATAGRAM_BYTES = 65_535;
 /** Pages that no packet reaches are never touched. No multiple of a page: slots would share few lines of the cache. */
 const SLOT_BYTES = (HEADROOM + MAX_DATAGRAM_BYTES + TAILROOM + 255) & ~255;
 
-const CMSG_SIZE = 32;
-const CMSG_LENGTH = 24;
+/** Room for the control messages of a datagram: the own address, of IPv6 at most, and how long its segments are. */
+const CMSG_SIZE = 64;
+/** To be sent, the segments' length stands at the end, and the own address right before. */
+const SEGMENT_AT = 40;
+const SEGMENT_LENGTH = 24;
 /** `cmsg_len` of a control message with two bytes in it. */
-const CMSG_LEN = 18;
+const SEGMENT_LEN = 18;
+/** Of IP_PKTINFO and IPV6_PKTINFO: `cmsg_len`, and the room that they take. */
+const PKTINFO = { 4: { len: 28, length: 32 }, 6: { len: 36, length: 40 } } as const;
 
 /** A table in one piece of memory, with the offsets of its parts in 32-bit words. */
 const LAYOUT = (() => {
@@ -70,6 +79,8 @@ export class Arena {
   readonly base: number;
   readonly #rxHeaders: number;
   readonly txHeaders: number;
+  /** Of messages: 1 where the control messages begin elsewhere than at the segments' length. */
+  readonly #hasFrom = new Uint8Array(TX_ENTRIES);
   /** Where the kernel finds the name of message 0. */
   readonly firstName: number;
 
@@ -90,14 +101,14 @@ export class Arena {
       this.#u32[(rx + MMSGHDR.nameLength) >> 2] = SOCKADDR_SIZE;
       this.#u32[(rx + MMSGHDR.iovLength) >> 2] = 1;
       this.#pointer(rx + MMSGHDR.control, LAYOUT.rxControls + slot * CMSG_SIZE);
-      this.#u32[(rx + MMSGHDR.controlLength) >> 2] = CMSG_LENGTH;
+      this.#u32[(rx + MMSGHDR.controlLength) >> 2] = CMSG_SIZE;
     }
     for (let entry = 0; entry < TX_ENTRIES; entry++) {
       const tx = LAYOUT.txHeaders + entry * MMSGHDR.size;
       this.#pointer(tx + MMSGHDR.name, LAYOUT.txNames + entry * SOCKADDR_SIZE);
-      const control = LAYOUT.txControls + entry * CMSG_SIZE;
+      const control = LAYOUT.txControls + entry * CMSG_SIZE + SEGMENT_AT;
       this.#pointer(tx + MMSGHDR.control, control);
-      this.#u32[control >> 2] = CMSG_LEN;
+      this.#u32[control >> 2] = SEGMENT_LEN;
       this.#u32[(control + 8) >> 2] = SOL_UDP;
       this.#u32[(control + 12) >> 2] = UDP_SEGMENT;
     }
@@ -125,7 +136,38 @@ export class Arena {
   /** Bytes of each datagram but the last that `slot` holds; 0 where it holds one. */
   segmentOf(slot: number): number {
     const length = this.#u32[(LAYOUT.rxHeaders + slot * MMSGHDR.size + MMSGHDR.controlLength) >> 2] ?? 0;
-    return length === 0 ? 0 : (this.#u32[(LAYOUT.rxControls + slot * CMSG_SIZE + 16) >> 2] ?? 0);
+    const at = (LAYOUT.rxControls + slot * CMSG_SIZE) >> 2;
+    // It stands before the own address.
+    return length === 0 || this.#u32[at + 2] !== SOL_UDP ? 0 : (this.#u32[at + 4] ?? 0);
+  }
+
+  /**
+   * Where the own address that the datagram in `slot` was sent to lies, as an index of 32-bit words for `wordAt`: one word
+   * of IPv4, four of IPv6. -1 where the kernel did not tell.
+   */
+  ownAddressAt(slot: number): number {
+    const length = this.#u32[(LAYOUT.rxHeaders + slot * MMSGHDR.size + MMSGHDR.controlLength) >> 2] ?? 0;
+    let at = (LAYOUT.rxControls + slot * CMSG_SIZE) >> 2;
+    const end = at + (length >> 2);
+    while (at + 4 <= end) {
+      const [len = 0, level, type] = [this.#u32[at], this.#u32[at + 2], this.#u32[at + 3]];
+      // in_pktinfo has the interface first, and the address to answer from before that of the packet's head.
+      if (level === IPPROTO_IP && type === IP_PKTINFO) return at + 5;
+      if (level === IPPROTO_IPV6 && type === IPV6_PKTINFO) return at + 4;
+      at += ((len + 7) & ~7) >> 2;
+      if (len === 0) break;
+    }
+    return -1;
+  }
+
+  /** Word `index` of the arena, signed. */
+  wordAt(index: number): number {
+    return this.#i32[index] ?? 0;
+  }
+
+  /** Network-order bytes of the address at word `index`. */
+  bytesAt(index: number, family: 4 | 6): Buffer {
+    return this.bytes.subarray(index * 4, index * 4 + (family === 4 ? 4 : 16));
   }
 
   /** Bytes received into `slot`. */
@@ -141,7 +183,7 @@ export class Arena {
   rearm(slot: number): void {
     const header = LAYOUT.rxHeaders + slot * MMSGHDR.size;
     this.#u32[(header + MMSGHDR.nameLength) >> 2] = SOCKADDR_SIZE;
-    this.#u32[(header + MMSGHDR.controlLength) >> 2] = CMSG_LENGTH;
+    this.#u32[(header + MMSGHDR.controlLength) >> 2] = CMSG_SIZE;
   }
 
   /** Word `index` of the source address of `slot`: 0 holds family and port; of IPv4 1 is the address, of IPv6 2 to 5. */
@@ -191,6 +233,46 @@ export class Arena {
     u32[header + MMSGHDR.iov / 4] = vectors % 0x100000000;
     u32[header + MMSGHDR.iov / 4 + 1] = Math.floor(vectors / 0x100000000);
     u32[header + MMSGHDR.controlLength / 4] = 0;
+    if (to.from !== undefined) this.#setFrom(index, to.from, family);
+    else if (this.#hasFrom[index] === 1) {
+      this.#hasFrom[index] = 0;
+      this.#setControl(index, SEGMENT_AT);
+    }
+  }
+
+  /** Message `index` comes from `from`. */
+  #setFrom(index: number, from: Endpoint, family: 4 | 6): void {
+    const u32 = this.#u32;
+    const { len, length } = PKTINFO[family];
+    const start = SEGMENT_AT - length;
+    this.#hasFrom[index] = 1;
+    this.#setControl(index, start);
+    u32[(LAYOUT.txHeaders + index * MMSGHDR.size + MMSGHDR.controlLength) >> 2] = length;
+    const at = (LAYOUT.txControls + index * CMSG_SIZE + start) >> 2;
+    u32[at] = len;
+    u32[at + 1] = 0;
+    u32[at + 2] = family === 4 ? IPPROTO_IP : IPPROTO_IPV6;
+    u32[at + 3] = family === 4 ? IP_PKTINFO : IPV6_PKTINFO;
+    // Through whichever interface the route says.
+    if (family === 4) {
+      u32[at + 4] = 0;
+      u32[at + 5] = from.w3;
+      u32[at + 6] = 0;
+    } else {
+      u32[at + 4] = from.w0;
+      u32[at + 5] = from.w1;
+      u32[at + 6] = from.w2;
+      u32[at + 7] = from.w3;
+      u32[at + 8] = 0;
+    }
+  }
+
+  /** The control messages of message `index` begin at `start` of their room. */
+  #setControl(index: number, start: number): void {
+    const header = (LAYOUT.txHeaders + index * MMSGHDR.size + MMSGHDR.control) >> 2;
+    const address = this.base + LAYOUT.txControls + index * CMSG_SIZE + start;
+    this.#u32[header] = address % 0x100000000;
+    this.#u32[header + 1] = Math.floor(address / 0x100000000);
   }
 
   /** Vector `vector` is bytes `start` to `start + length`. */
@@ -207,15 +289,16 @@ export class Arena {
     const header = (LAYOUT.txHeaders + index * MMSGHDR.size) >> 2;
     this.#u32[header + MMSGHDR.iovLength / 4] = vectors;
     if (vectors === 1) return;
-    this.#u32[header + MMSGHDR.controlLength / 4] = CMSG_LENGTH;
-    const value = LAYOUT.txControls + index * CMSG_SIZE + 16;
+    const control = header + MMSGHDR.controlLength / 4;
+    this.#u32[control] = (this.#u32[control] ?? 0) + SEGMENT_LENGTH;
+    const value = LAYOUT.txControls + index * CMSG_SIZE + SEGMENT_AT + 16;
     this.bytes[value] = segmentBytes & 255;
     this.bytes[value + 1] = segmentBytes >>> 8;
   }
 
   /** Bytes of each segment of message `index` but its last. */
   segmentBytesOf(index: number): number {
-    const value = LAYOUT.txControls + index * CMSG_SIZE + 16;
+    const value = LAYOUT.txControls + index * CMSG_SIZE + SEGMENT_AT + 16;
     return (this.bytes[value] ?? 0) | ((this.bytes[value + 1] ?? 0) << 8);
   }
 
@@ -223,7 +306,9 @@ export class Arena {
   narrow(index: number, segment: number): void {
     const header = (LAYOUT.txHeaders + index * MMSGHDR.size) >> 2;
     this.#u32[header + MMSGHDR.iovLength / 4] = 1;
-    this.#u32[header + MMSGHDR.controlLength / 4] = 0;
+    // The own address stays, the length of segments goes.
+    const control = header + MMSGHDR.controlLength / 4;
+    if (segment === 0) this.#u32[control] = (this.#u32[control] ?? 0) - SEGMENT_LENGTH;
     // Vectors are in one 4 GiB piece: the arena is far smaller, and lies so in practice; the carry is minded all the same.
     if (segment === 0) return;
     const at = header + MMSGHDR.iov / 4;

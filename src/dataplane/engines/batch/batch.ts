@@ -1,6 +1,6 @@
 /** The engine for Linux: the flow table over {@link Datagrams}. Every packet is taken across where it lies. */
-import type { TransportAddress } from "../../address.ts";
-import { FlowTable, type Drops, type RelayPort, type Traffic } from "../../flows.ts";
+import { isWildcard, type TransportAddress } from "../../address.ts";
+import { FlowTable, type Drops, type Flow, type RelayPort, type Traffic } from "../../flows.ts";
 import type { RelayAddress } from "../../placement.ts";
 import type { HeldPort } from "../../reservations.ts";
 import type { ClientPort, ClientPortOwner, DatagramPort, Engine, EngineOptions } from "../engine.ts";
@@ -38,9 +38,11 @@ class BatchEngine implements Engine {
       bufferBytes: CLIENT_BUFFER_BYTES,
       batch: CLIENT_BATCH,
       ...(fd === undefined ? {} : { fd }),
-      owner: { take: (slot, start, end) => this.#fromClient(socket, flows, traffic, owner, slot, start, end) },
+      owner: { take: (slot, start, end) => this.#fromClient(socket, flows, traffic, owner, slot, start, end, port) },
     });
-    return { ...this.#portOf(socket, at), flows };
+    const opened = this.#portOf(socket, at);
+    const port = isWildcard(at.address) ? opened.at.port : 0;
+    return { ...opened, flows };
   }
 
   async datagrams(at: TransportAddress, owner: ClientPortOwner): Promise<DatagramPort> {
@@ -52,13 +54,23 @@ class BatchEngine implements Engine {
       ...(fd === undefined ? {} : { fd }),
       owner: {
         take: (slot, start, end) =>
-          owner.message(Buffer.from(this.#bytes.subarray(start, end)), {
-            address: datagrams.sourceOf(slot, socket.family),
-            port: this.#arena.sourcePort(slot),
-          }),
+          owner.message(
+            Buffer.from(this.#bytes.subarray(start, end)),
+            { address: datagrams.sourceOf(slot, socket.family), port: this.#arena.sourcePort(slot) },
+            this.#ownAddress(socket, slot, port),
+          ),
       },
     });
-    return this.#portOf(socket, at);
+    const opened = this.#portOf(socket, at);
+    const port = isWildcard(at.address) ? opened.at.port : 0;
+    return opened;
+  }
+
+  /** Our own address that a datagram to `wildcardPort` came to; nothing where that is 0, and the socket has but one. */
+  #ownAddress(socket: DatagramSocket, slot: number, wildcardPort: number): TransportAddress | undefined {
+    if (wildcardPort === 0) return undefined;
+    const address = this.#datagrams.ownAddressOf(slot, socket.family);
+    return address === undefined ? undefined : { address, port: wildcardPort };
   }
 
   #portOf(socket: DatagramSocket, at: TransportAddress): DatagramPort {
@@ -103,6 +115,7 @@ class BatchEngine implements Engine {
     slot: number,
     start: number,
     end: number,
+    wildcardPort: number,
   ): void {
     const bytes = this.#bytes;
     const arena = this.#arena;
@@ -115,15 +128,17 @@ class BatchEngine implements Engine {
     }
     if (first >= 0x40 || isSendIndication(bytes, start)) {
       const flow =
-        socket.family === 4
-          ? flows.findWords(0, 0, IPV4_MARK, arena.sourceWord(slot, 1), port)
-          : flows.findWords(
-              arena.sourceWord(slot, 2),
-              arena.sourceWord(slot, 3),
-              arena.sourceWord(slot, 4),
-              arena.sourceWord(slot, 5),
-              port,
-            );
+        wildcardPort !== 0
+          ? this.#flowBetween(socket, flows, slot, port)
+          : socket.family === 4
+            ? flows.findWords(0, 0, IPV4_MARK, arena.sourceWord(slot, 1), port)
+            : flows.findWords(
+                arena.sourceWord(slot, 2),
+                arena.sourceWord(slot, 3),
+                arena.sourceWord(slot, 4),
+                arena.sourceWord(slot, 5),
+                port,
+              );
       if (flow === undefined) this.#drops["no-allocation"]++;
       else fromClient(flow, bytes, start, end);
       return;
@@ -132,7 +147,27 @@ class BatchEngine implements Engine {
     traffic.bytesIn += end - start;
     const client = { address: this.#datagrams.sourceOf(slot, socket.family), port };
     // Control keeps what it is given; the slot is used again.
-    owner.message(Buffer.from(bytes.subarray(start, end)), client);
+    owner.message(Buffer.from(bytes.subarray(start, end)), client, this.#ownAddress(socket, slot, wildcardPort));
+  }
+
+  /** The flow of a datagram that came to a wildcard port. */
+  #flowBetween(socket: DatagramSocket, flows: FlowTable, slot: number, port: number): Flow | undefined {
+    const arena = this.#arena;
+    const at = arena.ownAddressAt(slot);
+    if (at < 0) return undefined;
+    if (socket.family === 4)
+      return flows.findBetween(0, 0, IPV4_MARK, arena.sourceWord(slot, 1), port, 0, 0, IPV4_MARK, arena.wordAt(at));
+    return flows.findBetween(
+      arena.sourceWord(slot, 2),
+      arena.sourceWord(slot, 3),
+      arena.sourceWord(slot, 4),
+      arena.sourceWord(slot, 5),
+      port,
+      arena.wordAt(at),
+      arena.wordAt(at + 1),
+      arena.wordAt(at + 2),
+      arena.wordAt(at + 3),
+    );
   }
 }
 

@@ -7,6 +7,7 @@
 import {
   familyOf,
   formatAddress,
+  isWildcard,
   textOfBytes,
   type Endpoint,
   type Family,
@@ -80,9 +81,12 @@ export interface DatagramsOptions {
 
 /** A descriptor that is bound. @throws the error of the system call, with the address. */
 export const boundSocket = (sys: Sys, at: TransportAddress, bufferBytes: number, reusePort = false): number => {
-  const fd = sys.socket(familyOf(at.address));
+  const family = familyOf(at.address);
+  const fd = sys.socket(family);
   try {
     if (reusePort) sys.reusePort(fd);
+    // Or answers would come from whichever address the route back has.
+    if (isWildcard(at.address)) sys.ownAddresses(fd, family);
     sys.bind(fd, sockaddrOf(at));
     sys.enlarge(fd, bufferBytes);
     sys.coalesce(fd);
@@ -157,6 +161,12 @@ export class Datagrams {
 
   kernelDropsOf(socket: DatagramSocket): number {
     return socket.isOpen ? this.#sys.dropsOf(socket.fd) : 0;
+  }
+
+  /** Our own address that what is in `slot` was sent to, as text; nothing where the socket has but one. */
+  ownAddressOf(slot: number, family: Family): string | undefined {
+    const at = this.arena.ownAddressAt(slot);
+    return at < 0 ? undefined : textOfBytes(this.arena.bytesAt(at, family), 0, family === 4 ? 4 : 16);
   }
 
   /** Source address of what is in `slot`, as text. */
@@ -343,6 +353,14 @@ export class Datagrams {
     if (to === undefined) return;
     this.#to[entry] = undefined;
     const { arena } = this;
+    if (to.from !== undefined) {
+      // Where it comes from is said by a control message, which a plain call has not.
+      arena.openMessage(0, 0, to, socket.family);
+      arena.setVector(0, this.#start[entry] ?? 0, this.#length[entry] ?? 0);
+      arena.closeMessage(0, 1, 0);
+      this.#transmit(socket, 1);
+      return;
+    }
     const nameLength = arena.name(0, to, socket.family);
     const start = arena.base + (this.#start[entry] ?? 0);
     const length = this.#length[entry] ?? 0;

@@ -18,9 +18,12 @@ const SO_RCVBUF = 8;
 const SO_MEMINFO = 55;
 const SK_MEMINFO_DROPS = 8;
 const SK_MEMINFO_VARS = 9;
-const IPPROTO_IPV6 = 41;
+export const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
-const IPPROTO_IP = 0;
+export const IPPROTO_IP = 0;
+export const IP_PKTINFO = 8;
+const IPV6_RECVPKTINFO = 49;
+export const IPV6_PKTINFO = 50;
 const IP_MTU_DISCOVER = 10;
 const IPV6_MTU_DISCOVER = 23;
 /** The DF bit is set, whatever is known of the path; the client is looking for that. */
@@ -76,6 +79,8 @@ export interface Sys {
   enlarge(fd: number, bytes: number): void;
   /** Lets runs from one source arrive as one message (UDP GRO); best effort. */
   coalesce(fd: number): void;
+  /** Has each datagram come with the own address that it was sent to. */
+  ownAddresses(fd: number, family: 4 | 6): void;
   /** Datagrams that the kernel dropped for want of room, since the socket was made. */
   dropsOf(fd: number): number;
   close(fd: number): void;
@@ -183,6 +188,10 @@ const load = (): Sys => {
     enlarge(fd, bytes) {
       set(fd, SOL_SOCKET, SO_RCVBUF, bytes);
       set(fd, SOL_SOCKET, SO_SNDBUF, bytes);
+    },
+    ownAddresses(fd, family) {
+      if (family === 4) must("setsockopt", set(fd, IPPROTO_IP, IP_PKTINFO, 1));
+      else must("setsockopt", set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1));
     },
     coalesce: (fd) => void set(fd, SOL_UDP, UDP_GRO, 1),
     dropsOf(fd) {
