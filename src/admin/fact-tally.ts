@@ -13,6 +13,8 @@ export interface FactTally {
   /** Documents that are refused now, by code. */
   readonly standing: Readonly<Record<string, number>>;
   readonly workersLost: number;
+  /** Seconds to the first complete list, by kind and version (`KIND VERSION`), of those that are served. */
+  readonly lists: ReadonlyMap<string, number>;
   /** When the config of a gateway came into force last, in ms since 1970. */
   readonly published: ReadonlyMap<string, number>;
 }
@@ -24,6 +26,7 @@ export const createFactTally = (): FactTally => {
   const rejections: Record<string, number> = {};
   const standing = new Map<string, string>();
   const published = new Map<string, number>();
+  const lists = new Map<string, number>();
   let isWatching = false;
   let watchesLost = 0;
   let workersLost = 0;
@@ -38,6 +41,12 @@ export const createFactTally = (): FactTally => {
         case "watch.lost":
           isWatching = false;
           watchesLost += 1;
+          return;
+        case "kind.listed":
+          lists.set(`${data.kind} ${data.version}`, data.seconds);
+          return;
+        case "kind.absent":
+          lists.delete(`${data.kind} ${data.version}`);
           return;
         case "effect.failed":
           increase(failures, data.effect);
@@ -78,5 +87,6 @@ export const createFactTally = (): FactTally => {
       return counts;
     },
     published,
+    lists,
   };
 };

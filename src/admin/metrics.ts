@@ -288,6 +288,16 @@ export const metrics: readonly Metric[] = [
     samples: ({ facts }) => total(facts.watchesLost),
   },
   {
+    name: "turnpike_list_seconds",
+    help: "Seconds from the start, or from a kind's arrival, to its first complete list, by kind and version.",
+    labels: ["kind", "version"],
+    samples: ({ facts }) =>
+      [...facts.lists].map(([key, value]) => {
+        const [kind = "", version = ""] = key.split(" ");
+        return { labels: { kind, version }, value };
+      }),
+  },
+  {
     name: "turnpike_documents_refused",
     help: "Manifests and configs that are refused now, by the code of the error; the last good ones stay in force.",
     labels: ["code"],

@@ -171,6 +171,8 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
           : registry.send("listener", fact.data.listener, event, "reason" in fact.data ? fact.data.reason : undefined);
       }
       case "journal.recovered":
+      case "kind.listed":
+      case "kind.absent":
       case "object.rejected":
       case "object.corrected":
       case "watch.lost":

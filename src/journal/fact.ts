@@ -30,6 +30,19 @@ export type Fact =
   | { readonly type: "object.rejected"; readonly data: Rejection }
   /** What a rejection said no longer holds. */
   | { readonly type: "object.corrected"; readonly data: Rejection }
+  /** The first complete list of a kind: how long it took from the start, or from the kind's arrival, and how many tries. */
+  | {
+      readonly type: "kind.listed";
+      readonly data: {
+        readonly kind: KindId;
+        readonly version: string;
+        readonly objects: number;
+        readonly seconds: number;
+        readonly attempts: number;
+      };
+    }
+  /** The API server does not have the kind in this version. It is asked again, and the rest goes on without. */
+  | { readonly type: "kind.absent"; readonly data: { readonly kind: KindId; readonly version: string } }
   | { readonly type: "objects.synced"; readonly data: { readonly objects: number } }
   | { readonly type: "watch.lost"; readonly data: { readonly reason: string } }
   | { readonly type: "watch.restored"; readonly data: Record<string, never> }

@@ -35,6 +35,12 @@ export const sentence = (line: JournalLine): string => {
       return rejectionSentence(line.data);
     case "object.corrected":
       return `${line.data.file}: ${[line.data.object, line.data.field].filter((part) => part !== "").join(": ") || "the file"} is right again`;
+    case "kind.listed": {
+      const { kind, version, objects, seconds, attempts } = line.data;
+      return `${kind} (${version}): ${plural(objects, "object")} listed after ${seconds} s${attempts > 1 ? `, at the ${attempts}th try` : ""}`;
+    }
+    case "kind.absent":
+      return `${line.data.kind} (${line.data.version}) is not served by the API server`;
     case "objects.synced":
       return `${plural(line.data.objects, "object")} listed`;
     case "watch.lost":

@@ -67,8 +67,6 @@ export interface ApiConnection {
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** Open connections: every watch holds one of HTTP/1.1. */
-const CONNECTIONS = 64;
 
 /** A `Status` of the API. */
 interface Answer {
@@ -95,7 +93,9 @@ const unreachable = (error: unknown): ApiError =>
 export const createApi = (connection: ApiConnection): Api => {
   const dispatcher = new Agent({
     connect: { ...connection.tls, timeout: 10_000 },
-    connections: CONNECTIONS,
+    // Each watch and request by a connection of its own. In HTTP/2 all share one, and an API server that refuses one of them
+    // as unauthorized ends it (GOAWAY) for all.
+    allowH2: false,
     // Quiet watches are nothing unusual; whoever reads one has a liveness timer of its own.
     bodyTimeout: 0,
     keepAliveTimeout: 30_000,

@@ -16,6 +16,12 @@ export const factOf = (event: WatchEvent, vault: Vault): Fact => {
       return { type: "object.rejected", data: event.rejection };
     case "corrected":
       return { type: "object.corrected", data: event.rejection };
+    case "listed": {
+      const { event: _, ...data } = event;
+      return { type: "kind.listed", data };
+    }
+    case "absent":
+      return { type: "kind.absent", data: { kind: event.kind, version: event.version } };
     case "synced":
       return { type: "objects.synced", data: { objects: event.objects } };
     case "lost":

@@ -10,6 +10,17 @@ export type WatchEvent =
   | { readonly event: "rejected"; readonly rejection: Rejection }
   /** What was rejected is so no longer. */
   | { readonly event: "corrected"; readonly rejection: Rejection }
+  /** All of a kind, of one version of its API, has been told: `seconds` after the start, or after the kind arrived. */
+  | {
+      readonly event: "listed";
+      readonly kind: KindId;
+      readonly version: string;
+      readonly objects: number;
+      readonly seconds: number;
+      readonly attempts: number;
+    }
+  /** The source does not have the kind in this version; it is asked again. */
+  | { readonly event: "absent"; readonly kind: KindId; readonly version: string }
   /** Everything that was there at the start has been told. */
   | { readonly event: "synced"; readonly objects: number }
   | { readonly event: "lost"; readonly reason: string }

@@ -35,17 +35,20 @@ const word = (one: WatchEvent): string => {
 const follow = (endpointSource: "EndpointSlice" | "Endpoints" = "EndpointSlice", namespaces?: readonly string[]) => {
   const words: string[] = [];
   const objects: AnyObject[] = [];
+  const lists: Extract<WatchEvent, { readonly event: "listed" | "absent" }>[] = [];
   subscription = watchCluster(server.api, {
     endpointSource,
     namespaces,
     listWatch: { firstPauseMs: 2, longestPauseMs: 10, absentPauseMs: 5 },
   }).subscribe((events) => {
-    words.push(...events.map(word));
+    words.push(...events.filter(({ event }) => event !== "listed" && event !== "absent").map(word));
+    lists.push(...events.flatMap((one) => (one.event === "listed" || one.event === "absent" ? [one] : [])));
     for (const one of events) if (one.event === "seen") objects.push(one.object);
   });
   return {
     words,
     objects,
+    lists,
     until: (...expected: readonly string[]) => vi.waitFor(() => expect(words).toEqual(expected), soon),
     synced: () =>
       vi.waitFor(() => {
@@ -62,6 +65,40 @@ const WATCHES = 17;
 const made = (name: string, more: Readonly<Record<string, unknown>> = {}, namespace = "ns"): Made => ({
   metadata: { name, namespace },
   ...more,
+});
+
+describe("the first complete list of a kind", () => {
+  const path = collectionPath(kindOf("GatewayConfig"), "v1");
+  const of = ({ lists }: ReturnType<typeof follow>) =>
+    lists.flatMap(({ kind, event, ...rest }) => (kind === "GatewayConfig" ? [{ event, ...rest }] : []));
+
+  it("is told with how long it took and how many tries, once", async () => {
+    server.answer({ of: (asked) => asked.path === path, status: 500, times: 2 });
+    const followed = follow();
+    await followed.synced();
+    expect(of(followed)).toEqual([
+      { event: "listed", version: "v1", objects: 0, seconds: expect.any(Number), attempts: 3 },
+    ]);
+    server.compact();
+    server.cut();
+    await vi.waitFor(
+      () => expect(server.asked.filter((one) => one.path === path && one.query["watch"] === undefined)).toHaveLength(4),
+      soon,
+    );
+    expect(of(followed)).toHaveLength(1);
+  });
+
+  it("counts from the arrival of a kind that was absent", async () => {
+    server.withdraw(path);
+    const followed = follow();
+    await followed.synced();
+    server.serve(path);
+    await vi.waitFor(() => expect(of(followed)).toHaveLength(2), soon);
+    expect(of(followed)).toEqual([
+      { event: "absent", version: "v1" },
+      { event: "listed", version: "v1", objects: 0, seconds: expect.any(Number), attempts: 1 },
+    ]);
+  });
 });
 
 describe("synced", () => {

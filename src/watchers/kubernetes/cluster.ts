@@ -8,6 +8,7 @@ import { kinds, type AnyObject, type Kind, type KindId } from "../../resources/k
 import { GATEWAY_API_GROUP, LEGACY_CONFIG_MAP } from "../../resources/names.ts";
 import type { Source, WatchEvent } from "../source.ts";
 import { listWatch, type ListWatchEvent, type ListWatchOptions } from "./list-watch.ts";
+import { createRecovery } from "./recovery.ts";
 import { reduce } from "./reduce.ts";
 
 export interface ClusterOptions {
@@ -68,6 +69,7 @@ type Tagged = readonly [stream: string, kind: Kind, version: string, events: rea
 export const watchCluster = (api: Api, options: ClusterOptions): Source =>
   new Observable((subscriber) => {
     const waiting = new Set<string>();
+    const recovery = createRecovery();
     const streams = kinds
       .filter((kind) => isWatched(kind, options))
       .flatMap((kind) =>
@@ -77,7 +79,7 @@ export const watchCluster = (api: Api, options: ClusterOptions): Source =>
             const stream = `${kind.id} ${version}${place === undefined ? "" : ` ${place}`}`;
             waiting.add(stream);
             const path = collectionPath(kind, version, namespace);
-            const events = listWatch(api, { ...options.listWatch, ...selector, path });
+            const events = listWatch(api, { recovery, ...options.listWatch, ...selector, path });
             // A role written for STUNner does not name ReferenceGrants; without them, nothing is granted.
             const all = kind.id === "ReferenceGrant" ? merge(absentIfForbidden(api, path), events) : events;
             return all.pipe(map((events): Tagged => [stream, kind, version, events]));
@@ -126,9 +128,11 @@ export const watchCluster = (api: Api, options: ClusterOptions): Source =>
           case "gone":
             return gone(kind, version, event.object as unknown as AnyObject);
           case "listed":
+            waiting.delete(stream);
+            return event.first === undefined ? [] : [{ event: "listed", kind: kind.id, version, ...event.first }];
           case "absent":
             waiting.delete(stream);
-            return [];
+            return [{ event: "absent", kind: kind.id, version }];
           case "lost":
             lost.set(stream, event.reason);
             return [{ event: "lost", reason: `${stream}: ${event.reason}` }];

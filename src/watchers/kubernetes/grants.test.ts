@@ -41,7 +41,10 @@ const follow = (answers: Readonly<Record<string, readonly unknown[] | number>>) 
     subscription.unsubscribe();
     for (const stream of watches.values()) stream.destroy();
   });
-  const told = (): readonly string[] => events.map((event) => ("reason" in event ? event.reason : event.event));
+  const told = (): readonly string[] =>
+    events
+      .filter(({ event }) => event !== "listed" && event !== "absent")
+      .map((event) => ("reason" in event ? event.reason : event.event));
   return { told, watches };
 };
 

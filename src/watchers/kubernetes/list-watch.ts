@@ -5,8 +5,10 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Observable } from "rxjs";
+import { monotonicMs } from "../../clock.ts";
 import { ApiError, type Api } from "../../kubernetes/api.ts";
 import { linesOf } from "./lines.ts";
+import { createRecovery, type Recovery } from "./recovery.ts";
 
 /** An object as the API server sends it. */
 export interface Listed {
@@ -17,11 +19,20 @@ export type ListWatchEvent =
   | { readonly event: "seen"; readonly object: Listed }
   | { readonly event: "gone"; readonly object: Listed }
   /** The list is complete: all that exists has been told, and what no longer exists. */
-  | { readonly event: "listed" }
+  | { readonly event: "listed"; readonly first?: FirstList }
   /** The server does not have this kind; all its objects have been told gone. It is asked again from time to time. */
   | { readonly event: "absent" }
   | { readonly event: "lost"; readonly reason: string }
   | { readonly event: "restored" };
+
+/** The first complete list since the start, or since the kind has arrived. */
+export interface FirstList {
+  readonly objects: number;
+  /** From the start, or from when the server last said that it does not have the kind. */
+  readonly seconds: number;
+  /** Lists that were begun, this one included. */
+  readonly attempts: number;
+}
 
 export interface ListWatchOptions {
   readonly path: string;
@@ -33,6 +44,8 @@ export interface ListWatchOptions {
   readonly livenessMs?: number;
   readonly firstPauseMs?: number;
   readonly longestPauseMs?: number;
+  /** Shared by the watches of one server. */
+  readonly recovery?: Recovery;
   /** Between looks whether an absent kind has arrived, in ms. */
   readonly absentPauseMs?: number;
 }
@@ -72,6 +85,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
       firstPauseMs = 200,
       longestPauseMs = 20_000,
       absentPauseMs = 2000,
+      recovery = createRecovery(),
     } = options;
     const stopping = new AbortController();
     /** What has been told, with its version, so that a new list can be compared. */
@@ -81,12 +95,16 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
     let failures = 0;
     /** Lists and watches in a row that were of no use, whether they failed or not. */
     let vain = 0;
+    /** Since when a first list is waited for, and how many were begun; nothing once there was one. */
+    let waiting: { readonly since: number; attempts: number } | undefined = { since: monotonicMs(), attempts: 0 };
+    let isAbsent = false;
 
     const tell = (...events: readonly ListWatchEvent[]): void => {
       if (events.length > 0) subscriber.next(events);
     };
 
     const works = (): readonly ListWatchEvent[] => {
+      if (failures > 0) recovery.recovered();
       failures = 0;
       if (!isLost) return [];
       isLost = false;
@@ -94,6 +112,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
     };
 
     const list = async (): Promise<void> => {
+      if (waiting !== undefined) waiting.attempts += 1;
       const items: Listed[] = [];
       let page: Page | undefined;
       do {
@@ -116,7 +135,14 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
         if (before?.metadata.resourceVersion !== object.metadata.resourceVersion)
           events.push({ event: "seen", object });
       }
-      tell(...events, { event: "listed" });
+      const first = waiting && {
+        objects: items.length,
+        seconds: Math.round(monotonicMs() - waiting.since) / 1000,
+        attempts: waiting.attempts,
+      };
+      waiting = undefined;
+      isAbsent = false;
+      tell(...events, { event: "listed", ...(first === undefined ? {} : { first }) });
     };
 
     const take = (line: WatchLine): readonly ListWatchEvent[] => {
@@ -158,7 +184,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
           },
           signal: AbortSignal.any([stopping.signal, dead.signal]),
         });
-        openedAt = performance.now();
+        openedAt = monotonicMs();
         tell(...works());
         let told = false;
         for await (const line of linesOf(stream)) {
@@ -167,10 +193,10 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
           told = true;
           vain = 0;
         }
-        return told || performance.now() - openedAt > STEADY_MS;
+        return told || monotonicMs() - openedAt > STEADY_MS;
       } finally {
         clearTimeout(liveness);
-        if (performance.now() - openedAt > STEADY_MS) vain = 0;
+        if (monotonicMs() - openedAt > STEADY_MS) vain = 0;
       }
     };
 
@@ -178,29 +204,40 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
       const events = [...known.values()].map((object): ListWatchEvent => ({ event: "gone", object }));
       known.clear();
       version = undefined;
-      tell(...works(), ...events, { event: "absent" });
+      waiting = { since: monotonicMs(), attempts: 0 };
+      tell(...works(), ...events, ...(isAbsent ? [] : [{ event: "absent" } as const]));
+      isAbsent = true;
     };
 
     /** Whether the list must be read again after `error`. */
     const isExpired = (error: unknown): boolean =>
       error instanceof ApiError && (error.status === 410 || error.reason === "Expired" || error.reason === "Gone");
 
-    /** @param leastMs what the server has asked for. */
-    const pause = async (leastMs = 0): Promise<void> => {
+    const pauseMs = (): number => {
       const longest = Math.min(firstPauseMs * 2 ** Math.max(vain - 1, 0), longestPauseMs);
-      await rest(Math.max(longest / 2 + (Math.random() * longest) / 2, Math.min(leastMs, longestPauseMs)));
+      return longest / 2 + (Math.random() * longest) / 2;
     };
+
+    /**
+     * @param askedMs the pause that the server has asked for.
+     * @param recoveries how often the server had recovered when what failed was begun.
+     */
+    const pauseAfterFailure = (askedMs: number | undefined, recoveries: number): Promise<void> =>
+      askedMs === undefined
+        ? recovery.pause(pauseMs(), stopping.signal, recoveries)
+        : rest(Math.max(pauseMs(), Math.min(askedMs, longestPauseMs)));
 
     const rest = (ms: number): Promise<void> =>
       sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
 
     const run = async (): Promise<void> => {
       while (!stopping.signal.aborted) {
+        const recoveries = recovery.count;
         try {
           if (version === undefined) await list();
           else if (!(await watch())) {
             vain += 1;
-            await pause();
+            await rest(pauseMs());
           }
         } catch (error) {
           if (stopping.signal.aborted) return;
@@ -208,7 +245,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
             version = undefined;
             vain += 1;
             // Once is how it is; a server that lets no list live long enough is not to be asked without end.
-            if (vain > 1) await pause();
+            if (vain > 1) await rest(pauseMs());
             continue;
           }
           if (error instanceof ApiError && error.status === 404) {
@@ -223,7 +260,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
             isLost = true;
             tell({ event: "lost", reason: error instanceof Error ? error.message : String(error) });
           }
-          await pause(error instanceof ApiError ? error.retryAfterMs : undefined);
+          await pauseAfterFailure(error instanceof ApiError ? error.retryAfterMs : undefined, recoveries);
         }
       }
     };
