@@ -294,6 +294,7 @@ describe("a server", () => {
     isDown = false;
     await eager.until("lost", "restored", "seen ns/a", "listed");
     await patient.until("lost", "restored", "seen ns/a", "listed");
+    expect(patient.told).toEqual(eager.told);
   });
 
   it("that asks for patience gets it", async () => {
