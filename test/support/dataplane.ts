@@ -71,7 +71,7 @@ const soon = { timeout: 10_000, interval: 5 };
 export const startTestDataplane = async (
   changes: ConfigChanges = {},
   options: {
-    readonly engine?: EngineName;
+    readonly engine?: EngineName | undefined;
     readonly workers?: number;
     readonly relay?: RelayTuning;
     /** With its own admin API, at a free port. */
