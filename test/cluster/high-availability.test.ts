@@ -25,13 +25,13 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true });
 }, 60_000);
 
-const start = (name: string): Promise<Operator> =>
+const start = (name: string, lease: { readonly durationSeconds?: number } = {}): Promise<Operator> =>
   startOperator({
     kubeconfig: cluster.kubeconfig,
     render: operatorOptions({ discoveryAddress: "127.0.0.1:13478" }),
     journal: join(root, name),
     discovery: { host: "127.0.0.1", port: 0 },
-    lease: { namespace: "default", name: "turnpike", holder: name },
+    lease: { namespace: "default", name: "turnpike", holder: name, ...lease },
     finalizer: false,
     log: pino({ level: "silent" }),
   });
@@ -60,7 +60,8 @@ it(
   "hands over from the leader that stops to the standby, which writes nothing before and disturbs nothing after",
   { timeout: 90_000 },
   async () => {
-    const first = await start("first");
+    // It runs out long after the test: a standby that takes over within it was given it.
+    const first = await start("first", { durationSeconds: 3600 });
     await soon(async () => expect((await ask(first)).status).toBe(200));
     await soon(uids);
     await first.idle();
@@ -81,11 +82,8 @@ it(
     );
     await soon(async () => expect(JSON.stringify(await (await ask(first)).json())).toContain("10.1.0.9"));
 
-    const stoppedAt = Date.now();
     expect(await first.stop("rollout")).toEqual([]);
     await soon(async () => expect((await ask(second)).status).toBe(200));
-    // The lease was given back: nobody waits for it to run out.
-    expect(Date.now() - stoppedAt).toBeLessThan(10_000);
     const after = (await (await ask(second)).json()) as {
       readonly clusters: readonly { readonly endpoints: readonly string[] }[];
     };

@@ -20,6 +20,8 @@ export interface Asked {
   readonly method: string;
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
+  /** The name that the client connected with; empty without one. */
+  readonly client: string;
   /** By `performance.now()`. */
   readonly at: number;
   /** What it carries, as far as it has come. */
@@ -68,8 +70,8 @@ interface Watch {
 export interface FakeApi {
   readonly url: string;
   readonly api: Api;
-  /** Another client, with connections of its own. */
-  connect(): Api;
+  /** Another client, with its own connections; its requests carry the name. */
+  connect(client?: string): Api;
   readonly asked: readonly Asked[];
   /** Watches that are open. */
   readonly watches: number;
@@ -281,6 +283,7 @@ export const startFakeApi = async (): Promise<FakeApi> => {
       method: request.method ?? "GET",
       path: url.pathname,
       query,
+      client: String(request.headers["x-client"] ?? ""),
       at: performance.now(),
       get body() {
         return text;
@@ -314,8 +317,9 @@ export const startFakeApi = async (): Promise<FakeApi> => {
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
 
-  const connect = (): Api => {
-    const api = createApi({ server: `http://127.0.0.1:${port}`, tls: {}, headers: () => Promise.resolve({}) });
+  const connect = (client = ""): Api => {
+    const headers = client === "" ? {} : { "x-client": client };
+    const api = createApi({ server: `http://127.0.0.1:${port}`, tls: {}, headers: () => Promise.resolve(headers) });
     clients.push(api);
     return api;
   };
