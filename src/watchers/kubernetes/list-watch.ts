@@ -98,13 +98,19 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
     /** Since when a first list is waited for, and how many were begun; nothing once there was one. */
     let waiting: { readonly since: number; attempts: number } | undefined = { since: monotonicMs(), attempts: 0 };
     let isAbsent = false;
+    /** How often the server had recovered when what is under way was begun. */
+    let recoveries = 0;
 
     const tell = (...events: readonly ListWatchEvent[]): void => {
       if (events.length > 0) subscriber.next(events);
     };
 
     const works = (): readonly ListWatchEvent[] => {
-      if (failures > 0) recovery.recovered();
+      if (failures > 0) {
+        recovery.recovered();
+        // What fails from here on is no older than that.
+        recoveries = recovery.count;
+      }
       failures = 0;
       if (!isLost) return [];
       isLost = false;
@@ -218,11 +224,8 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
       return longest / 2 + (Math.random() * longest) / 2;
     };
 
-    /**
-     * @param askedMs the pause that the server has asked for.
-     * @param recoveries how often the server had recovered when what failed was begun.
-     */
-    const pauseAfterFailure = (askedMs: number | undefined, recoveries: number): Promise<void> =>
+    /** @param askedMs the pause that the server has asked for. */
+    const pauseAfterFailure = (askedMs: number | undefined): Promise<void> =>
       askedMs === undefined
         ? recovery.pause(pauseMs(), stopping.signal, recoveries)
         : rest(Math.max(pauseMs(), Math.min(askedMs, longestPauseMs)));
@@ -232,7 +235,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
 
     const run = async (): Promise<void> => {
       while (!stopping.signal.aborted) {
-        const recoveries = recovery.count;
+        recoveries = recovery.count;
         try {
           if (version === undefined) await list();
           else if (!(await watch())) {
@@ -260,7 +263,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
             isLost = true;
             tell({ event: "lost", reason: error instanceof Error ? error.message : String(error) });
           }
-          await pauseAfterFailure(error instanceof ApiError ? error.retryAfterMs : undefined, recoveries);
+          await pauseAfterFailure(error instanceof ApiError ? error.retryAfterMs : undefined);
         }
       }
     };
