@@ -29,6 +29,10 @@ export const errors = {
   "file-exists": { what: "a file that is to be written is there already", todo: "name another one, or use --force" },
   "journal-busy": { what: "another process writes to the event log", todo: "stop it, or choose another --journal" },
   "config-invalid": { what: "a dataplane config does not validate", todo: "the config before it stays in force" },
+  "secret-unknown": {
+    what: "a config needs a secret, or a certificate, that is no longer in memory",
+    todo: "the last config stays active; apply the object that the secret is in again",
+  },
   "discovery-unreachable": {
     what: "no config discovery server answers",
     todo: "check its address; the last config stays in force",

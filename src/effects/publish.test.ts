@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { GatewayChange } from "../core/fold.ts";
 import type { ApplyReport, Relay } from "../dataplane/relay.ts";
+import type { Fact } from "../journal/fact.ts";
 import { createVault } from "../journal/vault.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { Name } from "../resources/keys.ts";
@@ -31,10 +32,12 @@ const change = (endpoints: readonly string[] | undefined, of = gateway): Gateway
 describe("the publisher", () => {
   let applied: Applied[];
   let publisher: Publisher;
+  let reported: Fact[];
 
   beforeEach(() => {
     vi.useFakeTimers();
     applied = [];
+    reported = [];
     const pending = <T>(endpoints: readonly string[] | undefined, success: T, unbound: T): Promise<T> =>
       new Promise((resolve, reject) => {
         applied.push({
@@ -55,7 +58,7 @@ describe("the publisher", () => {
       relay: relay as Relay,
       vault: createVault(),
       address: "127.0.0.1",
-      report: () => undefined,
+      report: (happenings) => void reported.push(...happenings.map(({ fact }) => fact)),
     });
   });
   afterEach(() => {
@@ -95,6 +98,23 @@ describe("the publisher", () => {
       expect(await asked()).toEqual([["10.0.0.1", "10.0.0.2"], ["10.0.0.1"]]);
     },
   );
+
+  it("does not apply a config with a certificate that the vault does not have, and says so", async () => {
+    const { config, ...rest } = change(["10.0.0.1"]);
+    const listeners = [{ name: "default/gw/tls", protocol: "TURN-TLS", address: "::", port: 1, cert: "vault:gone" }];
+    publisher.publish([{ ...rest, config: { ...config, listeners } as DataplaneConfig }]);
+    expect(await asked()).toEqual([]);
+    expect(reported).toEqual([
+      {
+        type: "effect.failed",
+        data: {
+          effect: "publish",
+          target: gateway,
+          reason: "the certificate of listener default/gw/tls is no longer in memory",
+        },
+      },
+    ]);
+  });
 
   it("does not apply a config again that fails after its gateway was removed", async () => {
     publisher.publish([change(["10.0.0.1"])]);

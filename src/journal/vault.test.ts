@@ -173,6 +173,51 @@ describe("the vault", () => {
     expect(vault.scrub(`a {"password":"s3cr\\"et"}, s3cr"et, ${base64('s3cr"et')}`)).toBe('a {"password":"…"}, …, …');
   });
 
+  it("keeps what a config refers to after the object is gone, until no config does", () => {
+    const vault = createVault();
+    const object = "Secret/ns/s" as ObjectKey;
+    const { data } = vault.redact("Secret", secret({ "tls.crt": base64("c"), "tls.key": base64("k") })) as Secret;
+    const [cert, key] = [data!["tls.crt"]!, data!["tls.key"]!];
+    vault.hold(new Set([cert, key]));
+    vault.redact("Secret", secret({ "tls.crt": base64("other"), "tls.key": base64("k") }));
+    vault.forget(object);
+    expect(vault.size).toBe(2);
+    expect(vault.reveal(configWith({}, cert, key)).listeners).toMatchObject([{ cert: base64("c"), key: base64("k") }]);
+    vault.hold(new Set([key]));
+    expect(vault.size).toBe(1);
+    vault.hold(new Set());
+    expect(vault.size).toBe(0);
+  });
+
+  it("does not release what an object still has", () => {
+    const vault = createVault();
+    const { data } = vault.redact("Secret", secret({ "tls.crt": base64("c"), "tls.key": base64("k") })) as Secret;
+    vault.hold(new Set(Object.values(data!)));
+    vault.hold(new Set());
+    expect(vault.size).toBe(2);
+  });
+
+  it.each([
+    ["the certificate of listener ns/gw/tls", configWith({}, "vault:gone")],
+    ["the private key of listener ns/gw/tls", configWith({}, "", "vault:gone")],
+    ["the credential password of ns/gw", configWith({ username: "u", password: "vault:gone" })],
+  ])("reveals no config in part: without %s it says so", (what, config) =>
+    expect(() => createVault().reveal(config)).toThrow(
+      expect.objectContaining({ code: "secret-unknown", message: `${what} is no longer in memory` }),
+    ),
+  );
+
+  it("reveals no object in part", () => {
+    const env = [{ name: "A", value: "vault:gone" }];
+    const object = deployment({}, { template: { spec: { containers: [{ name: "c", env }] } } });
+    expect(() => createVault().revealObject(object)).toThrow("the value of variable A is no longer in memory");
+  });
+
+  it("takes a user name for what it is, also one that looks like a digest", () => {
+    const config = configWith({ username: "vault:x" });
+    expect(createVault().reveal(config).auth.credentials).toEqual({ username: "vault:x" });
+  });
+
   it("forgets what is no longer used", () => {
     const vault = createVault();
     for (let n = 0; n < 10; n += 1) vault.redact("GatewayConfig", gatewayConfig({ password: `p${n}` }));

@@ -5,6 +5,7 @@
  */
 import { createHmac, createSecretKey, randomBytes } from "node:crypto";
 import { wallMs } from "../clock.ts";
+import { TurnpikeError } from "../errors.ts";
 import type { CertificateState, ConfigMap, KubernetesObject, ObjectMeta, Secret, Workload } from "../resources/core.ts";
 import { keyOf, nameOfObject, type ObjectKey } from "../resources/keys.ts";
 import type { AnyObject, KindId, KindMap } from "../resources/kinds.ts";
@@ -19,9 +20,17 @@ export interface Vault {
   redact(kind: KindId, object: AnyObject): AnyObject;
   /** Forgets what an object that is gone had stored. */
   forget(object: ObjectKey): void;
-  /** A config with values where the core had digests: certificates and keys in base64, the rest as text. */
+  /** Keeps the values of these digests, also when no object has them any more, until it is called with others. */
+  hold(digests: ReadonlySet<string>): void;
+  /**
+   * A config with values where the core had digests: certificates and keys in base64, the rest as text.
+   * @throws TurnpikeError `secret-unknown` for a digest whose value the vault does not have.
+   */
   reveal(config: DataplaneConfig): DataplaneConfig;
-  /** An object to be written, with the values of its containers' environment. */
+  /**
+   * An object to be written, with the values of its containers' environment.
+   * @throws TurnpikeError `secret-unknown` for a digest whose value the vault does not have.
+   */
   revealObject<T extends KubernetesObject>(object: T): T;
   /** `text` without the secrets that it quotes: what somebody else says of a failure may. */
   scrub(text: string): string;
@@ -117,6 +126,7 @@ export const createVault = (key: Buffer = randomBytes(32), now: () => number = w
   const digestKey = createSecretKey(key);
   const values = new Map<string, Buffer>();
   const stored = new Map<ObjectKey, readonly string[]>();
+  let held: ReadonlySet<string> = new Set();
 
   const digestOf = (value: string | Buffer): string =>
     PREFIX + createHmac("sha256", digestKey).update(value).digest("base64url").slice(0, 22);
@@ -129,13 +139,18 @@ export const createVault = (key: Buffer = randomBytes(32), now: () => number = w
     return digest;
   };
 
+  /** Deletes the values of those of `digests` that nothing needs. */
+  const release = (digests: readonly string[]): void => {
+    if (digests.length === 0) return;
+    const inUse = new Set([...stored.values()].flat());
+    for (const digest of digests) if (!inUse.has(digest) && !held.has(digest)) values.delete(digest);
+  };
+
   const keep = (object: ObjectKey, digests: readonly string[]): void => {
     const before = stored.get(object) ?? [];
     if (digests.length > 0) stored.set(object, digests);
     else stored.delete(object);
-    if (before.length === 0) return;
-    const inUse = new Set([...stored.values()].flat());
-    for (const digest of before) if (!inUse.has(digest)) values.delete(digest);
+    release(before);
   };
 
   const redactSecret = (object: Written, digests: string[]): Secret => {
@@ -242,8 +257,13 @@ export const createVault = (key: Buffer = randomBytes(32), now: () => number = w
       : { data: Object.fromEntries(Object.entries(object.data).map(([name, text]) => [name, digestOf(text)])) }),
   });
 
-  const valueOf = (digest: string, encoding: "utf8" | "base64"): string =>
-    digest.startsWith(PREFIX) ? (values.get(digest)?.toString(encoding) ?? "") : digest;
+  /** @param what the digest is of, for the message. */
+  const valueOf = (digest: string, encoding: "utf8" | "base64", what: string): string => {
+    if (!digest.startsWith(PREFIX)) return digest;
+    const value = values.get(digest);
+    if (value === undefined) throw new TurnpikeError("secret-unknown", `${what} is no longer in memory`);
+    return value.toString(encoding);
+  };
 
   /** By kind: those that may hold secrets. */
   const redactors: { readonly [K in KindId]?: (object: KindMap[K], digests: string[]) => KindMap[K] } = {
@@ -267,12 +287,21 @@ export const createVault = (key: Buffer = randomBytes(32), now: () => number = w
       return redacted;
     },
     forget: (object) => keep(object, []),
+    hold(digests) {
+      if (digests === held) return;
+      const before = held;
+      held = digests;
+      release([...before].filter((digest) => !digests.has(digest)));
+    },
     reveal: (config) => ({
       ...config,
       auth: {
         ...config.auth,
         credentials: Object.fromEntries(
-          Object.entries(config.auth.credentials).map(([name, value]) => [name, valueOf(value, "utf8")]),
+          Object.entries(config.auth.credentials).map(([name, value]) => [
+            name,
+            PLAIN_KEYS.has(name) ? value : valueOf(value, "utf8", `the credential ${name} of ${config.admin.name}`),
+          ]),
         ),
       },
       ...(config.listeners === undefined
@@ -280,8 +309,12 @@ export const createVault = (key: Buffer = randomBytes(32), now: () => number = w
         : {
             listeners: config.listeners.map((listener) => ({
               ...listener,
-              ...(listener.cert === undefined ? {} : { cert: valueOf(listener.cert, "base64") }),
-              ...(listener.key === undefined ? {} : { key: valueOf(listener.key, "base64") }),
+              ...(listener.cert === undefined
+                ? {}
+                : { cert: valueOf(listener.cert, "base64", `the certificate of listener ${listener.name}`) }),
+              ...(listener.key === undefined
+                ? {}
+                : { key: valueOf(listener.key, "base64", `the private key of listener ${listener.name}`) }),
             })),
           }),
     }),
@@ -289,7 +322,7 @@ export const createVault = (key: Buffer = randomBytes(32), now: () => number = w
       withEnvironment(object, (env) =>
         env.map((variable) =>
           isVariable(variable) && typeof variable.value === "string"
-            ? { ...variable, value: valueOf(variable.value, "utf8") }
+            ? { ...variable, value: valueOf(variable.value, "utf8", `the value of variable ${String(variable.name)}`) }
             : variable,
         ),
       ),

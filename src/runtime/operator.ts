@@ -14,7 +14,9 @@ import type { Fact, Happening } from "../journal/fact.ts";
 import { createVault } from "../journal/vault.ts";
 import { openJournal, type WriterOptions } from "../journal/writer.ts";
 import { connect } from "../kubernetes/connect.ts";
+import { TurnpikeError } from "../errors.ts";
 import { release } from "../release.ts";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { nameOf, type Name } from "../resources/keys.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import { watchCluster } from "../watchers/kubernetes/cluster.ts";
@@ -161,13 +163,23 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   meter?.beat();
   const heartbeat = setInterval(() => meter?.beat(), HEARTBEAT_MS / 2).unref();
   const events = createEventRecorder({ api, core, leads: () => operatorState() === "leading", instance: hostname() });
+  /** A config that cannot be revealed is not served: dataplanes keep the one before it. */
+  const serve = (gateway: Name, config: DataplaneConfig | undefined, cause: number): void => {
+    try {
+      discovery.set(gateway, config === undefined ? undefined : vault.reveal(config));
+    } catch (error) {
+      if (!(error instanceof TurnpikeError)) throw error;
+      const data = { effect: "publish", target: gateway, reason: error.message };
+      report([{ fact: { type: "effect.failed", data }, source: "discovery", cause }]);
+    }
+  };
   loop.onFold((fold, seconds) => {
     reconciler.folded(fold);
     meter?.folded(seconds);
     settle();
     events.folded(fold);
     for (const { gateway, config, cause } of fold.changes) {
-      if (!legacy) discovery.set(gateway, config === undefined ? undefined : vault.reveal(config));
+      if (!legacy) serve(gateway, config, cause);
       // Without a relay in this process there are no listeners that would have to close first.
       if (embedded === undefined && core.registry.state("gateway", gateway) === "terminating")
         report([{ fact: { type: "gateway.removed", data: { gateway, allocations: 0 } }, source: "discovery", cause }]);
