@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { createHistory, seen } from "../../test/support/given.ts";
-import { aCall, gateway } from "../../test/support/objects.ts";
+import { createHistory, gone, seen, synced } from "../../test/support/given.ts";
+import { aCall, dataplane, gateway } from "../../test/support/objects.ts";
 import { parseMetrics } from "../../test/support/metrics.ts";
 import type { Secret } from "../resources/core.ts";
 import { operatorOptions } from "../runtime/options.ts";
@@ -66,6 +66,7 @@ it("tells when the certificate that is served expires, of several and in a datap
   const tls = { certificateRefs: [{ name: "bad" }, { name: "good" }] };
   take(
     ...aCall(),
+    seen("Dataplane", dataplane),
     seen("Gateway", gateway("gw", [{ name: "tls", port: 2, protocol: "TURN-TLS", tls }])),
     seen("Secret", {
       ...secret("bad", "2030-01-01T00:00:00.000Z"),
@@ -82,13 +83,16 @@ it("tells when the certificate that is served expires, of several and in a datap
     }),
   );
   const journal = { lastSeq: () => 9, refusal: () => undefined };
-  const series = parseMetrics(await createMetrics({ core, relay, facts: createFactTally(), journal }).scrape());
-  expect(
-    series
+  const expiries = async () =>
+    parseMetrics(await createMetrics({ core, relay, facts: createFactTally(), journal }).scrape())
       .filter(({ name }) => name === "turnpike_certificate_expiry_timestamp_seconds")
-      .map(({ labels, value }) => [labels["name"], value]),
-  ).toEqual([
+      .map(({ labels, value }) => [labels["name"], value]);
+  expect(await expiries()).toEqual([
     ["ns/gw/tls", Date.UTC(2040, 0, 1) / 1000],
     ["ns/gw/dtls", Date.UTC(2050, 0, 1) / 1000],
   ]);
+  // The last good certificate is served; no Secret has it any more.
+  take(synced, { type: "lease.acquired", data: { holder: "test" } });
+  take(gone("Secret", "ns/good"));
+  expect((await expiries())[0]).toEqual(["ns/gw/tls", Date.UTC(2040, 0, 1) / 1000]);
 });

@@ -108,7 +108,8 @@ const certificateEnds = (core: Core): readonly Sample[] =>
       const { name, tls } = served;
       const found = tls === undefined ? undefined : findCertificate(core.view, core.options, gateway, served);
       const named = (tls?.certificateRefs ?? []).map((ref) => nameOf(ref.namespace ?? namespace, ref.name));
-      const [end] = (found?.found === true ? [found.secret] : named).flatMap((secret) => endOf(secret) ?? []);
+      const end =
+        found?.found === true ? found.certificate.notAfter : named.flatMap((secret) => endOf(secret) ?? [])[0];
       if (end === undefined) return [];
       const listener = `${nameOfObject("Gateway", gateway)}/${name}`;
       return [{ labels: { name: listener }, value: Date.parse(end) / 1000 }];

@@ -6,7 +6,7 @@
  * fold have touched. Whoever runs the core writes down both, in order.
  */
 import type { FactLine } from "../journal/fact.ts";
-import { nameOfObject, type Name, type ObjectKey } from "../resources/keys.ts";
+import { nameOfObject, splitName, type Name, type ObjectKey } from "../resources/keys.ts";
 import { allKinds, type AnyObject, type KindId } from "../resources/kinds.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import { createBackends, type Backend } from "../machines/backends.ts";
@@ -15,6 +15,7 @@ import { createObjects } from "../machines/objects.ts";
 import { referencesOf } from "../machines/references.ts";
 import { createRegistry, type Registry, type RegistrySnapshot, type Transition } from "../machines/registry.ts";
 import type { RenderedGateway } from "../render/render.ts";
+import { createCertificates, type Certificates } from "./certificates.ts";
 import { createFolding, type ClassConfigMap, type Derived, type Fold, type Touched } from "./fold.ts";
 import { createOutputs, type Outputs } from "./outputs.ts";
 import { createRefusals, type Refusals } from "./refusals.ts";
@@ -28,6 +29,8 @@ export interface CoreSnapshot {
   readonly statuses: ReturnType<Outputs["export"]>;
   /** Objects that Kubernetes refused to write, and why; absent where there are none. */
   readonly refusals?: ReturnType<Refusals["export"]>;
+  /** Certificates that listeners serve although no Secret has them any more; absent where there are none. */
+  readonly certificates?: ReturnType<Certificates["export"]>;
 }
 
 export interface Core {
@@ -41,6 +44,8 @@ export interface Core {
   readonly registry: Registry;
   readonly options: RenderOptions;
   rendered(gateway: Name): RenderedGateway | undefined;
+  /** What configs may refer to of certificates, also of those that no object has any more; the same set until it changes. */
+  readonly certificateDigests: ReadonlySet<string>;
   configMap(name: Name): ClassConfigMap | undefined;
   status(object: ObjectKey): unknown;
   export(): CoreSnapshot;
@@ -55,8 +60,9 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
   const backends = createBackends(objects, registry, options);
   const outputs = createOutputs(digest);
   const refusals = createRefusals(snapshot?.refusals);
-  const view = createView(objects, backends, refusals);
-  const folding = createFolding(view, options, registry, outputs);
+  const certificates = createCertificates(snapshot?.certificates);
+  const view = createView(objects, backends, refusals, certificates);
+  const folding = createFolding(view, options, registry, { outputs, certificates });
   const touched: Touched = { gateways: new Map(), routes: new Map(), classes: new Map() };
 
   const isBackend = (reference: string): reference is Backend =>
@@ -100,6 +106,10 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       transitions.push(...backends.reconcile(backend));
 
     touch(dependantsOf(objects, kind, name, before), seq);
+    // The Gateway may no longer refer to the Secret whose certificate it serves.
+    if (kind === "ReferenceGrant")
+      for (const gateway of certificates.gatewaysWithSecretsIn(splitName(name).namespace))
+        touched.gateways.set(gateway, seq);
     // Classes may be rivals for one ConfigMap, so that the end of one is the beginning of another.
     if (options.mode === "legacy" && (kind === "GatewayClass" || kind === "GatewayConfig"))
       for (const each of objects.names("GatewayClass"))
@@ -210,6 +220,9 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     view,
     registry,
     rendered: folding.rendered,
+    get certificateDigests() {
+      return certificates.digests;
+    },
     configMap: folding.configMap,
     status: (object) => outputs.get(`status ${object}`),
     apply: (fact) => move(fact).map((derivation) => ({ cause: fact.seq, derivation })),
@@ -226,6 +239,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       registry: registry.export(),
       statuses: outputs.export("status "),
       ...(refusals.export().length === 0 ? {} : { refusals: refusals.export() }),
+      ...(certificates.export().length === 0 ? {} : { certificates: certificates.export() }),
     }),
   };
 };

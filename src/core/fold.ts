@@ -17,6 +17,7 @@ import {
   type RenderedConfigMap,
   type RenderedGateway,
 } from "../render/render.ts";
+import type { Certificates } from "./certificates.ts";
 import { moveListeners } from "./listeners.ts";
 import type { Outputs } from "./outputs.ts";
 import { routeOf } from "./view.ts";
@@ -86,7 +87,7 @@ export const createFolding = (
   view: ObjectsView,
   options: RenderOptions,
   registry: Registry,
-  outputs: Outputs,
+  { outputs, certificates }: { readonly outputs: Outputs; readonly certificates: Certificates },
 ): Folding => {
   const rendered = new Map<Name, RenderedGateway>();
   const configMaps = new Map<Name, ClassConfigMap>();
@@ -115,6 +116,9 @@ export const createFolding = (
 
     const configChanged = outputs.put({ id: `config ${name}`, value: next?.config }, time, derived);
     const drainingChanged = outputs.put({ id: `draining ${name}`, value: drainingOf(next) }, time, derived);
+    // The log must say them: no object does.
+    const kept = { id: `certificates ${name}`, value: certificates.take(name, next), isShown: true };
+    outputs.put(kept, time, derived);
     const object = view.get("Gateway", name);
     const status = { value: object && next?.status, stored: object?.status };
     outputs.put({ id: `status Gateway/${name}`, ...status }, time, derived);

@@ -4,9 +4,10 @@ import { stampTransitionTimes } from "./transition-times.ts";
 
 export interface Outputs {
   /** `stored`: a status as the API server has it, perhaps from an earlier run, whose times stay where conditions do.
+   * `isShown`: the derivation has the value itself, too.
    * Stores `value` (or, with `undefined`, removes it) under `id`; appends a derivation and returns true if it changed. */
   put(
-    output: { readonly id: string; readonly value: unknown; readonly stored?: unknown },
+    output: { readonly id: string; readonly value: unknown; readonly stored?: unknown; readonly isShown?: boolean },
     time: number,
     derived: Derivation[],
   ): boolean;
@@ -51,7 +52,7 @@ export const createOutputs = (digest: (text: string) => string): Outputs => {
   const values = new Map<string, unknown>();
 
   return {
-    put({ id, value, stored }, time, derived) {
+    put({ id, value, stored, isShown = false }, time, derived) {
       const before = parts.get(id);
       if (value === undefined) {
         if (before === undefined) return false;
@@ -64,7 +65,7 @@ export const createOutputs = (digest: (text: string) => string): Outputs => {
       if (before !== undefined && sameParts(before, now)) return false;
       parts.set(id, now);
       values.set(id, id.startsWith("status ") ? stampTransitionTimes(values.get(id) ?? stored, value, time) : value);
-      derived.push({ type: "rendered", data: { output: id, parts: now } });
+      derived.push({ type: "rendered", data: { output: id, parts: now, ...(isShown ? { value } : {}) } });
       return true;
     },
     get: (id) => values.get(id),

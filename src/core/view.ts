@@ -3,6 +3,7 @@ import type { Name } from "../resources/keys.ts";
 import type { ObjectsView, Route, RouteKind } from "../resources/view.ts";
 import type { Backends } from "../machines/backends.ts";
 import { namesOfKind, type Objects } from "../machines/objects.ts";
+import type { Certificates } from "./certificates.ts";
 import type { Refusals } from "./refusals.ts";
 
 export const routeOf = (kind: RouteKind, name: Name, view: ObjectsView): Route | undefined => {
@@ -14,6 +15,7 @@ export const createView = (
   objects: Pick<Objects, "get" | "list" | "referrers">,
   backends: Pick<Backends, "endpointsOfService">,
   refusals: Pick<Refusals, "of">,
+  certificates: Pick<Certificates, "of">,
 ): ObjectsView => {
   const view: ObjectsView = {
     get: objects.get,
@@ -36,6 +38,7 @@ export const createView = (
         (name) => objects.get("ReferenceGrant", name) ?? [],
       ),
     refusalOf: refusals.of,
+    lastCertificateOf: certificates.of,
     endpointsOfService: backends.endpointsOfService,
   };
 

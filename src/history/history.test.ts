@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { base, changes, names } from "../../test/support/changes.ts";
+import { base, changesWithCertificates as changes, names } from "../../test/support/changes.ts";
 import { createHistory as createLived, given, gone, seen, synced } from "../../test/support/given.ts";
 import { aCall, slice } from "../../test/support/objects.ts";
 import type { CoreSnapshot } from "../core/core.ts";

@@ -4,6 +4,7 @@ import { keyOf, nameOfObject, splitKey, type Name, type ObjectKey } from "../res
 import type { AnyObject } from "../resources/kinds.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import type { CoreSnapshot } from "../core/core.ts";
+import type { KeptCertificates } from "../core/certificates.ts";
 import { createRefusals, type Refusals } from "../core/refusals.ts";
 import { referencesOf, type Reference } from "../machines/references.ts";
 import { createTracks, type Tracks } from "./track.ts";
@@ -45,9 +46,13 @@ export interface Index {
   /** Where all begins anew: starts of the program, and snapshots behind lines that were lost. */
   readonly beginnings: readonly number[];
   readonly options: Tracks<"options", RenderOptions>;
+  /** Certificates that listeners serve although no Secret has them, by Gateway. */
+  readonly certificates: Tracks<Name, KeptCertificates>;
   /** What was rendered, by output: digests of its parts. */
   readonly outputs: Tracks<string, RenderedLine>;
 }
+
+const CERTIFICATES = "certificates ";
 
 const push = <K, V>(map: Map<K, V[]>, key: K, value: V): void => {
   const list = map.get(key);
@@ -86,6 +91,7 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
   const refusalsAt: number[] = [];
   const beginnings: number[] = [];
   const options = createTracks<"options", RenderOptions>();
+  const certificates = createTracks<Name, KeptCertificates>();
   const outputs = createTracks<string, RenderedLine>();
   let refusing: Refusals = createRefusals();
 
@@ -125,6 +131,14 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
     for (const [machine, states] of Object.entries(snapshot.registry))
       for (const [entity, state] of states) stand(position, machine as MachineId, entity, { state, move: undefined });
     for (const [object, reason] of snapshot.refusals ?? []) refused.put(object, position, reason);
+    for (const [gateway, kept] of snapshot.certificates ?? []) certificates.put(gateway, position, kept);
+  };
+
+  const render = (line: RenderedLine, position: number): void => {
+    const { output, parts, value } = line.data;
+    outputs.put(output, position, parts === null ? undefined : line);
+    if (output.startsWith(CERTIFICATES))
+      certificates.put(output.slice(CERTIFICATES.length) as Name, position, value as KeptCertificates | undefined);
   };
 
   const take = (line: FactLine, position: number): void => {
@@ -171,6 +185,7 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
       refusalsAt,
       beginnings,
       options,
+      certificates,
       outputs,
     },
     append(line) {
@@ -180,8 +195,7 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
       if (!isDerivation(line)) take(line, position);
       else if (line.type === "transition")
         stand(position, line.data.machine, line.data.entity, { state: line.data.to, move: line });
-      else if (line.type === "rendered")
-        outputs.put(line.data.output, position, line.data.parts === null ? undefined : line);
+      else if (line.type === "rendered") render(line, position);
       else if (line.type === "snapshot" && (beginnings.length === 0 || line.seq !== (before?.seq ?? 0) + 1))
         restore(position, line.data as CoreSnapshot);
     },

@@ -131,10 +131,13 @@ export const createMoment = (index: Index, position: number): Moment | undefined
     return { found, endpoints };
   };
 
+  const keptOf = (gateway: Name) => new Map(Object.entries(index.certificates.of(gateway)?.at(position, from) ?? {}));
+
   const view = createView(
     objects,
     { endpointsOfService },
     { of: (kind, name) => index.refused.of(`${kind} ${name}`)?.at(position, from) },
+    { of: (gateway, listener) => keptOf(gateway).get(listener) },
   );
 
   const operator = state("operator", "operator");
@@ -194,6 +197,12 @@ export const createMoment = (index: Index, position: number): Moment | undefined
         const reason = track.at(position, from);
         return reason === undefined ? [] : [[object, reason] as const];
       });
+      const certificates = [...index.certificates.all]
+        .flatMap(([gateway, track]) => {
+          const kept = track.at(position, from);
+          return kept === undefined ? [] : [[gateway, kept] as const];
+        })
+        .toSorted(([a], [b]) => byText(a, b));
       const statuses = [...index.outputs.all].flatMap(([id, track]) => {
         const parts = id.startsWith("status ") ? track.at(position, from)?.data.parts : undefined;
         return parts ? [[id, status(id.slice("status ".length) as ObjectKey) ?? null, parts] as const] : [];
@@ -211,6 +220,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
         },
         statuses,
         ...(refusals.length === 0 ? {} : { refusals }),
+        ...(certificates.length === 0 ? {} : { certificates }),
       };
     },
   };

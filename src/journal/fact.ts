@@ -193,7 +193,12 @@ export type Derivation =
   | {
       /** An output that changed: a dataplane config, a status, an object. `parts` are digests, so that a difference can be named. */
       readonly type: "rendered";
-      readonly data: { readonly output: string; readonly parts: Readonly<Record<string, string>> | null };
+      readonly data: {
+        readonly output: string;
+        readonly parts: Readonly<Record<string, string>> | null;
+        /** Of `certificates`, which do not follow from the objects: `KeptCertificates` of `core/certificates.ts`. */
+        readonly value?: unknown;
+      };
     };
 
 export interface Envelope {

@@ -47,7 +47,7 @@ export const findings = {
   },
   "listener-certificate": {
     severity: "error",
-    what: "a TLS or DTLS listener has no usable certificate, and is not served",
+    what: "a TLS or DTLS listener has no usable certificate",
     todo: "name a Secret with tls.crt and tls.key in tls.certificateRefs",
   },
   "listener-route-kinds": {

@@ -44,10 +44,10 @@ const lintExpiry = (
   if (protocol === undefined || !needsCertificate(protocol)) return [];
   const found = findCertificate(view, options, gateway, listener);
   if (!found.found || found.flaw !== undefined) return [];
-  const { notAfter } = view.get("Secret", found.secret)?.certificate ?? {};
+  const { notAfter, secret } = found.certificate;
   return notAfter === undefined || Date.parse(notAfter) - now > EXPIRES_SOON_MS
     ? []
-    : [finding("certificate-expires", object, `the certificate in Secret ${found.secret} expires at ${notAfter}`)];
+    : [finding("certificate-expires", object, `the certificate in Secret ${secret} expires at ${notAfter}`)];
 };
 
 const isService = (object: { readonly kind?: string }): object is Service => object.kind === "Service";

@@ -4,30 +4,34 @@
  */
 import type { CertificateProblem as Fault, CertificateState } from "../resources/core.ts";
 import type { Gateway, GatewayListener, SecretReference } from "../resources/gateway-api.ts";
-import type { ObjectsView, RenderOptions } from "../resources/view.ts";
-import { nameOf, type Name } from "../resources/keys.ts";
+import type { ObjectsView, RenderOptions, ServedCertificate } from "../resources/view.ts";
+import { nameOf, nameOfObject } from "../resources/keys.ts";
 import { mayReferToSecret } from "./grants.ts";
+import { listenerProtocol, needsCertificate } from "./protocol.ts";
 import { isFirstEdition } from "./rules.ts";
-
-export interface Certificate {
-  readonly cert: string;
-  readonly key: string;
-}
 
 /** As the listener's ResolvedRefs condition says it. */
 export type CertificateProblem = "InvalidCertificateRef" | "RefNotPermitted";
 
+interface Flaw {
+  readonly reason: CertificateProblem;
+  readonly why: string;
+}
+
+type NotFound = Flaw & { readonly found: false };
+
 export type FoundCertificate =
   | {
       readonly found: true;
-      readonly certificate: Certificate;
-      readonly secret: Name;
-      /** It is served, as no other can be; clients that check it refuse it. */
-      readonly flaw: { readonly reason: CertificateProblem; readonly why: string } | undefined;
+      readonly certificate: ServedCertificate;
+      /** No Secret that the listener names has it: it is the last good one. */
+      readonly isKept: boolean;
+      /** It is served, as no other can be. */
+      readonly flaw: Flaw | undefined;
     }
-  | { readonly found: false; readonly reason: CertificateProblem; readonly why: string };
+  | NotFound;
 
-const failed = (why: string, reason: CertificateProblem = "InvalidCertificateRef"): FoundCertificate => ({
+const failed = (why: string, reason: CertificateProblem = "InvalidCertificateRef"): NotFound => ({
   found: false,
   reason,
   why,
@@ -79,15 +83,49 @@ const certificateIn = (
   const flaw = validityFlaw(state);
   return {
     found: true,
-    certificate: { cert, key },
-    secret: name,
+    certificate: {
+      cert,
+      key,
+      secret: name,
+      ...(state?.notAfter === undefined ? {} : { notAfter: state.notAfter }),
+      ...(flaw === undefined ? {} : { isFlawed: true }),
+    },
+    isKept: false,
     flaw: flaw === undefined ? undefined : { reason: "InvalidCertificateRef", why: `Secret ${name}: ${flaw}` },
   };
 };
 
+const modeOf = ({ tls }: GatewayListener): string => tls?.mode ?? "Terminate";
+
 /**
- * The first usable certificate of `listener`. One that terminates TLS but has none cannot serve:
- * a dataplane would refuse the whole config for it.
+ * The last usable certificate of `listener`, which it serves as long as it has no other: a change to a Secret must not
+ * end calls. It is forgotten when the listener no longer terminates TLS or DTLS, and when a ReferenceGrant is withdrawn.
+ */
+export const lastCertificate = (
+  view: ObjectsView,
+  options: RenderOptions,
+  gateway: Gateway,
+  listener: GatewayListener,
+): ServedCertificate | undefined => {
+  const protocol = listenerProtocol(listener.protocol);
+  if (protocol === undefined || !needsCertificate(protocol) || modeOf(listener) !== "Terminate") return undefined;
+  // The first release ended the calls.
+  if (isFirstEdition(options)) return undefined;
+  const last = view.lastCertificateOf(nameOfObject("Gateway", gateway), listener.name);
+  return last !== undefined && mayReferToSecret(view, options, gateway, last.secret) ? last : undefined;
+};
+
+const isSame = (a: ServedCertificate, b: ServedCertificate): boolean => a.cert === b.cert && a.key === b.key;
+
+const keep = (certificate: ServedCertificate, { reason, why }: Flaw): FoundCertificate => {
+  const validity = certificate.notAfter === undefined ? "" : ` (valid until ${certificate.notAfter})`;
+  const flaw: Flaw = { reason, why: `${why}; the last good certificate is served${validity}` };
+  return { found: true, certificate, isKept: true, flaw };
+};
+
+/**
+ * The first usable certificate of `listener`, or the last one that was. A listener that terminates TLS but never had one
+ * cannot serve: a dataplane would refuse the whole config for it.
  */
 export const findCertificate = (
   view: ObjectsView,
@@ -95,16 +133,22 @@ export const findCertificate = (
   gateway: Gateway,
   listener: GatewayListener,
 ): FoundCertificate => {
-  const mode = listener.tls?.mode ?? "Terminate";
+  const mode = modeOf(listener);
   if (mode !== "Terminate") return failed(`TLS mode ${mode} is not supported`);
   const results = (listener.tls?.certificateRefs ?? []).map((reference) =>
     certificateIn(view, options, gateway, reference),
   );
-  return (
-    results.find((one) => one.found && one.flaw === undefined) ??
+  const usable = results.filter((one) => one.found);
+  const good = usable.find(({ flaw }) => flaw === undefined);
+  if (good !== undefined) return good;
+
+  const last = lastCertificate(view, options, gateway, listener);
+  const [flawed] = usable;
+  if (flawed?.flaw !== undefined) {
     // Calls in progress must outlive the moment at which a certificate expires.
-    results.find(({ found }) => found) ??
-    results.at(-1) ??
-    failed("no certificateRefs")
-  );
+    const isBest = last === undefined || last.isFlawed === true || isSame(last, flawed.certificate);
+    return isBest ? flawed : keep(last, flawed.flaw);
+  }
+  const failure = results.findLast((one) => !one.found) ?? failed("no certificateRefs");
+  return last === undefined ? failure : keep(last, failure);
 };

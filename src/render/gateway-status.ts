@@ -60,13 +60,14 @@ const programmed = (
     .filter((one) => addressOf(one) === undefined && !isUnbound(one))
     .map((one) => one.listener.name);
   const idle = judged.find((one) => one.outcome === "unresolved" || isUnbound(one));
-  const expired = judged.find((one) => flawOf(one)?.reason === "InvalidCertificateRef");
+  const uncertain = judged.find((one) => (flawOf(one)?.reason ?? "InvalidRouteKinds") !== "InvalidRouteKinds");
 
   if (obstacle !== undefined)
     return failed(unreachable.length > 0 && !obstacle.isLasting ? "AddressNotAssigned" : "Invalid", obstacle.message);
   if (unreachable.length > 0) return failed("AddressNotAssigned", `no public address for: ${unreachable.join(", ")}`);
   if (idle !== undefined) return failed("Invalid", `listener ${idle.listener.name} cannot serve: ${idle.why}`);
-  if (expired !== undefined) return failed("Invalid", `listener ${expired.listener.name}: ${flawOf(expired)?.why}`);
+  if (uncertain !== undefined)
+    return failed("Invalid", `listener ${uncertain.listener.name}: ${flawOf(uncertain)?.why}`);
   return condition("Programmed", "True", "Programmed", "config rendered successfully", generation);
 };
 

@@ -1,8 +1,8 @@
 /** A Gateway as it should be: its dataplane's config, its objects, its status. */
 import type { KubernetesObject } from "../resources/core.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
-import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
-import type { ObjectsView, RenderOptions } from "../resources/view.ts";
+import type { Gateway, GatewayClass, GatewayListener } from "../resources/gateway-api.ts";
+import type { ObjectsView, RenderOptions, ServedCertificate } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
 import { annotations as keys } from "../resources/names.ts";
 import { renderAdmin } from "./admin.ts";
@@ -11,6 +11,7 @@ import { annotationProblems } from "./annotation-problems.ts";
 import { effectiveAnnotations, targetPorts, type Annotations } from "./annotations.ts";
 import { attachmentsOf } from "./attachment.ts";
 import { renderAuth } from "./auth.ts";
+import { lastCertificate } from "./certificate.ts";
 import { parametersOf, type Parameters } from "./classes.ts";
 import type { GatewayStatus } from "./conditions.ts";
 import { renderConfig } from "./config.ts";
@@ -29,6 +30,14 @@ export interface RenderedListener {
   readonly why: string;
   /** Of a listener whose references are not all resolved: the reason of its condition, and what is wrong. */
   readonly flaw?: ListenerFlaw;
+  readonly certificate?: ListenerCertificate;
+}
+
+/** The last usable certificate of a listener, also of one that is not served for another reason. */
+export interface ListenerCertificate {
+  readonly served: ServedCertificate;
+  /** The objects no longer lead to it. */
+  readonly isKept: boolean;
 }
 
 export interface RenderedGateway {
@@ -46,6 +55,26 @@ export interface RenderedGateway {
   /** By cluster name: endpoints, as in the config, that only terminating pods have. */
   readonly draining: Readonly<Record<string, readonly string[]>>;
 }
+
+const keptCertificate = (
+  view: ObjectsView,
+  options: RenderOptions,
+  gateway: Gateway,
+  listener: GatewayListener,
+): Pick<RenderedListener, "certificate"> => {
+  const served = lastCertificate(view, options, gateway, listener);
+  return served === undefined ? {} : { certificate: { served, isKept: true } };
+};
+
+const certificateOf = (
+  view: ObjectsView,
+  options: RenderOptions,
+  gateway: Gateway,
+  judged: JudgedListener,
+): Pick<RenderedListener, "certificate"> =>
+  judged.outcome === "accepted" && judged.certificate !== undefined
+    ? { certificate: { served: judged.certificate, isKept: judged.isCertificateKept === true } }
+    : keptCertificate(view, options, gateway, judged.listener);
 
 /** @param ending it is not served because the operator ends. */
 export const invalidGateway = (
@@ -67,6 +96,7 @@ export const invalidGateway = (
     entity: listenerName(name, listener.name),
     outcome: "pending",
     why: cause,
+    ...(ending ? {} : keptCertificate(view, options, gateway, listener)),
   })),
   draining: {},
 });
@@ -121,6 +151,7 @@ const validGateway = (
         outcome: one.outcome,
         why: one.outcome === "accepted" ? "" : one.why,
         ...(flaw === undefined || isFirstEdition(options) ? {} : { flaw }),
+        ...certificateOf(view, options, gateway, one),
       };
     }),
     draining,

@@ -1,11 +1,11 @@
 /** Every listener of a Gateway judged once; config, Service and status all speak from the same judgement. */
 import type { Gateway, GatewayListener } from "../resources/gateway-api.ts";
 import type { ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
-import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
+import type { ObjectsView, RenderOptions, Route, ServedCertificate } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
 import { ADDRESS_PLACEHOLDER, annotations as keys } from "../resources/names.ts";
 import type { Attachments } from "./attachment.ts";
-import { findCertificate, type Certificate, type CertificateProblem } from "./certificate.ts";
+import { findCertificate, type CertificateProblem } from "./certificate.ts";
 import { portNameProblem } from "./object-names.ts";
 import type { PortAnnotation } from "./port-map.ts";
 import { needsCertificate, listenerProtocol, transportOf } from "./protocol.ts";
@@ -30,7 +30,9 @@ export interface ServingListener extends Judged {
   readonly protocol: ListenerProtocol;
   readonly boundPort: number;
   readonly address: PublicAddress | undefined;
-  readonly certificate: Certificate | undefined;
+  readonly certificate: ServedCertificate | undefined;
+  /** No Secret that it names has the certificate any more. */
+  readonly isCertificateKept?: boolean;
   /** It serves, though not with all that it refers to. */
   readonly flaw?: ListenerFlaw | undefined;
 }
@@ -155,7 +157,13 @@ export const judgeListeners = (
     if (!needsCertificate(protocol)) return { ...serving, outcome: "accepted", certificate: undefined, flaw };
     const found = findCertificate(view, options, gateway, listener);
     return found.found
-      ? { ...serving, outcome: "accepted", certificate: found.certificate, flaw: found.flaw ?? flaw }
+      ? {
+          ...serving,
+          outcome: "accepted",
+          certificate: found.certificate,
+          isCertificateKept: found.isKept,
+          flaw: found.flaw ?? flaw,
+        }
       : { ...serving, outcome: "unresolved", reason: found.reason, why: found.why };
   });
 };
@@ -171,6 +179,6 @@ export const renderListener = (gateway: Name, serving: ServingListener): Listene
     : { public_address: serving.address.value, public_port: serving.address.port }),
   address: ADDRESS_PLACEHOLDER,
   port: serving.boundPort,
-  ...serving.certificate,
+  ...(serving.certificate === undefined ? {} : { cert: serving.certificate.cert, key: serving.certificate.key }),
   ...(serving.routes.length > 0 ? { routes: serving.routes.map((route) => route.name) } : {}),
 });

@@ -14,6 +14,18 @@ export interface BackendEndpoint {
   readonly state: "active" | "terminating";
 }
 
+/** A certificate that a listener serves: the contents are digests. */
+export interface ServedCertificate {
+  readonly cert: string;
+  readonly key: string;
+  /** The Secret that it was in. */
+  readonly secret: Name;
+  /** RFC 3339, where it is known. */
+  readonly notAfter?: string;
+  /** It was expired, or not valid yet, when its Secret was last seen. */
+  readonly isFlawed?: true;
+}
+
 export interface ObjectsView {
   get<K extends KindId>(kind: K, name: Name): KindMap[K] | undefined;
   /** All objects of a kind, sorted by name. */
@@ -28,6 +40,8 @@ export interface ObjectsView {
   grantsOfNamespace(namespace: string): readonly KindMap["ReferenceGrant"][];
   /** Why Kubernetes refuses an object that we want to write, if the last write of it was refused. */
   refusalOf(kind: KindId, name: Name): string | undefined;
+  /** The last usable certificate of a listener, by its section name, if it ever had one. */
+  lastCertificateOf(gateway: Name, listener: string): ServedCertificate | undefined;
   /**
    * Endpoints of a Service that are not gone, sorted by address.
    * `found` is false where no EndpointSlice with an address (or no Endpoints object at all) exists for it.

@@ -130,6 +130,8 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     throw error;
   });
 
+  // Before configs are revealed.
+  loop.onFold(() => vault.hold(core.certificateDigests));
   const embedded =
     options.relay &&
     attachRelay({

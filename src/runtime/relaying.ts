@@ -89,6 +89,8 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
     refusals.note(fact);
     facts.note(fact);
   });
+  // Before configs are revealed.
+  loop.onFold(() => vault.hold(loop.core.certificateDigests));
   const { relay, publisher, ...attached } = attachRelay({
     loop,
     vault,

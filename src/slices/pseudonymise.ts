@@ -7,6 +7,7 @@ import type { Derived } from "../core/fold.ts";
 import { TurnpikeError } from "../errors.ts";
 import { isDerivation, type DerivationLine, type JournalLine } from "../journal/fact.ts";
 import type { RegistrySnapshot } from "../machines/registry.ts";
+import type { Name } from "../resources/keys.ts";
 import type { Coin } from "./addresses.ts";
 import { createPseudonyms, type Pseudonyms } from "./pseudonyms.ts";
 
@@ -26,7 +27,7 @@ const outputOf = (id: string, text: (text: string) => string): string => {
 
 /** What a snapshot says, with other names; its digests are still those of the original. */
 const snapshotOf = (
-  { options, objects, registry, statuses, refusals }: CoreSnapshot,
+  { options, objects, registry, statuses, refusals, certificates }: CoreSnapshot,
   names: Pseudonyms,
 ): CoreSnapshot => ({
   options: names.value({ ...options, mode: options.mode }),
@@ -36,13 +37,23 @@ const snapshotOf = (
   ...(refusals === undefined
     ? {}
     : { refusals: refusals.map(([object, reason]) => [names.text(object), names.value({ reason }).reason] as const) }),
+  ...(certificates === undefined
+    ? {}
+    : {
+        certificates: certificates.map(([gateway, kept]) => [
+          names.text(gateway) as Name,
+          Object.fromEntries(
+            Object.entries(kept).map(([listener, served]) => [names.text(listener), names.value(served)]),
+          ),
+        ]),
+      }),
 });
 
 /** What of a line there is to be hidden. */
 const exampleOf = (line: JournalLine): unknown => {
   if (!isDerivation(line)) return line.data;
   if (line.type !== "snapshot") return undefined;
-  const { options, objects, registry, statuses, refusals } = line.data as CoreSnapshot;
+  const { options, objects, registry, statuses, refusals, certificates } = line.data as CoreSnapshot;
   return [
     options,
     objects.map(([, object]) => object),
@@ -51,6 +62,7 @@ const exampleOf = (line: JournalLine): unknown => {
     ),
     statuses.map(([id, value]) => [id.slice(id.indexOf(" ") + 1), value]),
     refusals?.map(([object, reason]) => [object, { reason }]),
+    certificates?.map(([gateway, kept]) => [gateway, Object.entries(kept)]),
   ];
 };
 

@@ -84,6 +84,7 @@ export const viewOf = (
     grantsOfNamespace: (namespace) =>
       list("ReferenceGrant").filter(({ metadata }) => (metadata.namespace ?? "default") === namespace),
     refusalOf: () => undefined,
+    lastCertificateOf: () => undefined,
     endpointsOfService: (service) => {
       if (source === "Endpoints") {
         const object = get("Endpoints", service);

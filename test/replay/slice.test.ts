@@ -347,6 +347,32 @@ describe("a pseudonymised slice", () => {
     );
   });
 
+  it("keeps the certificate of a listener whose Secret is gone, under other names", () => {
+    const { take, lines } = createHistory();
+    const tls = { certificateRefs: [{ name: "acme-tls" }] };
+    const data = { "tls.crt": "vault:crt", "tls.key": "vault:key" };
+    take(
+      seen("GatewayClass", gatewayClass),
+      seen("GatewayConfig", gatewayConfig()),
+      seen("Gateway", gateway("edge-berlin", [{ name: "acme", port: 443, protocol: "TURN-TLS", tls }])),
+      seen("Secret", { apiVersion: "v1", kind: "Secret", metadata: { name: "acme-tls", namespace: "ns" }, data }),
+      synced,
+    );
+    take(gone("Secret", "ns/acme-tls"));
+    take(seen("Service", service("unrelated")));
+    const { lines: cut } = cutSlice(() => lines, { from: lines.length }, digest);
+    const [first] = cut;
+    expect(JSON.stringify(first)).toContain('"certificates":[["ns/edge-berlin",{"acme":{"cert":"vault:crt"');
+    for (const other of [hidden(cut), hidden(lines)]) {
+      expect(JSON.stringify(other)).toContain("vault:crt");
+      expect(JSON.stringify(other)).not.toMatch(/acme|berlin/);
+      const { divergence, core } = replay(JSON.parse(JSON.stringify(other)) as JournalLine[], digest);
+      expect(divergence).toBeUndefined();
+      const [name] = core!.registry.entities("gateway").keys();
+      expect(core!.rendered(name as Name)?.config?.listeners).toMatchObject([{ cert: "vault:crt", key: "vault:key" }]);
+    }
+  });
+
   it("is refused where other names lead to something else", () => {
     const lines = linesOf("operator.jsonl");
     const changed = JSON.parse(JSON.stringify(lines).replace('"to":"active"', '"to":"gone"')) as JournalLine[];

@@ -1,0 +1,76 @@
+/**
+ * The last usable certificate of each TLS or DTLS listener, by Gateway and section name. A listener goes on with it while
+ * its Secret is unusable. It follows from what was rendered: only those that the objects no longer lead to are recorded.
+ */
+import { splitName, type Name } from "../resources/keys.ts";
+import type { ServedCertificate } from "../resources/view.ts";
+import type { ListenerCertificate, RenderedGateway } from "../render/gateway.ts";
+
+/** Certificates that no Secret has any more, by the section name of the listener. */
+export type KeptCertificates = Readonly<Record<string, ServedCertificate>>;
+
+export interface Certificates {
+  of(gateway: Name, listener: string): ServedCertificate | undefined;
+  /** Takes note of what was rendered. Returns the certificates that are known only here, if there are any. */
+  take(gateway: Name, rendered: RenderedGateway | undefined): KeptCertificates | undefined;
+  /** Gateways with a certificate of a Secret in this namespace. */
+  gatewaysWithSecretsIn(namespace: string): readonly Name[];
+  /** What configs may refer to: digests of certificates and keys. The same set as long as nothing has changed. */
+  readonly digests: ReadonlySet<string>;
+  /** In the order of the Gateways' names. */
+  export(): readonly (readonly [gateway: Name, KeptCertificates])[];
+}
+
+type ByListener = ReadonlyMap<string, ListenerCertificate>;
+
+const NONE: ByListener = new Map();
+
+const keptOf = (certificates: ByListener): KeptCertificates | undefined => {
+  const kept = [...certificates].flatMap(([listener, { served, isKept }]) => (isKept ? [[listener, served]] : []));
+  return kept.length === 0 ? undefined : Object.fromEntries(kept);
+};
+
+const digestsOf = (certificates: ByListener): readonly string[] =>
+  [...certificates.values()].flatMap(({ served }) => [served.cert, served.key]);
+
+export const createCertificates = (restored: ReturnType<Certificates["export"]> = []): Certificates => {
+  const byGateway = new Map<Name, ByListener>(
+    restored.map(([gateway, kept]) => [
+      gateway,
+      new Map(Object.entries(kept).map(([listener, served]) => [listener, { served, isKept: true }])),
+    ]),
+  );
+  let digests: ReadonlySet<string> | undefined;
+
+  return {
+    of: (gateway, listener) => byGateway.get(gateway)?.get(listener)?.served,
+    take(gateway, rendered) {
+      const before = byGateway.get(gateway) ?? NONE;
+      const now: ByListener = new Map(
+        rendered?.listeners.flatMap(({ name, certificate }) =>
+          certificate === undefined ? [] : [[name, certificate]],
+        ),
+      );
+      if (now.size > 0) byGateway.set(gateway, now);
+      else byGateway.delete(gateway);
+      if (digestsOf(before).join() !== digestsOf(now).join()) digests = undefined;
+      return keptOf(now);
+    },
+    gatewaysWithSecretsIn: (namespace) =>
+      [...byGateway].flatMap(([gateway, certificates]) =>
+        [...certificates.values()].some(({ served }) => splitName(served.secret).namespace === namespace)
+          ? [gateway]
+          : [],
+      ),
+    get digests() {
+      return (digests ??= new Set([...byGateway.values()].flatMap(digestsOf)));
+    },
+    export: () =>
+      [...byGateway]
+        .flatMap(([gateway, certificates]) => {
+          const kept = keptOf(certificates);
+          return kept === undefined ? [] : [[gateway, kept] as const];
+        })
+        .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+  };
+};
