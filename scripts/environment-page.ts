@@ -7,6 +7,7 @@ export const variables: Readonly<Record<string, { readonly of: Who; readonly wha
     of: "operator",
     what: "where dataplanes fetch their configs: HOST, HOST:PORT, IPv6 or [IPv6]:PORT; the port is that of `--config-discovery-address` unless given",
   },
+  STUNNER_GATEWAY_OPERATOR_CLUSTER_DOMAIN: { of: "operator", what: "default of `--cluster-domain`" },
   STUNNER_GATEWAY_OPERATOR_CONTROLLER_NAME: { of: "operator", what: "default of `--controller-name`" },
   STUNNER_GATEWAY_OPERATOR_DATAPLANE_MODE: { of: "operator", what: "counts where `--dataplane-mode` is not given" },
   STUNNER_GATEWAY_OPERATOR_LABEL_FILTER: {

@@ -50,3 +50,12 @@ it.each(["discovery", "1:2:3:4", ":99999", "host:port"])("refuses to bind the di
   expect(stderr).toMatch(/--config-discovery-address.*expected HOST:PORT or :PORT/);
   expect(status).toBe(2);
 });
+
+it.each([
+  ["by the flag", ["--cluster-domain=Cluster.local."], {}],
+  ["by the environment", [], { STUNNER_GATEWAY_OPERATOR_CLUSTER_DOMAIN: "Cluster.local." }],
+])("rejects a cluster domain that is not a DNS name, given %s", (_, args, env) => {
+  const { status, stderr } = run(args, env);
+  expect(stderr).toMatch(/--cluster-domain.*expected a DNS name/);
+  expect(status).toBe(2);
+});

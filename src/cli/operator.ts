@@ -18,6 +18,7 @@ import { finalize } from "../runtime/finalize.ts";
 import { startOperator } from "../runtime/operator.ts";
 import { operatorOptions } from "../runtime/options.ts";
 import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
+import { clusterDomainOption } from "./cluster-domain.ts";
 import { discoveryAddress, ownAddress } from "./discovery-address.ts";
 import {
   parseBindAddress,
@@ -33,6 +34,7 @@ import { tracerOf, tracesOption } from "./traces-option.ts";
 interface OperatorFlags {
   readonly controllerName: string;
   readonly endpointDiscovery: boolean;
+  readonly clusterDomain: string;
   readonly dataplaneMode: string;
   readonly configDiscoveryAddress: BindAddress;
   readonly configDiscoveryCertFile?: string;
@@ -147,6 +149,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
       mode,
       controllerName: flags.controllerName,
       endpointDiscovery: flags.endpointDiscovery,
+      clusterDomain: flags.clusterDomain,
       endpointSource: usesEndpoints ? "Endpoints" : "EndpointSlice",
       discoveryAddress: discoveryAddress(own, discovery),
       requireReferenceGrants: flags.requireReferenceGrants === true,
@@ -281,6 +284,7 @@ export const operatorCommand = (): Command =>
     .addOption(
       boolean("--endpoint-discovery [bool]", "pod addresses from EndpointSlices; off: DNS names").default(true),
     )
+    .addOption(clusterDomainOption().env("STUNNER_GATEWAY_OPERATOR_CLUSTER_DOMAIN"))
     .option(
       "--dataplane-mode <mode>",
       "managed: a dataplane for each Gateway; legacy: a ConfigMap for each GatewayClass, for dataplanes of your own",

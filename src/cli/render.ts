@@ -1,9 +1,11 @@
 /** `turnpike render DIR`: what an operator would produce from these manifests, without a cluster. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { stringify } from "yaml";
 import { nameOfObject, type ObjectKey } from "../resources/keys.ts";
 import { DEFAULT_DATAPLANE } from "../resources/names.ts";
 import { operatorOptions, standaloneOptions } from "../runtime/options.ts";
+import { clusterDomainOption } from "./cluster-domain.ts";
+import { parseBoolean } from "./go-flags.ts";
 import { notWell, outputOption, parseFormat, print, type Format } from "./output.ts";
 import { rejectionLine, worldOfDirectory } from "./world.ts";
 
@@ -11,6 +13,8 @@ interface RenderCommandOptions {
   readonly output: Format;
   readonly standalone?: boolean;
   readonly reveal?: boolean;
+  readonly endpointDiscovery: boolean;
+  readonly clusterDomain: string;
 }
 
 const HIDDEN = "<secret>";
@@ -32,8 +36,17 @@ export const renderCommand = (): Command =>
     .addOption(outputOption().default(parseFormat("yaml"), "yaml"))
     .option("--standalone", "what `turnpike standalone` would do, not an operator")
     .option("--reveal", "print secrets instead of hiding them")
-    .action(async (directory: string, { output, standalone, reveal }: RenderCommandOptions) => {
-      const options = standalone === true ? standaloneOptions("127.0.0.1") : operatorOptions();
+    .addOption(
+      new Option("--endpoint-discovery [bool]", "pod addresses from EndpointSlices; off: DNS names")
+        .argParser(parseBoolean)
+        .preset(true)
+        .default(true),
+    )
+    .addOption(clusterDomainOption())
+    .action(async (directory: string, flags: RenderCommandOptions) => {
+      const { output, standalone, reveal, endpointDiscovery, clusterDomain } = flags;
+      const options =
+        standalone === true ? standaloneOptions("127.0.0.1") : operatorOptions({ endpointDiscovery, clusterDomain });
       const { core, vault, rejections, isDataplaneAssumed } = await worldOfDirectory(directory, options);
       for (const rejection of rejections) process.stderr.write(`${rejectionLine(rejection)}\n`);
       if (isDataplaneAssumed)

@@ -210,7 +210,7 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
       const test = async (transport: Transport, kind: Result["test"]): Promise<Result> => {
         const config = configs.get(transport) ?? fail(`no config of ${gatewayOf(transport)}`);
         if (kind === "asymmetric") await tell([], "all");
-        else await tell(at(config, `${gatewayOf(transport)}.${namespace}.svc.cluster.local`), "relay");
+        else await tell(at(config, `${gatewayOf(transport)}.${namespace}.svc`), "relay");
         const connection = await dialWhip({
           url: `http://${backend.at}/whip`,
           bearerToken,

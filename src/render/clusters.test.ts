@@ -240,6 +240,11 @@ describe("a Service without discovery", () => {
     ]);
   });
 
+  it("is named by the domain of the cluster", () =>
+    expect(clusterOf(fixture, { ...noDiscovery, clusterDomain: "k8s.example.org" })?.endpoints).toEqual([
+      "testservice-ok.testnamespace.svc.k8s.example.org",
+    ]));
+
   it("cannot share a cluster with addresses: the first backend decides (CL-27)", () => {
     const staticFirst = withBackends([staticBackend(), { name: "testservice-ok" }]);
     expect(clusterOf(staticFirst, noDiscovery)).toMatchObject({

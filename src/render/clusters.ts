@@ -3,7 +3,7 @@ import type { BackendReference } from "../resources/gateway-api.ts";
 import type { ClusterConfig } from "../resources/dataplane-config.ts";
 import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
 import { nameOf, splitName, type Name } from "../resources/keys.ts";
-import { STUNNER_GROUP } from "../resources/names.ts";
+import { DEFAULT_CLUSTER_DOMAIN, STUNNER_GROUP } from "../resources/names.ts";
 import { compareText, isEndpoint, portRangeProblem, portSuffix } from "./endpoints.ts";
 import { mayReferToService } from "./grants.ts";
 import { isFirstEdition } from "./rules.ts";
@@ -85,9 +85,13 @@ const discoveredService = (view: ObjectsView, options: RenderOptions, namespace:
   };
 };
 
-const namedService = (namespace: string, name: string): Backend => ({
+const namedService = (
+  { clusterDomain = DEFAULT_CLUSTER_DOMAIN }: RenderOptions,
+  namespace: string,
+  name: string,
+): Backend => ({
   type: "STRICT_DNS",
-  active: [`${name}.${namespace}.svc.cluster.local`],
+  active: [`${name}.${namespace}.svc.${clusterDomain}`],
   draining: [],
   problem: undefined,
 });
@@ -119,7 +123,7 @@ const resolve = (view: ObjectsView, options: RenderOptions, route: Route, backen
     return failed("not-permitted", `no ReferenceGrant lets the route refer to Service ${service}`);
   return options.endpointDiscovery
     ? discoveredService(view, options, namespace, backend.name)
-    : namedService(namespace, backend.name);
+    : namedService(options, namespace, backend.name);
 };
 
 /** The Gateway API forces a port on every backend of its UDPRoute; any will do, so it limits nothing. */

@@ -34,6 +34,8 @@ export const LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-confi
 /** A listener's `address` in a dataplane config: the dataplane replaces it by its own address. */
 export const ADDRESS_PLACEHOLDER = "$STUNNER_ADDR";
 export const DISCOVERY_PORT = 13478;
+/** Of a Kubernetes cluster whose kubelets are not given another one. */
+export const DEFAULT_CLUSTER_DOMAIN = "cluster.local";
 /** Of the pod that serves configs, with the value `enabled`. */
 export const DISCOVERY_LABEL = "stunner.l7mp.io/config-discovery-service";
 export const HEALTH_CHECK_PORT_NAME = "gateway-health-check";

@@ -65,6 +65,8 @@ export interface RenderOptions {
   readonly controllerName: string;
   /** Pod addresses from EndpointSlices or Endpoints; off: STRICT_DNS clusters. */
   readonly endpointDiscovery: boolean;
+  /** DNS domain that the names of STRICT_DNS clusters end in; `cluster.local` where a log does not record it. */
+  readonly clusterDomain?: string;
   /** Which API the addresses come from. */
   readonly endpointSource: "EndpointSlice" | "Endpoints";
   /** Whether a Service's ClusterIP is a permitted peer too. */

@@ -42,6 +42,7 @@ const matrix: Readonly<Record<string, unknown>> = {
     },
     stunnerAuthService: { enabled: true, deployment: { replicas: 2, podLabels: { a: "b" } } },
   },
+  "another cluster domain": { clusterDomain: "k8s.example.org", endpointDiscovery: false },
   "two namespaces": { watchNamespaces: ["media", "elsewhere"] },
   "a persistent log": { journal: { persistent: true, size: "10Gi", storageClassName: "fast" } },
   "a claim that is there": { journal: { persistent: true, existingClaim: "mine" } },

@@ -87,7 +87,7 @@ export const startServiceProxy = async (client: Client, hostsFile: string): Prom
       const tcp = (spec.ports ?? []).filter(({ protocol = "TCP" }) => protocol === "TCP");
       const resolved = tcp.length > 0 ? spec.clusterIP : ready[0]?.address;
       const name = `${metadata.name}.${metadata.namespace}.svc`;
-      if (resolved !== undefined) lines.push(`${resolved} ${name} ${name}.cluster.local`);
+      if (resolved !== undefined) lines.push(`${resolved} ${name}`);
       for (const { name: portName = "", port } of tcp) {
         await listen(spec.clusterIP!, port);
         const reached = ready.flatMap(({ address, ports }) => {

@@ -68,6 +68,7 @@ labels:
 - --controller-name={{ .Values.controllerName }}
 - --dataplane-mode={{ .Values.dataplaneMode }}
 - --endpoint-discovery={{ .Values.endpointDiscovery }}
+- --cluster-domain={{ .Values.clusterDomain }}
 {{- if eq .Values.endpointSource "Endpoints" }}
 - --disable-endpointslice-controller
 {{- end }}
