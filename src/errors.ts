@@ -41,6 +41,10 @@ export const errors = {
     what: "the config discovery server answered with an error",
     todo: "the message has its status and reason",
   },
+  "discovery-address": {
+    what: "the operator does not know the address that managed dataplanes fetch their configs from",
+    todo: "set STUNNER_GATEWAY_OPERATOR_ADDRESS to its discovery Service (SERVICE.NAMESPACE.svc), or bind --config-discovery-address to one address",
+  },
   "discovery-file": {
     what: "a certificate, key or token for config discovery cannot be read or used",
     todo: "correct the file that the message names; one that was read before stays in force",

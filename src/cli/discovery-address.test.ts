@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { discoveryUrl } from "../render/workload.ts";
-import { discoveryAddress, ownAddress } from "./discovery-address.ts";
+import { addressProblem, discoveryAddress, ownAddress } from "./discovery-address.ts";
 
 const bound = { host: "0.0.0.0", port: 13_478 };
 
@@ -27,3 +27,11 @@ it.each(["a:1:2", "http://a", "a b", "a:0", "a:99999", "[fd00::1"])(
     expect(() => ownAddress(text)).toThrow(/^STUNNER_GATEWAY_OPERATOR_ADDRESS ".*": expected HOST/);
   },
 );
+
+it.each(["", "0.0.0.0", "::"])("knows no address for its pods if it has none and is bound to %j", (host) => {
+  const address = discoveryAddress(undefined, { host, port: 13_478 });
+  expect(addressProblem(address, { mode: "managed" })).toContain("STUNNER_GATEWAY_OPERATOR_ADDRESS is not set");
+  expect(addressProblem(address, { mode: "legacy" })).toBeUndefined();
+  expect(addressProblem(address, { mode: "managed", embedded: { namespace: "ns", selector: {} } })).toBeUndefined();
+  expect(addressProblem(discoveryAddress(ownAddress("discovery"), bound), { mode: "managed" })).toBeUndefined();
+});

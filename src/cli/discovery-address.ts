@@ -1,6 +1,7 @@
 /** Where an operator's pods find its discovery service. */
 import { TurnpikeError } from "../errors.ts";
 import { formatHostPort, parseHostPort, type HostPort } from "../resources/host-port.ts";
+import type { RenderOptions } from "../resources/view.ts";
 
 /** The address of this pod or of the Service that selects it: `STUNNER_GATEWAY_OPERATOR_ADDRESS`. @throws TurnpikeError `usage`. */
 export const ownAddress = (text: string | undefined): HostPort | undefined => {
@@ -20,3 +21,15 @@ export const discoveryAddress = (own: HostPort | undefined, bound: Required<Host
   if (own !== undefined) return formatHostPort({ port: bound.port, ...own });
   return ANY.has(bound.host) ? `:${bound.port}` : formatHostPort(bound);
 };
+
+/**
+ * Why pods cannot fetch their configs from `address`, as `discoveryAddress` gives it: without a host they would ask
+ * `http://:PORT`, which no client can resolve. Dataplanes that others run, and a relay in this process, need no address.
+ */
+export const addressProblem = (
+  address: string,
+  { mode, embedded }: Pick<RenderOptions, "mode" | "embedded">,
+): string | undefined =>
+  mode === "managed" && embedded === undefined && address.startsWith(":")
+    ? `managed dataplanes cannot fetch their configs from http://${address}: STUNNER_GATEWAY_OPERATOR_ADDRESS is not set, and config discovery is bound to every address`
+    : undefined;

@@ -59,3 +59,21 @@ it.each([
   expect(stderr).toMatch(/--cluster-domain.*expected a DNS name/);
   expect(status).toBe(2);
 });
+
+it("warns outside a cluster that managed dataplanes cannot find it, and goes on", () => {
+  const { stderr } = run([], { STUNNER_GATEWAY_OPERATOR_ADDRESS: "" });
+  expect(stderr).toContain('"code":"discovery-address"');
+  expect(stderr).toContain("http://:13478");
+  expect(run([], { STUNNER_GATEWAY_OPERATOR_ADDRESS: "discovery.ns.svc" }).stderr).not.toContain("discovery-address");
+  expect(run(["--dataplane-mode=legacy"]).stderr).not.toContain("discovery-address");
+});
+
+it("refuses to start in a cluster where managed dataplanes cannot find it", () => {
+  const { status, stderr } = spawnSync(process.execPath, [main, "operator"], {
+    encoding: "utf8",
+    env: { PATH: process.env["PATH"], HOME: "/nonexistent", KUBERNETES_SERVICE_HOST: "192.0.2.1" },
+  });
+  expect(stderr).toContain("discovery-address");
+  expect(stderr).toContain("STUNNER_GATEWAY_OPERATOR_ADDRESS");
+  expect(status).not.toBe(0);
+});

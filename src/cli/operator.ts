@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Registry } from "@prometheus-io/client";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { pino } from "pino";
+import { pino, type Logger } from "pino";
 import { createLatestRefusals } from "../admin/latest-refusals.ts";
 import { createMetrics } from "../admin/metrics.ts";
 import { serveHttp, type Endpoint } from "../http.ts";
@@ -12,14 +12,15 @@ import { startAdmin } from "../admin/server.ts";
 import { runningOf } from "../admin/running.ts";
 import { release } from "../release.ts";
 import type { AccessFiles } from "../discovery/access-files.ts";
-import { TurnpikeError } from "../errors.ts";
+import { errors, TurnpikeError } from "../errors.ts";
 import { DISCOVERY_PORT } from "../resources/names.ts";
+import type { RenderOptions } from "../resources/view.ts";
 import { finalize } from "../runtime/finalize.ts";
 import { startOperator } from "../runtime/operator.ts";
 import { operatorOptions } from "../runtime/options.ts";
 import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
 import { clusterDomainOption } from "./cluster-domain.ts";
-import { discoveryAddress, ownAddress } from "./discovery-address.ts";
+import { addressProblem, discoveryAddress, ownAddress } from "./discovery-address.ts";
 import {
   parseBindAddress,
   parseBoolean,
@@ -131,6 +132,21 @@ const ownNamespace = (given: string | undefined, what: string): string => {
   }
 };
 
+/** Whether it runs in a pod, on the pod's service account. */
+const isInCluster = ({ kubeconfig }: OperatorFlags): boolean =>
+  kubeconfig === undefined && !process.env["KUBECONFIG"] && Boolean(process.env["KUBERNETES_SERVICE_HOST"]);
+
+/**
+ * In a cluster a rendered Deployment without an address would replace one that works, so the operator does not start.
+ * Outside, where somebody tries it, it warns. @throws TurnpikeError `discovery-address`.
+ */
+const checkAddress = (render: RenderOptions, flags: OperatorFlags, log: Logger): void => {
+  const problem = addressProblem(render.discoveryAddress, render);
+  if (problem === undefined) return;
+  if (isInCluster(flags)) throw new TurnpikeError("discovery-address", problem);
+  log.warn({ code: "discovery-address", todo: errors["discovery-address"].todo }, problem);
+};
+
 const run = async (flags: OperatorFlags): Promise<void> => {
   const { configDiscoveryAddress: discovery } = flags;
   const mode = dataplaneMode(flags.dataplaneMode);
@@ -180,6 +196,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     await finalize({ operator: common, deployment: { namespace, name: flags.finalize }, limitMs: FINALIZE_LIMIT_MS });
     process.exit(0);
   }
+  checkAddress(common.render, flags, log);
   const registry = new Registry();
   const operator = await startOperator({
     ...common,
