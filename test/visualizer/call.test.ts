@@ -51,8 +51,13 @@ it.each(["udp", "tcp"])("holds a call over %s, and shows it", { timeout: 40_000 
     await expect
       .poll(() => received.evaluate((video) => Number(Reflect.get(video, "videoWidth"))), patience)
       .toBeGreaterThan(0);
+    await page.evaluate(
+      `document.querySelector("form").addEventListener("submit", () => (window.hasCalledAgain = true))`,
+    );
     await page.getByRole("button", { name: "Hang up" }).click();
-    await expect.poll(() => page.locator("video").count()).toBe(0);
+    await page.getByRole("button", { name: "Call" }).waitFor(patience);
+    expect(await page.locator("video").count()).toBe(0);
+    expect(await page.evaluate("window.hasCalledAgain")).toBeUndefined();
   });
 });
 

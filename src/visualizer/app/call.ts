@@ -176,7 +176,10 @@ const CallPage = ({ given }: { readonly given: ReturnType<typeof takeCredentials
       ),
       field("User", user, setUser),
       field("Password", password, setPassword, "password"),
-      session === undefined ? h("button", { type: "submit", disabled: url === "" }, "Call") : button("Hang up", hangUp),
+      // Two elements: one that became a submit button under the click that hangs up would call again.
+      session === undefined
+        ? h("button", { key: "call", type: "submit", disabled: url === "" }, "Call")
+        : h("span", { key: "hang-up" }, button("Hang up", hangUp)),
     ),
     trouble === "" ? null : h("p", { role: "alert", class: "bad" }, trouble),
     session === undefined
