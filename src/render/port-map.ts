@@ -1,4 +1,5 @@
 /** Annotations that give ports by listener: a JSON object from listener name to port, the outer braces optional. */
+import { isPort } from "../resources/host-port.ts";
 
 /** Ports by listener name. */
 export type PortMap = ReadonlyMap<string, number>;
@@ -11,11 +12,6 @@ export interface PortAnnotation {
   /** The whole value is not a JSON object, and counts as absent. */
   readonly isMalformed: boolean;
 }
-
-const MAX_PORT = 65_535;
-
-export const isPort = (value: unknown): value is number =>
-  typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MAX_PORT;
 
 const parseObject = (text: string): Readonly<Record<string, unknown>> | undefined => {
   try {

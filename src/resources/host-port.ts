@@ -14,7 +14,8 @@ const isName = (text: string): boolean => NAME.test(text) && URL.canParse(`http:
 
 const isIPv6 = (text: string): boolean => /^[0-9a-f:.]+$/i.test(text) && URL.canParse(`http://[${text}]`);
 
-export const isPort = (port: number): boolean => Number.isInteger(port) && port >= 1 && port <= 65_535;
+export const isPort = (value: unknown): value is number =>
+  typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 65_535;
 
 /** @returns undefined when `text` is none of the forms. */
 export const parseHostPort = (text: string): HostPort | undefined => {
