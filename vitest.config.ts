@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** Gateways under attack and calls that may not lose a packet: one file at a time, after all else. */
@@ -17,6 +18,8 @@ export default defineConfig({
           name: "together",
           include: ["src/**/*.test.ts", "test/**/*.test.ts"],
           exclude: ["**/node_modules/**", ...ALONE],
+          // One a core: the default leaves a core to the main process, which has little to do.
+          maxWorkers: availableParallelism(),
           sequence: { groupOrder: 0 },
         },
       },

@@ -1,10 +1,12 @@
 /** An HTTP server whose address a config names: it moves when the config says so. */
 import { serveHttp, type Endpoint, type Handler } from "../http.ts";
+import { backoffMs, type Backoff } from "../retry.ts";
 
 export interface Following {
   /**
    * Serves at `url`, `http://HOST:PORT/PATH`; at an empty one nowhere. Without a host it is every address, without a port
-   * `defaultPort`. Resolves when it does; an address that cannot be bound is reported, and tried again on the wanted call.
+   * `defaultPort`. Resolves after the first try to bind it. An address that is in use, or that the host does not have, is
+   * reported once and tried again until it can be bound, or until another one is wanted.
    */
   at(url: string): Promise<void>;
   close(): Promise<void>;
@@ -23,33 +25,44 @@ export const parseEndpointUrl = (
   return { host: v6 ?? (host === "" ? undefined : host), port: number, path: path === "/" ? "" : path };
 };
 
+const BACKOFF: Backoff = { firstMs: 250, longestMs: 5000 };
+
 /** `listener` is asked with the path of the URL: what it serves, and where. */
 export const followEndpoint = (
   defaultPort: number,
   listener: (path: string) => Handler,
   onFailure: (reason: string) => void,
+  backoff = BACKOFF,
 ): Following => {
   let url: string | undefined;
   let open: Endpoint | undefined;
+  let retry: NodeJS.Timeout | undefined;
   let turn: Promise<void> = Promise.resolve();
 
-  const move = async (wanted: string): Promise<void> => {
-    if (wanted === url) return;
+  const bind = async (wanted: string, failures: number): Promise<void> => {
+    const address = parseEndpointUrl(wanted, defaultPort);
+    if (address === undefined) return onFailure(`${wanted}: it is not an address`);
+    try {
+      open = await serveHttp(address.host, address.port, listener(address.path));
+    } catch (error) {
+      if (failures === 0) onFailure(`${wanted}: ${error instanceof Error ? error.message : String(error)}`);
+      retry = setTimeout(() => (turn = turn.then(() => again(wanted, failures + 1))), backoffMs(backoff, failures + 1));
+    }
+  };
+  const again = async (wanted: string, failures: number): Promise<void> => {
+    if (wanted === url) await bind(wanted, failures);
+  };
+  const leave = async (): Promise<void> => {
+    clearTimeout(retry);
+    url = undefined;
     await open?.close();
     open = undefined;
-    url = undefined;
-    if (wanted === "") {
-      url = wanted;
-      return;
-    }
-    const address = parseEndpointUrl(wanted, defaultPort);
-    try {
-      if (address === undefined) throw new Error("it is no address");
-      open = await serveHttp(address.host, address.port, listener(address.path));
-      url = wanted;
-    } catch (error) {
-      onFailure(`${wanted}: ${error instanceof Error ? error.message : String(error)}`);
-    }
+  };
+  const move = async (wanted: string): Promise<void> => {
+    if (wanted === url) return;
+    await leave();
+    url = wanted;
+    if (wanted !== "") await bind(wanted, 0);
   };
 
   return {
@@ -58,8 +71,8 @@ export const followEndpoint = (
       return turn;
     },
     async close() {
+      turn = turn.then(leave);
       await turn;
-      await open?.close();
     },
   };
 };
