@@ -2,7 +2,7 @@
  * `/status` of a dataplane: the running config and its traffic, in the shape and the JSON types that STUNner's tools
  * decode. It contains no secrets.
  */
-import { canonicalEndpoint } from "../dataplane/endpoint.ts";
+import { canonicalEndpoint } from "../net/endpoint.ts";
 import type { RelayState } from "../dataplane/relay.ts";
 import type {
   AdminConfig,

@@ -1,4 +1,5 @@
 /** Every metric: its name, help and labels, read from the program's state when it is scraped. */
+import { epochMsOf } from "../resources/time.ts";
 import { Counter, Gauge, Registry, collectDefaultMetrics } from "@prometheus-io/client";
 import type { Core } from "../core/core.ts";
 import type { RelayState } from "../dataplane/relay.ts";
@@ -95,7 +96,7 @@ const receivedCertificateEnds = (core: Core): readonly Sample[] =>
   core.view.list("DataplaneConfig").flatMap(({ certificates = [] }) =>
     certificates.map(({ listener, notAfter }) => ({
       labels: { name: listener },
-      value: Date.parse(notAfter) / 1000,
+      value: epochMsOf(notAfter) / 1000,
     })),
   );
 
@@ -112,7 +113,7 @@ const certificateEnds = (core: Core): readonly Sample[] =>
         found?.found === true ? found.certificate.notAfter : named.flatMap((secret) => endOf(secret) ?? [])[0];
       if (end === undefined) return [];
       const listener = `${nameOfObject("Gateway", gateway)}/${name}`;
-      return [{ labels: { name: listener }, value: Date.parse(end) / 1000 }];
+      return [{ labels: { name: listener }, value: epochMsOf(end) / 1000 }];
     });
   });
 

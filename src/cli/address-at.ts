@@ -1,5 +1,5 @@
 /** An address that a flag holds, with its port or a default one. */
-import { formatHostPort, parseHostPort } from "../resources/host-port.ts";
+import { formatHostPort, parseHostPort } from "../net/host-port.ts";
 import { refuseUsage } from "./output.ts";
 
 /** @returns `HOST:PORT`, as in a URL. @throws TurnpikeError `usage`, which names `flag`. */

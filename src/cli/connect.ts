@@ -1,6 +1,6 @@
 /** `turnpike connect CLIENT SERVER PEER`, also as `turncat`: a way for any program through a TURN server. */
 import { InvalidArgumentError, Option, Command } from "commander";
-import type { TransportAddress } from "../dataplane/address.ts";
+import type { TransportAddress } from "../net/address.ts";
 import { TurnpikeError } from "../errors.ts";
 import { KeptAllocation } from "../tunnel/allocation.ts";
 import { openLocalTcp, openStdio } from "../tunnel/local-stream.ts";

@@ -1,6 +1,6 @@
 /** Where an operator's pods find its discovery service. */
 import { TurnpikeError } from "../errors.ts";
-import { formatHostPort, parseHostPort, type HostPort } from "../resources/host-port.ts";
+import { formatHostPort, parseHostPort, type HostPort } from "../net/host-port.ts";
 import type { RenderOptions } from "../resources/view.ts";
 
 /** The address of this pod or of the Service that selects it: `STUNNER_GATEWAY_OPERATOR_ADDRESS`. @throws TurnpikeError `usage`. */

@@ -10,7 +10,7 @@ import { addressOf, type DiscoveryTarget } from "../discovery/origin.ts";
 import { partsOf } from "../discovery/protocol.ts";
 import { DISCOVERY_LABEL, DISCOVERY_PORT } from "../resources/names.ts";
 import { addressAt } from "./address-at.ts";
-import { isPort } from "../resources/host-port.ts";
+import { isPort } from "../net/host-port.ts";
 import { refuseUsage, withProgress } from "./output.ts";
 
 export interface ClusterFlags {

@@ -1,6 +1,6 @@
 /** `turnpike explain WHAT`: why a peer can be reached or not, and why an object is as it is, from the event log. */
 import { Command, InvalidArgumentError } from "commander";
-import { parseIp, type Ip } from "../dataplane/address.ts";
+import { parseIp, type Ip } from "../net/ip.ts";
 import { TurnpikeError } from "../errors.ts";
 import { explainObject, explainedKinds, type ExplainedKind, type ObjectAnswer } from "../explain/object.ts";
 import { pastOf, type Mention, type Past } from "../explain/past.ts";

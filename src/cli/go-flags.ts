@@ -1,6 +1,6 @@
 /** Flags as Go programs take them, for those who replace one: `-x` is `--x`, and a boolean may be given as `--x=false`. */
 import { InvalidArgumentError } from "commander";
-import { parseHostPort } from "../resources/host-port.ts";
+import { parseHostPort } from "../net/host-port.ts";
 
 /** `-leader-elect` becomes `--leader-elect`; what follows `--` is left alone. */
 export const withDoubleDashes = (args: readonly string[]): readonly string[] => {

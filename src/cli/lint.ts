@@ -1,4 +1,5 @@
 /** `turnpike lint [DIR]`: misconfigurations, found before they bite: in a directory of manifests, or in a cluster. */
+import { wallMs } from "../clock.ts";
 import { Command, InvalidArgumentError } from "commander";
 import { TurnpikeError } from "../errors.ts";
 import { apiOf } from "../kubernetes/connect.ts";
@@ -56,7 +57,7 @@ const run = async (directory: string | undefined, flags: LintFlags): Promise<voi
   const { view, options } = core;
   if (flags.cluster === true && view.list("GatewayClass").length + view.list("Gateway").length === 0)
     throw new TurnpikeError("nothing-known", "the cluster has neither a GatewayClass nor a Gateway");
-  const world = { view, options, rendered: core.rendered, hasEndpoints: flags.cluster === true };
+  const world = { view, options, rendered: core.rendered, hasEndpoints: flags.cluster === true, now: wallMs() };
   const found = [
     ...rejections.map(({ file, line, object, field, reason }) =>
       finding("manifest", object || `${file}:${line}`, [`${file}:${line}`, field, reason].filter(Boolean).join(": ")),

@@ -2,7 +2,7 @@
 import { isIPv6 } from "node:net";
 import { performance } from "node:perf_hooks";
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { TransportAddress } from "../dataplane/address.ts";
+import type { TransportAddress } from "../net/address.ts";
 import { TurnpikeError } from "../errors.ts";
 import { ephemeralCredentials } from "../turn-client/credentials.ts";
 import { TurnClient, TurnResponseError } from "../turn-client/turn-client.ts";

@@ -1,6 +1,7 @@
 import { RelayedPorts } from "./relayed-ports.ts";
 import { describe, expect, it } from "vitest";
-import { endpointOf, parseIp } from "./address.ts";
+import { wireAddressOf } from "../net/address.ts";
+import { parseIp } from "../net/ip.ts";
 import { Allocation, type AllocationScope } from "./allocation.ts";
 import { noDrops, noTraffic, type Flow, type RelayPort } from "./flows.ts";
 import { defaultLimits, maxChannels, maxPeers } from "./limits.ts";
@@ -47,7 +48,7 @@ const allocation = () => {
     id: 1,
     path: {
       protocol: "udp",
-      client: endpointOf({ address: "192.0.2.2", port: 1000 }),
+      client: wireAddressOf({ address: "192.0.2.2", port: 1000 }),
       server: { address: "192.0.2.1", port: 3478 },
       send: (bytes, start, end) => {
         toClient.push(Buffer.from(bytes.subarray(start, end)));

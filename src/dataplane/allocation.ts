@@ -1,6 +1,7 @@
 /** An allocation: relayed transport addresses for one five-tuple, and what it may reach (RFC 8656 §5). */
-import { bytesOf, parseIp, wordsOfBytes, type Family, type Ip, type TransportAddress } from "./address.ts";
-import type { Denial, PeerProtocol, Verdict } from "./admission.ts";
+import { wordsOfBytes, type TransportAddress } from "../net/address.ts";
+import { bytesOf, parseIp, type Family, type Ip } from "../net/ip.ts";
+import type { Denial, PeerProtocol, Verdict } from "../admission/admission.ts";
 import type { Bandwidth } from "./bandwidth.ts";
 import type { Channel } from "./channel.ts";
 import { Flow, noTraffic, type Drops, type FlowOwner, type PeerFlow, type RelayPort, type Traffic } from "./flows.ts";
@@ -10,7 +11,7 @@ import type { ListenerPath } from "./listeners/listener.ts";
 import type { PeerConnection } from "./peer-connection.ts";
 import type { RelayedPorts } from "./relayed-ports.ts";
 import type { Permission, PermissionIndex } from "./permission.ts";
-import type { Attribute } from "./stun/message.ts";
+import type { Attribute } from "../stun/message.ts";
 import { TcpRelay } from "./tcp-relay.ts";
 
 /** Who made the allocation. They stay good for it whatever the config says later: no call is lost to a config change. */
@@ -285,7 +286,7 @@ export class Allocation implements FlowOwner {
     // Without a permission there is nothing to remember: a stranger's packets must not push peers out.
     if (!this.permissions.has(ip.text)) return undefined;
     if (this.flow.peers.size >= maxPeers) this.#forgetPeers();
-    const bytes = bytesOf(ip);
+    const bytes = Buffer.from(bytesOf(ip));
     const { w0, w1, w2, w3 } = wordsOfBytes(bytes);
     const peer: PeerFlow = {
       address: ip.text,

@@ -1,7 +1,7 @@
-import { hostAt } from "./own-host.ts";
+import { hostAt } from "../admission/own-host.ts";
 import { describe, expect, it } from "vitest";
 import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
-import { Admission } from "./admission.ts";
+import { Admission } from "../admission/admission.ts";
 import { clusterTransitions, listenerSteps, parseConfig } from "./config.ts";
 
 const config = (changes: object = {}): DataplaneConfig => ({

@@ -1,8 +1,8 @@
 /** A config document: whether it is sound, and what it changes about the one in force. */
 import { TurnpikeError } from "../errors.ts";
 import type { AuthConfig, DataplaneConfig, ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
-import type { Admission, PeerProtocol, Transition } from "./admission.ts";
-import { parseEndpoint } from "./endpoint.ts";
+import type { Admission, PeerProtocol, Transition } from "../admission/admission.ts";
+import { parseEndpoint } from "../net/endpoint.ts";
 
 /** What the relay keeps of a cluster. */
 export interface Cluster {

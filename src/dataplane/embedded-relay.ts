@@ -1,7 +1,7 @@
 /** The relay: gateways by name, each with its policy and its listeners. */
 import { wallTimeOf } from "../clock.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
-import { formatAddress } from "./address.ts";
+import { formatAddress } from "../net/address.ts";
 import { clusterTransitions, listenerSteps, parseConfig, type GatewayConfig, type ListenerStep } from "./config.ts";
 import { Shared, type EmbeddedOptions, type Held } from "./shared.ts";
 import { Gateway } from "./gateway.ts";
@@ -14,7 +14,7 @@ import type {
   Relay,
   RelayState,
 } from "./relay.ts";
-import { datagramPorts } from "./own-host.ts";
+import { datagramPorts } from "../admission/own-host.ts";
 import { Resolver } from "./resolver.ts";
 import { Serving } from "./serving.ts";
 

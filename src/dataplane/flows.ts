@@ -3,7 +3,8 @@
  * packet and counts on them. Nothing here parses STUN, and nothing on the packet's way allocates.
  */
 import type { DropCode } from "../reasons.ts";
-import type { Endpoint, Family, TransportAddress } from "./address.ts";
+import type { WireAddress, TransportAddress } from "../net/address.ts";
+import type { Family } from "../net/ip.ts";
 import type { Bandwidth } from "./bandwidth.ts";
 import type { Channel } from "./channel.ts";
 
@@ -42,7 +43,7 @@ export const noDrops = (): Drops => Object.fromEntries(dropReasons.map((reason) 
 /** The way back to a client, one for each five-tuple. */
 export interface ClientPath {
   readonly protocol: "udp" | "tcp" | "tls" | "dtls";
-  readonly client: Endpoint;
+  readonly client: WireAddress;
   readonly server: TransportAddress;
   /**
    * Sends one message, bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they
@@ -67,7 +68,7 @@ export interface RelayPort {
 }
 
 /** One peer (address and port) of one flow, and whether it may be reached. */
-export interface PeerFlow extends Endpoint {
+export interface PeerFlow extends WireAddress {
   /** The address as it stands in an XOR-PEER-ADDRESS attribute's plain form, 4 or 16 bytes. */
   readonly bytes: Buffer;
   readonly relay: RelayPort;
@@ -81,7 +82,7 @@ export interface PeerFlow extends Endpoint {
   generation: number;
 }
 
-const hasWords = (at: Endpoint, w0: number, w1: number, w2: number, w3: number): boolean =>
+const hasWords = (at: WireAddress, w0: number, w1: number, w2: number, w3: number): boolean =>
   at.w3 === w3 && at.w0 === w0 && at.w1 === w1 && at.w2 === w2;
 
 /** Few peers are gone through one by one; of more there is a table by port. */

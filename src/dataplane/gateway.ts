@@ -1,11 +1,11 @@
 /** One gateway's policy: who may allocate, how much, and which peers may be reached. */
 import type { AdmissionChange } from "./relay.ts";
-import { Admission, EndpointIndex, type Transition } from "./admission.ts";
+import { Admission, EndpointIndex, type Transition } from "../admission/admission.ts";
 import { createAuthPolicy, type AuthPolicy } from "./auth/policy.ts";
 import type { GatewayConfig } from "./config.ts";
-import { parseEndpoint } from "./endpoint.ts";
+import { parseEndpoint } from "../net/endpoint.ts";
 import { noTraffic, type Traffic } from "./flows.ts";
-import type { OwnHost } from "./own-host.ts";
+import type { OwnHost } from "../admission/own-host.ts";
 import { PeerConnections } from "./peer-connections.ts";
 import { PermissionIndex, type Permission } from "./permission.ts";
 import type { AllocationScope } from "./allocation.ts";

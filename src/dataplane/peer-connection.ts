@@ -3,7 +3,7 @@
  * to be bound to it, then what comes by either leaves by the other. Both end together.
  */
 import type { Socket } from "node:net";
-import type { Ip } from "./address.ts";
+import type { Ip } from "../net/ip.ts";
 import type { Allocation } from "./allocation.ts";
 import { noTraffic, type Traffic } from "./flows.ts";
 import { lingerMilliseconds, unboundConnectionMilliseconds } from "./limits.ts";

@@ -1,8 +1,8 @@
 /** The peer connections of a gateway by CONNECTION-ID, whichever allocation they belong to (RFC 6062 §5). */
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import type { Ip } from "./address.ts";
-import type { Verdict } from "./admission.ts";
+import type { Ip } from "../net/ip.ts";
+import type { Verdict } from "../admission/admission.ts";
 import type { Allocation } from "./allocation.ts";
 import { PeerConnection } from "./peer-connection.ts";
 

@@ -1,5 +1,5 @@
 /** A permission: one IP address that one allocation may exchange packets with (RFC 8656 §9). */
-import type { Ip } from "./address.ts";
+import type { Ip } from "../net/ip.ts";
 import type { Allocation } from "./allocation.ts";
 
 export interface Permission {

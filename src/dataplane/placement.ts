@@ -1,7 +1,8 @@
 /** Where a listener's sockets are bound, and where the relayed transport addresses of its clients are. */
 import { networkInterfaces } from "node:os";
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
-import { familyOf, parseIp, type Family } from "./address.ts";
+import { familyOf } from "../net/address.ts";
+import { parseIp, type Family } from "../net/ip.ts";
 
 /** A relayed transport address less its port. */
 export interface RelayAddress {

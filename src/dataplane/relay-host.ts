@@ -1,6 +1,6 @@
 /** The machine of a relay that runs, as its listeners and allocations come and go. */
-import { parseIp, type Family } from "./address.ts";
-import type { OwnHost } from "./own-host.ts";
+import { parseIp, type Family } from "../net/ip.ts";
+import type { OwnHost } from "../admission/own-host.ts";
 import { RelayedPorts } from "./relayed-ports.ts";
 
 export class RelayHost implements OwnHost {

@@ -6,16 +6,16 @@ import pino from "pino";
 import { firstValueFrom, filter, timeout } from "rxjs";
 import { beforeEach, afterEach, describe, expect, it } from "vitest";
 import type { AuthConfig, ClusterConfig, DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
-import { ephemeralPassword } from "./auth/ephemeral.ts";
+import { ephemeralPassword } from "../stun/ephemeral.ts";
 import { ephemeralCredentials, type Credentials } from "../turn-client/credentials.ts";
 import { TurnClient, type TurnClientOptions } from "../turn-client/turn-client.ts";
 import { createRelay } from "./create-relay.ts";
 import type { EngineName } from "./engines/choose.ts";
 import type { Relay, RelayEvent, RelayTuning } from "./relay.ts";
-import { attribute } from "./stun/attributes.ts";
-import { decode, encode } from "./stun/codec.ts";
-import { method } from "./stun/message.ts";
-import { integrityIsValid, longTermKey } from "./stun/integrity.ts";
+import { attribute } from "../stun/attributes.ts";
+import { decode, encode } from "../stun/codec.ts";
+import { method } from "../stun/message.ts";
+import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

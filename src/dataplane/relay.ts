@@ -6,7 +6,7 @@ import type { Observable } from "rxjs";
 import type { Logger } from "pino";
 import type { DenialCode } from "../reasons.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
-import type { TransportAddress } from "./address.ts";
+import type { TransportAddress } from "../net/address.ts";
 import type { EngineName } from "./engines/choose.ts";
 import type { Limits } from "./limits.ts";
 import type { PlaceRule } from "./placement.ts";

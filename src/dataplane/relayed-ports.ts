@@ -2,7 +2,7 @@
  * Which ports are relayed transport addresses right now, over all threads of a relay: clients that call each other through
  * it send to each other's. In shared memory, a part for each thread, so that a thread that ends takes only its own along.
  */
-import type { Family } from "./address.ts";
+import type { Family } from "../net/ip.ts";
 
 const PORTS = 0x10000;
 /** Two totals, by family, and how many addresses have each port. */

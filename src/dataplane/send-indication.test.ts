@@ -5,12 +5,12 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { freePort } from "../../test/support/live.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
-import type { TransportAddress } from "./address.ts";
+import type { TransportAddress } from "../net/address.ts";
 import { createRelay } from "./create-relay.ts";
 import { placeOn } from "./placement.ts";
 import type { Relay } from "./relay.ts";
-import { attribute, attributeBytes, xorAddressValue } from "./stun/attributes.ts";
-import { withFingerprint, withIntegrity, longTermKey } from "./stun/integrity.ts";
+import { attribute, attributeBytes, xorAddressValue } from "../stun/attributes.ts";
+import { withFingerprint, withIntegrity, longTermKey } from "../stun/integrity.ts";
 
 /** No route leads there, and no socket may send there: the system refuses. */
 const UNREACHABLE = "255.255.255.255";

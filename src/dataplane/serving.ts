@@ -1,8 +1,9 @@
 /** A listener in service: its sockets, its routes, and the allocations made through it. */
 import { monotonicMs } from "../clock.ts";
 import { refusals, type DropCode, type RefusalCode } from "../reasons.ts";
-import { formatAddress, type Family, type Ip } from "./address.ts";
-import type { Denial, PeerProtocol, Verdict } from "./admission.ts";
+import { formatAddress } from "../net/address.ts";
+import { type Family, type Ip } from "../net/ip.ts";
+import type { Denial, PeerProtocol, Verdict } from "../admission/admission.ts";
 import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
 import type { Shared } from "./shared.ts";
 import { noTraffic, type Traffic } from "./flows.ts";
@@ -25,7 +26,7 @@ import { listenUdp } from "./listeners/udp.ts";
 import { placeListener, type Placement, type RelayAddress } from "./placement.ts";
 import type { ListenerState } from "./relay.ts";
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
-import { isSigned } from "./stun/message.ts";
+import { isSigned } from "../stun/message.ts";
 import { receive } from "./requests/dispatch.ts";
 import { failure, type Answer } from "./requests/exchange.ts";
 

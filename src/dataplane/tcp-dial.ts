@@ -4,7 +4,7 @@
  */
 import { createRequire } from "node:module";
 import { connect, Socket } from "node:net";
-import { familyOf, type TransportAddress } from "./address.ts";
+import { familyOf, type TransportAddress } from "../net/address.ts";
 import { sockaddrOf } from "./engines/batch/sockaddr.ts";
 import { AF_INET, AF_INET6 } from "./engines/batch/sys.ts";
 

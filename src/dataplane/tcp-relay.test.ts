@@ -9,8 +9,8 @@ import { createRelay } from "./create-relay.ts";
 import type { EngineName } from "./engines/choose.ts";
 import { placeOn } from "./placement.ts";
 import type { Relay, RelayEvent } from "./relay.ts";
-import { attribute } from "./stun/attributes.ts";
-import { method } from "./stun/message.ts";
+import { attribute } from "../stun/attributes.ts";
+import { method } from "../stun/message.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

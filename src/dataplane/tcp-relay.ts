@@ -1,7 +1,8 @@
 /** The relayed transport address of a TCP allocation (RFC 6062 §5.1): it takes connections of peers, and makes some to them. */
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import { familyOf, type Family, type TransportAddress } from "./address.ts";
+import { familyOf, type TransportAddress } from "../net/address.ts";
+import { type Family } from "../net/ip.ts";
 import { connectMilliseconds } from "./limits.ts";
 import type { RelayAddress } from "./placement.ts";
 import { dial, sharesAddresses } from "./tcp-dial.ts";

@@ -1,5 +1,5 @@
 /** Where a discovery server is, and how a request to it looks. */
-import { formatHostPort, parseHostPort } from "../resources/host-port.ts";
+import { formatHostPort, parseHostPort } from "../net/host-port.ts";
 import { DISCOVERY_PORT } from "../resources/names.ts";
 import { pathOf, partsOf, type Scope } from "./protocol.ts";
 

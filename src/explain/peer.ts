@@ -2,10 +2,11 @@
  * Why clients of a gateway may or may not reach a peer. The verdict is that of the relay's own rules (`Admission`) over the
  * config that was rendered; the walk from Gateway to endpoint says where the way ends that a wish would have had to go.
  */
-import { parseIp, type Ip } from "../dataplane/address.ts";
-import { Admission } from "../dataplane/admission.ts";
-import { datagramPorts, hostAt } from "../dataplane/own-host.ts";
-import { bitsOf, parseEndpoint } from "../dataplane/endpoint.ts";
+import { parseIp, type Ip } from "../net/ip.ts";
+import { Admission } from "../admission/admission.ts";
+import { datagramPorts, hostAt } from "../admission/own-host.ts";
+import { parseEndpoint } from "../net/endpoint.ts";
+import { bitsOf } from "../net/ip.ts";
 import { endpointEntity } from "../machines/backends.ts";
 import { isMasked, listenerAccepts, parentGateway } from "../render/attachment.ts";
 import { controlledGateway, parametersOf } from "../render/classes.ts";

@@ -1,4 +1,5 @@
 /** What a certificate and its key are good for, told without quoting them. */
+import { epochMsOf } from "../resources/time.ts";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import type { CertificateProblem, CertificateState } from "../resources/core.ts";
@@ -44,8 +45,8 @@ export const validityAt = (
   { notBefore, notAfter }: Pick<CertificateState, "notBefore" | "notAfter">,
   nowMs: number,
 ): CertificateState["validity"] => {
-  if (notAfter !== undefined && nowMs >= Date.parse(notAfter)) return "expired";
-  return notBefore !== undefined && nowMs < Date.parse(notBefore) ? "not-yet-valid" : undefined;
+  if (notAfter !== undefined && nowMs >= epochMsOf(notAfter)) return "expired";
+  return notBefore !== undefined && nowMs < epochMsOf(notBefore) ? "not-yet-valid" : undefined;
 };
 
 /**

@@ -1,7 +1,7 @@
 /** What routes lead to. */
-import { parseIp } from "../dataplane/address.ts";
-import { parseEndpoint } from "../dataplane/endpoint.ts";
-import { specialBlock } from "../dataplane/special.ts";
+import { parseIp } from "../net/ip.ts";
+import { parseEndpoint } from "../net/endpoint.ts";
+import { specialBlock } from "../admission/special.ts";
 import { portsProblem } from "../render/clusters.ts";
 import { isEndpoint } from "../render/endpoints.ts";
 import { mayReferToService } from "../render/grants.ts";

@@ -1,6 +1,6 @@
 /** Gateways and their listeners. */
+import { epochMsOf } from "../resources/time.ts";
 import { ignoredAddresses } from "../render/addresses.ts";
-import { wallMs } from "../clock.ts";
 import { findCertificate } from "../render/certificate.ts";
 import { listenerProtocol, needsCertificate } from "../render/protocol.ts";
 import { controlledGateway, parametersOf } from "../render/classes.ts";
@@ -35,7 +35,7 @@ const EXPIRES_SOON_MS = 14 * 24 * 60 * 60_000;
 
 /** An expired one is a flaw of its listener. */
 const lintExpiry = (
-  { view, options, now = wallMs() }: LintWorld,
+  { view, options, now }: LintWorld,
   gateway: Gateway,
   listener: GatewayListener,
   object: string,
@@ -45,7 +45,7 @@ const lintExpiry = (
   const found = findCertificate(view, options, gateway, listener);
   if (!found.found || found.flaw !== undefined) return [];
   const { notAfter, secret } = found.certificate;
-  return notAfter === undefined || Date.parse(notAfter) - now > EXPIRES_SOON_MS
+  return notAfter === undefined || epochMsOf(notAfter) - now > EXPIRES_SOON_MS
     ? []
     : [finding("certificate-expires", object, `the certificate in Secret ${secret} expires at ${notAfter}`)];
 };

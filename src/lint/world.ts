@@ -9,8 +9,8 @@ export interface LintWorld {
   readonly rendered: (gateway: Name) => RenderedGateway | undefined;
   /** A cluster has EndpointSlices for its Services; manifests have them only sometimes. */
   readonly hasEndpoints: boolean;
-  /** In ms since 1970; the present by default. */
-  readonly now?: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
 }
 
 /**

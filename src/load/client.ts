@@ -1,9 +1,9 @@
 /** What a client of a load is: a packet to send again and again, and a count of what came back. */
 import { randomBytes } from "node:crypto";
-import type { TransportAddress } from "../dataplane/address.ts";
-import { attribute } from "../dataplane/stun/attributes.ts";
-import { encode } from "../dataplane/stun/codec.ts";
-import { method } from "../dataplane/stun/message.ts";
+import type { TransportAddress } from "../net/address.ts";
+import { attribute } from "../stun/attributes.ts";
+import { encode } from "../stun/codec.ts";
+import { method } from "../stun/message.ts";
 import type { TurnClient } from "../turn-client/turn-client.ts";
 import type { Latencies } from "./latencies.ts";
 import type { LoadOptions } from "./load.ts";

@@ -3,7 +3,7 @@
  * Either each keeps a number of packets under way, so that the server sets the pace, or they send at a rate.
  */
 import { setTimeout as after } from "node:timers/promises";
-import type { TransportAddress } from "../dataplane/address.ts";
+import type { TransportAddress } from "../net/address.ts";
 import { Datagrams } from "../dataplane/engines/batch/datagrams.ts";
 import { noDrops } from "../dataplane/flows.ts";
 import type { Counters, LoadClient } from "./client.ts";

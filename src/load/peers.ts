@@ -1,5 +1,5 @@
 /** Echo peers: what a relay sends them comes back. */
-import { endpointOf, type Endpoint, type TransportAddress } from "../dataplane/address.ts";
+import { wireAddressOf, type WireAddress, type TransportAddress } from "../net/address.ts";
 import type { Datagrams, DatagramSocket } from "../dataplane/engines/batch/datagrams.ts";
 
 export const BUFFER_BYTES = 4 << 20;
@@ -7,7 +7,7 @@ export const BATCH = 64;
 
 export const startPeers = (datagrams: Datagrams, count: number, address: string): readonly TransportAddress[] => {
   // One object for each source: runs to one destination are told by it.
-  const sources: (Endpoint | undefined)[] = [];
+  const sources: (WireAddress | undefined)[] = [];
   return Array.from({ length: count }, () => {
     const socket: DatagramSocket = datagrams.open(
       { address, port: 0 },
@@ -17,7 +17,7 @@ export const startPeers = (datagrams: Datagrams, count: number, address: string)
         owner: {
           take: (slot, start, end) => {
             const port = datagrams.arena.sourcePort(slot);
-            const to = (sources[port] ??= endpointOf({ address: datagrams.sourceOf(slot, socket.family), port }));
+            const to = (sources[port] ??= wireAddressOf({ address: datagrams.sourceOf(slot, socket.family), port }));
             datagrams.send(socket, datagrams.bytes, start, end, to);
           },
         },

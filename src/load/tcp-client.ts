@@ -1,8 +1,8 @@
 /** A client over TCP. In a closed loop what comes back, whole messages of one size, is written back as it is. */
 import { once } from "node:events";
 import { connect } from "node:net";
-import type { TransportAddress } from "../dataplane/address.ts";
-import { Framer } from "../dataplane/listeners/framing.ts";
+import type { TransportAddress } from "../net/address.ts";
+import { Framer } from "../stun/framing.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
 import { messageOf, microseconds, prepare, type Counters, type LoadClient } from "./client.ts";
 import type { LoadOptions } from "./load.ts";

@@ -1,5 +1,5 @@
 /** A client over UDP. In a closed loop each packet that comes back goes out again from where it lies. */
-import { endpointOf, type TransportAddress } from "../dataplane/address.ts";
+import { wireAddressOf, type TransportAddress } from "../net/address.ts";
 import type { Datagrams, DatagramSocket } from "../dataplane/engines/batch/datagrams.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
 import { messageOf, microseconds, prepare, refresh, type Counters, type LoadClient } from "./client.ts";
@@ -19,7 +19,7 @@ export const startUdpClient = async (
   counters: Counters,
 ): Promise<LoadClient> => {
   const { server, via, rate, address, payloadBytes } = options;
-  const to = endpointOf(server);
+  const to = wireAddressOf(server);
   const { bytes: arena } = datagrams;
   const message = messageOf(options, peer);
   let control: ((bytes: Buffer) => void) | undefined;

@@ -1,7 +1,7 @@
 /** Public addresses as a Gateway's status may hold them: an API server refuses a status with any other. */
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { GatewayAddress } from "./conditions.ts";
-import { isIP } from "./ip.ts";
+import { isIP } from "../net/ip.ts";
 
 const MAX_NAME = 253;
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;

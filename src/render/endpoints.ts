@@ -1,6 +1,6 @@
 /** How a permitted peer is written in a cluster: `IP` or `IP/LEN`, and `:<MIN-MAX>` behind where ports are limited. */
 import type { BackendReference } from "../resources/gateway-api.ts";
-import { isIP, isPrefix } from "./ip.ts";
+import { isIP, isPrefix } from "../net/ip.ts";
 
 const MAX_PORT = 65535;
 

@@ -1,5 +1,5 @@
 /** Annotations that give ports by listener: a JSON object from listener name to port, the outer braces optional. */
-import { isPort } from "../resources/host-port.ts";
+import { isPort } from "../net/host-port.ts";
 
 /** Ports by listener name. */
 export type PortMap = ReadonlyMap<string, number>;

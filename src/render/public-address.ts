@@ -6,7 +6,7 @@ import type { Name } from "../resources/keys.ts";
 import { RELATED_GATEWAY_NAME } from "../resources/names.ts";
 import { gatewayAddress, requestedAddress } from "./addresses.ts";
 import type { GatewayAddress } from "./conditions.ts";
-import { isIP } from "./ip.ts";
+import { isIP } from "../net/ip.ts";
 import type { Transport } from "./protocol.ts";
 import { isFirstEdition } from "./rules.ts";
 

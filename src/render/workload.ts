@@ -4,7 +4,7 @@ import type { Gateway } from "../resources/gateway-api.ts";
 import type { Dataplane } from "../resources/stunner.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
-import { formatHostPort, parseHostPort } from "../resources/host-port.ts";
+import { formatHostPort, parseHostPort } from "../net/host-port.ts";
 import { DATAPLANE_CONTAINER, DISCOVERY_PORT } from "../resources/names.ts";
 import { gatewayAnnotations } from "./annotations.ts";
 import { ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";

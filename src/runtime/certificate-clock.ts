@@ -2,6 +2,7 @@
  * The moments at which certificates begin and end to be valid, as facts: the core has no clock. At each one the Secret is
  * told anew, with what its certificate is from then on.
  */
+import { epochMsOf } from "../resources/time.ts";
 import { wallMs } from "../clock.ts";
 import { validityAt } from "../journal/certificate.ts";
 import { nameOfObject, type Name } from "../resources/keys.ts";
@@ -18,7 +19,7 @@ export interface CertificateClock {
 /** The next moment at which `certificate` is no longer what it is, in ms since 1970. */
 const deadlineOf = ({ validity, notBefore, notAfter }: CertificateState): number | undefined => {
   const next = validity === "not-yet-valid" ? notBefore : validity === "expired" ? undefined : notAfter;
-  return next === undefined ? undefined : Date.parse(next);
+  return next === undefined ? undefined : epochMsOf(next);
 };
 
 /** @param now in ms since 1970. */

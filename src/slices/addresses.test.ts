@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseIp } from "../dataplane/address.ts";
-import { specialBlock } from "../dataplane/special.ts";
+import { parseIp } from "../net/ip.ts";
+import { specialBlock } from "../admission/special.ts";
 import { createAddresses } from "./addresses.ts";
 
 const coin = (prefix: string): boolean => ((createHash("sha256").update(prefix).digest()[0] ?? 0) & 1) === 1;

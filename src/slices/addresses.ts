@@ -2,8 +2,8 @@
  * Other addresses in the place of addresses. Two that have their first n bits in common still do, so that a prefix holds
  * what it held; and what rules treat in a special way (loopback, link-local, metadata, private networks) stays what it is.
  */
-import { parseIp, type Family, type Ip } from "../dataplane/address.ts";
-import { specialBlocks } from "../dataplane/special.ts";
+import { parseIp, type Family, type Ip } from "../net/ip.ts";
+import { specialBlocks } from "../admission/special.ts";
 
 /** Whether the bit behind a prefix is turned over: the same answer for the same text, and none to be guessed. */
 export type Coin = (prefix: string) => boolean;

@@ -1,5 +1,5 @@
 /** An allocation that is kept for as long as it is wanted. */
-import type { TransportAddress } from "../dataplane/address.ts";
+import type { TransportAddress } from "../net/address.ts";
 import { TurnClient, TurnResponseError, type TurnClientOptions } from "../turn-client/turn-client.ts";
 import { reasonOf } from "./tunnel.ts";
 

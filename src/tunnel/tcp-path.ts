@@ -1,6 +1,6 @@
 /** A TCP peer: a connection that the server makes, bound to one of ours (RFC 6062). */
 import type { Socket } from "node:net";
-import type { TransportAddress } from "../dataplane/address.ts";
+import type { TransportAddress } from "../net/address.ts";
 import { KeptAllocation } from "./allocation.ts";
 import type { TunnelOptions } from "./tunnel.ts";
 

@@ -4,7 +4,7 @@
  *
  *     program ──▶ local side ──▶ path ──▶ TURN server ──▶ peer
  */
-import type { TransportAddress } from "../dataplane/address.ts";
+import type { TransportAddress } from "../net/address.ts";
 import type { TurnClientOptions } from "../turn-client/turn-client.ts";
 
 export interface TunnelOptions {

@@ -1,5 +1,5 @@
 /** A UDP peer, through a channel of an allocation. */
-import type { TransportAddress } from "../dataplane/address.ts";
+import type { TransportAddress } from "../net/address.ts";
 import { KeptAllocation } from "./allocation.ts";
 import type { TunnelOptions } from "./tunnel.ts";
 

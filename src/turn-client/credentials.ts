@@ -1,5 +1,5 @@
 /** Credentials for a gateway that authenticates with a shared secret. */
-import { ephemeralPassword } from "../dataplane/auth/ephemeral.ts";
+import { ephemeralPassword } from "../stun/ephemeral.ts";
 
 export interface Credentials {
   readonly username: string;

@@ -3,7 +3,7 @@ import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, isIP, type Socket } from "node:net";
 import { checkServerIdentity, connect as connectTls } from "node:tls";
-import { Framer } from "../dataplane/listeners/framing.ts";
+import { Framer } from "../stun/framing.ts";
 import { DtlsClient } from "./dtls-client.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;

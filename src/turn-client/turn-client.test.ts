@@ -1,8 +1,8 @@
 import { createSocket, type RemoteInfo } from "node:dgram";
 import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
-import { attribute } from "../dataplane/stun/attributes.ts";
-import { decode, encode } from "../dataplane/stun/codec.ts";
+import { attribute } from "../stun/attributes.ts";
+import { decode, encode } from "../stun/codec.ts";
 import { ephemeralCredentials } from "./credentials.ts";
 import { TurnClient } from "./turn-client.ts";
 

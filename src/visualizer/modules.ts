@@ -23,9 +23,6 @@ export const CALL = `/app/visualizer/app/call${EXTENSION}`;
 const JAVASCRIPT = "text/javascript; charset=utf-8";
 
 const require = createRequire(import.meta.url);
-/** What a browser has no package for stands beside the page. */
-const STAND_INS: Readonly<Record<string, string>> = { "node:net": `/app/visualizer/app/net${EXTENSION}` };
-
 /** Where a package has its ES module, which is not always what Node would be given. */
 const LIBRARIES: Readonly<Record<string, () => string>> = {
   preact: () => require.resolve("preact"),
@@ -54,7 +51,9 @@ const load = (url: string): { readonly body: string; readonly imports: readonly 
   const body = code.replace(IMPORT, (_, before: string, specifier: string) => {
     const target = specifier.startsWith(".")
       ? posix.join(posix.dirname(url), specifier)
-      : (STAND_INS[specifier] ?? (specifier in LIBRARIES ? urlOfLibrary(specifier) : undefined));
+      : specifier in LIBRARIES
+        ? urlOfLibrary(specifier)
+        : undefined;
     if (target === undefined) throw new Error(`${url} imports ${specifier}, which a browser cannot have`);
     imports.push(target);
     return `${before}"${target}"`;

@@ -1,7 +1,7 @@
 /** `npm run bench:checks`: the time of one admission check among 50,000 endpoints, and of one schema check of a slice. */
-import { parseIp } from "../../src/dataplane/address.ts";
-import { Admission } from "../../src/dataplane/admission.ts";
-import { hostAt } from "../../src/dataplane/own-host.ts";
+import { parseIp } from "../../src/net/ip.ts";
+import { Admission } from "../../src/admission/admission.ts";
+import { hostAt } from "../../src/admission/own-host.ts";
 import { findKind } from "../../src/resources/kinds.ts";
 import { validate } from "../../src/resources/schema.ts";
 

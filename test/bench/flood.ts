@@ -8,9 +8,9 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
-import { attribute } from "../../src/dataplane/stun/attributes.ts";
-import { encode } from "../../src/dataplane/stun/codec.ts";
-import { method } from "../../src/dataplane/stun/message.ts";
+import { attribute } from "../../src/stun/attributes.ts";
+import { encode } from "../../src/stun/codec.ts";
+import { method } from "../../src/stun/message.ts";
 import { runLoad, type LoadResult } from "../../src/load/load.ts";
 import { startGatewayProcess } from "../support/gateway-process.ts";
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Ajv } from "ajv";
 import { expect, it } from "vitest";
-import { parseHostPort } from "../../src/resources/host-port.ts";
+import { parseHostPort } from "../../src/net/host-port.ts";
 
 const schema = JSON.parse(
   readFileSync(new URL("../../deploy/helm/turnpike/values.schema.json", import.meta.url), "utf8"),

@@ -26,7 +26,7 @@ const wrongWith = async (manifests: readonly string[]): Promise<readonly string[
     const { core, rejections } = await worldOfDirectory(folder, operatorOptions());
     const { view, options, rendered } = core;
     const hasGateway = view.list("Gateway").length > 0 && view.list("GatewayClass").length > 0;
-    const found = hasGateway ? lint({ view, options, rendered, hasEndpoints: false }) : [];
+    const found = hasGateway ? lint({ view, options, rendered, hasEndpoints: false, now: Date.now() }) : [];
     return [
       ...rejections.map(({ object, field, reason }) => `${object}: ${field}: ${reason}`),
       // A Service, or the bytes of a certificate, that a page leaves to the reader.

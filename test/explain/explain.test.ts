@@ -1,6 +1,6 @@
 /** What people get bitten by, and what `turnpike explain` says of it: a test for each. */
 import { describe, expect, it } from "vitest";
-import { parseIp } from "../../src/dataplane/address.ts";
+import { parseIp } from "../../src/net/ip.ts";
 import { explainObject } from "../../src/explain/object.ts";
 import { pastOf, type Past } from "../../src/explain/past.ts";
 import { explainPeer, type PeerAnswer, type PeerQuestion } from "../../src/explain/peer.ts";

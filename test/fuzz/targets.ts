@@ -1,10 +1,10 @@
 /** What reads bytes of strangers, each as something that must hold for any bytes. */
 import fc from "fast-check";
-import { Framer } from "../../src/dataplane/listeners/framing.ts";
+import { Framer } from "../../src/stun/framing.ts";
 import { readProxyHeader } from "../../src/dataplane/listeners/proxy-header.ts";
 import { isClientHello } from "../../src/dataplane/openssl/dtls-server.ts";
-import { decode, encode } from "../../src/dataplane/stun/codec.ts";
-import { isSigned } from "../../src/dataplane/stun/message.ts";
+import { decode, encode } from "../../src/stun/codec.ts";
+import { isSigned } from "../../src/stun/message.ts";
 import { DtlsClient } from "../../src/turn-client/dtls-client.ts";
 import { CLIENT, establish, newDtlsServer } from "../support/dtls-session.ts";
 import { malformed, randomFrom, wellFormed } from "../support/malformed.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Framer } from "../../src/dataplane/listeners/framing.ts";
+import { Framer } from "../../src/stun/framing.ts";
 import type { Receiver, Transport } from "../../src/turn-client/transport.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 import { credentials, startTestDataplane, type TestDataplane } from "../support/dataplane.ts";

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { ProgramState } from "../../src/admin/state.ts";
 import { sentence } from "../../src/journal/sentence.ts";
 import { describeState } from "../../src/cli/status.ts";
-import { parseIp } from "../../src/dataplane/address.ts";
+import { parseIp } from "../../src/net/ip.ts";
 import { pastOf } from "../../src/explain/past.ts";
 import { explainPeer } from "../../src/explain/peer.ts";
 import { readJournal } from "../../src/journal/reader.ts";

@@ -1,5 +1,5 @@
 import { expect, describe, it } from "vitest";
-import { ephemeralPassword, timeWindowOf } from "./ephemeral.ts";
+import { ephemeralPassword, timeWindowOf } from "../../stun/ephemeral.ts";
 import { createNonces } from "./nonce.ts";
 import { createAuthPolicy } from "./policy.ts";
 

@@ -2,8 +2,8 @@
 import type { KeyObject } from "node:crypto";
 import type { RefusalCode } from "../../reasons.ts";
 import type { Owner } from "../allocation.ts";
-import type { Message } from "../stun/message.ts";
-import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
+import type { Message } from "../../stun/message.ts";
+import { integrityIsValid, longTermKey } from "../../stun/integrity.ts";
 import type { Nonces } from "./nonce.ts";
 import type { AuthPolicy, Credential } from "./policy.ts";
 

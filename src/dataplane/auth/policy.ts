@@ -1,6 +1,6 @@
 /** Who may allocate: static, ephemeral, or nobody. */
 import type { AuthConfig } from "../../resources/dataplane-config.ts";
-import { ephemeralPassword, timeWindowOf } from "./ephemeral.ts";
+import { ephemeralPassword, timeWindowOf } from "../../stun/ephemeral.ts";
 
 export interface Credential {
   /** Whose they are; absent where they name nobody. */

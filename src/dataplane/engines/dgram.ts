@@ -1,7 +1,7 @@
 /** The portable engine: node:dgram sockets, one for each client port and one for each relayed transport address. */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { familyOf, isWildcard, type TransportAddress } from "../address.ts";
+import { familyOf, isWildcard, type TransportAddress } from "../../net/address.ts";
 import { localAddresses, type RelayAddress } from "../placement.ts";
 import { FlowTable, type Drops, type Flow, type RelayPort, type Traffic } from "../flows.ts";
 import { maxBacklogBytes } from "../limits.ts";

@@ -2,7 +2,7 @@
  * The seam between control and packets. An engine owns UDP sockets, forwards what the flow table covers, and hands
  * everything else up.
  */
-import type { Endpoint, TransportAddress } from "../address.ts";
+import type { WireAddress, TransportAddress } from "../../net/address.ts";
 import type { RelayAddress } from "../placement.ts";
 import type { HeldPort } from "../reservations.ts";
 import type { Drops, FlowTable, RelayPort, Traffic } from "../flows.ts";
@@ -19,7 +19,7 @@ export interface ClientPortOwner {
 export interface DatagramPort {
   readonly at: TransportAddress;
   /** Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from. */
-  send(bytes: Buffer, start: number, end: number, to: Endpoint): void;
+  send(bytes: Buffer, start: number, end: number, to: WireAddress): void;
   /** Datagrams that the kernel dropped for want of room. */
   kernelDrops(): number;
   close(): Promise<void>;

@@ -3,7 +3,7 @@
  * they are; what goes in front of them is written there. Nothing here allocates.
  */
 import { randomFillSync } from "node:crypto";
-import { attribute, isUnknown, magicCookie, readXorAddress } from "../stun/attributes.ts";
+import { attribute, isUnknown, magicCookie, readXorAddress } from "../../stun/attributes.ts";
 import type { Flow, PeerFlow } from "../flows.ts";
 
 /** What fits a Data indication beside its other attributes: a STUN length has 16 bits. */

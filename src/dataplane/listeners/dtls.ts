@@ -1,19 +1,19 @@
 /** TURN over DTLS (RFC 7350): a socket for each bind address, a session for each client that has proven its address. */
 import { monotonicMs } from "../../clock.ts";
 import type { DropCode } from "../../reasons.ts";
-import { endpointOf, formatAddress, type Endpoint, type TransportAddress } from "../address.ts";
+import { wireAddressOf, formatAddress, type WireAddress, type TransportAddress } from "../../net/address.ts";
 import type { DatagramPort, Engine } from "../engines/engine.ts";
 import { fromClient } from "../engines/forward.ts";
 import type { Flow, Traffic } from "../flows.ts";
 import { DtlsServer, isClientHello, type DtlsSession, type SessionOwner } from "../openssl/dtls-server.ts";
-import { messageLength } from "../stun/message.ts";
+import { messageLength } from "../../stun/message.ts";
 import type { ListenerOwner, ListenerPath, Material, OpenListener } from "./listener.ts";
 
 const TICK_MS = 200;
 
 class DtlsPath implements ListenerPath {
   readonly protocol = "dtls";
-  readonly client: Endpoint;
+  readonly client: WireAddress;
   readonly server: TransportAddress;
   readonly key: string;
   readonly beganAt = monotonicMs();
@@ -22,7 +22,7 @@ class DtlsPath implements ListenerPath {
   isUp = false;
   flow: Flow | undefined;
 
-  constructor(client: Endpoint, server: TransportAddress, key: string) {
+  constructor(client: WireAddress, server: TransportAddress, key: string) {
     this.client = client;
     this.server = server;
     this.key = key;
@@ -89,7 +89,7 @@ export const listenDtls = async (
   };
 
   /** Strangers, and clients that begin anew from the port of an earlier session, which ends once they have proven themselves. */
-  const greet = (datagram: Buffer, at: DatagramPort, client: Endpoint, key: string): void => {
+  const greet = (datagram: Buffer, at: DatagramPort, client: WireAddress, key: string): void => {
     const path = new DtlsPath(client, client.from ?? at.at, key);
     const wire: SessionOwner = {
       send: (bytes) => at.send(bytes, 0, bytes.length, path.client),
@@ -125,7 +125,7 @@ export const listenDtls = async (
     const key = `${client.address} ${client.port} ${from?.address ?? ""}`;
     const path = paths.get(key);
     if (path?.session === undefined || (path.session.isEstablished && isClientHello(datagram))) {
-      if (isClientHello(datagram)) return greet(datagram, at, endpointOf(client, from), key);
+      if (isClientHello(datagram)) return greet(datagram, at, wireAddressOf(client, from), key);
       return owner.dropped("not-dtls");
     }
     const goesOn = path.session.receive(datagram);

@@ -1,5 +1,6 @@
 /** The header of PROXY protocol version 2, with which a load balancer says whom it speaks for. */
-import { textOfBytes, type TransportAddress } from "../address.ts";
+import { type TransportAddress } from "../../net/address.ts";
+import { textOfBytes } from "../../net/ip.ts";
 
 export interface ProxyHeader {
   /** Bytes that it takes; the client's own begin behind them. */

@@ -3,11 +3,12 @@ import type { Server, Socket } from "node:net";
 import { once } from "node:events";
 import { monotonicMs } from "../../clock.ts";
 import type { DropCode } from "../../reasons.ts";
-import { endpointOf, formatAddress, parseIp, type Endpoint, type TransportAddress } from "../address.ts";
+import { wireAddressOf, formatAddress, type WireAddress, type TransportAddress } from "../../net/address.ts";
+import { parseIp } from "../../net/ip.ts";
 import { fromClient } from "../engines/forward.ts";
 import type { Flow, Traffic } from "../flows.ts";
 import { maxBacklogBytes, maxIdleFrameBytes } from "../limits.ts";
-import { Framer } from "./framing.ts";
+import { Framer } from "../../stun/framing.ts";
 import type { Addresses } from "./proxied.ts";
 import type { ListenerOwner, ListenerPath, OpenListener } from "./listener.ts";
 
@@ -20,7 +21,7 @@ const addressOf = (address: string | undefined, port: number | undefined): Trans
 
 class StreamPath implements ListenerPath {
   readonly protocol: "tcp" | "tls";
-  readonly client: Endpoint;
+  readonly client: WireAddress;
   readonly server: TransportAddress;
   readonly socket: Socket;
   readonly framer: Framer;
@@ -46,7 +47,7 @@ class StreamPath implements ListenerPath {
   ) {
     this.protocol = protocol;
     this.socket = socket;
-    this.client = endpointOf(addresses?.source ?? addressOf(socket.remoteAddress, socket.remotePort));
+    this.client = wireAddressOf(addresses?.source ?? addressOf(socket.remoteAddress, socket.remotePort));
     this.server = addresses?.destination ?? addressOf(socket.localAddress, socket.localPort);
     this.#idle = idle;
     this.framer = new Framer(

@@ -1,18 +1,18 @@
 /** TURN over UDP: a client port of the engine for each bind address. */
-import { endpointOf, formatAddress, type Endpoint, type TransportAddress } from "../address.ts";
+import { wireAddressOf, formatAddress, type WireAddress, type TransportAddress } from "../../net/address.ts";
 import type { ClientPort, Engine } from "../engines/engine.ts";
 import type { Flow, Traffic } from "../flows.ts";
 import type { ListenerOwner, ListenerPath, OpenListener } from "./listener.ts";
 
 class UdpPath implements ListenerPath {
   readonly protocol = "udp";
-  readonly client: Endpoint;
+  readonly client: WireAddress;
   readonly server: TransportAddress;
   readonly #port: ClientPort;
 
   constructor(port: ClientPort, client: TransportAddress, from: TransportAddress | undefined) {
     this.#port = port;
-    this.client = endpointOf(client, from);
+    this.client = wireAddressOf(client, from);
     this.server = from ?? port.at;
   }
 

@@ -1,9 +1,10 @@
 /** Allocate, RFC 8656 §7.2. */
-import { familyOf, type Family } from "../address.ts";
+import { familyOf } from "../../net/address.ts";
+import { type Family } from "../../net/ip.ts";
 import type { RelayPort } from "../flows.ts";
 import { grantedSeconds } from "../lifetimes.ts";
-import { addressErrorCodeValue, addressFamily, addressValue, attribute } from "../stun/attributes.ts";
-import type { Attribute, Message } from "../stun/message.ts";
+import { addressErrorCodeValue, addressFamily, addressValue, attribute } from "../../stun/attributes.ts";
+import type { Attribute, Message } from "../../stun/message.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
 import type { Reservations } from "../reservations.ts";
 import type { Serving } from "../serving.ts";

@@ -1,7 +1,7 @@
 /** Binding, RFC 8489 §12: anyone may ask where they come from. */
-import { attribute } from "../stun/attributes.ts";
-import { encode } from "../stun/codec.ts";
-import type { Message } from "../stun/message.ts";
+import { attribute } from "../../stun/attributes.ts";
+import { encode } from "../../stun/codec.ts";
+import type { Message } from "../../stun/message.ts";
 import type { ClientPath } from "../flows.ts";
 
 export const binding = (message: Message, { client }: ClientPath): Buffer =>

@@ -1,6 +1,6 @@
 /** Connect, RFC 6062 §5.2: a connection to a peer, from the relayed transport address. */
 import { ipsOf } from "../allocation.ts";
-import { attribute, connectionIdValue } from "../stun/attributes.ts";
+import { attribute, connectionIdValue } from "../../stun/attributes.ts";
 import { failure, silence, success, type AllocationExchange, type Answer } from "./exchange.ts";
 
 export const connect = async ({ message, allocation, serving }: AllocationExchange): Promise<Answer> => {

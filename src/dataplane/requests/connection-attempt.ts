@@ -1,11 +1,11 @@
 /** ConnectionAttempt, RFC 6062 §5.3: a peer has connected to the relayed transport address, and the client is told. */
 import type { Socket } from "node:net";
 import type { DropCode } from "../../reasons.ts";
-import { parseIp } from "../address.ts";
+import { parseIp } from "../../net/ip.ts";
 import type { Allocation } from "../allocation.ts";
-import { attribute, connectionIdValue } from "../stun/attributes.ts";
-import { encode } from "../stun/codec.ts";
-import { method } from "../stun/message.ts";
+import { attribute, connectionIdValue } from "../../stun/attributes.ts";
+import { encode } from "../../stun/codec.ts";
+import { method } from "../../stun/message.ts";
 import type { Serving } from "../serving.ts";
 import { randomBytes } from "node:crypto";
 

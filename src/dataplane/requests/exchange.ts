@@ -1,8 +1,8 @@
 /** One request and its answer, as the request files see them. */
 import type { Allocation, Owner } from "../allocation.ts";
 import type { Serving } from "../serving.ts";
-import { attribute } from "../stun/attributes.ts";
-import type { Attribute, Message } from "../stun/message.ts";
+import { attribute } from "../../stun/attributes.ts";
+import type { Attribute, Message } from "../../stun/message.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
 import type { RefusalCode } from "../../reasons.ts";
 

@@ -1,6 +1,6 @@
 /** Refresh, RFC 8656 §8.2. */
 import { grantedSeconds } from "../lifetimes.ts";
-import { addressFamily, attribute } from "../stun/attributes.ts";
+import { addressFamily, attribute } from "../../stun/attributes.ts";
 import { failure, success, type AllocationExchange, type Answer } from "./exchange.ts";
 
 export const refresh = ({ message, allocation, serving, now }: AllocationExchange): Answer => {

@@ -9,7 +9,7 @@ import { EmbeddedRelay } from "../embedded-relay.ts";
 import { loadSys } from "../engines/batch/sys.ts";
 import type { Apply, ApplyReport, Relay, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
 import { createHeldPorts, type HeldPorts } from "./held-ports.ts";
-import { datagramPorts } from "../own-host.ts";
+import { datagramPorts } from "../../admission/own-host.ts";
 import { portMemory, RelayedPorts } from "../relayed-ports.ts";
 import { mergeReports, mergeStates } from "./merge.ts";
 import { createQuotas } from "./quotas.ts";

@@ -1,6 +1,6 @@
 /** What the pool and a worker say to each other; `channel.ts` carries it. */
 import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
-import type { TransportAddress } from "../address.ts";
+import type { TransportAddress } from "../../net/address.ts";
 import type { RelayEvent, RelayOptions } from "../relay.ts";
 import type { PortMemory } from "../relayed-ports.ts";
 import type { HeldPort } from "../reservations.ts";

@@ -3,7 +3,7 @@
  * closed here, so that a worker that ends takes none along: the kernel spreads clients by how many there are, and one fewer
  * would hand other workers' clients around.
  */
-import { formatAddress, type TransportAddress } from "../address.ts";
+import { formatAddress, type TransportAddress } from "../../net/address.ts";
 import { boundSocket } from "../engines/batch/datagrams.ts";
 import type { Sys } from "../engines/batch/sys.ts";
 

@@ -1,7 +1,7 @@
 /** One worker as the pool sees it: started, asked, and started again when it ends by itself. */
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { TransportAddress } from "../address.ts";
+import type { TransportAddress } from "../../net/address.ts";
 import { noTraffic } from "../flows.ts";
 import { loadSys } from "../engines/batch/sys.ts";
 import type { ApplyReport, RelayEvent, RelayOptions, RelayState } from "../relay.ts";

@@ -1,5 +1,5 @@
 /** Why a peer can be reached or not, by the same walk as `turnpike explain`. */
-import { parseIp } from "../../dataplane/address.ts";
+import { parseIp } from "../../net/ip.ts";
 import { pastAt } from "../../explain/past.ts";
 import { explainPeer, type PeerQuestion } from "../../explain/peer.ts";
 import type { Step } from "../../explain/step.ts";

@@ -2,7 +2,7 @@
  * The memory that packets live in, from the receive call to the send call: slots of one size, each with room before and
  * behind the data, and the header tables that tell the kernel of them. It is made once; nothing is allocated for a packet.
  */
-import { MAPPED_WORD, type Endpoint } from "../../address.ts";
+import { MAPPED_WORD, type WireAddress } from "../../../net/address.ts";
 import { HEADROOM, TAILROOM } from "../forward.ts";
 import {
   AF_INET,
@@ -203,7 +203,7 @@ export class Arena {
   }
 
   /** Writes the socket address of message `index`; returns its length. */
-  name(index: number, to: Endpoint, family: 4 | 6): number {
+  name(index: number, to: WireAddress, family: 4 | 6): number {
     const u32 = this.#u32;
     const name = (LAYOUT.txNames + index * SOCKADDR_SIZE) >> 2;
     const port = ((to.port & 255) << 8) | (to.port >>> 8);
@@ -225,7 +225,7 @@ export class Arena {
   }
 
   /** Starts message `index` of a send, to `to`, with the vectors from `vector` on. */
-  openMessage(index: number, vector: number, to: Endpoint, family: 4 | 6): void {
+  openMessage(index: number, vector: number, to: WireAddress, family: 4 | 6): void {
     const u32 = this.#u32;
     const header = (LAYOUT.txHeaders + index * MMSGHDR.size) >> 2;
     u32[header + MMSGHDR.nameLength / 4] = this.name(index, to, family);
@@ -241,7 +241,7 @@ export class Arena {
   }
 
   /** Message `index` comes from `from`. */
-  #setFrom(index: number, from: Endpoint, family: 4 | 6): void {
+  #setFrom(index: number, from: WireAddress, family: 4 | 6): void {
     const u32 = this.#u32;
     const { len, length } = PKTINFO[family];
     const start = SEGMENT_AT - length;
@@ -323,5 +323,5 @@ export class Arena {
   }
 }
 
-/** The word that marks IPv4 in {@link Endpoint}. */
+/** The word that marks IPv4 in {@link WireAddress}. */
 export const IPV4_MARK = MAPPED_WORD;

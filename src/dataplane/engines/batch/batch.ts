@@ -1,5 +1,5 @@
 /** The engine for Linux: the flow table over {@link Datagrams}. Every packet is taken across where it lies. */
-import { isWildcard, type TransportAddress } from "../../address.ts";
+import { isWildcard, type TransportAddress } from "../../../net/address.ts";
 import { FlowTable, type Drops, type Flow, type RelayPort, type Traffic } from "../../flows.ts";
 import type { RelayAddress } from "../../placement.ts";
 import type { HeldPort } from "../../reservations.ts";

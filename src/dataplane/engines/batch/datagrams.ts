@@ -4,15 +4,8 @@
  * that it leaves by until the end of the turn; then each such socket is given all that hangs on it in one call, runs to one
  * destination as one message that the kernel cuts up (UDP GSO).
  */
-import {
-  familyOf,
-  formatAddress,
-  isWildcard,
-  textOfBytes,
-  type Endpoint,
-  type Family,
-  type TransportAddress,
-} from "../../address.ts";
+import { familyOf, formatAddress, isWildcard, type WireAddress, type TransportAddress } from "../../../net/address.ts";
+import { textOfBytes, type Family } from "../../../net/ip.ts";
 import type { Drops } from "../../flows.ts";
 import { Arena, EXTRA_SLOTS, MAX_DATAGRAM_BYTES, RX_SLOTS, SMALL_BYTES, SMALL_SLOTS, TX_ENTRIES } from "./arena.ts";
 import { Loop } from "./loop.ts";
@@ -125,7 +118,7 @@ export class Datagrams {
   readonly #next = new Int32Array(TX_ENTRIES);
   readonly #start = new Int32Array(TX_ENTRIES);
   readonly #length = new Int32Array(TX_ENTRIES);
-  readonly #to: (Endpoint | undefined)[] = Array.from({ length: TX_ENTRIES }, () => undefined);
+  readonly #to: (WireAddress | undefined)[] = Array.from({ length: TX_ENTRIES }, () => undefined);
   /** Segments longer than this do not fit a packet of the network. */
   #maxSegmentBytes = 1472;
 
@@ -258,7 +251,7 @@ export class Datagrams {
   }
 
   /** Sends bytes `start` to `end` of `bytes`: the arena, from where they lie, or anything else, which is copied. */
-  send(socket: DatagramSocket, bytes: Buffer, start: number, end: number, to: Endpoint): void {
+  send(socket: DatagramSocket, bytes: Buffer, start: number, end: number, to: WireAddress): void {
     if (!socket.isOpen) {
       this.drops["unsendable"]++;
       return;

@@ -1,5 +1,6 @@
 /** `sockaddr_in` and `sockaddr_in6` for calls that are made once a socket. */
-import { bytesOf, parseIp, type TransportAddress } from "../../address.ts";
+import type { TransportAddress } from "../../../net/address.ts";
+import { bytesOf, parseIp } from "../../../net/ip.ts";
 import { AF_INET, AF_INET6, sockaddrLength } from "./sys.ts";
 
 /** @throws RangeError when `address` is not an IP literal. */
@@ -9,6 +10,6 @@ export const sockaddrOf = ({ address, port }: TransportAddress): Buffer => {
   const bytes = Buffer.alloc(sockaddrLength(ip.family));
   bytes.writeUInt16LE(ip.family === 4 ? AF_INET : AF_INET6, 0);
   bytes.writeUInt16BE(port, 2);
-  bytesOf(ip).copy(bytes, ip.family === 4 ? 4 : 8);
+  bytes.set(bytesOf(ip), ip.family === 4 ? 4 : 8);
   return bytes;
 };

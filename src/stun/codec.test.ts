@@ -1,7 +1,7 @@
 import { createSecretKey, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseIp, textOfBytes } from "../address.ts";
+import { parseIp, textOfBytes } from "../net/ip.ts";
 import { addressFamily, attribute, attributeBytes } from "./attributes.ts";
 import { decode, encode } from "./codec.ts";
 import { method, type Message } from "./message.ts";

@@ -2,10 +2,13 @@
  * STUN messages in and out. The npm package `stun` reads and writes the values it knows; what it may see is checked
  * here first, and what it gets wrong (MESSAGE-INTEGRITY, FINGERPRINT, ERROR-CODE) or does not know is done beside it.
  */
+// oxlint-disable-next-line no-restricted-imports -- until the codec is our own
 import stunCreate from "stun/src/node_modules/lib/create-message.js";
+// oxlint-disable-next-line no-restricted-imports -- until the codec is our own
 import stunDecode from "stun/src/node_modules/message/decode.js";
-import type { DropCode } from "../../reasons.ts";
-import { parseIp, type TransportAddress } from "../address.ts";
+import type { DropCode } from "../reasons.ts";
+import { type TransportAddress } from "../net/address.ts";
+import { parseIp } from "../net/ip.ts";
 import {
   addressIsValid,
   attribute,

@@ -1,5 +1,5 @@
 /** Messages out of a byte stream: STUN by its length, ChannelData padded to four bytes (RFC 8656 §12.5). */
-import { messageLength } from "../stun/message.ts";
+import { messageLength } from "./message.ts";
 
 /** Why a stream cannot be read on. */
 export type FramingError = "frame-garbage" | "frame-too-long";

@@ -1,9 +1,9 @@
 import { hostAt } from "./own-host.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseIp, type Ip } from "./address.ts";
+import { parseIp, type Ip } from "../net/ip.ts";
 import { Admission } from "./admission.ts";
-import { parseEndpoint } from "./endpoint.ts";
+import { parseEndpoint } from "../net/endpoint.ts";
 
 const ip = (text: string): Ip => parseIp(text)!;
 

@@ -1,6 +1,6 @@
 /** The relay's own machine, as a peer: which of its addresses and ports a wide prefix opens. */
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
-import type { Family } from "./address.ts";
+import type { Family } from "../net/ip.ts";
 
 /** What admission has to know of the machine that it runs on. */
 export interface OwnHost {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { encode } from "../stun/codec.ts";
-import { method } from "../stun/message.ts";
+import { encode } from "./codec.ts";
+import { method } from "./message.ts";
 import { Framer } from "./framing.ts";
 
 const stun = (size: number): Buffer =>

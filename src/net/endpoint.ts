@@ -1,5 +1,5 @@
-/** The endpoint grammar of a static cluster: `IP` or `IP/LEN`, either with `:<MIN-MAX>` behind; IPv6 without brackets. */
-import { parseIp, textOfBytes, type Family } from "./address.ts";
+/** The endpoint grammar of a static cluster: `IP` or `IP/LEN`, either followed by `:<MIN-MAX>`; IPv6 without brackets. */
+import { bitsOf, bytesOf, parseIp, textOfBytes, type Family } from "./ip.ts";
 
 export interface Endpoint {
   /** As it was written. */
@@ -13,8 +13,6 @@ export interface Endpoint {
   readonly minPort: number;
   readonly maxPort: number;
 }
-
-export const bitsOf = (family: Family): number => (family === 4 ? 32 : 128);
 
 const grammar = /^([0-9a-fA-F:.]+?)(?:\/(\d{1,3}))?(?::<(\d{1,5})-(\d{1,5})>)?$/;
 
@@ -37,17 +35,13 @@ export const parseEndpoint = (text: string): Endpoint | undefined => {
   };
 };
 
-const bytesOfPrefix = ({ family, prefix, length }: Endpoint): Buffer => {
-  const value = prefix << BigInt(bitsOf(family) - length);
-  return Buffer.from(value.toString(16).padStart(bitsOf(family) / 4, "0"), "hex");
-};
-
 /** `text` in the form that a running config reports: without host bits, and without a length or ports that match all. */
 export const canonicalEndpoint = (text: string): string => {
   const endpoint = parseEndpoint(text);
   if (endpoint === undefined) return text;
   const { family, length, minPort, maxPort } = endpoint;
-  const address = textOfBytes(bytesOfPrefix(endpoint), 0, family === 4 ? 4 : 16);
+  const value = endpoint.prefix << BigInt(bitsOf(family) - length);
+  const address = textOfBytes(bytesOf({ family, value }), 0, family === 4 ? 4 : 16);
   const prefix = length === bitsOf(family) ? address : `${address}/${length}`;
   return minPort === 1 && maxPort === 65_535 ? prefix : `${prefix}:<${minPort}-${maxPort}>`;
 };

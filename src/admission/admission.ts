@@ -3,8 +3,9 @@
  * the clusters that it routes.
  */
 import type { DenialCode } from "../reasons.ts";
-import { parseIp, type Family, type Ip } from "./address.ts";
-import { bitsOf, parseEndpoint, type Endpoint } from "./endpoint.ts";
+import { parseIp, type Family, type Ip } from "../net/ip.ts";
+import { parseEndpoint, type Endpoint } from "../net/endpoint.ts";
+import { bitsOf } from "../net/ip.ts";
 import type { OwnHost } from "./own-host.ts";
 import { specialBlock } from "./special.ts";
 

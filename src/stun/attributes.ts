@@ -1,5 +1,6 @@
 /** STUN and TURN attribute types, and the values that the `stun` package cannot read or write. */
-import { bytesOf, parseIp, textOfBytes, type TransportAddress } from "../address.ts";
+import { type TransportAddress } from "../net/address.ts";
+import { bytesOf, parseIp, textOfBytes } from "../net/ip.ts";
 
 /** RFC 8489 §18.3, RFC 8656 §18. */
 export const attribute = {

@@ -1,7 +1,7 @@
 /** STUN messages as values: methods, classes, and what a message may say. */
 import type { KeyObject } from "node:crypto";
-import type { DropCode, RefusalCode } from "../../reasons.ts";
-import type { TransportAddress } from "../address.ts";
+import type { DropCode, RefusalCode } from "../reasons.ts";
+import type { TransportAddress } from "../net/address.ts";
 import { attribute, magicCookie } from "./attributes.ts";
 
 /** RFC 8489 §18.2, RFC 8656 §17. */

@@ -1,0 +1,133 @@
+/**
+ * IP addresses and prefixes: what is one, its value, and one text form for each. Literals are read as strictly as Go's `net`
+ * reads them, so that no program after us refuses what we took.
+ */
+
+export type Family = 4 | 6;
+
+/** An IP address. IPv4-mapped IPv6 addresses are IPv4 here, so one host has one form. */
+export interface Ip {
+  readonly family: Family;
+  readonly value: bigint;
+  /** Canonical text, the form that the operating system reports. */
+  readonly text: string;
+}
+
+/** Bits of an address of `family`. */
+export const bitsOf = (family: Family): number => (family === 4 ? 32 : 128);
+
+const isOctet = (text: string): boolean => /^(0|[1-9][0-9]{0,2})$/.test(text) && Number(text) <= 255;
+
+export const isIPv4 = (text: string): boolean => {
+  const octets = text.split(".");
+  return octets.length === 4 && octets.every(isOctet);
+};
+
+const valueOf4 = (text: string): number => {
+  let value = 0;
+  for (const octet of text.split(".")) value = value * 256 + Number(octet);
+  return value;
+};
+
+const text4 = (value: number): string =>
+  `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
+
+/** The words of one half of an IPv6 literal; undefined when one is not hexadecimal. An IPv4 address may end the literal. */
+const wordsOf = (half: string, isLast: boolean): number[] | undefined => {
+  const words: number[] = [];
+  if (half === "") return words;
+  const parts = half.split(":");
+  for (const [index, part] of parts.entries()) {
+    if (/^[0-9a-fA-F]{1,4}$/.test(part)) words.push(Number.parseInt(part, 16));
+    else if (isLast && index === parts.length - 1 && isIPv4(part)) {
+      const value = valueOf4(part);
+      words.push(value >>> 16, value & 0xffff);
+    } else return undefined;
+  }
+  return words;
+};
+
+/** The eight words of an IPv6 literal without a zone; undefined when `text` is not one. */
+const wordsOfIPv6 = (text: string): readonly number[] | undefined => {
+  if (!text.includes(":")) return undefined;
+  const halves = text.split("::");
+  const [head = "", tail] = halves;
+  if (halves.length > 2) return undefined;
+  const before = wordsOf(head, tail === undefined);
+  const after = wordsOf(tail ?? "", true);
+  if (before === undefined || after === undefined) return undefined;
+  const zeros = 8 - before.length - after.length;
+  if (tail === undefined ? zeros !== 0 : zeros < 1) return undefined;
+  return [...before, ...Array<number>(zeros).fill(0), ...after];
+};
+
+/** A zone (`%eth0`) makes it another kind of address: no prefix, no endpoint and no status has one. */
+export const isIPv6 = (text: string): boolean => wordsOfIPv6(text) !== undefined;
+
+export const isIP = (text: string): boolean => isIPv4(text) || isIPv6(text);
+
+/** `ADDRESS/LENGTH`. */
+export const isPrefix = (text: string): boolean => {
+  const slash = text.lastIndexOf("/");
+  if (slash < 0) return false;
+  const address = text.slice(0, slash);
+  const length = text.slice(slash + 1);
+  if (!/^(0|[1-9][0-9]{0,2})$/.test(length)) return false;
+  return isIPv4(address) ? Number(length) <= 32 : isIPv6(address) && Number(length) <= 128;
+};
+
+/** Where the longest run of at least two zero words starts and ends, the first of equals. */
+const longestZeros = (words: readonly number[]): readonly [number, number] => {
+  let best: [number, number] = [0, 0];
+  for (let start = 0; start < 8; start += 1) {
+    let end = start;
+    while (end < 8 && words[end] === 0) end += 1;
+    if (end - start > Math.max(1, best[1] - best[0])) best = [start, end];
+    start = end;
+  }
+  return best;
+};
+
+/** As operating systems write it: RFC 5952, and the last 32 bits dotted where the address is IPv4-compatible. */
+const text6 = (words: readonly number[]): string => {
+  const [start, end] = longestZeros(words);
+  if (start === 0 && end === 6) return `::${text4((((words[6] ?? 0) << 16) | (words[7] ?? 0)) >>> 0)}`;
+  const hex = words.map((word) => word.toString(16));
+  return end === 0 ? hex.join(":") : `${hex.slice(0, start).join(":")}::${hex.slice(end).join(":")}`;
+};
+
+const isMapped = (words: readonly number[]): boolean =>
+  words[5] === 0xffff && words.slice(0, 5).every((word) => word === 0);
+
+const ipv4 = (value: number): Ip => ({ family: 4, value: BigInt(value), text: text4(value) });
+
+/** `undefined` when `text` is not an IP literal. A zone (`%eth0`) is dropped. */
+export const parseIp = (text: string): Ip | undefined => {
+  if (isIPv4(text)) return ipv4(valueOf4(text));
+  const words = wordsOfIPv6(text.replace(/%.+$/, ""));
+  if (words === undefined) return undefined;
+  if (isMapped(words)) return ipv4((((words[6] ?? 0) << 16) | (words[7] ?? 0)) >>> 0);
+  let value = 0n;
+  for (const word of words) value = (value << 16n) | BigInt(word);
+  return { family: 6, value, text: text6(words) };
+};
+
+/** The canonical text of `length` (4 or 16) network-order bytes. IPv4-mapped addresses keep their IPv6 form. */
+export const textOfBytes = (bytes: Uint8Array, offset: number, length: 4 | 16): string => {
+  if (length === 4) return `${bytes[offset]}.${bytes[offset + 1]}.${bytes[offset + 2]}.${bytes[offset + 3]}`;
+  const words: number[] = [];
+  for (let at = offset; at < offset + 16; at += 2) words.push(((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0));
+  if (!isMapped(words)) return text6(words);
+  return `::ffff:${textOfBytes(bytes, offset + 12, 4)}`;
+};
+
+/** Network-order bytes of an IP literal, 4 or 16 of them; mapped addresses give 4. */
+export const bytesOf = ({ family, value }: Pick<Ip, "family" | "value">): Uint8Array => {
+  const bytes = new Uint8Array(bitsOf(family) / 8);
+  let rest = value;
+  for (let at = bytes.length - 1; at >= 0; at -= 1) {
+    bytes[at] = Number(rest & 0xffn);
+    rest >>= 8n;
+  }
+  return bytes;
+};
