@@ -45,7 +45,7 @@ describe("a watching client", () => {
     server.set("ns/other", configOf("ns/other"));
     await told(all, "ns/gw=one", "ns/other=one");
     server.set("ns/gw", undefined);
-    // CD-21: whether to act on a deletion is the receiver's business.
+    // A client reports a deletion; its receiver decides whether to act on it.
     await told(one, "ns/gw=one", "-ns/gw");
     await told(all, "ns/gw=one", "ns/other=one", "-ns/gw");
   });
@@ -56,7 +56,7 @@ describe("a watching client", () => {
     await soon(() => expect(events.map(wordOf)).toEqual(["b/gw=one"]));
   });
 
-  it("survives a restart of the server (CD-16)", async () => {
+  it("survives a restart of the server", async () => {
     server.replace([configOf("ns/a"), configOf("ns/b")]);
     const [a, b] = [follow({ id: "ns/a" }), follow({ id: "ns/b" })];
     await told(a, "ns/a=one");
@@ -177,7 +177,7 @@ describe("a watching client of a server that misbehaves", () => {
     expect(sockets.length).toBe(1);
   });
 
-  it("comes again after a kill (CD-10), a binary frame, and a server that falls silent", async () => {
+  it("reconnects after a killed connection, a binary frame, and a server that falls silent", async () => {
     const events = follow({ origin: await strange(false), timing: { ...timing, livenessMs: 300 } });
     await soon(() => expect(sockets.length).toBe(1));
     sockets[0]!.terminate();
@@ -220,7 +220,7 @@ describe("a one-shot client", () => {
     expect(await fetchConfigs({ origin: `ws://127.0.0.1:${server.port}`, namespace: "none" })).toEqual([]);
   });
 
-  it("sees each change, and nothing new when there is none (CD-15)", async () => {
+  it("sees each change, and nothing new when there is none", async () => {
     const poll = async (): Promise<string> => (await fetchConfig({ origin: server.origin, id: "ns/a" })).auth.realm;
     server.set("ns/a", configOf("ns/a"));
     expect([await poll(), await poll()]).toEqual(["one", "one"]);

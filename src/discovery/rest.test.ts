@@ -29,7 +29,7 @@ const raw = async (...lines: readonly string[]): Promise<string> => {
 };
 
 describe("the REST API", () => {
-  it("delivers single configs, and 404 for others (CD-14)", async () => {
+  it("delivers single configs, and 404 for others", async () => {
     server.replace([configOf("ns1/gw1"), configOf("ns1/gw2")]);
     const response = await ask("/api/v1/configs/ns1/gw1");
     expect(response.headers.get("content-type")).toBe("application/json");
@@ -41,7 +41,7 @@ describe("the REST API", () => {
     expect(await missing.text()).toBe(`{"code":404,"message":"Config not found for ID ns1/gw3"}\n`);
   });
 
-  it("lists all and by namespace, in stable order (CD-18)", async () => {
+  it("lists all and by namespace, in stable order", async () => {
     server.replace([configOf("ns2/gw1"), configOf("ns1/gw1")]);
     const [one, two] = [encodeConfig(configOf("ns1/gw1")), encodeConfig(configOf("ns2/gw1"))];
     expect(await get("")).toEqual([200, `{"version":"v1","items":[${one},${two}]}\n`]);
@@ -49,12 +49,12 @@ describe("the REST API", () => {
     expect((await get("/ns1/gw1"))[1]).toBe(`${one}\n`);
   });
 
-  it("has an empty list for an unknown namespace (DX-20)", async () => {
+  it("has an empty list for an unknown namespace", async () => {
     expect(await get("/none")).toEqual([200, `{"version":"v1","items":[]}\n`]);
     expect(await get("")).toEqual([200, `{"version":"v1","items":[]}\n`]);
   });
 
-  it("forgets what is removed (CD-8, CD-11)", async () => {
+  it("answers 404 for configs that were removed", async () => {
     server.replace([configOf("ns1/gw1"), configOf("ns1/gw2")]);
     server.set("ns1/gw1", undefined);
     expect((await get("/ns1/gw1"))[0]).toBe(404);
@@ -64,7 +64,7 @@ describe("the REST API", () => {
     expect(server.stats().configs).toBe(0);
   });
 
-  it("has a license that permits nothing in particular (CD-3)", async () => {
+  it("serves a license without enabled features", async () => {
     const response = await ask("/api/v1/license");
     expect(response.headers.get("content-type")).toBe("application/json");
     expect(await response.text()).toBe(
@@ -72,7 +72,7 @@ describe("the REST API", () => {
     );
   });
 
-  it("puts the address of the node in, only when one is given (CD-12, CD-13, CD-22, CD-24)", async () => {
+  it("replaces the address placeholder only for a request that names a node, and not in the stored config", async () => {
     const placed = configOf("ns/gw", "one", {
       listeners: [listenerAt("a", NODE_ADDRESS_PLACEHOLDER), listenerAt("b"), listenerAt("c", "5.6.7.8")],
     });
@@ -88,13 +88,13 @@ describe("the REST API", () => {
     expect((await get("/ns?node=testnode1"))[1]).toContain(NODE_ADDRESS_PLACEHOLDER);
   });
 
-  it.each(["watch=", "watch", "watch=maybe", "watch=true&watch=true"])("answers 400 to ?%s (DX-18)", async (query) => {
+  it.each(["watch=", "watch", "watch=maybe", "watch=true&watch=true"])("answers 400 to ?%s", async (query) => {
     const response = await ask(`/api/v1/configs?${query}`);
     expect(response.status).toBe(400);
     expect(response.headers.get("content-type")).toContain("text/plain");
   });
 
-  it.each(["POST", "PUT", "DELETE", "HEAD", "OPTIONS"])("answers 405 to %s (DX-19)", async (method) => {
+  it.each(["POST", "PUT", "DELETE", "HEAD", "OPTIONS"])("answers 405 to %s", async (method) => {
     expect((await ask("/api/v1/configs", method)).status).toBe(405);
   });
 

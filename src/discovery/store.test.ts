@@ -24,7 +24,7 @@ describe("the store of configs", () => {
     expect(ids(store, { of: "config", id: "ns1/b" })).toEqual(["ns1/b"]);
   });
 
-  it("tells each kind of subscriber what concerns it, until it leaves (CD-27)", () => {
+  it("notifies subscribers of all, of a namespace and of one config until they leave", () => {
     const { store, follow } = storeOf("ns1/gw1", "ns2/gw1");
     const all = follow({ of: "all" });
     const namespace = follow({ of: "namespace", namespace: "ns1" });
@@ -42,7 +42,7 @@ describe("the store of configs", () => {
     expect([all.heard.at(-1), namespace.heard.at(-1), single.heard.length]).toEqual(["ns1/gw1", "ns1/gw1", 1]);
   });
 
-  it("tells nothing when nothing changed (CD-26)", () => {
+  it("notifies nobody when nothing changed", () => {
     const { store, follow } = storeOf("ns/gw");
     const { heard } = follow({ of: "all" });
     store.set("ns/gw", configOf("ns/gw"));

@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 describe("the watch stream", () => {
-  it("tells each watcher what concerns it and nothing else (CD-1, CD-2, CD-4 to CD-9, DX-17)", async () => {
+  it("sends each watcher the configs in its scope and nothing else", async () => {
     const [one, two] = [await watchPath(server, "/ns/gw1?node=node1"), await watchPath(server, "/ns/gw2")];
     expect(server.stats().watchers).toBe(2);
     expect([await one.news(), await two.news()]).toEqual([[], []]);
@@ -42,14 +42,14 @@ describe("the watch stream", () => {
     expect(await again.news()).toEqual(["ns/gw3=one"]);
   });
 
-  it("begins with what is there, once (CD-17), and goes on with what changes (CD-18, CD-19)", async () => {
+  it("begins with the present configs, once, and goes on with what changes", async () => {
     server.replace([configOf("ns1/gw1"), configOf("ns2/gw1")]);
     const watchers = await Promise.all(["", "/ns1", "/ns2", "/ns1/gw1"].map((path) => watchPath(server, path)));
     const news = (): Promise<readonly (readonly string[])[]> => Promise.all(watchers.map((one) => one.news()));
     expect(await news()).toEqual([["ns1/gw1=one", "ns2/gw1=one"], ["ns1/gw1=one"], ["ns2/gw1=one"], ["ns1/gw1=one"]]);
     server.replace([configOf("ns1/gw1", "two"), configOf("ns1/gw2"), configOf("ns2/gw1")]);
     expect(await news()).toEqual([["ns1/gw1=two", "ns1/gw2=one"], ["ns1/gw1=two", "ns1/gw2=one"], [], ["ns1/gw1=two"]]);
-    // CD-20
+    // Each watcher gets one zero config for every config in its scope that is removed.
     server.replace([]);
     expect((await news()).map((told) => told.toSorted())).toEqual([
       ["-ns1/gw1", "-ns1/gw2", "-ns2/gw1"],
@@ -68,7 +68,7 @@ describe("the watch stream", () => {
     expect(watcher.frames).toEqual([encodeConfig(configOf("ns/gw")), encodeConfig(zeroConfig("ns/gw"))]);
   });
 
-  it("never repeats what did not change (CD-26)", async () => {
+  it("never repeats what did not change", async () => {
     server.set("ns/gw", configOf("ns/gw"));
     const watcher = await watchPath(server, "/ns/gw");
     expect(await watcher.news()).toEqual(["ns/gw=one"]);
@@ -82,7 +82,7 @@ describe("the watch stream", () => {
     expect(await watcher.news()).toEqual([]);
   });
 
-  it("bears the address of the watcher's node, and nobody else's (CD-23 to CD-25)", async () => {
+  it("has the address of the watcher's node, which no other watcher gets", async () => {
     const listeners = [listenerAt("ns/gw/udp", NODE_ADDRESS_PLACEHOLDER)];
     server.set("ns/gw", configOf("ns/gw", "one", { listeners }));
     const watchers = await Promise.all(

@@ -172,7 +172,7 @@ describe("what we do not want any more", () => {
     expect(await write(bare)).toBe("unchanged");
   });
 
-  it("stays where others set it, and so does what only they set (LD-7..13)", async () => {
+  it("keeps fields that others set and the desired object omits", async () => {
     await write(container, { tolerations, terminationGracePeriodSeconds: 60 });
     await client.apply(
       deployment({ name: "main", image: "i", env: [{ name: "THEIRS", value: "3" }] }, { tolerations }),
@@ -196,7 +196,7 @@ describe("what we do not want any more", () => {
     expect(await write()).toBe("unchanged");
   });
 
-  it("is not how many replicas there are (IM-29)", async () => {
+  it("keeps the replicas of a workload that others have scaled", async () => {
     await write(container, {}, { replicas: 3 });
     expect(await write()).toBe("unchanged");
     expect(await write({ ...container, image: "j" })).toBe("updated");

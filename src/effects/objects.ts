@@ -38,7 +38,7 @@ const withReplicas = (object: KubernetesObject, present: Stored): Scaled => {
     : { ...object, spec: { ...spec, replicas } };
 };
 
-/** A label or annotation that was once copied from a Gateway stays (operator-behaviour, quirk 8). */
+/** A label or annotation that was once copied from a Gateway stays, as in STUNner: writes of metadata are unions. */
 const withEarlier = (object: KubernetesObject, present: Stored): KubernetesObject => {
   const keep = (map: "labels" | "annotations") => ({
     ...Object.fromEntries(

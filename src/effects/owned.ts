@@ -49,7 +49,7 @@ export const ownKeys = (object: Stored, map: "labels" | "annotations"): readonly
 /** Whether we have applied the field at this path. */
 export const isOwned = (object: Stored, ...path: readonly string[]): boolean => ownedAt(object, ...path).length > 0;
 
-/** Labels and annotations stay (operator-behaviour, quirk 8), and whoever has scaled a workload decides how far. */
+/** Labels and annotations stay, as in STUNner, and whoever has scaled a workload decides how far. */
 const KEPT: ReadonlySet<string> = new Set([".f:metadata.f:labels", ".f:metadata.f:annotations", ".f:spec.f:replicas"]);
 
 /** The item of a list that a `k:` step tells: keys that the item leaves to defaults do not count. */

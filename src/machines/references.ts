@@ -49,7 +49,7 @@ const routeReferences = (spec: RouteSpec, namespace: string): readonly Reference
   ...(spec.parentRefs ?? [])
     .filter(isGateway)
     .map((parent): Reference => `gateway:${nameOf(parent.namespace ?? namespace, parent.name)}`),
-  // Only the first rule is used: operator-behaviour, quirk 25.
+  // Only the first rule of a route is used, as in STUNner.
   ...(spec.rules[0]?.backendRefs ?? []).flatMap((backend) => [
     ...backendOf(backend, namespace),
     ...grantedIn(backend.namespace, namespace),

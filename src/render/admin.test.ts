@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { configOf, fixture, patched, render } from "../../test/render/fixture.ts";
 
 describe("a dataplane's own settings", () => {
-  it("are plain unless asked for (ADM-2)", () =>
+  it("have a health check, no metrics and no offload by default", () =>
     expect(configOf().admin).toEqual({
       name: "testnamespace/gateway-1",
       loglevel: "testloglevel",
@@ -10,7 +10,7 @@ describe("a dataplane's own settings", () => {
       offload_engine: "None",
     }));
 
-  it("serve metrics and no health check as the Dataplane says (ADM-3)", () => {
+  it("serve metrics and no health check if the Dataplane asks for that", () => {
     const quiet = patched(fixture, "GatewayConfig", { spec: { logLevel: null } });
     const objects = patched(quiet, "Dataplane", { spec: { enableMetricsEndpoint: true, disableHealthCheck: true } });
     expect(configOf(objects).admin).toEqual({
@@ -22,7 +22,7 @@ describe("a dataplane's own settings", () => {
     });
   });
 
-  it("name the offload engine and its interfaces in order (ADM-4)", () => {
+  it("name the offload engine and its interfaces in order", () => {
     const objects = patched(fixture, "Dataplane", {
       spec: { offloadEngine: "xdp", offloadInterfaces: ["lo", "eth0"] },
     });
@@ -37,6 +37,6 @@ describe("a dataplane's own settings", () => {
   it("bound the allocations of a user where the GatewayConfig says so", () =>
     expect(configOf(patched(fixture, "GatewayConfig", { spec: { userQuota: 7 } })).admin.user_quota).toBe(7));
 
-  it("keep a log level as it is written (DX-25)", () =>
+  it("keep a log level as it is written, angle brackets included", () =>
     expect(configOf(patched(fixture, "GatewayConfig", { spec: { logLevel: "a<b" } })).admin.loglevel).toBe("a<b"));
 });

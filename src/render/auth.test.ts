@@ -24,26 +24,23 @@ const ephemeralAuth = (value: string): unknown => ({
 });
 
 describe("inline credentials", () => {
-  it("are static with user name and password (AUTH-1, AUTH-6)", () => {
+  it("are static with user name and password", () => {
     expect(configOf().auth).toEqual(staticAuth("testuser", "testpass"));
     expect(configOf(inline({ authType: "plaintext" })).auth).toEqual(staticAuth("testuser", "testpass"));
     expect(configOf(inline({ authType: null })).auth).toEqual(staticAuth("testuser", "testpass"));
   });
 
-  it.each(["ephemeral", "timewindowed", "longterm"])(
-    "are ephemeral with a shared secret, as %s (AUTH-2, 8, 9)",
-    (type) => {
-      const objects = inline({ realm: "dummy", authType: type, sharedSecret: "dummy" });
-      expect(configOf(objects).auth).toEqual({ type: "ephemeral", realm: "dummy", credentials: { secret: "dummy" } });
-    },
-  );
+  it.each(["ephemeral", "timewindowed", "longterm"])("are ephemeral with a shared secret, as %s", (type) => {
+    const objects = inline({ realm: "dummy", authType: type, sharedSecret: "dummy" });
+    expect(configOf(objects).auth).toEqual({ type: "ephemeral", realm: "dummy", credentials: { secret: "dummy" } });
+  });
 
   it.each([
-    ["an unknown type (AUTH-3)", { authType: "dummy" }],
-    ["no user name (AUTH-4)", { userName: null }],
-    ["no password (AUTH-5)", { password: null }],
+    ["an unknown type", { authType: "dummy" }],
+    ["no user name", { userName: null }],
+    ["no password", { password: null }],
     ["an empty password", { password: "" }],
-    ["no shared secret (AUTH-7)", { authType: "longterm" }],
+    ["no shared secret", { authType: "longterm" }],
     ["an empty shared secret", { authType: "longterm", sharedSecret: "" }],
     ["a type of none without STUN mode", { authType: "none" }],
   ])("invalidate the Gateway with %s", (_, spec) => {
@@ -54,15 +51,15 @@ describe("inline credentials", () => {
 });
 
 describe("credentials in a Secret", () => {
-  it("are found by namespace and name (AUTH-10)", () =>
+  it("are found by namespace and name", () =>
     expect(configOf(external({ namespace: "testnamespace" })).auth).toEqual(
       staticAuth("ext-testuser", "ext-testpass"),
     ));
 
-  it("are looked for beside the GatewayConfig (AUTH-15)", () =>
+  it("are looked up in the GatewayConfig's namespace by default", () =>
     expect(configOf(external({})).auth).toEqual(staticAuth("ext-testuser", "ext-testpass")));
 
-  it("are ephemeral if the Secret says so (AUTH-11)", () => {
+  it("are ephemeral if the Secret's type is ephemeral", () => {
     expect(configOf(external({}, authSecret({ type: "ephemeral" }))).auth).toEqual(ephemeralAuth("ext-secret"));
     const renamed = authSecret({ type: "ephemeral", secret: null, sharedSecret: "other" });
     expect(configOf(external({}, renamed)).auth).toEqual(ephemeralAuth("other"));
@@ -72,14 +69,14 @@ describe("credentials in a Secret", () => {
     expect(configOf(external({ group: "v1" })).auth).toEqual(staticAuth("ext-testuser", "ext-testpass")));
 
   it.each([
-    ["group (AUTH-12)", { group: "dummy-group" }, "dummy-group"],
-    ["kind (AUTH-13)", { kind: "dummy-kind" }, "dummy-kind"],
-    ["name (AUTH-14)", { name: "dummy-secret" }, "dummy-secret"],
+    ["group", { group: "dummy-group" }, "dummy-group"],
+    ["kind", { kind: "dummy-kind" }, "dummy-kind"],
+    ["name", { name: "dummy-secret" }, "dummy-secret"],
   ])("invalidate the Gateway by a wrong %s", (_, authRef, named) =>
     expect(render(external(authRef)).invalid).toContain(named),
   );
 
-  it("win over complete inline ones (AUTH-16)", () => {
+  it("win over complete inline ones", () => {
     const objects = inline({
       authType: "ephemeral",
       sharedSecret: "testsecret",
@@ -88,12 +85,12 @@ describe("credentials in a Secret", () => {
     expect(configOf(objects).auth).toEqual(staticAuth("ext-testuser", "ext-testpass"));
   });
 
-  it("are never completed by inline ones (AUTH-17)", () => {
+  it("are never completed by inline ones", () => {
     const half = plus(inline({ authRef: { name: "half" } }), secret("half", { username: "only" }, "Opaque"));
     expect(render(half).invalid).toContain("Secret testnamespace/half");
   });
 
-  it("cannot switch authentication off (DX-12)", () =>
+  it("cannot switch authentication off with the type none", () =>
     expect(render(external({}, authSecret({ type: "none" }))).invalid).toContain("stunMode"));
 
   it.each([

@@ -21,14 +21,14 @@ const withReference = (parametersRef: unknown): Objects =>
 
 describe("a GatewayClass", () => {
   it.each([
-    ["does not exist (GC-1)", without(fixture, "GatewayClass")],
-    ["is another controller's (GC-3)", patched(fixture, "GatewayClass", { spec: { controllerName: "dummy" } })],
-    ["has no parameters (GC-4)", withReference(null)],
-    ["has parameters of another group (GC-5)", withReference({ group: "dummy" })],
-    ["has parameters of another kind (GWC-3)", withReference({ kind: "dummy" })],
-    ["has parameters without a name (GC-6)", withReference({ name: "" })],
-    ["has parameters without a namespace (GC-7)", withReference({ namespace: null })],
-    ["has parameters of an empty namespace (GC-8)", withReference({ namespace: "" })],
+    ["does not exist", without(fixture, "GatewayClass")],
+    ["belongs to another controller", patched(fixture, "GatewayClass", { spec: { controllerName: "dummy" } })],
+    ["has no parametersRef", withReference(null)],
+    ["has a parametersRef of another group", withReference({ group: "dummy" })],
+    ["has a parametersRef of another kind", withReference({ kind: "dummy" })],
+    ["has a parametersRef without a name", withReference({ name: "" })],
+    ["has a parametersRef without a namespace", withReference({ namespace: null })],
+    ["has a parametersRef with an empty namespace", withReference({ namespace: "" })],
   ])("is left alone, and its Gateways with it, if it %s", (_, objects) => {
     expect(renderGatewayClass(see(objects), options, "gatewayclass-ok")).toBeUndefined();
     expect(renderGateway(see(objects), options, gateway1)).toBeUndefined();
@@ -38,14 +38,14 @@ describe("a GatewayClass", () => {
     });
   });
 
-  it("is one of several that are ours (GC-2)", () => {
+  it("is accepted beside another class of the same controller", () => {
     const second = patched(fixture, "GatewayClass", { metadata: { name: "second" } });
     const objects = [...fixture, ...second.filter(({ kind }) => kind === "GatewayClass")];
     expect(acceptance(objects)?.status).toBe("True");
     expect(acceptance(objects, "second")?.status).toBe("True");
   });
 
-  it("is accepted with its parameters, at its generation (GC-9, GC-10)", () =>
+  it("is accepted with its parameters and reports its generation", () =>
     expect(acceptance(patched(fixture, "GatewayClass", { metadata: { generation: 1 } }))).toMatchObject({
       type: "Accepted",
       status: "True",
@@ -55,11 +55,15 @@ describe("a GatewayClass", () => {
     }));
 
   it.each([
-    ["no GatewayConfig (GWC-1, DX-8)", without(fixture, "GatewayConfig"), "testnamespace/gatewayconfig-ok"],
-    ["a GatewayConfig in another namespace (GWC-2)", withReference({ namespace: "other" }), "other/gatewayconfig-ok"],
-    ["a GatewayConfig of another name (GWC-4)", withReference({ name: "other" }), "testnamespace/other"],
-    ["no Dataplane (DX-10)", without(fixture, "Dataplane"), "Dataplane default"],
-  ])("is not accepted with %s, nor are its Gateways (GC-11)", (_, objects, named) => {
+    ["no GatewayConfig", without(fixture, "GatewayConfig"), "testnamespace/gatewayconfig-ok"],
+    [
+      "a reference to a GatewayConfig in another namespace",
+      withReference({ namespace: "other" }),
+      "other/gatewayconfig-ok",
+    ],
+    ["a reference to a GatewayConfig of another name", withReference({ name: "other" }), "testnamespace/other"],
+    ["no Dataplane", without(fixture, "Dataplane"), "Dataplane default"],
+  ])("is not accepted with %s, and its Gateways are invalid", (_, objects, named) => {
     expect(acceptance(objects)).toMatchObject({
       status: "False",
       reason: "InvalidParameters",
@@ -68,7 +72,7 @@ describe("a GatewayClass", () => {
     expect(render(objects)).toMatchObject({ config: undefined, objects: [], invalid: expect.stringContaining(named) });
   });
 
-  it("stays accepted when its Gateways are invalid (DX-11)", () => {
+  it("stays accepted when the credentials of its Gateways are invalid", () => {
     const objects = patched(fixture, "GatewayConfig", { spec: { password: null } });
     expect(acceptance(objects)?.status).toBe("True");
     expect(render(objects).invalid).toBeDefined();
@@ -80,7 +84,7 @@ describe("a GatewayClass", () => {
     expect(renderGatewayClass(see(objects), standalone, "gatewayclass-ok")?.status.conditions[0]?.status).toBe("True");
   });
 
-  it("does not control Gateways of another name (GW-1, CL-6)", () => {
+  it("does not control Gateways that name another class, or their routes", () => {
     const objects = patched(fixture, "Gateway", { spec: { gatewayClassName: "dummy" } });
     expect(renderGateway(see(objects), options, gateway1)).toBeUndefined();
     expect(renderRoute(see(objects), options, routeOf(objects)).outcome).toBe("uncontrolled");

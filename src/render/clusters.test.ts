@@ -53,32 +53,32 @@ const staticCluster = (endpoints?: readonly string[]): unknown => ({
 describe("a Service with discovered endpoints", () => {
   const all = [...podIPs, "4.3.2.1"];
 
-  it("permits its pods and its cluster IP (CL-1, CL-2, CL-15)", () => {
+  it("permits its pods and its cluster IP, from slices or an Endpoints object", () => {
     const objects = withClusterIP("4.3.2.1");
     expect(clusterOf(objects)).toEqual(staticCluster(all));
     expect(clusterOf(objects, legacyEndpoints)).toEqual(staticCluster(all));
     expect(problemsOf(objects)).toEqual([]);
   });
 
-  it("does so for a Gateway API route, whose forced port limits nothing (CL-3, CL-4, CL-16)", () => {
+  it("permits the same for a Gateway API route, whose mandatory port limits nothing", () => {
     const objects = asGatewayApiRoute(withClusterIP("4.3.2.1"));
     expect(clusterOf(objects)).toEqual(staticCluster(all));
     expect(clusterOf(objects, legacyEndpoints)).toEqual(staticCluster(all));
   });
 
-  it("limits every address to the backend's ports (CL-5)", () => {
+  it("limits every address to the backend's ports", () => {
     const objects = withBackends([{ name: "testservice-ok", port: 100, endPort: 200 }], withClusterIP("4.3.2.1"));
     expect(clusterOf(objects)?.endpoints).toEqual(all.map((address) => `${address}:<100-200>`));
   });
 
-  it("permits only pods where the cluster IP is not relayed to (CL-13)", () => {
+  it("permits only its pods if relaying to cluster IPs is off", () => {
     expect(clusterOf(withClusterIP("4.3.2.1"), podsOnly)).toEqual(staticCluster(podIPs));
     expect(problemsOf(fixture, podsOnly)).toEqual([]);
   });
 
   it.each([
-    ["without a cluster IP (CL-14)", fixture],
-    ["that is headless (CL-17, DX-2)", withClusterIP("None")],
+    ["without a cluster IP", fixture],
+    ["that is headless", withClusterIP("None")],
   ])("permits the pods of a Service %s, which is resolved", (_, objects) => {
     expect(clusterOf(objects)).toEqual(staticCluster(podIPs));
     expect(problemsOf(objects)).toEqual([]);
@@ -118,7 +118,7 @@ describe("a Service with discovered endpoints", () => {
     expect(cluster).toEqual(staticCluster(podIPs.map((address) => `${address}:<9-9>`)));
   });
 
-  it("is looked for in the namespace that the backend names (CL-21)", () => {
+  it("is looked up in the namespace that the backend names", () => {
     const objects = plus(
       withBackends([{ name: "testservice-ok", namespace: "dummy" }]),
       service("testservice-ok", "1.1.1.1", "dummy"),
@@ -127,7 +127,7 @@ describe("a Service with discovered endpoints", () => {
     expect(clusterOf(objects)?.endpoints).toEqual(["1.1.1.1", ...podIPs]);
   });
 
-  it("falls back to its cluster IP (CL-22, CL-23)", () => {
+  it("without endpoints falls back to its cluster IP, and the problem is reported", () => {
     const objects = plus(
       withBackends([{ name: "one" }, { name: "testservice-ok" }, { name: "three" }], withClusterIP("2.2.2.2")),
       service("one", "1.1.1.1"),
@@ -138,7 +138,7 @@ describe("a Service with discovered endpoints", () => {
     expect(problemsOf(objects)).toEqual(["no endpoints for Service testnamespace/one"]);
   });
 
-  it("stands alone among others (CL-24)", () => {
+  it("is permitted whatever is missing of the other backends", () => {
     const objects = plus(
       withBackends([{ name: "absent" }, { name: "testservice-ok" }, { name: "three" }]),
       service("three", "1.1.1.1"),
@@ -147,49 +147,49 @@ describe("a Service with discovered endpoints", () => {
     expect(problemsOf(objects).at(-1)).toBe("no endpoints for Service testnamespace/three");
   });
 
-  it("is not lost after one that is absent (DX-1, fixed)", () => {
+  it("is permitted after an absent one", () => {
     const objects = withBackends([{ name: "absent" }, { name: "testservice-ok" }], withClusterIP("4.3.2.1"));
     expect(clusterOf(objects)).toEqual(staticCluster(all));
     expect(problemsOf(objects)).toEqual(["backend testnamespace/absent not found"]);
   });
 
-  it("is not lost before an absent StaticService (DX-1b, fixed)", () => {
+  it("is permitted before an absent StaticService", () => {
     const objects = withBackends([{ name: "testservice-ok" }, staticBackend("absent")], withClusterIP("4.3.2.1"));
     expect(clusterOf(objects)).toEqual(staticCluster(all));
     expect(problemsOf(objects)).toEqual(["StaticService testnamespace/absent not found"]);
   });
 
-  it("permits nothing if it alone is absent (DX-1b)", () =>
+  it("permits nothing if it is the only backend and absent", () =>
     expect(clusterOf(withBackends([{ name: "absent" }]))).toEqual(staticCluster()));
 });
 
 describe("endpoints", () => {
-  it("are all addresses of the Endpoints object, ready or not (EP-1)", () =>
+  it("are all addresses of the Endpoints object, ready or not", () =>
     expect(clusterOf(fixture, legacyEndpoints)?.endpoints).toEqual(podIPs));
 
   it.each([
-    ["under another name (EP-3)", { name: "dummy" }],
-    ["in another namespace (EP-4)", { namespace: "dummy" }],
+    ["under another name", { name: "dummy" }],
+    ["in another namespace", { namespace: "dummy" }],
   ])("are not found in an Endpoints object %s", (_, metadata) => {
     const objects = patched(fixture, "Endpoints", { metadata });
     expect(clusterOf(objects, legacyEndpoints)).toEqual(staticCluster());
     expect(problemsOf(objects, legacyEndpoints)).toEqual(["no endpoints for Service testnamespace/testservice-ok"]);
   });
 
-  it("are not mixed with those of another Service (EP-5)", () =>
+  it("are not mixed with those of another Service", () =>
     expect(clusterOf(plus(fixture, slice("other", "other", ["9.9.9.9"])))?.endpoints).toEqual(podIPs));
 
-  it("are all addresses of the EndpointSlices, ready or not (EP-6)", () =>
+  it("are all addresses of the EndpointSlices, ready or not", () =>
     expect(clusterOf(fixture)?.endpoints).toEqual(podIPs));
 
   it.each([
-    ["labelled for another Service (EP-8)", { labels: { "kubernetes.io/service-name": "dummy" } }],
-    ["in another namespace (EP-9)", { namespace: "dummy" }],
+    ["labelled for another Service", { labels: { "kubernetes.io/service-name": "dummy" } }],
+    ["in another namespace", { namespace: "dummy" }],
   ])("are not found in a slice %s", (_, metadata) =>
     expect(clusterOf(patched(fixture, "EndpointSlice", { metadata }))).toEqual(staticCluster()),
   );
 
-  it("are gathered from several slices (EP-10)", () =>
+  it("are gathered from several slices", () =>
     expect(clusterOf(plus(fixture, slice("more", "testservice-ok", ["1.2.3.8"])))?.endpoints).toEqual([
       ...podIPs,
       "1.2.3.8",
@@ -209,7 +209,7 @@ describe("endpoints", () => {
     expect(render(objects).draining).toEqual({});
   });
 
-  it("may be IPv6, without brackets before a port range (DX-24)", () => {
+  it("may be IPv6, without brackets before a port range", () => {
     const objects = plus(
       withBackends([{ name: "six", port: 100, endPort: 200 }]),
       slice("six", "six", ["2001:db8::7"]),
@@ -219,7 +219,7 @@ describe("endpoints", () => {
 });
 
 describe("a Service without discovery", () => {
-  it("is known by its name (CL-7)", () =>
+  it("is rendered as its DNS name", () =>
     expect(clusterOf(fixture, noDiscovery)).toEqual({
       name: "testnamespace/udproute-ok",
       type: "STRICT_DNS",
@@ -227,7 +227,7 @@ describe("a Service without discovery", () => {
       endpoints: ["testservice-ok.testnamespace.svc.cluster.local"],
     }));
 
-  it("is named by the backend's namespace (CL-11, CL-12)", () => {
+  it("has the namespace of its backendRef in its DNS name", () => {
     const backends = [
       { namespace: "dummy-ns", name: "dummy" },
       { namespace: "dummy-ns", name: "testservice-ok-1" },
@@ -245,7 +245,7 @@ describe("a Service without discovery", () => {
       "testservice-ok.testnamespace.svc.k8s.example.org",
     ]));
 
-  it("cannot share a cluster with addresses: the first backend decides (CL-27)", () => {
+  it("cannot share a cluster with addresses: the first backend decides", () => {
     const staticFirst = withBackends([staticBackend(), { name: "testservice-ok" }]);
     expect(clusterOf(staticFirst, noDiscovery)).toMatchObject({
       type: "STATIC",
@@ -263,12 +263,12 @@ describe("a Service without discovery", () => {
 });
 
 describe("a StaticService", () => {
-  it("permits its prefixes (CL-25)", () =>
+  it("permits its prefixes", () =>
     expect(clusterOf(withBackends([staticBackend()]))).toEqual(
       staticCluster(["10.11.12.13", "10.11.12.14", "10.11.12.15"]),
     ));
 
-  it("leaves no cluster if it alone is absent, though the listener names the route (CL-26)", () => {
+  it("leaves no cluster if it is the only backend and absent, though the listener names the route", () => {
     const objects = withBackends([staticBackend("absent")]);
     expect(configOf(objects).clusters).toBeUndefined();
     expect(configOf(objects).listeners?.[0]?.routes).toEqual(["testnamespace/udproute-ok"]);
@@ -276,8 +276,8 @@ describe("a StaticService", () => {
   });
 
   it.each([
-    ["slices (CL-29)", podsOnly],
-    ["an Endpoints object (CL-28)", { ...podsOnly, endpointSource: "Endpoints" as const }],
+    ["slices", podsOnly],
+    ["an Endpoints object", { ...podsOnly, endpointSource: "Endpoints" as const }],
   ])("adds to a Service with %s", (_, options) => {
     const wide = {
       apiVersion: "stunner.l7mp.io/v1",
@@ -289,7 +289,7 @@ describe("a StaticService", () => {
     expect(clusterOf(objects, options)?.endpoints).toHaveLength(9);
   });
 
-  it("with a malformed prefix leaves no cluster at all (DX-23)", () => {
+  it("with a malformed prefix leaves no cluster at all", () => {
     const objects = patched(withBackends([{ name: "testservice-ok" }, staticBackend()]), "StaticService", {
       spec: { prefixes: ["foo"] },
     });
@@ -300,8 +300,8 @@ describe("a StaticService", () => {
 
 describe("a rule", () => {
   it.each([
-    ["found (CL-18)", optionsWith()],
-    ["named (CL-8)", noDiscovery],
+    ["discovered", optionsWith()],
+    ["named", noDiscovery],
   ])("without backends permits nothing, where Services are %s", (_, options) => {
     expect(clusterOf(withBackends([]), options)).toEqual(staticCluster());
     expect(problemsOf(withBackends([]), options)).toEqual([]);
@@ -312,7 +312,7 @@ describe("a rule", () => {
     ["kind", { kind: "dummy", name: "testservice-ok" }],
     ["kind", { kind: "StaticService", name: "testservice-ok" }],
     ["kind", { group: "stunner.l7mp.io", kind: "Service", name: "testservice-ok" }],
-  ])("skips a backend of another %s (CL-9, 10, 19, 20)", (what, backend) => {
+  ])("skips and reports a backend of an unsupported %s", (what, backend) => {
     for (const options of [optionsWith(), noDiscovery]) {
       expect(clusterOf(withBackends([backend]), options)).toEqual(staticCluster());
       expect(problemsOf(withBackends([backend]), options)).toEqual([expect.stringContaining(`backend ${what}`)]);

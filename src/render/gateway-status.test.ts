@@ -30,7 +30,7 @@ describe("a Gateway's status", () => {
     expect(render(owned()).status.addresses).toEqual([{ type: "IPAddress", value: "1.2.3.4" }]);
   });
 
-  it("is invalid with the cause, and says nothing of its listeners (GW-3)", () => {
+  it("is invalid with the cause, without addresses, and its listeners are pending", () => {
     const objects = patched(owned(), "GatewayConfig", { spec: { password: null } });
     const { status, invalid } = render(objects);
     expect(ofGateway(objects)).toEqual({ Accepted: "False/Pending", Programmed: "False/Invalid" });
@@ -39,16 +39,16 @@ describe("a Gateway's status", () => {
     expect(ofListeners(objects)[0]).toEqual({ ...fine, Accepted: "Unknown/Pending" });
   });
 
-  it("speaks of the generation it has seen (GW-4)", () => {
+  it("reports the generation of the Gateway in every condition", () => {
     const { status } = render(patched(fixture, "Gateway", { metadata: { generation: 3 } }));
     const all = [...status.conditions, ...status.listeners.flatMap(({ conditions }) => conditions)];
     expect(all.map(({ observedGeneration }) => observedGeneration)).toEqual(Array(8).fill(3));
     expect(render().status.conditions[0]?.observedGeneration).toBe(0);
   });
 
-  it("has three conditions for every listener (GW-5)", () => expect(ofListeners(fixture)).toEqual([fine, fine]));
+  it("has three conditions for every listener", () => expect(ofListeners(fixture)).toEqual([fine, fine]));
 
-  it("tells a certificate that cannot be used (GW-6)", () => {
+  it("reports a certificate that cannot be used", () => {
     const tls = { mode: "Terminate", certificateRefs: [{ name: "absent" }] };
     const objects = withListeners(
       [
@@ -61,7 +61,7 @@ describe("a Gateway's status", () => {
     expect(ofGateway(objects)).toEqual({ Accepted: "True/ListenersNotValid", Programmed: "False/Invalid" });
   });
 
-  it("tells a protocol that is not supported (GW-7)", () => {
+  it("reports a protocol that is not supported", () => {
     const listeners = [
       { name: UDP, port: 1, protocol: "TURN-UDP" },
       { name: "dummy", port: 5, protocol: "dummy" },

@@ -23,7 +23,7 @@ const emitted = (objects: Objects): readonly string[] => render(objects).objects
 const removed = (objects: Objects): readonly string[] => render(objects).removals.map(({ kind }) => kind);
 
 describe("a managed Gateway", () => {
-  it("has a config, a Service and a Deployment, and no DaemonSet (PM-1)", () => {
+  it("has a config, a Service and a Deployment, and no DaemonSet", () => {
     const { config, objects, removals, status } = render(owned());
     expect(config?.admin.name).toBe("testnamespace/gateway-1");
     expect(config?.clusters).toHaveLength(1);
@@ -35,12 +35,15 @@ describe("a managed Gateway", () => {
     expect(status.conditions[1]).toMatchObject({ type: "Programmed", status: "True" });
   });
 
-  it.each(["true", "TRUE"])("may leave the dataplane to others: %s (PM-10)", (value) => {
-    const objects = withGatewayAnnotations({ "stunner.l7mp.io/disable-managed-dataplane": value });
-    expect(emitted(objects)).toEqual(["Service"]);
-    expect(removed(objects)).toEqual(["Deployment", "DaemonSet"]);
-    expect(render(objects).config).toBeDefined();
-  });
+  it.each(["true", "TRUE"])(
+    "has no workload if disable-managed-dataplane is %s, but a Service and a config",
+    (value) => {
+      const objects = withGatewayAnnotations({ "stunner.l7mp.io/disable-managed-dataplane": value });
+      expect(emitted(objects)).toEqual(["Service"]);
+      expect(removed(objects)).toEqual(["Deployment", "DaemonSet"]);
+      expect(render(objects).config).toBeDefined();
+    },
+  );
 
   it("leaves the dataplane to others only by its own annotation", () => {
     const annotations = { "stunner.l7mp.io/disable-managed-dataplane": "true" };
@@ -48,7 +51,7 @@ describe("a managed Gateway", () => {
     expect(emitted(objects)).toEqual(["Service", "Deployment"]);
   });
 
-  it("has nothing while it is invalid (PM-8)", () => {
+  it("loses Service and workload while it is invalid", () => {
     const objects = patched(fixture, "GatewayConfig", { spec: { password: null } });
     expect(render(objects)).toMatchObject({ config: undefined, objects: [], draining: {} });
     expect(removed(objects)).toEqual(["Service", "Deployment", "DaemonSet"]);
@@ -72,7 +75,7 @@ describe("a managed Gateway", () => {
     expect(config?.listeners?.[0]?.routes).toEqual(names);
   });
 
-  it("of another class is rendered by that class, with the same route (PM-9)", () => {
+  it("of another class is rendered by that class, with the same route", () => {
     const second = { apiVersion: "gateway.networking.k8s.io/v1", metadata: { name: "gateway-2", namespace: "dummy" } };
     const objects = plus(
       patched(owned(), "UDPRoute", {

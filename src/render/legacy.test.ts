@@ -68,7 +68,7 @@ describe("the ConfigMap of a class in legacy mode", () => {
     expect(configMapOf(objects)?.object).not.toHaveProperty("data");
   });
 
-  it("has the class's settings, and nothing of a Dataplane (ADM-1)", () => {
+  it("has the class's settings, and nothing of a Dataplane", () => {
     const objects = patched(fixture, "Dataplane", {
       spec: { enableMetricsEndpoint: true, disableHealthCheck: true, offloadEngine: "XDP" },
     });
@@ -81,7 +81,7 @@ describe("the ConfigMap of a class in legacy mode", () => {
       });
   });
 
-  it("has listeners and routes of its Gateway (PL-2)", () => {
+  it("has listeners and routes of its Gateway", () => {
     const config = configOf(owned(), undefined, { ...legacy, endpointDiscovery: false });
     expect(config?.listeners).toMatchObject([
       { name: `${gateway1}/gateway-1-listener-udp`, public_address: "1.2.3.4", routes: ["testnamespace/udproute-ok"] },
@@ -93,7 +93,7 @@ describe("the ConfigMap of a class in legacy mode", () => {
     ]);
   });
 
-  it("has the listeners of all its Gateways, and a route of several once (IL-39)", () => {
+  it("has the listeners of all its Gateways, and one cluster for a route of several", () => {
     const spec = {
       parentRefs: [{ name: "gateway-1" }, { name: "gateway-2" }],
       rules: [{ backendRefs: [{ name: "testservice-ok" }] }],
@@ -108,12 +108,12 @@ describe("the ConfigMap of a class in legacy mode", () => {
     expect(config?.clusters?.map(({ name }) => name)).toEqual(["testnamespace/a-route", "testnamespace/udproute-ok"]);
   });
 
-  it("stays without Gateways (IL-40)", () => {
+  it("remains, without listeners, when there are no Gateways", () => {
     const config = configOf(without(fixture, "Gateway"));
     expect(Object.keys(config ?? {})).toEqual(["version", "admin", "auth"]);
   });
 
-  it("is empty while the class cannot be rendered, and the Gateway says so (PL-6)", () => {
+  it("is empty while the class cannot be rendered, and the Gateway says so", () => {
     const objects = patched(fixture, "GatewayConfig", { spec: { password: null } });
     expect(configMapOf(objects)).toMatchObject({ name: "testnamespace/stunnerd-config", config: undefined });
     const { status, removals } = render(objects, legacy);
@@ -130,7 +130,7 @@ describe("the ConfigMap of a class in legacy mode", () => {
     expect(configMapOf(fixture, "other")).toBeUndefined();
   });
 
-  it("is each class's own (PL-7)", () => {
+  it("is separate for each class", () => {
     const objects = plus(fixture, ...secondClass("dummy"));
     expect(configMapOf(objects)?.config?.listeners).toHaveLength(2);
     expect(configMapOf(objects, "second")).toMatchObject({

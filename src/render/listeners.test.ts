@@ -34,7 +34,7 @@ describe("a listener", () => {
   it.each([
     ["TURN-UDP", "1.2.3.4", 1234],
     ["TURN-TCP", "5.6.7.8", 4321],
-  ] as const)("over %s publishes its address (LI-1, LI-4, LI-5)", (protocol, value, port) =>
+  ] as const)("over %s publishes its public address and port", (protocol, value, port) =>
     expect(
       renderListener(gateway1, {
         listener: { name: UDP, port: 1, protocol },
@@ -55,7 +55,7 @@ describe("a listener", () => {
     }),
   );
 
-  it("of an unknown protocol is left out (LI-2, LI-3)", () => {
+  it("of an unsupported protocol is left out; the others serve", () => {
     const objects = withListeners([
       { name: UDP, port: 1, protocol: "dummy" },
       { name: TCP, port: 2, protocol: "TURN-TCP" },
@@ -85,7 +85,7 @@ describe("a listener", () => {
     expect(outcomes(withTls(undefined, fixture, "tls"))).toEqual({ [TCP]: "unresolved" });
   });
 
-  it("ignores host names (DX-16), and in logs of the first release kinds of routes", () => {
+  it("ignores its hostname; in logs of the first release also allowedRoutes.kinds", () => {
     const objects = (kinds: readonly { readonly kind: string }[]) =>
       withListeners([{ name: UDP, port: 1, protocol: "UDP", hostname: "example.org", allowedRoutes: { kinds } }]);
     expect(listenerOf(objects([]), UDP)?.routes).toEqual(["testnamespace/udproute-ok"]);
@@ -95,7 +95,7 @@ describe("a listener", () => {
 });
 
 describe("a listener with TLS", () => {
-  it("serves the certificate of its Secret, others none (LI-6, LI-10)", () => {
+  it("serves the certificate of a Secret in the Gateway's namespace; a UDP listener has none", () => {
     const objects = withListeners([
       { name: UDP, port: 1, protocol: "TURN-UDP" },
       { name: "tls", port: 2, protocol: "TURN-TLS", tls: tls("testsecret-ok") as object },
@@ -106,7 +106,7 @@ describe("a listener with TLS", () => {
     expect(listenerOf(objects, UDP)).not.toHaveProperty("cert");
   });
 
-  it.each(["Opaque", ""])("takes a Secret of type %j (LI-7, LI-8, LI-9)", (type) => {
+  it.each(["Opaque", ""])("accepts a Secret of type %j", (type) => {
     const objects = patched(withTls(tls("testsecret-ok")), "Secret", { type }, "testsecret-ok");
     expect(listenerOf(objects, TCP)).toMatchObject({ cert: "testcert", key: "testkey" });
   });
@@ -115,7 +115,7 @@ describe("a listener with TLS", () => {
     [{ cert: "c", key: "k" }],
     [{ crt: "c", key: "k" }],
     [{ "tls.crt": "c", crt: "other", cert: "other", "tls.key": "k", key: "other" }],
-  ])("finds certificate and key in %j (LI-15)", (data) =>
+  ])("finds certificate and key in %j", (data) =>
     expect(listenerOf(plus(withTls(tls("other")), secret("other", data)), TCP)).toMatchObject({ cert: "c", key: "k" }),
   );
 
@@ -124,19 +124,19 @@ describe("a listener with TLS", () => {
     expect(listenerOf(withTls(reference), TCP)).toMatchObject({ cert: "testcert" });
   });
 
-  it("takes the first usable reference (LI-16)", () => {
+  it("serves the first usable certificateRef", () => {
     const objects = plus(withTls(tls("absent", "keyless", "testsecret-ok")), secret("keyless", { "tls.crt": "c" }));
     expect(listenerOf(objects, TCP)).toMatchObject({ cert: "testcert", key: "testkey" });
   });
 
   it.each([
-    ["its Secret is absent (LI-11)", tls("absent")],
-    ["the key is missing (LI-13)", tls("keyless")],
-    ["the certificate is missing (LI-14)", tls("certless")],
+    ["its Secret is absent", tls("absent")],
+    ["the key is missing", tls("keyless")],
+    ["the certificate is missing", tls("certless")],
     ["the certificate is empty", tls("empty")],
-    ["TLS is passed through (LI-12, fixed)", { mode: "Passthrough" }],
+    ["the TLS mode is Passthrough", { mode: "Passthrough" }],
     ["nothing is referred to", { mode: "Terminate" }],
-    ["there is no tls block (DX-13, fixed)", undefined],
+    ["there is no tls block", undefined],
     ["the reference is not to a Secret", { certificateRefs: [{ kind: "ConfigMap", name: "testsecret-ok" }] }],
     ["the reference is of another group", { certificateRefs: [{ group: "example.org", name: "testsecret-ok" }] }],
   ])("is left out where %s, and the rest serves", (_, value) => {
@@ -227,7 +227,7 @@ describe("listeners of one Gateway", () => {
     { name: "tls-conflicted", port: 11, protocol: "TLS" },
   ];
 
-  it("have a transport's port to themselves: the first one has it (PM-7)", () => {
+  it("conflict if they share a port of one transport: the first keeps it", () => {
     const objects = withListeners(listeners, owned());
     const { config, status } = render(objects);
     expect(config?.listeners?.map(({ port, public_port }) => [port, public_port])).toEqual([
@@ -264,7 +264,7 @@ describe("listeners of one Gateway", () => {
       ),
     ).toEqual({ udp: "accepted", tcp: "accepted" }));
 
-  it("listen on their target ports and publish their own (PM-11, SV-64)", () => {
+  it("listen on their target ports and publish their own", () => {
     const targetPorts = JSON.stringify({ [UDP]: 11, dummy: 12, [TCP]: 13 });
     const objects = withGatewayAnnotations({ "stunner.l7mp.io/targetport": targetPorts }, owned());
     expect(configOf(objects).listeners?.map(({ port, public_port }) => [port, public_port])).toEqual([

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parsePortMap, readPortAnnotation } from "./port-map.ts";
 
-describe("a port map (SV-60)", () => {
+describe("a port map", () => {
   it.each(['{"a":1,"b":2,"c":1000}', '"a":1,"b":2,"c":1000', ' { "a": 1, "b": 2, "c": 1000 } '])("may be %s", (text) =>
     expect([...parsePortMap(text)]).toEqual([
       ["a", 1],

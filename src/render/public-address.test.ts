@@ -39,18 +39,18 @@ const withNodePorts = (objects: Objects): Objects =>
   });
 
 describe("a load balancer's address", () => {
-  it("is taken port by port (SV-1)", () => expect(published(owned())).toEqual(["1.2.3.4:1", "1.2.3.4:2"]));
+  it("is taken port by port", () => expect(published(owned())).toEqual(["1.2.3.4:1", "1.2.3.4:2"]));
 
-  it("may be a host name (SV-2)", () => {
+  it("may be a host name", () => {
     const objects = withIngress({ hostname: "dummy-hostname", ports: [udp, tcp] });
     expect(published(objects)).toEqual(["dummy-hostname:1", "dummy-hostname:2"]);
     expect(render(objects).status.addresses).toEqual([{ type: "Hostname", value: "dummy-hostname" }]);
   });
 
-  it("stands for all ports if it names none (SV-3)", () =>
+  it("stands for all ports if it names none", () =>
     expect(published(withIngress({ ip: "1.2.3.4" }))).toEqual(["1.2.3.4:1", "1.2.3.4:2"]));
 
-  it("is the entry that names the port (SV-9)", () =>
+  it("is the entry that names the port", () =>
     expect(published(withIngress({ ip: "1.2.3.4", ports: [udp] }, { ip: "5.6.7.8", ports: [udp, tcp] }))).toEqual([
       "1.2.3.4:1",
       "5.6.7.8:2",
@@ -58,20 +58,16 @@ describe("a load balancer's address", () => {
 
   it("may be IPv6", () => expect(published(withIngress({ ip: "2001:db8::1" }))[0]).toBe("2001:db8::1:1"));
 
-  it("does not need a Node (DX-29)", () =>
-    expect(published(without(owned(), "Node"))).toEqual(["1.2.3.4:1", "1.2.3.4:2"]));
+  it("does not need a Node", () => expect(published(without(owned(), "Node"))).toEqual(["1.2.3.4:1", "1.2.3.4:2"]));
 });
 
 describe("the Service of a Gateway", () => {
   it.each([
     [
-      "has no annotation (SV-4)",
+      "has no related-gateway-name annotation",
       { annotations: { "stunner.l7mp.io/related-gateway-name": null, dummy: "testnamespace/gateway-1" } },
     ],
-    [
-      "names another Gateway (SV-5)",
-      { annotations: { "stunner.l7mp.io/related-gateway-name": "testnamespace/dummy" } },
-    ],
+    ["names another Gateway", { annotations: { "stunner.l7mp.io/related-gateway-name": "testnamespace/dummy" } }],
     [
       "is owned by an earlier Gateway of the name",
       { ownerReferences: [{ kind: "Gateway", name: "gateway-1", uid: "old" }] },
@@ -80,10 +76,10 @@ describe("the Service of a Gateway", () => {
     expect(published(patched(owned(), "Service", { metadata }))).toEqual(none),
   );
 
-  it("gives no address if nothing owns it, not even that of a Node (SV-6)", () =>
+  it("gives no address if it has no owner, not even that of a Node", () =>
     expect(published(withNodePorts(fixture))).toEqual(none));
 
-  it("is asked listener by listener (SV-7)", () => {
+  it("gives an address to every supported listener beside an unsupported one", () => {
     const listeners = [
       { name: "dummy", port: 1, protocol: "dummy" },
       { name: TCP, port: 2, protocol: "TURN-TCP" },
@@ -91,7 +87,7 @@ describe("the Service of a Gateway", () => {
     expect(published(withListeners(listeners, owned()))).toEqual(["1.2.3.4:2"]);
   });
 
-  it("is asked by port number (SV-8)", () => {
+  it("gives an address only to listeners whose port it has", () => {
     const ports = [
       { name: UDP, protocol: "UDP", port: 12 },
       { name: TCP, protocol: "TCP", port: 2 },
@@ -108,7 +104,7 @@ describe("the Service of a Gateway", () => {
     expect(published(objects)).toEqual(["1.2.3.4:1", "1.2.3.4:2"]);
   });
 
-  it("gives the address that the Gateway asks for (SV-11)", () => {
+  it("gives the first address of the Gateway's spec.addresses", () => {
     const objects = patched(owned(), "Gateway", { spec: { addresses: [{ value: "1.1.1.1" }, { value: "1.2.3.4" }] } });
     expect(published(objects)).toEqual(["1.1.1.1:1", "1.1.1.1:2"]);
     expect(render(objects).status.addresses).toEqual([{ type: "IPAddress", value: "1.1.1.1" }]);
@@ -129,10 +125,10 @@ describe("a Node's address", () => {
   });
   const internal = { type: "InternalIP", address: "10.0.0.1" };
 
-  it("comes with the node port (SV-10, NODE-1)", () =>
+  it("comes with the node port", () =>
     expect(published(withNodePorts(owned()))).toEqual(["1.2.3.4:30001", "1.2.3.4:30002"]));
 
-  it("is that of the first Node with an external one (NODE-2)", () => {
+  it("is that of the first Node with an external address", () => {
     const objects = plus(nodeless, node("a", internal), node("b", { type: "ExternalIP", address: "1.2.3.4" }));
     expect(published(objects)[0]).toBe("1.2.3.4:30001");
   });
@@ -173,7 +169,7 @@ describe("a Node's address", () => {
   it("is none where no Node reports one that can be used", () =>
     expect(render(plus(nodeless, node("a", { type: "ExternalDNS", address: "node_1" }))).status.addresses).toEqual([]));
 
-  it("is never an internal one (NODE-3)", () => expect(published(plus(nodeless, node("a", internal)))).toEqual(none));
+  it("is never an internal one", () => expect(published(plus(nodeless, node("a", internal)))).toEqual(none));
 });
 
 describe("without a cluster", () => {

@@ -53,12 +53,12 @@ const namespace = (name: string, labels: object): unknown => ({
 });
 
 describe("attachment", () => {
-  it("is to the listener that the route names (RT-1, RT-7)", () => {
+  it("is to the listener that the route names", () => {
     expect(attached(fixture)).toEqual([1, 0]);
     expect(routesOn(fixture)).toEqual([["testnamespace/udproute-ok"], []]);
   });
 
-  it("needs the Gateway's namespace, kind and group (RT-2)", () => {
+  it("needs the Gateway's namespace, kind and group", () => {
     const objects = plus(
       fixture,
       udpRoute("another", toGateway()),
@@ -69,12 +69,12 @@ describe("attachment", () => {
     expect(attached(objects)).toEqual([2, 1]);
   });
 
-  it("takes routes of both groups, sorted by name (RT-3)", () => {
+  it("takes routes of both groups, sorted by name", () => {
     const objects = plus(fixture, gatewayApiRoute("a-route", toGateway({ sectionName: UDP })));
     expect(routesOn(objects)[0]).toEqual(["testnamespace/a-route", "testnamespace/udproute-ok"]);
   });
 
-  it("masks a Gateway API route by a native one of its name (RT-4)", () => {
+  it("masks a Gateway API route by a native one of its name", () => {
     const objects = plus(fixture, gatewayApiRoute("udproute-ok", toGateway({ sectionName: TCP })));
     expect(attached(objects)).toEqual([1, 0]);
     const masked = routeOf(without(objects, "UDPRoute"));
@@ -83,7 +83,7 @@ describe("attachment", () => {
     expect(result.status?.parents[0]?.conditions.map(({ reason }) => reason)).toEqual(["Pending", "ResolvedRefs"]);
   });
 
-  it("is to the own namespace unless a listener allows all (RT-5)", () => {
+  it("is to the own namespace unless a listener allows all", () => {
     const objects = plus(
       policies({ from: "All" }, { from: "Same" }),
       udpRoute("local", toGateway()),
@@ -95,7 +95,7 @@ describe("attachment", () => {
     ]);
   });
 
-  it("is by the namespace's labels where a listener selects (RT-6, RT-12)", () => {
+  it("is by the namespace's labels where a listener selects", () => {
     const objects = plus(
       policies({ from: "Selector", selector: { matchLabels: { team: "rtc" } } }, { from: "Selector" }),
       namespace("rtc", { team: "rtc" }),
@@ -110,10 +110,10 @@ describe("attachment", () => {
     expect(attached(plus(policies({ from: "Odd" }, undefined), far))).toEqual([1, 0]);
   });
 
-  it("is nowhere with an unknown section (RT-8)", () =>
+  it("is nowhere with an unknown section", () =>
     expect(attached(withParents({ name: "gateway-1", sectionName: "dummy" }))).toEqual([0, 0]));
 
-  it("is to every listener that a parentRef names (RT-9, RT-10, RT-11)", () => {
+  it("is to every listener that a parentRef names", () => {
     const objects = plus(
       withParents({ name: "gateway-1", sectionName: UDP }, { name: "gateway-1", sectionName: TCP }),
       udpRoute("more", toGateway({ sectionName: UDP })),
@@ -121,7 +121,7 @@ describe("attachment", () => {
     expect(attached(objects)).toEqual([2, 1]);
   });
 
-  it("counts every parentRef (DX-14)", () => {
+  it("counts a route once for every parentRef that reaches the listener", () => {
     const objects = withParents({ name: "gateway-1" }, { name: "gateway-1", sectionName: UDP });
     expect(attached(objects)).toEqual([2, 1]);
     expect(routesOn(objects)[0]).toEqual(["testnamespace/udproute-ok", "testnamespace/udproute-ok"]);
@@ -135,7 +135,7 @@ describe("a route's status", () => {
   const good = "True/Accepted True/ResolvedRefs";
   const resolved = patched(fixture, "Service", { spec: { clusterIP: "4.3.2.1" } });
 
-  it("is accepted and resolved (RT-13)", () => {
+  it("is accepted and resolved", () => {
     expect(brief(resolved)).toEqual(["True/Accepted True/ResolvedRefs"]);
     expect(rendered(resolved)).toMatchObject({ outcome: "attached", resolved: true, why: "attached" });
     expect(rendered(resolved).status?.parents[0]).toMatchObject({
@@ -144,7 +144,7 @@ describe("a route's status", () => {
     });
   });
 
-  it("answers every parentRef in order (RT-14)", () => {
+  it("has an entry for every parentRef, in their order", () => {
     const parents = [{ name: "gateway-1" }, { name: "gateway-1", sectionName: "dummy" }, { name: "dummy" }];
     expect(brief(withParents(...parents))).toEqual([
       good,
@@ -153,7 +153,7 @@ describe("a route's status", () => {
     ]);
   });
 
-  it("is rejected if no listener accepts it (RT-15)", () => {
+  it("is not accepted if no listener has the section", () => {
     const objects = withParents({ name: "gateway-1", sectionName: "dummy" });
     expect(brief(objects)).toEqual(["False/NotAllowedByListeners True/ResolvedRefs"]);
     expect(rendered(objects).outcome).toBe("detached");
@@ -169,16 +169,16 @@ describe("a route's status", () => {
     expect(brief(objects)).toEqual([`${expected} True/ResolvedRefs`]);
   });
 
-  it("follows the namespace policy (RT-16, RT-17)", () => {
+  it("follows the namespace policy of the listeners", () => {
     const far = udpRoute("far", toGateway({ namespace: "testnamespace" }), "other");
     expect(brief(plus(policies({ from: "All" }, undefined), far), "far")[0]).toMatch(/^True\/Accepted/);
     expect(brief(plus(policies({ from: "Same" }, undefined), far), "far")[0]).toMatch(/^False\/NotAllowedByListeners/);
   });
 
   it.each([
-    ["an absent Service (RT-18)", [{ name: "dummy" }], "BackendNotFound"],
+    ["an absent Service", [{ name: "dummy" }], "BackendNotFound"],
     [
-      "an absent StaticService before a present one (RT-19)",
+      "an absent StaticService before a present one",
       [
         { group: "stunner.l7mp.io", kind: "StaticService", name: "absent" },
         { group: "stunner.l7mp.io", kind: "StaticService", name: "teststaticservice-ok" },
@@ -193,7 +193,7 @@ describe("a route's status", () => {
     expect(rendered(withBackends(backends, resolved)).resolved).toBe(false);
   });
 
-  it("is left as it is once none of its Gateways is ours (DX-6)", () =>
+  it("is left as it is once none of its Gateways is ours", () =>
     expect(rendered(without(fixture, "Gateway"))).toMatchObject({ outcome: "uncontrolled", status: undefined }));
 
   it("keeps the entries of other controllers and drops our own of before", () => {

@@ -28,7 +28,7 @@ const udpOnly = [`${UDP} UDP/1`];
 const both = [`${UDP} UDP/1`, `${TCP} TCP/2`];
 
 describe("the Service of a Gateway", () => {
-  it("exposes its listener (SV-20)", () =>
+  it("exposes its listener", () =>
     expect(serviceOf(one)).toEqual({
       apiVersion: "v1",
       kind: "Service",
@@ -58,10 +58,10 @@ describe("the Service of a Gateway", () => {
       },
     }));
 
-  it("is none without a listener that could be exposed (SV-21)", () =>
+  it("is absent without a listener that can be exposed", () =>
     expect(serviceOf(withListeners([{ name: UDP, port: 1, protocol: "dummy" }]))).toBeUndefined());
 
-  it("exposes all listeners of one transport (SV-22)", () => {
+  it("exposes all listeners of one transport", () => {
     const listeners = [
       { name: "a", port: 1, protocol: "TURN-UDP" },
       { name: "b", port: 2, protocol: "DTLS", tls: { certificateRefs: [{ name: "testsecret-ok" }] } },
@@ -69,7 +69,7 @@ describe("the Service of a Gateway", () => {
     expect(portsOf(withListeners(listeners))).toEqual(["a UDP/1", "b UDP/2"]);
   });
 
-  it("is of the transport of the first supported listener (SV-23)", () => {
+  it("has the transport of the first supported listener", () => {
     const listeners = [
       { name: UDP, port: 1, protocol: "dummy" },
       { name: TCP, port: 2, protocol: "TURN-TCP" },
@@ -78,11 +78,11 @@ describe("the Service of a Gateway", () => {
   });
 
   it.each([
-    ["of both where the Gateway says so (SV-24)", withGatewayAnnotations({ [mixed]: "true" }), both],
-    ["of one for any other value (SV-25)", withGatewayAnnotations({ [mixed]: "dummy" }), udpOnly],
-    ["of both where the GatewayConfig says so (SV-26)", withConfigAnnotations({ [mixed]: "TRUE" }), both],
+    ["of both transports if the Gateway's annotation is true", withGatewayAnnotations({ [mixed]: "true" }), both],
+    ["of one transport if the annotation has another value", withGatewayAnnotations({ [mixed]: "dummy" }), udpOnly],
+    ["of both transports if the GatewayConfig's annotation is true", withConfigAnnotations({ [mixed]: "TRUE" }), both],
     [
-      "of one where the Gateway overrides it (SV-27)",
+      "of one transport if the Gateway's annotation overrides the GatewayConfig's",
       withGatewayAnnotations({ [mixed]: "false" }, withConfigAnnotations({ [mixed]: "true" })),
       udpOnly,
     ],
@@ -96,13 +96,13 @@ describe("the Service of a Gateway", () => {
     expect(portsOf(withListeners(listeners))).toEqual(["a UDP/1"]);
   });
 
-  it("targets the new port when a listener's port changes (DX-3, fixed)", () =>
+  it("targets the new port when a listener's port changes", () =>
     expect(specOf(withListeners([{ name: UDP, port: 3479, protocol: "UDP" }])).ports?.[0]).toMatchObject({
       port: 3479,
       targetPort: 3479,
     }));
 
-  it("asks for the load balancer IP that the Gateway does (SV-11)", () => {
+  it("asks for the load balancer IP of the Gateway's spec.addresses", () => {
     const asking = (address: unknown): Objects => patched(fixture, "Gateway", { spec: { addresses: [address] } });
     expect(specOf(asking({ value: "1.1.1.1" })).loadBalancerIP).toBe("1.1.1.1");
     expect(specOf(asking({ type: "Hostname", value: "a.b" }))).not.toHaveProperty("loadBalancerIP");
@@ -110,14 +110,14 @@ describe("the Service of a Gateway", () => {
 });
 
 describe("its annotations", () => {
-  it("are those of the GatewayConfig (SV-30)", () =>
+  it("are those of the GatewayConfig", () =>
     expect(serviceOf(withConfigAnnotations({ test: "a", dummy: "b" }))?.metadata.annotations).toEqual({
       test: "a",
       dummy: "b",
       "stunner.l7mp.io/related-gateway-name": "testnamespace/gateway-1",
     }));
 
-  it("are overridden by the Gateway's (SV-36)", () => {
+  it("are overridden by the Gateway's", () => {
     const config = withConfigAnnotations({ test: "a", dummy: "b" });
     const objects = withGatewayAnnotations({ dummy: "something-else", extra: "c" }, config);
     expect(serviceOf(objects)?.metadata.annotations).toEqual({
@@ -146,22 +146,22 @@ describe("a health check port", () => {
   const health = "gateway-health-check TCP/8080";
 
   it.each([
-    ["AWS (SV-31)", withConfigAnnotations(aws("8080", "HTTP")), [...udpOnly, health]],
-    ["DigitalOcean (SV-33)", withConfigAnnotations(digitalOcean), [...udpOnly, health]],
+    ["AWS", withConfigAnnotations(aws("8080", "HTTP")), [...udpOnly, health]],
+    ["DigitalOcean", withConfigAnnotations(digitalOcean), [...udpOnly, health]],
     [
-      "a protocol that the Gateway corrects (SV-37)",
+      "a protocol that the Gateway corrects",
       withGatewayAnnotations(aws("8080", "HTTP"), withConfigAnnotations(aws("8080", "UDP"))),
       [...udpOnly, health],
     ],
     [
-      "nobody if it is switched off (SV-32)",
+      "nobody if disable-health-check-expose is true",
       withConfigAnnotations({ ...aws("8080", "HTTP"), "stunner.l7mp.io/disable-health-check-expose": "true" }),
       udpOnly,
     ],
-    ["nobody if the port is no number (SV-34)", withConfigAnnotations(aws("eighty", "HTTP")), udpOnly],
-    ["nobody if the port is no port", withConfigAnnotations(aws("70000", "HTTP")), udpOnly],
-    ["nobody over UDP (SV-35)", withConfigAnnotations(aws("8080", "UDP")), udpOnly],
-    ["nobody over HTTPS (DX-28)", withConfigAnnotations(aws("8080", "HTTPS")), udpOnly],
+    ["nobody if the port is not a number", withConfigAnnotations(aws("eighty", "HTTP")), udpOnly],
+    ["nobody if the port is out of range", withConfigAnnotations(aws("70000", "HTTP")), udpOnly],
+    ["nobody over UDP", withConfigAnnotations(aws("8080", "UDP")), udpOnly],
+    ["nobody over HTTPS", withConfigAnnotations(aws("8080", "HTTPS")), udpOnly],
   ])("is exposed for %s", (_, objects, ports) => expect(portsOf(objects)).toEqual(ports));
 
   it("is not exposed twice", () => {
@@ -169,24 +169,24 @@ describe("a health check port", () => {
     expect(portsOf(withGatewayAnnotations(aws("8080", "TCP"), listeners))).toEqual([`${TCP} TCP/8080`]);
   });
 
-  it.each(["ClusterIP", "NodePort"])("is for load balancers, not %s (SV-41, SV-42)", (value) =>
+  it.each(["ClusterIP", "NodePort"])("is for load balancers, not %s", (value) =>
     expect(portsOf(withConfigAnnotations({ ...aws("8080", "HTTP"), [type]: value }))).toEqual(udpOnly),
   );
 });
 
 describe("its type", () => {
   it.each([
-    ["LoadBalancer by default (SV-40)", fixture, "LoadBalancer"],
-    ["the GatewayConfig's (SV-41)", withConfigAnnotations({ [type]: "ClusterIP" }), "ClusterIP"],
-    ["the GatewayConfig's (SV-42)", withConfigAnnotations({ [type]: "NodePort" }), "NodePort"],
-    ["the Gateway's (SV-43)", withGatewayAnnotations({ [type]: "ClusterIP" }), "ClusterIP"],
+    ["LoadBalancer by default", fixture, "LoadBalancer"],
+    ["the GatewayConfig's, ClusterIP", withConfigAnnotations({ [type]: "ClusterIP" }), "ClusterIP"],
+    ["the GatewayConfig's, NodePort", withConfigAnnotations({ [type]: "NodePort" }), "NodePort"],
+    ["the Gateway's, ClusterIP", withGatewayAnnotations({ [type]: "ClusterIP" }), "ClusterIP"],
     [
-      "the Gateway's before the GatewayConfig's (SV-44)",
+      "the Gateway's rather than the GatewayConfig's",
       withGatewayAnnotations({ [type]: "NodePort" }, withConfigAnnotations({ [type]: "ClusterIP" })),
       "NodePort",
     ],
-    ["the Gateway's (SV-45)", withGatewayAnnotations({ [type]: "NodePort" }), "NodePort"],
-    ["LoadBalancer for a wrong case (DX-27)", withGatewayAnnotations({ [type]: "nodeport" }), "LoadBalancer"],
+    ["the Gateway's, NodePort", withGatewayAnnotations({ [type]: "NodePort" }), "NodePort"],
+    ["LoadBalancer for a wrong case", withGatewayAnnotations({ [type]: "nodeport" }), "LoadBalancer"],
     [
       "LoadBalancer for ExternalName, which Kubernetes refuses",
       withGatewayAnnotations({ [type]: "ExternalName" }),
@@ -197,21 +197,21 @@ describe("its type", () => {
 });
 
 describe("its traffic", () => {
-  it("sticks to a pod unless that is switched off (SV-46)", () =>
+  it("has no session affinity if disable-session-affinity is true", () =>
     expect(specOf(withConfigAnnotations({ "stunner.l7mp.io/disable-session-affinity": "true" })).sessionAffinity).toBe(
       "None",
     ));
 
   it.each([
-    ["local by the GatewayConfig (SV-50)", withConfigAnnotations({ [policy]: "local" }), "Local"],
+    ["local by the GatewayConfig", withConfigAnnotations({ [policy]: "local" }), "Local"],
     [
-      "local by the Gateway (SV-51)",
+      "local by the Gateway",
       withGatewayAnnotations({ [policy]: "Local" }, withConfigAnnotations({ [policy]: "dummy" })),
       "Local",
     ],
-    ["unset for a cluster IP (SV-52)", withGatewayAnnotations({ [policy]: "local", [type]: "ClusterIP" }), undefined],
+    ["unset for a cluster IP", withGatewayAnnotations({ [policy]: "local", [type]: "ClusterIP" }), undefined],
     [
-      "the cluster's by the Gateway (SV-53)",
+      "the cluster's if the Gateway overrides it with another value",
       withGatewayAnnotations({ [policy]: "dummy" }, withConfigAnnotations({ [policy]: "local" })),
       "Cluster",
     ],
@@ -228,7 +228,7 @@ describe("its node and target ports", () => {
   const ports = (objects: Objects, field: "nodePort" | "targetPort"): readonly unknown[] =>
     (specOf(objects).ports ?? []).map((port) => port[field]);
 
-  it("are the annotated ones (SV-61, SV-63)", () => {
+  it("are the annotated ones; names of no listener are ignored", () => {
     const nodePort = withConfigAnnotations({ "stunner.l7mp.io/nodeport": map }, listeners);
     expect(ports(nodePort, "nodePort")).toEqual([undefined, 101, 102]);
     const targetPort = withConfigAnnotations({ "stunner.l7mp.io/targetport": map }, listeners);
@@ -248,7 +248,7 @@ describe("its node and target ports", () => {
     });
   });
 
-  it("are the Gateway's where the GatewayConfig's make no sense (SV-62)", () => {
+  it("are the Gateway's if the GatewayConfig's are malformed", () => {
     const broken = withConfigAnnotations({ "stunner.l7mp.io/nodeport": "[" }, listeners);
     expect(ports(broken, "nodePort")).toEqual([undefined, undefined, undefined]);
     expect(ports(withGatewayAnnotations({ "stunner.l7mp.io/nodeport": map }, broken), "nodePort")).toEqual([

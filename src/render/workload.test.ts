@@ -41,14 +41,18 @@ const related = { "stunner.l7mp.io/related-gateway-name": "testnamespace/gateway
 
 describe("the discovery address", () => {
   it.each([
-    ["URI-1", ":13478", "http://:13478"],
-    ["URI-2", "1.2.3.4:8080", "http://1.2.3.4:8080"],
-    ["URI-3", "1.2.3.4", "http://1.2.3.4:13478"],
-    ["URI-4", "stunner-config-discovery.default.svc:8080", "http://stunner-config-discovery.default.svc:8080"],
-    ["URI-5", "stunner-config-discovery", "http://stunner-config-discovery:13478"],
-    ["URI-6", "2600:1f14:1e98:4505:14dc::9", "http://[2600:1f14:1e98:4505:14dc::9]:13478"],
-    ["URI-7", "[2600:1f14::9]:13478", "http://[2600:1f14::9]:13478"],
-    ["bracketed, without a port", "[2600:1f14::9]", "http://[2600:1f14::9]:13478"],
+    ["a port only", ":13478", "http://:13478"],
+    ["IPv4 with a port", "1.2.3.4:8080", "http://1.2.3.4:8080"],
+    ["IPv4 without a port", "1.2.3.4", "http://1.2.3.4:13478"],
+    [
+      "a name with a port",
+      "stunner-config-discovery.default.svc:8080",
+      "http://stunner-config-discovery.default.svc:8080",
+    ],
+    ["a name without a port", "stunner-config-discovery", "http://stunner-config-discovery:13478"],
+    ["IPv6 without brackets or port", "2600:1f14:1e98:4505:14dc::9", "http://[2600:1f14:1e98:4505:14dc::9]:13478"],
+    ["IPv6 with a port", "[2600:1f14::9]:13478", "http://[2600:1f14::9]:13478"],
+    ["IPv6 in brackets without a port", "[2600:1f14::9]", "http://[2600:1f14::9]:13478"],
   ])("becomes a URL (%s)", (_, address, url) => {
     expect(discoveryUrl(address)).toBe(url);
     expect(discoveryUrl(address, true)).toBe(url.replace("http:", "https:"));
@@ -56,7 +60,7 @@ describe("the discovery address", () => {
 });
 
 describe("the Deployment of a Gateway", () => {
-  it("runs the Dataplane's container (DP-1)", () => {
+  it("runs the Dataplane's container", () => {
     const probe = (path: string): unknown => ({
       httpGet: { path, port: 8086, scheme: "HTTP" },
       periodSeconds: 15,
@@ -122,7 +126,7 @@ describe("the Deployment of a Gateway", () => {
     });
   });
 
-  it("takes what else the Dataplane says, except where pods are told apart (DP-2)", () => {
+  it("takes what else the Dataplane sets, except the labels and annotations that identify its pods", () => {
     const pod = podOf(
       withDataplane({
         disableHealthCheck: true,
@@ -151,7 +155,7 @@ describe("the Deployment of a Gateway", () => {
     expect(container?.["env"]).toHaveLength(6);
   });
 
-  it("carries the Gateway's metadata, its own winning; pods do not (DP-3)", () => {
+  it("carries the Gateway's labels and annotations, which its own override; its pods do not", () => {
     const objects = withMetadata({
       labels: { "dummy-label": null, "stunner.l7mp.io/owned-by": "dummy-owner", "valid-gw-label": "a" },
       annotations: { "stunner.l7mp.io/related-gateway-name": "dummy-ns/dummy-name", "valid-gw-ann": "b" },
@@ -165,7 +169,7 @@ describe("the Deployment of a Gateway", () => {
     expect(podOf(objects).metadata.annotations).toEqual(related);
   });
 
-  it("does not carry the labels of deployment tools (LF-3) or a GatewayConfig's annotations", () => {
+  it("does not carry the labels of deployment tools or a GatewayConfig's annotations", () => {
     const labels = { "app.kubernetes.io/managed-by": "x", "applyset.kubernetes.io/part-of": "y", "keep-me": "z" };
     expect(deploymentOf(withMetadata({ labels })).metadata.labels).not.toHaveProperty("app.kubernetes.io/managed-by");
     expect(deploymentOf(withMetadata({ labels })).metadata.labels).toMatchObject({ "keep-me": "z" });

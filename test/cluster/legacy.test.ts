@@ -116,7 +116,7 @@ const configIs = (check: (config: DataplaneConfig) => void): Promise<void> =>
 const soon = (check: () => Promise<unknown>): Promise<void> =>
   vi.waitFor(async () => void (await check()), { timeout: 15_000, interval: 50 });
 
-it("has listeners, routes and addresses of a Gateway in it, and follows them (IL-2..6, 20, 21, 36, 40)", async () => {
+it("the ConfigMap holds the listeners, routes and addresses of a Gateway, and follows their changes", async () => {
   const { discovery } = await start();
   await apply(gateway());
   await configIs(({ admin, auth, listeners }) => {
@@ -170,7 +170,7 @@ it("has listeners, routes and addresses of a Gateway in it, and follows them (IL
   expect(await served.json()).toEqual({ version: "v1", items: [] });
 });
 
-it("follows credentials, inline and from a Secret, and is empty without them (IL-29..35)", async () => {
+it("the ConfigMap follows credentials, inline and from a Secret, and is empty without them", async () => {
   await start();
   await apply(gateway());
   const authIs = (auth: object) => configIs((config) => expect(config.auth).toMatchObject(auth));
@@ -202,7 +202,7 @@ it("follows credentials, inline and from a Secret, and is empty without them (IL
   for (const secret of ["testpass", "ext-testpass", "ext-secret", "dummy-secret"]) expect(log).not.toContain(secret);
 });
 
-it("has the listeners of all Gateways of the class, and each route once (IL-38, 39)", async () => {
+it("the ConfigMap holds the listeners of all Gateways of the class, and each route once", async () => {
   await start();
   await apply(
     gateway(),
@@ -236,7 +236,7 @@ it("has the listeners of all Gateways of the class, and each route once (IL-38, 
   });
 });
 
-it("is put back when somebody changes or deletes it, and left alone by one who starts anew", async () => {
+it("the ConfigMap is restored when somebody changes or deletes it; a second operator writes nothing", async () => {
   const first = await start();
   await apply(gateway());
   await configIs(({ listeners }) => expect(listeners?.[0]?.public_address).toBe("1.2.3.4"));
@@ -253,7 +253,7 @@ it("is put back when somebody changes or deletes it, and left alone by one who s
   await first.stop("test");
 });
 
-it("goes with the finalizer, and the Services with it", async () => {
+it("the finalizer removes the ConfigMap and the Services", async () => {
   const started = await start();
   await apply(gateway());
   await configIs(({ listeners }) => expect(listeners).toHaveLength(2));
@@ -264,7 +264,7 @@ it("goes with the finalizer, and the Services with it", async () => {
   expect(await cluster.client.get(gatewayClass)).toMatchObject({ status: { conditions: [{ status: "False" }] } });
 });
 
-it("of somebody else is left alone, and said to be in the way until it is gone", async () => {
+it("somebody else's ConfigMap stays as it is, and is reported until it is gone", async () => {
   await apply({ ...configMap, data: { "stunnerd.conf": "theirs" } });
   await start();
   await apply(gateway("gateway-1", [udp]));
