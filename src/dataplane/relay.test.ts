@@ -13,7 +13,7 @@ import { createRelay } from "./create-relay.ts";
 import type { EngineName } from "./engines/choose.ts";
 import type { Relay, RelayEvent, RelayTuning } from "./relay.ts";
 import { attribute } from "../stun/attributes.ts";
-import { decode, encode } from "../stun/codec.ts";
+import { decode, encode } from "../turn-client/codec.ts";
 import { method } from "../stun/message.ts";
 import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
 

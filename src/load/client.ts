@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { TransportAddress } from "../net/address.ts";
 import { attribute } from "../stun/attributes.ts";
-import { encode } from "../stun/codec.ts";
+import { encode } from "../turn-client/codec.ts";
 import { method } from "../stun/message.ts";
 import type { TurnClient } from "../turn-client/turn-client.ts";
 import type { Latencies } from "./latencies.ts";

@@ -2,7 +2,7 @@ import { createSocket, type RemoteInfo } from "node:dgram";
 import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
 import { attribute } from "../stun/attributes.ts";
-import { decode, encode } from "../stun/codec.ts";
+import { decode, encode } from "./codec.ts";
 import { ephemeralCredentials } from "./credentials.ts";
 import { TurnClient } from "./turn-client.ts";
 

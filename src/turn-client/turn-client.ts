@@ -12,7 +12,7 @@ import { randomBytes, type KeyObject } from "node:crypto";
 import type { Socket } from "node:net";
 import type { TransportAddress } from "../net/address.ts";
 import { addressFamily, attribute, connectionIdValue } from "../stun/attributes.ts";
-import { decode, encode } from "../stun/codec.ts";
+import { decode, encode } from "./codec.ts";
 import { method, type Attribute, type Message } from "../stun/message.ts";
 import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
 import { openDtls, openTcp, openTls, openUdp, type Receiver, type Transport, type Verification } from "./transport.ts";

@@ -9,7 +9,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { attribute } from "../../src/stun/attributes.ts";
-import { encode } from "../../src/stun/codec.ts";
+import { encode } from "../../src/turn-client/codec.ts";
 import { method } from "../../src/stun/message.ts";
 import { runLoad, type LoadResult } from "../../src/load/load.ts";
 import { startGatewayProcess } from "../support/gateway-process.ts";

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Framer } from "../../src/stun/framing.ts";
 import { readProxyHeader } from "../../src/dataplane/listeners/proxy-header.ts";
 import { isClientHello } from "../../src/dataplane/openssl/dtls-server.ts";
-import { decode, encode } from "../../src/stun/codec.ts";
+import { decode, encode } from "../../src/turn-client/codec.ts";
 import { isSigned } from "../../src/stun/message.ts";
 import { DtlsClient } from "../../src/turn-client/dtls-client.ts";
 import { CLIENT, establish, newDtlsServer } from "../support/dtls-session.ts";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { method } from "../../src/stun/message.ts";
-import { encode } from "../../src/stun/codec.ts";
+import { encode } from "../../src/turn-client/codec.ts";
 import { readJournal } from "../../src/journal/reader.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 import { startStunnerd, type DataplaneProcess } from "../support/dataplane-process.ts";

@@ -6,7 +6,7 @@ import { connect, type Socket as Stream } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { replay } from "../../src/core/replay.ts";
 import { attribute } from "../../src/stun/attributes.ts";
-import { encode } from "../../src/stun/codec.ts";
+import { encode } from "../../src/turn-client/codec.ts";
 import { method } from "../../src/stun/message.ts";
 import { digest } from "../../src/journal/digest.ts";
 import { readJournal } from "../../src/journal/reader.ts";

@@ -7,7 +7,7 @@ import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { EngineName } from "../../src/dataplane/engines/choose.ts";
 import { attribute } from "../../src/stun/attributes.ts";
-import { decode, encode } from "../../src/stun/codec.ts";
+import { decode, encode } from "../../src/turn-client/codec.ts";
 import { longTermKey } from "../../src/stun/integrity.ts";
 import { method } from "../../src/stun/message.ts";
 import type { RelayTuning } from "../../src/dataplane/relay.ts";

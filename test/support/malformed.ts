@@ -1,7 +1,7 @@
 /** Datagrams and streams that no client should send, from a seed, so that a failure can be repeated. */
 import { createSecretKey, randomBytes } from "node:crypto";
 import { attribute } from "../../src/stun/attributes.ts";
-import { encode } from "../../src/stun/codec.ts";
+import { encode } from "../../src/turn-client/codec.ts";
 import { method, type Attribute } from "../../src/stun/message.ts";
 
 /** Mulberry32: numbers from 0 to 1, the same for the same seed. */

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Flow, noDrops, noTraffic } from "../flows.ts";
-import { encode } from "../../stun/codec.ts";
+import { encode } from "../../turn-client/codec.ts";
 import { method } from "../../stun/message.ts";
 import { defaultLimits } from "../limits.ts";
 import { noCounts, type ListenerPath, type OpenListener } from "./listener.ts";

@@ -2,10 +2,10 @@ import { createSecretKey, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseIp, textOfBytes } from "../net/ip.ts";
-import { addressFamily, attribute, attributeBytes } from "./attributes.ts";
+import { addressFamily, attribute, attributeBytes } from "../stun/attributes.ts";
 import { decode, encode } from "./codec.ts";
-import { method, type Message } from "./message.ts";
-import { fingerprintIsValid, integrityIsValid, longTermKey } from "./integrity.ts";
+import { method, type Message } from "../stun/message.ts";
+import { fingerprintIsValid, integrityIsValid, longTermKey } from "../stun/integrity.ts";
 
 const hex = (text: string): Buffer => Buffer.from(text.replace(/\s/g, ""), "hex");
 
