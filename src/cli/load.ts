@@ -1,7 +1,8 @@
 /** `turnpike load`: how much a TURN server relays, and what that costs it. */
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
-import { runLoad, type LoadOptions } from "../load/load.ts";
+import { runLoad } from "../load/load.ts";
+import type { LoadOptions } from "../load/options.ts";
 import { parseTurnUri } from "./turn-uri.ts";
 
 interface LoadFlags {

@@ -6,7 +6,8 @@ import { Allocation, type AllocationScope } from "./allocation.ts";
 import { noDrops, noTraffic, type Flow, type RelayPort } from "./flows.ts";
 import { defaultLimits, maxChannels, maxPeers } from "./limits.ts";
 import { fromClient, HEADROOM, peerDataOut, TAILROOM } from "./engines/forward.ts";
-import { PermissionIndex } from "./permission.ts";
+import { PermissionIndex } from "./permission-index.ts";
+import { Users } from "./users.ts";
 
 const { maxPermissions } = defaultLimits;
 const peer = parseIp("10.0.0.1")!;
@@ -18,6 +19,7 @@ const allocation = () => {
   const admitted = { all: true };
   const scope: AllocationScope = {
     name: "l",
+    gateway: { name: "g", users: new Users(defaultLimits), userQuota: 0 },
     routes: new Set(),
     gate,
     traffic: noTraffic(),
@@ -26,7 +28,7 @@ const allocation = () => {
     isLocal: () => false,
     permissions: new PermissionIndex(),
     clusterTraffic: noTraffic,
-    canSendWhole: false,
+    canSetDontFragment: false,
     limits: defaultLimits,
     bandwidthOf: () => undefined,
     check: () =>

@@ -3,16 +3,25 @@ import { wordsOfBytes, type TransportAddress } from "../net/address.ts";
 import { bytesOf, parseIp, type Family, type Ip } from "../net/ip.ts";
 import type { Denial, PeerProtocol, Verdict } from "../admission/admission.ts";
 import type { Bandwidth } from "./bandwidth.ts";
-import type { Channel } from "./channel.ts";
-import { Flow, noTraffic, type Drops, type FlowOwner, type PeerFlow, type RelayPort, type Traffic } from "./flows.ts";
+import {
+  Flow,
+  noTraffic,
+  type Channel,
+  type Drops,
+  type FlowOwner,
+  type PeerFlow,
+  type RelayPort,
+  type Traffic,
+} from "./flows.ts";
 import { channelSeconds, permissionSeconds, retransmissionSeconds } from "./lifetimes.ts";
-import { maxChannels, maxPeerConnections, maxPeers, type Limits } from "./limits.ts";
+import { maxChannels, maxPeers, type Limits } from "./limits.ts";
 import type { ListenerPath } from "./listeners/listener.ts";
-import type { PeerConnection } from "./peer-connection.ts";
+import { PeerConnectionTable } from "./peer-connection-table.ts";
 import type { RelayedPorts } from "./relayed-ports.ts";
-import type { Permission, PermissionIndex } from "./permission.ts";
+import type { PermissionIndex } from "./permission-index.ts";
 import type { Attribute } from "../stun/message.ts";
 import { TcpRelay } from "./tcp-relay.ts";
+import type { Users } from "./users.ts";
 
 /** Who made the allocation. They stay good for it whatever the config says later: no call is lost to a config change. */
 export interface Owner {
@@ -25,8 +34,22 @@ export interface Owner {
   readonly password: string;
 }
 
-/** What an allocation asks of the gateway that it belongs to. */
+/** A permission: one IP address that one allocation may exchange packets with (RFC 8656 §9). */
+export interface Permission {
+  readonly allocation: Allocation;
+  readonly peer: Ip;
+  /** Milliseconds of the monotonic clock. */
+  expiresAt: number;
+}
+
+/** What an allocation asks of the listener that it is made through. */
 export interface AllocationScope {
+  readonly gateway: {
+    readonly name: string;
+    readonly users: Users;
+    /** Allocations a user may hold; 0 is unlimited. */
+    readonly userQuota: number;
+  };
   /** Of the listener. */
   readonly name: string;
   readonly routes: ReadonlySet<string>;
@@ -37,8 +60,8 @@ export interface AllocationScope {
   /** What data of a user's allocation is held to. */
   bandwidthOf(owner: Owner): Bandwidth | undefined;
   /** Whether datagrams to peers can be sent with the DF bit set. */
-  readonly canSendWhole: boolean;
-  readonly permissions: PermissionIndex;
+  readonly canSetDontFragment: boolean;
+  readonly permissions: PermissionIndex<Permission>;
   readonly relayed: RelayedPorts;
   /** Whether relayed transport addresses are at `address`. */
   isLocal(address: string): boolean;
@@ -79,8 +102,8 @@ export class Allocation implements FlowOwner {
   readonly permissions = new Map<string, Permission>();
   readonly scope: AllocationScope;
   isClosed = false;
-  /** Connections to TCP peers; those that are being made have nothing to show yet. */
-  #connections: Map<string, PeerConnection | undefined> | undefined;
+  /** To TCP peers; an allocation that reaches its peers over UDP has none. */
+  readonly connections: PeerConnectionTable | undefined;
   /** Peers that were judged are at addresses of this machine. */
   #hasLocalPeers = false;
   /** Nothing of this allocation expires before. */
@@ -93,6 +116,7 @@ export class Allocation implements FlowOwner {
     this.owner = options.owner;
     this.relays = options.relays;
     this.protocol = options.relays.some((relay) => relay instanceof TcpRelay) ? "TCP" : "UDP";
+    this.connections = this.protocol === "TCP" ? new PeerConnectionTable() : undefined;
     this.made = options.made;
     this.openedAt = options.now;
     this.expiresAt = options.expiresAt;
@@ -103,7 +127,7 @@ export class Allocation implements FlowOwner {
       scope.drops,
       scope.gate,
       this,
-      scope.canSendWhole,
+      scope.canSetDontFragment,
       scope.bandwidthOf(options.owner),
     );
     for (const relay of options.relays) {
@@ -135,43 +159,6 @@ export class Allocation implements FlowOwner {
 
   channelsTo({ text }: Ip): readonly Channel[] {
     return [...this.channels.values()].filter(({ flow }) => flow.address === text);
-  }
-
-  get connections(): readonly PeerConnection[] {
-    return [...(this.#connections?.values() ?? [])].filter((connection) => connection !== undefined);
-  }
-
-  get hasRoomForConnection(): boolean {
-    return (this.#connections?.size ?? 0) < maxPeerConnections;
-  }
-
-  /** Whether there is a connection to the peer, or one is being made. */
-  isConnected({ text }: Ip, port: number): boolean {
-    return this.#connections?.has(`${text} ${port}`) ?? false;
-  }
-
-  /** Takes a place for a connection; false when there are too many. */
-  connecting({ text }: Ip, port: number): boolean {
-    if (!this.hasRoomForConnection) return false;
-    this.#connections ??= new Map();
-    this.#connections.set(`${text} ${port}`, undefined);
-    return true;
-  }
-
-  /** Gives the place back, if nothing came of it. */
-  connectingEnded({ text }: Ip, port: number): void {
-    const key = `${text} ${port}`;
-    if (this.#connections?.get(key) === undefined) this.#connections?.delete(key);
-  }
-
-  connected(connection: PeerConnection): void {
-    this.#connections ??= new Map();
-    this.#connections.set(`${connection.peer.text} ${connection.port}`, connection);
-  }
-
-  disconnected(connection: PeerConnection): void {
-    const key = `${connection.peer.text} ${connection.port}`;
-    if (this.#connections?.get(key) === connection) this.#connections.delete(key);
   }
 
   /** Installs or refreshes a permission; false when there are too many. */
@@ -253,7 +240,8 @@ export class Allocation implements FlowOwner {
   closeFamily(family: Family): void {
     for (const channel of this.channels.values()) if (channel.flow.relay.family === family) this.unbind(channel);
     for (const permission of this.permissions.values()) if (permission.peer.family === family) this.forbid(permission);
-    for (const connection of this.connections) if (connection.peer.family === family) connection.close();
+    for (const connection of this.connections?.established ?? [])
+      if (connection.peer.family === family) connection.close();
     const relay = this.relayFor(family);
     if (relay !== undefined) this.#closeRelay(relay);
     this.relays = this.relays.filter((relay) => relay.family !== family);
@@ -263,7 +251,7 @@ export class Allocation implements FlowOwner {
   close(): void {
     this.isClosed = true;
     this.path.remove(this.flow);
-    for (const connection of this.connections) connection.close();
+    for (const connection of this.connections?.established ?? []) connection.close();
     for (const permission of this.permissions.values()) this.scope.permissions.remove(permission);
     for (const relay of this.relays) this.#closeRelay(relay);
     this.permissions.clear();
@@ -303,12 +291,12 @@ export class Allocation implements FlowOwner {
       closedBecause: "no-permission",
       generation: -1,
     };
-    this.judge(peer);
+    this.revalidate(peer);
     this.flow.peers.add(peer);
     return peer;
   }
 
-  judge(peer: PeerFlow): void {
+  revalidate(peer: PeerFlow): void {
     peer.generation = this.scope.gate.generation;
     peer.open = false;
     const permission = this.permissions.get(peer.address);

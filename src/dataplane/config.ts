@@ -13,7 +13,7 @@ export interface Cluster {
 }
 
 /** A config with defaults filled in and names in canonical form. */
-export interface GatewayConfig {
+export interface RelayConfig {
   readonly name: string;
   /** Allocations a user may hold; 0 is unlimited. */
   readonly userQuota: number;
@@ -88,7 +88,7 @@ const unique = (what: string, names: readonly string[]): void => {
  * Checks `config` and fills in defaults. `admitted` are the endpoints in force, which need no second look.
  * @throws TurnpikeError `config-invalid`, saying what is wrong and where.
  */
-export const parseConfig = (config: DataplaneConfig, admitted?: Admission): GatewayConfig => {
+export const parseConfig = (config: DataplaneConfig, admitted?: Admission): RelayConfig => {
   const version: unknown = config?.version;
   if (version !== "v1") refuse(`unsupported API version: "${String(version)}"`);
   if (config.listeners && !Array.isArray(config.listeners)) refuse("listeners is no list");

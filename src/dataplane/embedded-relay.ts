@@ -2,8 +2,9 @@
 import { wallTimeOf } from "../clock.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { formatAddress } from "../net/address.ts";
-import { clusterTransitions, listenerSteps, parseConfig, type GatewayConfig, type ListenerStep } from "./config.ts";
-import { Shared, type EmbeddedOptions, type Held } from "./shared.ts";
+import { clusterTransitions, listenerSteps, parseConfig, type RelayConfig, type ListenerStep } from "./config.ts";
+import type { Allocation } from "./allocation.ts";
+import { RelayContext, type EmbeddedOptions } from "./relay-context.ts";
 import { Gateway } from "./gateway.ts";
 import type {
   AdmissionChange,
@@ -16,10 +17,12 @@ import type {
 } from "./relay.ts";
 import { datagramPorts } from "../admission/own-host.ts";
 import { Resolver } from "./resolver.ts";
-import { Serving } from "./serving.ts";
+import { ActiveListener } from "./active-listener.ts";
 
 interface Tenant {
   readonly gateway: Gateway;
+  /** By name. */
+  readonly listeners: Map<string, ActiveListener>;
   readonly resolver: Resolver;
 }
 
@@ -27,33 +30,34 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 
 /** A relay on the thread that makes it. */
 export class EmbeddedRelay implements Relay {
-  readonly #shared: Shared;
+  readonly #context: RelayContext;
   readonly #tenants = new Map<string, Tenant>();
   /** Listeners open and close one apply after the other: a port may move between them. */
   #listenerWork: Promise<unknown> = Promise.resolve();
 
   constructor(options: EmbeddedOptions) {
-    this.#shared = new Shared(options);
+    this.#context = new RelayContext(options);
   }
 
   /** An eventfd that wakes the thread, where the engine lets it stand still. */
   get wakeFd(): number | undefined {
-    return this.#shared.engine.wakeFd;
+    return this.#context.engine.wakeFd;
   }
 
   get events() {
-    return this.#shared.events.asObservable();
+    return this.#context.events.asObservable();
   }
 
   // oxlint-disable-next-line require-await -- what throws must reject
   async apply(document: DataplaneConfig, how: Apply = {}): Promise<ApplyReport> {
     const config = parseConfig(document, this.#tenants.get(document?.admin?.name)?.gateway.admission);
-    const { gateway, resolver } = this.#tenant(config);
+    const tenant = this.#tenant(config);
+    const { gateway, resolver } = tenant;
     gateway.adopt(config);
-    if (this.#shared.host.listen(config.name, how.datagramPorts ?? datagramPorts(config.listeners))) this.#touchAll();
+    if (this.#context.host.listen(config.name, how.datagramPorts ?? datagramPorts(config.listeners))) this.#touchAll();
     resolver.watch(new Set(config.clusters.filter(isDns).flatMap(({ endpoints }) => endpoints)));
     const admission = this.#admit(gateway, resolver, how);
-    return this.#inTurn(async () => ({ admission, listeners: await this.#listen(gateway, config) }));
+    return this.#inTurn(async () => ({ admission, listeners: await this.#listen(tenant, config) }));
   }
 
   async remove(name: string): Promise<number> {
@@ -61,34 +65,37 @@ export class EmbeddedRelay implements Relay {
     if (tenant === undefined) return 0;
     this.#tenants.delete(name);
     tenant.resolver.close();
-    if (this.#shared.host.listen(name, [])) this.#touchAll();
+    if (this.#context.host.listen(name, [])) this.#touchAll();
     return this.#inTurn(async () => {
-      const closed = await Promise.all([...tenant.gateway.servings.values()].map((s) => s.stop("gateway removed")));
-      tenant.gateway.servings.clear();
+      const closed = await Promise.all(
+        [...tenant.listeners.values()].map((listener) => listener.stop("gateway removed")),
+      );
+      tenant.listeners.clear();
+      tenant.gateway.listeners.clear();
       return closed.reduce((sum, count) => sum + count, 0);
     });
   }
 
   drain(): void {
-    this.#shared.isDraining = true;
+    this.#context.isDraining = true;
   }
 
   state(): RelayState {
-    const { allocations, refused, denied, opened, closed, drops, dropped } = this.#shared;
+    const { allocations, refused, denied, drops, dropped } = this.#context;
     const used = Object.entries(drops).filter(([, count]) => count > 0);
     return {
-      waiting: this.#shared.control.waiting,
-      listeners: [...this.#tenants.values()].flatMap(({ gateway }) =>
-        [...gateway.servings.values()].map((serving) => serving.state()),
+      waiting: this.#context.control.waiting,
+      listeners: [...this.#tenants.values()].flatMap(({ listeners }) =>
+        Array.from(listeners.values(), (listener) => listener.state()),
       ),
-      allocations: [...allocations.values()].map(allocationState),
+      allocations: Array.from(allocations.values(), allocationState),
       clusters: [...this.#tenants.values()].flatMap(({ gateway }) =>
         [...gateway.clusters].map(([name, traffic]) => ({ gateway: gateway.name, name, ...traffic })),
       ),
       refused: refused.toJSON(),
       denied: denied.toJSON(),
-      opened: opened.toJSON(),
-      closed: closed.toJSON(),
+      opened: allocations.opened.toJSON(),
+      closed: allocations.closed.toJSON(),
       dropped: { ...dropped.toJSON(), ...Object.fromEntries(used) },
     };
   }
@@ -99,7 +106,7 @@ export class EmbeddedRelay implements Relay {
 
   async close(): Promise<void> {
     await Promise.all([...this.#tenants.keys()].map((name) => this.remove(name)));
-    this.#shared.close();
+    this.#context.close();
   }
 
   /** What is a listener's port of one gateway is closed to the clients of all. */
@@ -107,17 +114,17 @@ export class EmbeddedRelay implements Relay {
     for (const { gateway } of this.#tenants.values()) gateway.admission.touch();
   }
 
-  #tenant(config: GatewayConfig): Tenant {
+  #tenant(config: RelayConfig): Tenant {
     const present = this.#tenants.get(config.name);
     if (present !== undefined) return present;
-    const gateway = new Gateway({ ...config, listeners: [] }, this.#shared.host, this.#shared.limits);
-    const { log } = this.#shared;
+    const gateway = new Gateway({ ...config, listeners: [] }, this.#context.host, this.#context.limits);
+    const { log } = this.#context;
     const changed = (): void => {
       for (const change of this.#admit(gateway, resolver, {}, isDns))
         log.info({ gateway: gateway.name, ...change }, "a name resolves to other addresses");
     };
     const resolver = new Resolver({ changed, log });
-    const tenant = { gateway, resolver };
+    const tenant: Tenant = { gateway, listeners: new Map(), resolver };
     this.#tenants.set(config.name, tenant);
     return tenant;
   }
@@ -152,55 +159,62 @@ export class EmbeddedRelay implements Relay {
     return gateway.admit(transitions, routes);
   }
 
-  async #listen(gateway: Gateway, config: GatewayConfig): Promise<readonly ListenerChange[]> {
-    if (this.#tenants.get(config.name)?.gateway !== gateway) return [];
-    const before = [...gateway.servings.values()];
+  async #listen(tenant: Tenant, config: RelayConfig): Promise<readonly ListenerChange[]> {
+    if (this.#tenants.get(config.name) !== tenant) return [];
+    const { gateway, listeners } = tenant;
+    const before = [...listeners.values()];
     const failed = new Map(
       before.flatMap(({ name, failure }) => (failure === undefined ? [] : ([[name, failure]] as const))),
     );
     const steps = listenerSteps(
-      before.map((serving) => serving.config),
+      before.map((active) => active.config),
       config.listeners,
       failed,
     );
     const changes: ListenerChange[] = [];
     for (const { step, listener } of steps) {
-      const serving = gateway.servings.get(listener.name);
+      const active = listeners.get(listener.name);
       if (step === "keep" || step === "update") {
-        const reason = serving?.adopt(listener);
+        const reason = active?.adopt(listener);
         if (step === "update")
           changes.push({
             listener: listener.name,
             change: "updated",
-            at: serving?.at ?? [],
+            at: active?.at ?? [],
             ...(reason === undefined ? {} : { reason }),
           });
         continue;
       }
-      const at = serving?.at ?? [];
-      await serving?.stop(step === "stop" ? "listener removed" : "listener restarted");
-      gateway.servings.delete(listener.name);
+      const at = active?.at ?? [];
+      await active?.stop(step === "stop" ? "listener removed" : "listener restarted");
+      listeners.delete(listener.name);
+      gateway.listeners.delete(listener.name);
       if (step === "stop") changes.push({ listener: listener.name, change: "stopped", at });
     }
     for (const step of steps)
-      if (starts.has(step.step)) changes.push(await this.#start(gateway, step, failed.get(step.listener.name)));
+      if (starts.has(step.step)) changes.push(await this.#start(tenant, step, failed.get(step.listener.name)));
     return changes;
   }
 
-  async #start(gateway: Gateway, step: ListenerStep, failedBefore: string | undefined): Promise<ListenerChange> {
+  async #start(
+    { gateway, listeners }: Tenant,
+    step: ListenerStep,
+    failedBefore: string | undefined,
+  ): Promise<ListenerChange> {
     const { listener } = step;
-    const serving = new Serving(this.#shared, gateway, listener);
-    gateway.servings.set(listener.name, serving);
+    const active = new ActiveListener(this.#context, gateway, listener);
+    listeners.set(listener.name, active);
+    gateway.listeners.set(listener.name, active);
     try {
-      await serving.start();
+      await active.start();
     } catch (error) {
       const reason = messageOf(error);
-      serving.failure = reason;
+      active.failure = reason;
       // Every apply tries again; what is known need not be said again.
-      if (reason !== failedBefore) serving.failed(reason);
+      if (reason !== failedBefore) active.failed(reason);
       return { listener: listener.name, change: "failed", at: [], reason };
     }
-    return { listener: listener.name, change: step.step === "restart" ? "restarted" : "started", at: serving.at };
+    return { listener: listener.name, change: step.step === "restart" ? "restarted" : "started", at: active.at };
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -210,20 +224,20 @@ export class EmbeddedRelay implements Relay {
   }
 }
 
-type Cluster = GatewayConfig["clusters"][number];
+type Cluster = RelayConfig["clusters"][number];
 const isDns = (cluster: Cluster): boolean => cluster.type === "STRICT_DNS";
 const starts: ReadonlySet<string> = new Set(["start", "restart"]);
 
-const allocationState = ({ allocation, serving }: Held): AllocationState => {
-  const { id, owner, path, protocol, relays, openedAt, expiresAt, permissions, channels, flow } = allocation;
+const allocationState = (allocation: Allocation): AllocationState => {
+  const { scope, id, owner, path, protocol, relays, openedAt, expiresAt, permissions, channels, flow } = allocation;
   return {
     id,
-    gateway: serving.gateway.name,
-    listener: serving.name,
+    gateway: scope.gateway.name,
+    listener: scope.name,
     user: owner.userId,
     protocol: path.protocol,
     peerProtocol: protocol === "TCP" ? "tcp" : "udp",
-    connections: [...allocation.connections].length,
+    connections: allocation.connections?.established.length ?? 0,
     client: formatAddress(path.client.address, path.client.port),
     server: formatAddress(path.server.address, path.server.port),
     relayed: relays.map(({ address, port }) => formatAddress(address, port)).join(", "),

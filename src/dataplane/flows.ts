@@ -6,7 +6,6 @@ import type { DropCode } from "../reasons.ts";
 import type { WireAddress, TransportAddress } from "../net/address.ts";
 import type { Family } from "../net/ip.ts";
 import type { Bandwidth } from "./bandwidth.ts";
-import type { Channel } from "./channel.ts";
 
 /** Mutable counters. `in`: from clients; `out`: to clients. */
 export interface Traffic {
@@ -82,6 +81,14 @@ export interface PeerFlow extends WireAddress {
   generation: number;
 }
 
+/** A channel: a number that stands for one peer on one allocation (RFC 8656 §12). */
+export interface Channel {
+  readonly number: number;
+  readonly flow: PeerFlow;
+  /** Milliseconds of the monotonic clock. */
+  expiresAt: number;
+}
+
 const hasWords = (at: WireAddress, w0: number, w1: number, w2: number, w3: number): boolean =>
   at.w3 === w3 && at.w0 === w0 && at.w1 === w1 && at.w2 === w2;
 
@@ -138,7 +145,7 @@ export interface FlowOwner {
   /** Makes the entry of a peer that was not seen before; nothing for a stranger. */
   meet(address: string, port: number): PeerFlow | undefined;
   /** Renews the verdict on a peer that was made under another generation. */
-  judge(peer: PeerFlow): void;
+  revalidate(peer: PeerFlow): void;
 }
 
 /** What packets of one allocation need: peers by port and address, channels by number. */
@@ -149,7 +156,7 @@ export class Flow {
   readonly drops: Drops;
   readonly gate: { readonly generation: number };
   /** Whether the engine can set the DF bit. */
-  readonly canSendWhole: boolean;
+  readonly canSetDontFragment: boolean;
   /** What it is held to; nothing where there is no limit. */
   readonly bandwidth: Bandwidth | undefined;
   readonly channels = new Map<number, Channel>();
@@ -163,10 +170,10 @@ export class Flow {
     drops: Drops,
     gate: { readonly generation: number },
     owner: FlowOwner,
-    canSendWhole = false,
+    canSetDontFragment = false,
     bandwidth?: Bandwidth,
   ) {
-    this.canSendWhole = canSendWhole;
+    this.canSetDontFragment = canSetDontFragment;
     this.bandwidth = bandwidth;
     this.path = path;
     this.listener = listener;
@@ -211,7 +218,7 @@ export class Flow {
   }
 
   fresh(peer: PeerFlow): PeerFlow {
-    if (peer.generation !== this.gate.generation) this.#owner.judge(peer);
+    if (peer.generation !== this.gate.generation) this.#owner.revalidate(peer);
     return peer;
   }
 

@@ -2,30 +2,33 @@
 import type { AdmissionChange } from "./relay.ts";
 import { Admission, EndpointIndex, type Transition } from "../admission/admission.ts";
 import { createAuthPolicy, type AuthPolicy } from "./auth/policy.ts";
-import type { GatewayConfig } from "./config.ts";
+import type { RelayConfig } from "./config.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
 import { noTraffic, type Traffic } from "./flows.ts";
 import type { OwnHost } from "../admission/own-host.ts";
 import { PeerConnections } from "./peer-connections.ts";
-import { PermissionIndex, type Permission } from "./permission.ts";
-import type { AllocationScope } from "./allocation.ts";
-import type { Serving } from "./serving.ts";
+import { PermissionIndex } from "./permission-index.ts";
+import type { AllocationScope, Permission } from "./allocation.ts";
 import type { Limits } from "./limits.ts";
 import { Users } from "./users.ts";
+
+/** A listener, as far as its routes are concerned. */
+type Routed = AllocationScope & { routes: ReadonlySet<string> };
 
 export class Gateway {
   readonly name: string;
   readonly admission: Admission;
-  readonly permissions = new PermissionIndex();
+  readonly permissions = new PermissionIndex<Permission>();
   readonly connections = new PeerConnections();
   /** By cluster that was used. */
   readonly clusters = new Map<string, Traffic>();
-  readonly servings = new Map<string, Serving>();
+  /** Those that are there, by name. */
+  readonly listeners = new Map<string, Routed>();
   readonly users: Users;
-  config: GatewayConfig;
+  config: RelayConfig;
   auth: AuthPolicy;
 
-  constructor(config: GatewayConfig, host: OwnHost, limits: Limits) {
+  constructor(config: RelayConfig, host: OwnHost, limits: Limits) {
     this.users = new Users(limits);
     this.name = config.name;
     this.config = config;
@@ -33,8 +36,12 @@ export class Gateway {
     this.admission = new Admission(host);
   }
 
+  get userQuota(): number {
+    return this.config.userQuota;
+  }
+
   /** Puts all of `config` in force but its listeners and endpoints. */
-  adopt(config: GatewayConfig): void {
+  adopt(config: RelayConfig): void {
     this.config = config;
     this.auth = createAuthPolicy(config.auth);
     // Flows that still use one that is gone keep it to themselves.
@@ -73,12 +80,12 @@ export class Gateway {
     let isRerouted = false;
     const before = new Map<AllocationScope, ReadonlySet<string>>();
     for (const [name, next] of routes) {
-      const serving = this.servings.get(name);
-      if (serving === undefined) continue;
-      before.set(serving, serving.routes);
-      if ([...serving.routes].some((route) => !next.has(route))) isNarrower = isRerouted = true;
-      if ([...next].some((route) => !serving.routes.has(route))) isRerouted = true;
-      serving.routes = next;
+      const listener = this.listeners.get(name);
+      if (listener === undefined) continue;
+      before.set(listener, listener.routes);
+      if ([...listener.routes].some((route) => !next.has(route))) isNarrower = isRerouted = true;
+      if ([...next].some((route) => !listener.routes.has(route))) isRerouted = true;
+      listener.routes = next;
     }
     this.admission.apply(transitions);
     if (isRerouted) this.admission.touch();
@@ -122,8 +129,8 @@ export class Gateway {
 
   /** Ends the connections to TCP peers that are no longer admitted. */
   #cutConnections(revoked: Map<string, Mutable>, changes: Mutable[]): void {
-    for (const connection of this.connections.values()) {
-      const { allocation, peer, port } = connection;
+    for (const { allocation, connection } of this.connections.values()) {
+      const { peer, port } = connection;
       if (allocation.check(peer, port).admitted) continue;
       connection.close();
       this.admission.remember(peer.text);

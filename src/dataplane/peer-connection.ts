@@ -4,14 +4,14 @@
  */
 import type { Socket } from "node:net";
 import type { Ip } from "../net/ip.ts";
-import type { Allocation } from "./allocation.ts";
-import { noTraffic, type Traffic } from "./flows.ts";
+import { noTraffic, type Flow, type Traffic } from "./flows.ts";
 import { lingerMilliseconds, unboundConnectionMilliseconds } from "./limits.ts";
 
 export interface PeerConnectionOptions {
   /** CONNECTION-ID. */
   readonly id: number;
-  readonly allocation: Allocation;
+  /** Of the allocation: its traffic, and what data is held to. */
+  readonly flow: Flow;
   readonly peer: Ip;
   readonly port: number;
   /** To the peer; paused. */
@@ -60,27 +60,27 @@ const pour = (from: Socket, to: Socket, count: (bytes: number) => number): void 
 
 export class PeerConnection {
   readonly id: number;
-  readonly allocation: Allocation;
   readonly peer: Ip;
   readonly port: number;
   readonly cluster: string;
   readonly endpoint: string;
   readonly traffic = noTraffic();
+  readonly #flow: Flow;
   readonly #socket: Socket;
   readonly #counted: readonly Traffic[];
   readonly #timer: NodeJS.Timeout;
   #client: Socket | undefined;
 
   constructor(options: PeerConnectionOptions) {
-    const { allocation, socket, closed } = options;
+    const { flow, socket, closed } = options;
     this.id = options.id;
-    this.allocation = allocation;
+    this.#flow = flow;
     this.peer = options.peer;
     this.port = options.port;
     this.cluster = options.cluster;
     this.endpoint = options.endpoint;
     this.#socket = socket;
-    this.#counted = [this.traffic, allocation.flow.traffic, ...options.traffic];
+    this.#counted = [this.traffic, flow.traffic, ...options.traffic];
     socket.setNoDelay(true);
     socket.on("error", () => undefined);
     socket.once("close", closed);
@@ -96,20 +96,20 @@ export class PeerConnection {
   bind(client: Socket): void {
     clearTimeout(this.#timer);
     this.#client = client;
-    const { allocation } = this;
+    const { bandwidth } = this.#flow;
     pour(client, this.#socket, (bytes) => {
       for (const traffic of this.#counted) {
         traffic.packetsIn++;
         traffic.bytesIn += bytes;
       }
-      return allocation.flow.bandwidth?.owe("in", bytes) ?? 0;
+      return bandwidth?.owe("in", bytes) ?? 0;
     });
     pour(this.#socket, client, (bytes) => {
       for (const traffic of this.#counted) {
         traffic.packetsOut++;
         traffic.bytesOut += bytes;
       }
-      return allocation.flow.bandwidth?.owe("out", bytes) ?? 0;
+      return bandwidth?.owe("out", bytes) ?? 0;
     });
   }
 

@@ -6,14 +6,20 @@ import type { Verdict } from "../admission/admission.ts";
 import type { Allocation } from "./allocation.ts";
 import { PeerConnection } from "./peer-connection.ts";
 
-export class PeerConnections {
-  readonly #byId = new Map<number, PeerConnection>();
+/** A connection, and whose it is. */
+export interface HeldConnection {
+  readonly allocation: Allocation;
+  readonly connection: PeerConnection;
+}
 
-  get(id: number | undefined): PeerConnection | undefined {
+export class PeerConnections {
+  readonly #byId = new Map<number, HeldConnection>();
+
+  get(id: number | undefined): HeldConnection | undefined {
     return id === undefined ? undefined : this.#byId.get(id);
   }
 
-  values(): Iterable<PeerConnection> {
+  values(): Iterable<HeldConnection> {
     return this.#byId.values();
   }
 
@@ -29,7 +35,7 @@ export class PeerConnections {
     const id = this.#unusedId();
     const connection = new PeerConnection({
       id,
-      allocation,
+      flow: allocation.flow,
       peer,
       port,
       socket,
@@ -38,11 +44,11 @@ export class PeerConnections {
       traffic: [scope.traffic, scope.clusterTraffic(cluster)],
       closed: () => {
         this.#byId.delete(id);
-        allocation.disconnected(connection);
+        allocation.connections?.remove(connection);
       },
     });
-    this.#byId.set(id, connection);
-    allocation.connected(connection);
+    this.#byId.set(id, { allocation, connection });
+    allocation.connections?.add(connection);
     return connection;
   }
 

@@ -8,7 +8,10 @@ const locals = [
   { interface: "eth0", address: "fd00::7", internal: false },
   { interface: "eth1", address: "192.0.2.7", internal: false },
 ];
-const both = (ipv4: string, ipv6: string) => ({ 4: { bind: ipv4, told: ipv4 }, 6: { bind: ipv6, told: ipv6 } });
+const both = (ipv4: string, ipv6: string) => ({
+  4: { bind: ipv4, advertised: ipv4 },
+  6: { bind: ipv6, advertised: ipv6 },
+});
 
 describe("a listener is placed", () => {
   it("on the pod's address, and on its other family's", () => {
@@ -20,7 +23,7 @@ describe("a listener is placed", () => {
   it("on the one address that its interface has", () => {
     expect(placeByAddress({ address: "192.0.2.7" }, locals)).toEqual({
       bind: ["192.0.2.7"],
-      relay: { 4: { bind: "192.0.2.7", told: "192.0.2.7" } },
+      relay: { 4: { bind: "192.0.2.7", advertised: "192.0.2.7" } },
     });
   });
 
@@ -36,14 +39,14 @@ describe("a listener is placed", () => {
       });
     expect(placeByAddress({ address: "0.0.0.0" }, locals.slice(0, 1))).toEqual({
       bind: ["0.0.0.0"],
-      relay: { 4: { bind: "127.0.0.1", told: "127.0.0.1" } },
+      relay: { 4: { bind: "127.0.0.1", advertised: "127.0.0.1" } },
     });
   });
 
   it("everywhere for an address in front of this machine, which clients are told", () => {
     expect(placeByAddress({ address: "203.0.113.9" }, locals)).toEqual({
       bind: ["0.0.0.0", "::"],
-      relay: { 4: { bind: "0.0.0.0", told: "203.0.113.9" }, 6: { bind: "fd00::7", told: "fd00::7" } },
+      relay: { 4: { bind: "0.0.0.0", advertised: "203.0.113.9" }, 6: { bind: "fd00::7", advertised: "fd00::7" } },
     });
   });
 

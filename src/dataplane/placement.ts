@@ -9,7 +9,7 @@ export interface RelayAddress {
   /** IP literal that is bound. */
   readonly bind: string;
   /** IP literal that clients are told. */
-  readonly told: string;
+  readonly advertised: string;
 }
 
 export interface Placement {
@@ -25,7 +25,7 @@ const relayOn = (addresses: readonly string[]): Placement["relay"] => {
   const first = (family: Family) => addresses.find((address) => familyOf(address) === family);
   const entries = ([4, 6] as const).flatMap((family) => {
     const address = first(family);
-    return address === undefined ? [] : [[family, { bind: address, told: address }] as const];
+    return address === undefined ? [] : [[family, { bind: address, advertised: address }] as const];
   });
   return Object.fromEntries(entries);
 };
@@ -82,5 +82,5 @@ export const placeByAddress = (
   const relay = relayOn(outer.map((local) => local.address));
   if (own === undefined || own === WILDCARDS[4] || own === WILDCARDS[6]) return { bind, relay };
   const family = familyOf(own);
-  return { bind, relay: { ...relay, [family]: { bind: WILDCARDS[family], told: own } } };
+  return { bind, relay: { ...relay, [family]: { bind: WILDCARDS[family], advertised: own } } };
 };

@@ -1,18 +1,11 @@
 /** Ports for EVEN-PORT, and those held for a RESERVATION-TOKEN (RFC 8656 §7.2). */
 import { randomBytes } from "node:crypto";
-import type { Engine } from "./engines/engine.ts";
+import type { Engine, HeldPort } from "./engines/engine.ts";
 import type { RelayPort } from "./flows.ts";
 import { maxReservations, reservationMilliseconds } from "./limits.ts";
 import type { RelayAddress } from "./placement.ts";
 
 const maxProbes = 64;
-
-/** A bound port that nobody reads: a descriptor of this process, which any of its threads can take. */
-export interface HeldPort {
-  readonly fd: number;
-  readonly address: RelayAddress;
-  readonly port: number;
-}
 
 /** What is held, by token. */
 export class Tokens<T> {

@@ -15,11 +15,11 @@ export class TcpRelay {
   readonly #bind: string;
   #accept: (socket: Socket) => void = (socket) => socket.destroy();
 
-  private constructor(server: Server, { bind, told }: RelayAddress, port: number) {
+  private constructor(server: Server, { bind, advertised }: RelayAddress, port: number) {
     this.#server = server;
     this.#bind = bind;
-    this.family = familyOf(told);
-    this.address = told;
+    this.family = familyOf(advertised);
+    this.address = advertised;
     this.port = port;
   }
 

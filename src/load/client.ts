@@ -6,7 +6,7 @@ import { encode } from "../turn-client/codec.ts";
 import { method } from "../stun/message.ts";
 import type { TurnClient } from "../turn-client/turn-client.ts";
 import type { Latencies } from "./latencies.ts";
-import type { LoadOptions } from "./load.ts";
+import type { LoadOptions } from "./options.ts";
 
 /** What all clients count on. */
 export interface Counters {

@@ -3,35 +3,14 @@
  * Either each keeps a number of packets under way, so that the server sets the pace, or they send at a rate.
  */
 import { setTimeout as after } from "node:timers/promises";
-import type { TransportAddress } from "../net/address.ts";
 import { Datagrams } from "../dataplane/engines/batch/datagrams.ts";
 import { noDrops } from "../dataplane/flows.ts";
 import type { Counters, LoadClient } from "./client.ts";
 import { Latencies } from "./latencies.ts";
+import type { LoadOptions } from "./options.ts";
 import { startPeers } from "./peers.ts";
 import { startTcpClient } from "./tcp-client.ts";
 import { startUdpClient } from "./udp-client.ts";
-
-export interface LoadOptions {
-  readonly server: TransportAddress;
-  readonly username: string;
-  readonly password: string;
-  readonly clients: number;
-  /** Echo peers; client `n` sends to peer `n` modulo this. */
-  readonly peers: number;
-  /** IP literal that clients and peers are at. */
-  readonly address: string;
-  /** At least 8. */
-  readonly payloadBytes: number;
-  readonly via: "channel" | "indication";
-  readonly transport: "udp" | "tcp";
-  /** Packets that each client keeps under way; with a rate it does not count. */
-  readonly window: number;
-  /** Packets a second of each client; 0: as many as come back. */
-  readonly rate: number;
-  readonly warmUpSeconds: number;
-  readonly seconds: number;
-}
 
 export interface LoadResult {
   /** Seconds that it took to make all allocations, each with its channel or permission. */

@@ -5,7 +5,7 @@ import type { TransportAddress } from "../net/address.ts";
 import { Framer } from "../stun/framing.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
 import { messageOf, microseconds, prepare, type Counters, type LoadClient } from "./client.ts";
-import type { LoadOptions } from "./load.ts";
+import type { LoadOptions } from "./options.ts";
 
 export const startTcpClient = async (
   options: LoadOptions,

@@ -3,7 +3,7 @@ import { wireAddressOf, type TransportAddress } from "../net/address.ts";
 import type { Datagrams, DatagramSocket } from "../dataplane/engines/batch/datagrams.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
 import { messageOf, microseconds, prepare, refresh, type Counters, type LoadClient } from "./client.ts";
-import type { LoadOptions } from "./load.ts";
+import type { LoadOptions } from "./options.ts";
 import { BATCH, BUFFER_BYTES } from "./peers.ts";
 
 const DATA_INDICATION = 0x17;

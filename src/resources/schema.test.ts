@@ -2,7 +2,8 @@ import { readFileSync, readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { findKind, kinds } from "./kinds.ts";
-import { validate, type Problem } from "./schema.ts";
+import type { Problem } from "./schemas/problem.ts";
+import { validate } from "./schema.ts";
 
 interface Manifest {
   readonly apiVersion: string;

@@ -7,15 +7,9 @@ import type { AnyObject, Kind } from "./kinds.ts";
 import type { Gateway, GatewayApiUDPRoute } from "./gateway-api.ts";
 import { STUNNER_GROUP } from "./names.ts";
 import { coreSchemas } from "./schemas/core.ts";
+import type { Problem } from "./schemas/problem.ts";
 import { gatewayRouteRules, gatewayRules } from "./schemas/rules.ts";
 import { dropNulls, isSchema, prune, validatorSchema, type Schema } from "./schemas/structural.ts";
-
-export interface Problem {
-  /** As Kubernetes writes it: `spec.listeners[0].port`. */
-  readonly field: string;
-  /** Never quotes the value, which may be a secret. */
-  readonly reason: string;
-}
 
 export type Validated = { readonly object: AnyObject } | { readonly problems: readonly Problem[] };
 

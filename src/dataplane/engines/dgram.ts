@@ -160,7 +160,7 @@ const listen =
 
 const relay =
   ({ drops }: EngineOptions) =>
-  async ({ bind, told }: RelayAddress, port: number): Promise<RelayPort> => {
+  async ({ bind, advertised }: RelayAddress, port: number): Promise<RelayPort> => {
     const socket = await open(bind, port);
     const { send, end } = sender(socket, drops);
     let attached: Flow | undefined;
@@ -175,8 +175,8 @@ const relay =
       peerDataOut(attached, attached.peer(from.address, from.port), bytes, HEADROOM, HEADROOM + data.length);
     });
     return {
-      family: familyOf(told),
-      address: told,
+      family: familyOf(advertised),
+      address: advertised,
       port: socket.address().port,
       attach: (flow) => {
         attached = flow;
@@ -193,6 +193,6 @@ export const createDgramEngine = (options: EngineOptions): Engine => ({
   datagrams: datagrams(options),
   relay: relay(options),
   // Node has no option for it.
-  canSendWhole: false,
+  canSetDontFragment: false,
   close: () => undefined,
 });

@@ -4,7 +4,6 @@
  */
 import type { WireAddress, TransportAddress } from "../../net/address.ts";
 import type { RelayAddress } from "../placement.ts";
-import type { HeldPort } from "../reservations.ts";
 import type { Drops, FlowTable, RelayPort, Traffic } from "../flows.ts";
 
 /** Where a client socket hands up what is no media: STUN that is no Send indication. */
@@ -30,6 +29,13 @@ export interface ClientPort extends DatagramPort {
   readonly flows: FlowTable;
 }
 
+/** A bound port that nobody reads: a descriptor of this process, which any of its threads can take. */
+export interface HeldPort {
+  readonly fd: number;
+  readonly address: RelayAddress;
+  readonly port: number;
+}
+
 export interface Engine {
   /** Binds a client socket; rejects when it cannot. */
   listen(at: TransportAddress, traffic: Traffic, owner: ClientPortOwner): Promise<ClientPort>;
@@ -47,7 +53,7 @@ export interface Engine {
   /** An eventfd that wakes the engine's thread where that stands still. */
   readonly wakeFd?: number;
   /** Whether a datagram to a peer can be sent with the DF bit set (DONT-FRAGMENT). */
-  readonly canSendWhole: boolean;
+  readonly canSetDontFragment: boolean;
   /** Closes what is still open. */
   close(): void;
 }

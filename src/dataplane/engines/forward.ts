@@ -27,7 +27,7 @@ const setU16 = (bytes: Buffer, at: number, value: number): void => {
 export const isSendIndication = (bytes: Buffer, start: number): boolean =>
   bytes[start] === 0 && bytes[start + 1] === sendIndication;
 
-const toPeer = (flow: Flow, peer: PeerFlow, bytes: Buffer, start: number, end: number, whole: boolean): void => {
+const toPeer = (flow: Flow, peer: PeerFlow, bytes: Buffer, start: number, end: number, dontFragment: boolean): void => {
   flow.fresh(peer);
   if (!peer.open) {
     flow.drops[peer.closedBecause]++;
@@ -45,7 +45,7 @@ const toPeer = (flow: Flow, peer: PeerFlow, bytes: Buffer, start: number, end: n
   flow.listener.bytesIn += length;
   peer.cluster.packetsIn++;
   peer.cluster.bytesIn += length;
-  peer.relay.send(bytes, start, end, peer, whole);
+  peer.relay.send(bytes, start, end, peer, dontFragment);
 };
 
 /** A ChannelData message from the client. */
@@ -82,7 +82,7 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number)
   let addressLength = 0;
   let dataAt = 0;
   let dataLength = 0;
-  let whole = false;
+  let dontFragment = false;
   for (let offset = start + 20; offset < end;) {
     const type = u16(bytes, offset);
     const size = u16(bytes, offset + 2);
@@ -97,7 +97,7 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number)
     } else if (type === attribute.data && dataAt === 0) {
       dataAt = offset + 4;
       dataLength = size;
-    } else if (type === attribute.dontFragment) whole = true;
+    } else if (type === attribute.dontFragment) dontFragment = true;
     else if (isUnknown(type)) {
       flow.drops["send-attributes"]++;
       return;
@@ -105,7 +105,7 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number)
     offset += 4 + ((size + 3) & ~3);
   }
   // RFC 8656 §11.2: whoever cannot set the DF bit does not know the attribute, and what it is in is not relayed.
-  if (whole && !flow.canSendWhole) {
+  if (dontFragment && !flow.canSetDontFragment) {
     flow.drops["dont-fragment"]++;
     return;
   }
@@ -124,7 +124,7 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number)
     flow.peerByBytes(bytes, addressAt + 4, start + 4, addressLength - 4, port) ??
     strangerOf(flow, bytes, start, addressAt, addressLength);
   if (peer === undefined) flow.drops["no-permission"]++;
-  else toPeer(flow, peer, bytes, dataAt, dataAt + dataLength, whole);
+  else toPeer(flow, peer, bytes, dataAt, dataAt + dataLength, dontFragment);
 };
 
 const hasCookie = (bytes: Buffer, start: number): boolean =>

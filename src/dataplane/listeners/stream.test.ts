@@ -58,7 +58,7 @@ describe("a TCP listener", () => {
 
   const flowOn = (path: ListenerPath): Flow => {
     const gate = { generation: 0 };
-    const flow = new Flow(path, noTraffic(), noDrops(), gate, { meet: () => undefined, judge: () => undefined });
+    const flow = new Flow(path, noTraffic(), noDrops(), gate, { meet: () => undefined, revalidate: () => undefined });
     path.install(flow);
     return flow;
   };

@@ -7,10 +7,17 @@ import { addressErrorCodeValue, addressFamily, addressValue, attribute } from ".
 import type { Attribute, Message } from "../../stun/message.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
 import type { Reservations } from "../reservations.ts";
-import type { Serving } from "../serving.ts";
 import { TcpRelay } from "../tcp-relay.ts";
 import { connectionAttempt } from "./connection-attempt.ts";
-import { failure, notUnderstood, silence, success, type Answer, type Exchange } from "./exchange.ts";
+import {
+  failure,
+  notUnderstood,
+  silence,
+  success,
+  type Answer,
+  type Exchange,
+  type RequestContext,
+} from "./exchange.ts";
 
 /** IP protocol numbers. */
 const [tcp, udp] = [6, 17];
@@ -19,15 +26,19 @@ const [tcp, udp] = [6, 17];
  * The family of a request that names none: IPv4 (RFC 8656 §7.2), or where the relay has no IPv4 address IPv6, as browsers
  * name none and would get no candidate; `strictAddressFamily` refuses those, as the RFC is written.
  */
-const usualFamily = (serving: Serving): Family =>
-  serving.shared.options.strictAddressFamily !== true &&
-  serving.relayAddress(4) === undefined &&
-  serving.relayAddress(6) !== undefined
+const usualFamily = (context: RequestContext): Family =>
+  context.relay.options.strictAddressFamily !== true &&
+  context.relayAddress(4) === undefined &&
+  context.relayAddress(6) !== undefined
     ? 6
     : 4;
 
 /** Which families the request asks for, or what is wrong with it. */
-const families = (message: Message, { protocol }: ListenerPath, serving: Serving): readonly Family[] | Answer => {
+const families = (
+  message: Message,
+  { protocol }: ListenerPath,
+  context: RequestContext,
+): readonly Family[] | Answer => {
   const { requestedTransport, requestedFamily, additionalFamily, evenPort, reservationToken } = message;
   if (requestedTransport === undefined) return failure("400 no-transport");
   if (requestedTransport !== udp && requestedTransport !== tcp) return failure("442 transport");
@@ -37,7 +48,7 @@ const families = (message: Message, { protocol }: ListenerPath, serving: Serving
     if ((evenPort ?? reservationToken ?? message.dontFragment) !== undefined) return failure("400 not-for-tcp");
   }
   // RFC 8656 §7.2: a server that cannot set the DF bit does not know the attribute.
-  if (message.dontFragment === true && !serving.canSendWhole) return notUnderstood([attribute.dontFragment]);
+  if (message.dontFragment === true && !context.canSetDontFragment) return notUnderstood([attribute.dontFragment]);
   if (reservationToken !== undefined && (evenPort ?? requestedFamily ?? additionalFamily) !== undefined)
     return failure("400 reservation-token");
   if (additionalFamily !== undefined) {
@@ -46,7 +57,7 @@ const families = (message: Message, { protocol }: ListenerPath, serving: Serving
       return failure("400 additional-family");
     return [4, 6];
   }
-  if (requestedFamily === undefined) return [usualFamily(serving)];
+  if (requestedFamily === undefined) return [usualFamily(context)];
   if (requestedFamily === addressFamily.ipv4) return [4];
   return requestedFamily === addressFamily.ipv6 ? [6] : failure("440 family");
 };
@@ -65,9 +76,9 @@ const closePorts = async ({ relays, token }: Ports, reservations: Reservations):
 };
 
 /** Binds what was asked for; an error when nothing could be. */
-const openPorts = async ({ message, serving, now }: Exchange, wanted: readonly Family[]): Promise<Ports | Answer> => {
+const openPorts = async ({ message, context, now }: Exchange, wanted: readonly Family[]): Promise<Ports | Answer> => {
   const { evenPort, reservationToken } = message;
-  const { reservations, engine } = serving.shared;
+  const { reservations, engine } = context.relay;
   if (reservationToken !== undefined) {
     const held = await reservations.take(reservationToken);
     return held === undefined ? failure("508 reservation-token") : { relays: [held], missing: [] };
@@ -76,7 +87,7 @@ const openPorts = async ({ message, serving, now }: Exchange, wanted: readonly F
   const missing: { family: Family; code: number }[] = [];
   let reserved: RelayPort | undefined;
   for (const family of wanted) {
-    const address = serving.relayAddress(family);
+    const address = context.relayAddress(family);
     if (address === undefined) {
       missing.push({ family, code: 440 });
       continue;
@@ -91,7 +102,7 @@ const openPorts = async ({ message, serving, now }: Exchange, wanted: readonly F
       else if (evenPort !== undefined) throw new Error("no even port");
       relays.push(even?.port ?? (await engine.relay(address, 0)));
     } catch (error) {
-      serving.shared.log.warn({ err: error, address }, "a relayed transport address could not be made");
+      context.relay.log.warn({ err: error, address }, "a relayed transport address could not be made");
       missing.push({ family, code: 508 });
     }
   }
@@ -105,8 +116,8 @@ const openPorts = async ({ message, serving, now }: Exchange, wanted: readonly F
 };
 
 /** RFC 8489 §10: whoever goes sends new clients elsewhere, if there is an elsewhere of the client's family. */
-const elsewhere = ({ path, serving }: Exchange): Answer | undefined => {
-  const { isDraining, options } = serving.shared;
+const elsewhere = ({ path, context }: Exchange): Answer | undefined => {
+  const { isDraining, options } = context.relay;
   if (!isDraining) return undefined;
   const family = familyOf(path.client.address);
   const server = options.alternateServers?.find(({ address }) => familyOf(address) === family);
@@ -117,27 +128,28 @@ const elsewhere = ({ path, serving }: Exchange): Answer | undefined => {
 };
 
 export const allocate = async (exchange: Exchange): Promise<Answer> => {
-  const { message, path, serving, who, now } = exchange;
+  const { message, path, context, who, now } = exchange;
   const other = elsewhere(exchange);
   if (other !== undefined) return other;
-  const wanted = families(message, path, serving);
+  const wanted = families(message, path, context);
   if ("kind" in wanted) return wanted;
-  const full = serving.claim(path, who);
-  if (full !== undefined) return full;
-  if (!(await serving.take(who))) {
-    serving.unclaim(path, who);
+  const { allocations, reservations } = context.relay;
+  const full = allocations.claim(context, path, who);
+  if (full !== undefined) return failure(full);
+  if (!(await allocations.takeQuota(context, who))) {
+    allocations.unclaim(context, path, who);
     return failure("486 quota");
   }
   const ports = await openPorts(exchange, wanted);
   // From here to `open` nothing waits: the allocation takes the claim's place.
-  const isWanted = serving.unclaim(path, who);
+  const isWanted = allocations.unclaim(context, path, who) && !context.isClosed;
   if ("kind" in ports) {
-    serving.giveBack(who);
+    allocations.giveQuotaBack(context, who);
     return ports;
   }
   if (!isWanted) {
-    serving.giveBack(who);
-    await closePorts(ports, serving.shared.reservations);
+    allocations.giveQuotaBack(context, who);
+    await closePorts(ports, reservations);
     return silence;
   }
   const { token } = ports;
@@ -152,7 +164,7 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
       raw: addressErrorCodeValue(family === 4 ? addressFamily.ipv4 : addressFamily.ipv6, code),
     })),
   ];
-  const allocation = serving.open({
+  const allocation = allocations.open(context, {
     path,
     owner: who,
     relays: ports.relays.slice(),
@@ -161,6 +173,6 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
     expiresAt: now + seconds * 1000,
   });
   for (const relay of ports.relays)
-    if (relay instanceof TcpRelay) relay.attach((socket) => connectionAttempt(serving, allocation, socket));
+    if (relay instanceof TcpRelay) relay.attach((socket) => connectionAttempt(context, allocation, socket));
   return success(...response);
 };

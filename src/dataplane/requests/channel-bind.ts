@@ -1,9 +1,9 @@
 /** ChannelBind, RFC 8656 §12.2. */
 import { ipsOf } from "../allocation.ts";
-import { isChannelNumber } from "../channel.ts";
+import { isChannelNumber } from "../channel-number.ts";
 import { failure, success, type AllocationExchange, type Answer } from "./exchange.ts";
 
-export const channelBind = ({ message, allocation, serving, now }: AllocationExchange): Answer => {
+export const channelBind = ({ message, allocation, context, now }: AllocationExchange): Answer => {
   const { channelNumber, peers } = message;
   const [peer] = ipsOf(peers);
   const port = peers[0]?.port ?? 0;
@@ -15,7 +15,7 @@ export const channelBind = ({ message, allocation, serving, now }: AllocationExc
   if (allocation.relayFor(peer.family) === undefined) return failure("443 peer-family");
   const verdict = allocation.check(peer, port);
   if (!verdict.admitted) {
-    serving.refused(allocation, peer.text, verdict);
+    context.refused(allocation, peer.text, verdict);
     return failure(`403 ${verdict.code}`);
   }
   const outcome = allocation.bind(channelNumber, peer, port, now);

@@ -6,27 +6,28 @@ import type { Allocation } from "../allocation.ts";
 import { attribute, connectionIdValue } from "../../stun/attributes.ts";
 import { encode } from "../../stun/codec.ts";
 import { method } from "../../stun/message.ts";
-import type { Serving } from "../serving.ts";
 import { randomBytes } from "node:crypto";
+import type { RequestContext } from "./exchange.ts";
 
 /** Takes the connection of a peer that has a permission and is admitted; any other is closed. */
-export const connectionAttempt = (serving: Serving, allocation: Allocation, socket: Socket): void => {
+export const connectionAttempt = (context: RequestContext, allocation: Allocation, socket: Socket): void => {
   const peer = parseIp(socket.remoteAddress ?? "");
   const port = socket.remotePort ?? 0;
   const refuse = (reason: DropCode): void => {
-    serving.dropped(reason);
+    context.dropped(reason);
     socket.destroy();
   };
   if (peer === undefined || port === 0 || allocation.isClosed) return void socket.destroy();
   if (!allocation.permissions.has(peer.text)) return refuse("no-permission");
   const verdict = allocation.check(peer, port);
   if (!verdict.admitted) {
-    serving.refused(allocation, peer.text, verdict);
+    context.refused(allocation, peer.text, verdict);
     return refuse("not-admitted");
   }
-  if (allocation.isConnected(peer, port) || !allocation.hasRoomForConnection) return refuse("connections");
-  const { id } = serving.gateway.connections.add(allocation, peer, port, socket, verdict);
-  serving.send(
+  const { connections } = allocation;
+  if (connections === undefined || connections.has(peer, port) || !connections.hasRoom) return refuse("connections");
+  const { id } = context.gateway.connections.add(allocation, peer, port, socket, verdict);
+  context.send(
     allocation.path,
     encode({
       method: method.connectionAttempt,

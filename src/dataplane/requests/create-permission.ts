@@ -2,14 +2,14 @@
 import { ipsOf } from "../allocation.ts";
 import { failure, success, type AllocationExchange, type Answer } from "./exchange.ts";
 
-export const createPermission = ({ message, allocation, serving, now }: AllocationExchange): Answer => {
+export const createPermission = ({ message, allocation, context, now }: AllocationExchange): Answer => {
   const peers = ipsOf(message.peers);
   if (peers.length === 0) return failure("400 no-peer");
   for (const peer of peers) if (allocation.relayFor(peer.family) === undefined) return failure("443 peer-family");
   for (const peer of peers) {
     const verdict = allocation.check(peer);
     if (verdict.admitted) continue;
-    serving.refused(allocation, peer.text, verdict);
+    context.refused(allocation, peer.text, verdict);
     return failure(`403 ${verdict.code}`);
   }
   if (!allocation.hasRoomFor(peers)) return failure("508 permissions");

@@ -3,9 +3,8 @@ import type { KeyObject } from "node:crypto";
 import { monotonicMs, wallMs } from "../../clock.ts";
 import { statusOf } from "../../reasons.ts";
 import { authenticate } from "../auth/authenticate.ts";
-import type { Held } from "../shared.ts";
+import type { Allocation } from "../allocation.ts";
 import { fiveTuple, type ListenerPath } from "../listeners/listener.ts";
-import type { Serving } from "../serving.ts";
 import { attribute } from "../../stun/attributes.ts";
 import { decode, encode } from "../../stun/codec.ts";
 import { method, type Attribute, type Message } from "../../stun/message.ts";
@@ -15,7 +14,14 @@ import { channelBind } from "./channel-bind.ts";
 import { createPermission } from "./create-permission.ts";
 import { connect } from "./connect.ts";
 import { connectionBind } from "./connection-bind.ts";
-import { failure, notUnderstood, type AllocationExchange, type Answer, type Exchange } from "./exchange.ts";
+import {
+  failure,
+  notUnderstood,
+  type AllocationExchange,
+  type Answer,
+  type Exchange,
+  type RequestContext,
+} from "./exchange.ts";
 import { refresh } from "./refresh.ts";
 
 type Handler = (exchange: AllocationExchange) => Answer | Promise<Answer>;
@@ -33,9 +39,15 @@ const isChallenge: ReadonlySet<number> = new Set([401, 438]);
 const withoutAllocation: ReadonlySet<number> = new Set([method.allocate, method.connectionBind]);
 
 /** Answers `message`; with a key, the answer carries MESSAGE-INTEGRITY. */
-const respond = (serving: Serving, message: Message, path: ListenerPath, answer: Answer, key?: KeyObject): void => {
+const respond = (
+  context: RequestContext,
+  message: Message,
+  path: ListenerPath,
+  answer: Answer,
+  key?: KeyObject,
+): void => {
   if (answer.kind === "silence") return;
-  if (answer.kind === "error") serving.refusedRequest(path, answer.code);
+  if (answer.kind === "error") context.refusedRequest(path, answer.code);
   const attributes: readonly Attribute[] =
     answer.kind === "success"
       ? answer.attributes
@@ -48,76 +60,80 @@ const respond = (serving: Serving, message: Message, path: ListenerPath, answer:
     key,
     fingerprint: message.hasFingerprint,
   });
-  if (key === undefined) serving.reply(path, message.bytes, bytes);
-  else serving.send(path, bytes);
+  if (key === undefined) context.reply(path, message.bytes, bytes);
+  else context.send(path, bytes);
   if (answer.kind === "success") answer.afterwards?.();
 };
 
-const answerAllocate = (exchange: Exchange, held: Held | undefined, answer: (outcome: Answer) => void): void => {
-  const { message, path, serving } = exchange;
-  if (held !== undefined) {
-    const { made } = held.allocation;
+const answerAllocate = (
+  exchange: Exchange,
+  allocation: Allocation | undefined,
+  answer: (outcome: Answer) => void,
+): void => {
+  const { message, path, context } = exchange;
+  if (allocation !== undefined) {
+    const { made } = allocation;
     if (made?.transactionId.equals(message.transactionId) === true)
       answer({ kind: "success", attributes: made.response });
     else answer(failure("437 allocation-exists"));
     return;
   }
   // A retransmission of an Allocate that is being answered: the answer is on its way.
-  if (serving.shared.claims.has(fiveTuple(path))) return;
-  answerLater(serving, allocate(exchange), answer);
+  if (context.relay.allocations.isClaimed(fiveTuple(path))) return;
+  answerLater(context, allocate(exchange), answer);
 };
 
-const answerLater = (serving: Serving, outcome: Promise<Answer>, answer: (outcome: Answer) => void): void => {
+const answerLater = (context: RequestContext, outcome: Promise<Answer>, answer: (outcome: Answer) => void): void => {
   outcome.then(answer, (error: unknown) => {
-    serving.shared.log.error({ err: error, listener: serving.name }, "a request failed");
+    context.relay.log.error({ err: error, listener: context.name }, "a request failed");
     answer(failure("500 internal"));
   });
 };
 
-const answerAuthenticated = (exchange: Exchange, held: Held | undefined, key: KeyObject): void => {
-  const { message, path, serving, who, now } = exchange;
-  if (!serving.gateway.users.mayAsk(who.account, now)) return serving.dropped("user-requests");
-  const answer = (outcome: Answer): void => respond(serving, message, path, outcome, key);
+const answerAuthenticated = (exchange: Exchange, allocation: Allocation | undefined, key: KeyObject): void => {
+  const { message, path, context, who, now } = exchange;
+  if (!context.gateway.users.mayAsk(who.account, now)) return context.dropped("user-requests");
+  const answer = (outcome: Answer): void => respond(context, message, path, outcome, key);
   const handle = inAllocation.get(message.method);
   if (message.unknown.length > 0) answer(notUnderstood(message.unknown));
   else if (message.method === method.connectionBind) answer(connectionBind(exchange));
-  else if (handle === undefined) answerAllocate(exchange, held, answer);
-  else if (held === undefined) answer(failure("437 no-allocation"));
-  else if (held.allocation.owner.userId !== who.userId) answer(failure("441 other-user"));
+  else if (handle === undefined) answerAllocate(exchange, allocation, answer);
+  else if (allocation === undefined) answer(failure("437 no-allocation"));
+  else if (allocation.owner.userId !== who.userId) answer(failure("441 other-user"));
   else {
-    const outcome = handle({ ...exchange, allocation: held.allocation });
-    if (outcome instanceof Promise) answerLater(serving, outcome, answer);
+    const outcome = handle({ ...exchange, allocation });
+    if (outcome instanceof Promise) answerLater(context, outcome, answer);
     else answer(outcome);
   }
   return undefined;
 };
 
-const receiveMessage = (serving: Serving, message: Message, path: ListenerPath): void => {
+const receiveMessage = (context: RequestContext, message: Message, path: ListenerPath): void => {
   // Indications and answers are never answered, RFC 8489 §6.3. A Binding indication keeps a path alive and asks for nothing.
   if (message.class !== "request") {
-    if (message.class !== "indication" || message.method !== method.binding) serving.dropped("not-a-request");
+    if (message.class !== "indication" || message.method !== method.binding) context.dropped("not-a-request");
     return;
   }
   if (message.method === method.binding) {
-    if (message.unknown.length > 0) respond(serving, message, path, notUnderstood(message.unknown));
-    else serving.reply(path, message.bytes, binding(message, path));
+    if (message.unknown.length > 0) respond(context, message, path, notUnderstood(message.unknown));
+    else context.reply(path, message.bytes, binding(message, path));
     return;
   }
   if (!withoutAllocation.has(message.method) && !inAllocation.has(message.method)) {
-    serving.shared.dropped.add("method");
+    context.relay.dropped.add("method");
     return;
   }
-  const { shared, gateway } = serving;
+  const { relay, gateway } = context;
   const tuple = fiveTuple(path);
-  const held = shared.allocations.get(tuple);
+  const allocation = relay.allocations.get(tuple);
   // A client connection has no allocation; it is of whoever has that of the peer connection.
   const binds = message.method === method.connectionBind;
-  const { owner } = held?.allocation ?? (binds ? gateway.connections.get(message.connectionId)?.allocation : {}) ?? {};
+  const { owner } = allocation ?? (binds ? gateway.connections.get(message.connectionId)?.allocation : {}) ?? {};
   const now = monotonicMs();
   const client = path.client.address;
   const outcome = authenticate(message, {
     policy: gateway.auth,
-    nonces: shared.nonces,
+    nonces: relay.nonces,
     client,
     path: tuple,
     owner,
@@ -125,34 +141,34 @@ const receiveMessage = (serving: Serving, message: Message, path: ListenerPath):
     wallNow: wallMs(),
   });
   if (outcome.ok) {
-    answerAuthenticated({ message, path, serving, who: outcome.who, now }, held, outcome.key);
+    answerAuthenticated({ message, path, context, who: outcome.who, now }, allocation, outcome.key);
     return;
   }
   const { code } = outcome;
   const challenge: readonly Attribute[] = [
-    { type: attribute.nonce, value: shared.nonces.issue(client, now) },
+    { type: attribute.nonce, value: relay.nonces.issue(client, now) },
     { type: attribute.realm, value: owner?.realm ?? gateway.auth.realm },
   ];
   const attributes = isChallenge.has(statusOf(code)) ? challenge : [];
-  respond(serving, message, path, { kind: "error", code, attributes });
+  respond(context, message, path, { kind: "error", code, attributes });
 };
 
 /** Takes one message of a client, whatever it is. */
-export const receive = (serving: Serving, bytes: Buffer, path: ListenerPath): void => {
+export const receive = (context: RequestContext, bytes: Buffer, path: ListenerPath): void => {
   const decoded = decode(bytes);
   switch (decoded.kind) {
     case "drop":
-      serving.shared.dropped.add(decoded.code);
+      context.relay.dropped.add(decoded.code);
       return;
     case "reject": {
       const { method: asked, transactionId, code } = decoded;
-      serving.refusedRequest(path, code);
+      context.refusedRequest(path, code);
       const attributes = [{ type: attribute.errorCode, code: statusOf(code) }];
-      serving.reply(path, bytes, encode({ method: asked, class: "error", transactionId, attributes }));
+      context.reply(path, bytes, encode({ method: asked, class: "error", transactionId, attributes }));
       return;
     }
     case "message":
-      receiveMessage(serving, decoded.message, path);
+      receiveMessage(context, decoded.message, path);
       return;
     default:
       decoded satisfies never;

@@ -1,16 +1,36 @@
-/** One request and its answer, as the request files see them. */
-import type { Allocation, Owner } from "../allocation.ts";
-import type { Serving } from "../serving.ts";
+/** One request, what it may use, and its answer: all that the request files know. */
+import type { Family } from "../../net/ip.ts";
+import type { Allocation, AllocationScope, Owner } from "../allocation.ts";
+import type { Gateway } from "../gateway.ts";
+import type { RelayAddress } from "../placement.ts";
+import type { RelayContext } from "../relay-context.ts";
 import { attribute } from "../../stun/attributes.ts";
 import type { Attribute, Message } from "../../stun/message.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
-import type { RefusalCode } from "../../reasons.ts";
+import type { DropCode, RefusalCode } from "../../reasons.ts";
+
+/** The listener that a request came by, its gateway, and the relay. */
+export interface RequestContext extends AllocationScope {
+  readonly relay: RelayContext;
+  readonly gateway: Gateway;
+  /** Where relayed transport addresses of `family` are; nothing where there are none. */
+  relayAddress(family: Family): RelayAddress | undefined;
+  /** Whether the listener is closed: nothing may be opened through it any more. */
+  readonly isClosed: boolean;
+  /** Sends an answer to somebody who proved nothing: over UDP the source address may be a victim's. */
+  reply(path: ListenerPath, request: Buffer, bytes: Buffer): void;
+  /** Sends an answer to somebody who proved who they are. */
+  send(path: ListenerPath, bytes: Buffer): void;
+  /** Counts a request that is answered with an error. */
+  refusedRequest(path: ListenerPath, code: RefusalCode): void;
+  dropped(reason: DropCode): void;
+}
 
 /** An authenticated request. */
 export interface Exchange {
   readonly message: Message;
   readonly path: ListenerPath;
-  readonly serving: Serving;
+  readonly context: RequestContext;
   readonly who: Owner;
   /** Milliseconds of the monotonic clock. */
   readonly now: number;

@@ -3,7 +3,7 @@ import { grantedSeconds } from "../lifetimes.ts";
 import { addressFamily, attribute } from "../../stun/attributes.ts";
 import { failure, success, type AllocationExchange, type Answer } from "./exchange.ts";
 
-export const refresh = ({ message, allocation, serving, now }: AllocationExchange): Answer => {
+export const refresh = ({ message, allocation, context, now }: AllocationExchange): Answer => {
   const { requestedFamily, lifetime } = message;
   const family = requestedFamily === addressFamily.ipv4 ? 4 : 6;
   if (requestedFamily !== undefined) {
@@ -16,6 +16,6 @@ export const refresh = ({ message, allocation, serving, now }: AllocationExchang
     return success({ type: attribute.lifetime, value: seconds });
   }
   if (requestedFamily !== undefined && allocation.relays.length > 1) allocation.closeFamily(family);
-  else serving.close(allocation, "client asked");
+  else context.relay.allocations.close(allocation, "client asked");
   return success({ type: attribute.lifetime, value: 0 });
 };

@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { maxReservations, reservationMilliseconds } from "../limits.ts";
-import type { HeldPort } from "../reservations.ts";
+import type { HeldPort } from "../engines/engine.ts";
 import { createHeldPorts, type HeldPorts } from "./held-ports.ts";
 
-const port = (fd: number): HeldPort => ({ fd, address: { bind: "127.0.0.1", told: "127.0.0.1" }, port: 40_000 + fd });
+const port = (fd: number): HeldPort => ({
+  fd,
+  address: { bind: "127.0.0.1", advertised: "127.0.0.1" },
+  port: 40_000 + fd,
+});
 
 describe("ports held for all threads", () => {
   let closed: number[];

@@ -1,7 +1,8 @@
 /** Ports that are held for a RESERVATION-TOKEN, over all threads: its request may arrive on any of them. */
 import { monotonicMs } from "../../clock.ts";
 import type { Sys } from "../engines/batch/sys.ts";
-import { Tokens, type HeldPort, type SharedTokens } from "../reservations.ts";
+import type { HeldPort } from "../engines/engine.ts";
+import { Tokens, type SharedTokens } from "../reservations.ts";
 
 export interface HeldPorts {
   /**

@@ -3,7 +3,7 @@ import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
 import type { TransportAddress } from "../../net/address.ts";
 import type { RelayEvent, RelayOptions } from "../relay.ts";
 import type { PortMemory } from "../relayed-ports.ts";
-import type { HeldPort } from "../reservations.ts";
+import type { HeldPort } from "../engines/engine.ts";
 
 /** What a worker is started with. */
 export interface WorkerData {

@@ -7,7 +7,7 @@ import { loadSys } from "../engines/batch/sys.ts";
 import type { ApplyReport, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
 import { createChannel, type Channel } from "./channel.ts";
 import { clearPorts } from "../relayed-ports.ts";
-import type { HeldPort } from "../reservations.ts";
+import type { HeldPort } from "../engines/engine.ts";
 import type { HeldPorts } from "./held-ports.ts";
 import type { ApplyRequest, PoolSays, QuotaRequest, WorkerData, WorkerSays } from "./protocol.ts";
 import type { Quota } from "./quotas.ts";

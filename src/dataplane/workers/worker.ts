@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { pino } from "pino";
 import { EmbeddedRelay } from "../embedded-relay.ts";
 import { RelayedPorts } from "../relayed-ports.ts";
-import type { HeldPort } from "../reservations.ts";
+import type { HeldPort } from "../engines/engine.ts";
 import { createChannel } from "./channel.ts";
 import type { ApplyRequest, WorkerData, WorkerSays } from "./protocol.ts";
 

@@ -3,7 +3,7 @@
  * Objects have passed their schema and have their defaults.
  */
 import type { Gateway, GatewayApiUDPRoute, ParentReference } from "../gateway-api.ts";
-import type { Problem } from "../schema.ts";
+import type { Problem } from "./problem.ts";
 
 /** The indexes of all but the first of the items with the same key. */
 const repeated = <T>(items: readonly T[], key: (item: T) => string): readonly number[] => {

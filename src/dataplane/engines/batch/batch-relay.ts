@@ -3,7 +3,7 @@ import { familyOf } from "../../../net/address.ts";
 import { type Family } from "../../../net/ip.ts";
 import type { Flow, PeerFlow, RelayPort } from "../../flows.ts";
 import type { RelayAddress } from "../../placement.ts";
-import type { HeldPort } from "../../reservations.ts";
+import type { HeldPort } from "../engine.ts";
 import { peerDataOut } from "../forward.ts";
 import { IPV4_MARK } from "./arena.ts";
 import type { DatagramOwner, Datagrams, DatagramSocket } from "./datagrams.ts";
@@ -27,7 +27,7 @@ export class BatchRelay implements RelayPort, DatagramOwner {
    * @throws the error of the system call, with the address.
    */
   constructor(datagrams: Datagrams, at: RelayAddress, port: number, adopted?: number) {
-    const { bind, told } = at;
+    const { bind, advertised } = at;
     this.#datagrams = datagrams;
     this.#at = at;
     this.#socket = datagrams.open(
@@ -39,8 +39,8 @@ export class BatchRelay implements RelayPort, DatagramOwner {
         ...(adopted === undefined ? {} : { fd: adopted, isOurs: true }),
       },
     );
-    this.family = familyOf(told);
-    this.address = told;
+    this.family = familyOf(advertised);
+    this.address = advertised;
     this.port = datagrams.portOf(this.#socket);
   }
 
@@ -48,8 +48,8 @@ export class BatchRelay implements RelayPort, DatagramOwner {
     this.#flow = flow;
   }
 
-  send(bytes: Buffer, start: number, end: number, peer: PeerFlow, whole: boolean): void {
-    if (this.#socket.sendsWhole !== whole) this.#datagrams.sendWhole(this.#socket, whole);
+  send(bytes: Buffer, start: number, end: number, peer: PeerFlow, dontFragment: boolean): void {
+    if (this.#socket.setsDontFragment !== dontFragment) this.#datagrams.setDontFragment(this.#socket, dontFragment);
     this.#datagrams.send(this.#socket, bytes, start, end, peer);
   }
 

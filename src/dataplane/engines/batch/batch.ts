@@ -2,7 +2,7 @@
 import { isWildcard, type TransportAddress } from "../../../net/address.ts";
 import { FlowTable, type Drops, type Flow, type RelayPort, type Traffic } from "../../flows.ts";
 import type { RelayAddress } from "../../placement.ts";
-import type { HeldPort } from "../../reservations.ts";
+import type { HeldPort } from "../engine.ts";
 import type { ClientPort, ClientPortOwner, DatagramPort, Engine, EngineOptions } from "../engine.ts";
 import { fromClient, isSendIndication } from "../forward.ts";
 import { IPV4_MARK, type Arena } from "./arena.ts";
@@ -14,7 +14,7 @@ const CLIENT_BATCH = 256;
 const CLIENT_BUFFER_BYTES = 4 << 20;
 
 class BatchEngine implements Engine {
-  readonly canSendWhole = true;
+  readonly canSetDontFragment = true;
   readonly #options: EngineOptions;
   readonly #drops: Drops;
   readonly #datagrams: Datagrams;

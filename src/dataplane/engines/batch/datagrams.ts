@@ -52,7 +52,7 @@ export class DatagramSocket {
   tail = NONE;
   isOpen = true;
   /** Whether what is sent has the DF bit set. */
-  sendsWhole = false;
+  setsDontFragment = false;
 
   constructor(fd: number, family: Family, { batch, owner, fd: given, isOurs }: DatagramSocketOptions) {
     this.isOurs = isOurs ?? given === undefined;
@@ -243,11 +243,11 @@ export class Datagrams {
   }
 
   /** What is sent from here on has the DF bit set, or not. It is the socket's: what hangs on it leaves before. */
-  sendWhole(socket: DatagramSocket, whole: boolean): void {
+  setDontFragment(socket: DatagramSocket, whole: boolean): void {
     if (!socket.isOpen) return;
     if (socket.head !== NONE) this.#sendAll(socket);
     this.#sys.dontFragment(socket.fd, socket.family, whole);
-    socket.sendsWhole = whole;
+    socket.setsDontFragment = whole;
   }
 
   /** Sends bytes `start` to `end` of `bytes`: the arena, from where they lie, or anything else, which is copied. */

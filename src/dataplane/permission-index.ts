@@ -1,16 +1,7 @@
-/** A permission: one IP address that one allocation may exchange packets with (RFC 8656 §9). */
+/** Permissions by peer address: what a revocation looks through, instead of every allocation. */
 import type { Ip } from "../net/ip.ts";
-import type { Allocation } from "./allocation.ts";
 
-export interface Permission {
-  readonly allocation: Allocation;
-  readonly peer: Ip;
-  /** Milliseconds of the monotonic clock. */
-  expiresAt: number;
-}
-
-/** The permissions of a gateway by peer address: what a revocation looks through, instead of every allocation. */
-export class PermissionIndex {
+export class PermissionIndex<Permission extends { readonly peer: Ip }> {
   readonly #byPeer = new Map<string, Set<Permission>>();
 
   add(permission: Permission): void {

@@ -1,18 +1,17 @@
-/** A listener in service: its sockets, its routes, and the allocations made through it. */
+/** A listener that is there: its sockets and routes, what it hands to requests, and what it is asked by its allocations. */
 import { monotonicMs } from "../clock.ts";
 import { refusals, type DropCode, type RefusalCode } from "../reasons.ts";
 import { formatAddress } from "../net/address.ts";
 import { type Family, type Ip } from "../net/ip.ts";
 import type { Denial, PeerProtocol, Verdict } from "../admission/admission.ts";
-import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
-import type { Shared } from "./shared.ts";
+import type { Allocation, Owner } from "./allocation.ts";
+import type { RelayContext } from "./relay-context.ts";
 import { noTraffic, type Traffic } from "./flows.ts";
 import type { Gateway } from "./gateway.ts";
 import { Bandwidth, Budget } from "./bandwidth.ts";
 import { amplification, type Limits } from "./limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import {
-  fiveTuple,
   noCounts,
   type ListenerOwner,
   type ListenerPath,
@@ -28,7 +27,7 @@ import type { ListenerState } from "./relay.ts";
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
 import { isSigned } from "../stun/message.ts";
 import { receive } from "./requests/dispatch.ts";
-import { failure, type Answer } from "./requests/exchange.ts";
+import type { RequestContext } from "./requests/exchange.ts";
 
 /** Answers a second that may be longer than anti-amplification allows. */
 const longAnswersPerSecond = 200;
@@ -44,8 +43,8 @@ const materialOf = ({ cert, key }: ListenerConfig): Material => {
   return { certificate: Buffer.from(cert, "base64"), key: Buffer.from(key, "base64") };
 };
 
-export class Serving implements AllocationScope, ListenerOwner {
-  readonly shared: Shared;
+export class ActiveListener implements RequestContext, ListenerOwner {
+  readonly relay: RelayContext;
   readonly gateway: Gateway;
   readonly name: string;
   readonly traffic = noTraffic();
@@ -53,37 +52,37 @@ export class Serving implements AllocationScope, ListenerOwner {
   config: ListenerConfig;
   routes: ReadonlySet<string>;
   failure: string | undefined;
+  isClosed = false;
   #open: OpenListener | undefined;
   #placement: Placement = { bind: [], relay: {} };
-  #isClosed = false;
   readonly #budget: Budget | undefined;
   readonly #requests: TokenBucket | undefined;
   readonly #longAnswers = new TokenBucket(longAnswersPerSecond, longAnswersPerSecond);
 
-  constructor(shared: Shared, gateway: Gateway, config: ListenerConfig) {
-    this.shared = shared;
+  constructor(relay: RelayContext, gateway: Gateway, config: ListenerConfig) {
+    this.relay = relay;
     this.gateway = gateway;
     this.name = config.name;
     this.config = config;
     this.routes = gateway.routesOf(config.name);
-    const { listenerBytesPerSecond: bytes, listenerRequestsPerSecond: requests } = shared.limits;
+    const { listenerBytesPerSecond: bytes, listenerRequestsPerSecond: requests } = relay.limits;
     this.#budget = bytes > 0 ? new Budget(bytes) : undefined;
     this.#requests = requests > 0 ? new TokenBucket(requests, requests) : undefined;
   }
 
   get limits(): Limits {
-    return this.shared.limits;
+    return this.relay.limits;
   }
 
   get proxyProtocol(): boolean {
-    return this.shared.options.proxyProtocol === true;
+    return this.relay.options.proxyProtocol === true;
   }
 
   bandwidthOf({ account }: Owner): Bandwidth | undefined {
     const user = this.gateway.users.budgetOf(account);
     return user === undefined && this.#budget === undefined
       ? undefined
-      : new Bandwidth(this.shared.clock, user, this.#budget);
+      : new Bandwidth(this.relay.clock, user, this.#budget);
   }
 
   get gate(): { readonly generation: number } {
@@ -91,15 +90,15 @@ export class Serving implements AllocationScope, ListenerOwner {
   }
 
   get drops() {
-    return this.shared.drops;
+    return this.relay.drops;
   }
 
-  get canSendWhole(): boolean {
-    return this.shared.engine.canSendWhole;
+  get canSetDontFragment(): boolean {
+    return this.relay.engine.canSetDontFragment;
   }
 
   get relayed() {
-    return this.shared.host.relayed;
+    return this.relay.host.relayed;
   }
 
   get permissions() {
@@ -133,10 +132,10 @@ export class Serving implements AllocationScope, ListenerOwner {
   /** Binds the sockets; rejects when one cannot be bound. */
   async start(): Promise<void> {
     const { protocol, port } = this.config;
-    this.#placement = placeListener(this.shared.options.place, this.config);
+    this.#placement = placeListener(this.relay.options.place, this.config);
     const { bind, relay } = this.#placement;
-    for (const at of [relay[4], relay[6]]) if (at !== undefined) this.shared.host.relay(at.told);
-    const { engine } = this.shared;
+    for (const at of [relay[4], relay[6]]) if (at !== undefined) this.relay.host.relay(at.advertised);
+    const { engine } = this.relay;
     switch (protocol) {
       case "TURN-UDP":
         this.#open = await listenUdp(engine, bind, port, this.traffic, this);
@@ -157,13 +156,8 @@ export class Serving implements AllocationScope, ListenerOwner {
 
   /** Closes the sockets and the allocations made through them; resolves to the number of those. */
   async stop(reason: string): Promise<number> {
-    this.#isClosed = true;
-    let closed = 0;
-    for (const { allocation, serving } of this.shared.allocations.values())
-      if (serving === this) {
-        this.close(allocation, reason);
-        closed++;
-      }
+    this.isClosed = true;
+    const closed = this.relay.allocations.closeOf(this, reason);
     await this.#open?.close();
     return closed;
   }
@@ -190,7 +184,7 @@ export class Serving implements AllocationScope, ListenerOwner {
   }
 
   isLocal(address: string): boolean {
-    return this.shared.host.relaysAt(address);
+    return this.relay.host.relaysAt(address);
   }
 
   clusterTraffic(cluster: string): Traffic {
@@ -198,11 +192,11 @@ export class Serving implements AllocationScope, ListenerOwner {
   }
 
   refused = (allocation: Allocation, peer: string, { code, reason }: Denial): void => {
-    this.shared.denied.add(code);
+    this.relay.denied.add(code);
     const client = clientOf(allocation.path);
-    const suppressed = this.shared.toldPeers.take(`${client} ${peer} ${reason}`, monotonicMs());
+    const suppressed = this.relay.peerThrottle.take(`${client} ${peer} ${reason}`, monotonicMs());
     if (suppressed === undefined) return;
-    this.shared.events.next({
+    this.relay.events.next({
       event: "peer.refused",
       gateway: this.gateway.name,
       listener: this.name,
@@ -217,127 +211,56 @@ export class Serving implements AllocationScope, ListenerOwner {
 
   /** A request is answered with an error. Whose it is may be anybody's word, so no name is told. */
   refusedRequest(path: ListenerPath, code: RefusalCode): void {
-    this.shared.refused.add(code);
-    if (!this.shared.log.isLevelEnabled("debug") || ordinary.has(code)) return;
+    this.relay.refused.add(code);
+    if (!this.relay.log.isLevelEnabled("debug") || ordinary.has(code)) return;
     const client = clientOf(path);
-    const suppressed = this.shared.toldRequests.take(`${client} ${code}`, monotonicMs());
+    const suppressed = this.relay.requestThrottle.take(`${client} ${code}`, monotonicMs());
     if (suppressed === undefined) return;
     const { what: reason } = refusals[code];
-    this.shared.log.debug(
+    this.relay.log.debug(
       { gateway: this.gateway.name, listener: this.name, client, code, reason, suppressed },
       "request refused",
     );
   }
 
   get isBusy(): boolean {
-    return this.shared.control.isBusy;
+    return this.relay.control.isBusy;
   }
 
   whenCalm(then: () => void): void {
-    this.shared.control.whenCalm(then);
+    this.relay.control.whenCalm(then);
   }
 
   message = (bytes: Buffer, path: ListenerPath): void => {
     if (this.#requests?.take(monotonicMs()) === false) this.dropped("listener-requests");
-    else if (!this.shared.control.do(() => this.#receive(bytes, path), isSigned(bytes)))
-      this.dropped("control-backlog");
+    else if (!this.relay.control.do(() => this.#receive(bytes, path), isSigned(bytes))) this.dropped("control-backlog");
   };
 
   #receive(bytes: Buffer, path: ListenerPath): void {
-    if (this.#isClosed) return;
+    if (this.isClosed) return;
     try {
       receive(this, bytes, path);
     } catch (error) {
       // Not to be reached; but whatever one client sends, the others are served on.
-      this.shared.dropped.add("internal");
-      this.shared.log.error({ err: error, listener: this.name }, "a message could not be handled");
+      this.relay.dropped.add("internal");
+      this.relay.log.error({ err: error, listener: this.name }, "a message could not be handled");
     }
   }
 
-  gone = (path: ListenerPath): void => {
-    const key = fiveTuple(path);
-    const claim = this.shared.claims.get(key);
-    if (claim !== undefined) claim.isWanted = false;
-    const held = this.shared.allocations.get(key);
-    if (held !== undefined) this.close(held.allocation, "client closed the connection");
-  };
+  gone = (path: ListenerPath): void => this.relay.allocations.abandon(path);
 
-  dropped = (reason: DropCode): void => this.shared.dropped.add(reason);
+  dropped = (reason: DropCode): void => this.relay.dropped.add(reason);
 
   failed = (reason: string): void => {
     this.failure = reason;
-    this.shared.log.error({ listener: this.name, reason }, "a listener failed");
-    this.shared.events.next({ event: "listener.failed", gateway: this.gateway.name, listener: this.name, reason });
+    this.relay.log.error({ listener: this.name, reason }, "a listener failed");
+    this.relay.events.next({ event: "listener.failed", gateway: this.gateway.name, listener: this.name, reason });
   };
-
-  /** Takes a place for an allocation that is being made; the answer says why there is none. */
-  claim(path: ListenerPath, { account }: Owner): Answer | undefined {
-    const { allocations, claims, limits } = this.shared;
-    const { users, config } = this.gateway;
-    if (allocations.size + claims.size >= limits.maxAllocations) return failure("508 allocations");
-    if (config.userQuota > 0 && users.allocationsOf(account) >= config.userQuota) return failure("486 quota");
-    users.hold(account);
-    claims.set(fiveTuple(path), { isWanted: true });
-    return undefined;
-  }
-
-  /** Whether the user may have one more allocation, counting those of all workers. */
-  async take({ account }: Owner): Promise<boolean> {
-    const { userQuota } = this.gateway.config;
-    if (userQuota === 0) return true;
-    return (await this.shared.options.quota?.take(this.gateway.name, account, userQuota)) ?? true;
-  }
-
-  /** Undoes `take`. */
-  giveBack({ account }: Owner): void {
-    this.shared.options.quota?.give(this.gateway.name, account);
-  }
-
-  /** Gives the place back; false when nobody waits for the allocation any more. */
-  unclaim(path: ListenerPath, { account }: Owner): boolean {
-    const key = fiveTuple(path);
-    const isWanted = this.shared.claims.get(key)?.isWanted ?? false;
-    this.shared.claims.delete(key);
-    this.gateway.users.release(account, monotonicMs());
-    return isWanted && !this.#isClosed;
-  }
-
-  open(options: Omit<AllocationOptions, "id">): Allocation {
-    this.gateway.users.hold(options.owner.account);
-    const allocation = new Allocation(this, { ...options, id: this.shared.nextId() });
-    this.shared.allocations.set(fiveTuple(options.path), { allocation, serving: this });
-    this.shared.opened.add(`${options.path.protocol} ${allocation.protocol === "TCP" ? "tcp" : "udp"}`);
-    this.shared.events.next({ event: "allocation.opened", ...this.#describe(allocation) });
-    return allocation;
-  }
-
-  close(allocation: Allocation, reason: string): void {
-    const key = fiveTuple(allocation.path);
-    if (this.shared.allocations.get(key)?.allocation !== allocation) return;
-    const described = this.#describe(allocation);
-    this.shared.allocations.delete(key);
-    this.shared.closed.add(reason);
-    allocation.close();
-    this.gateway.users.release(allocation.owner.account, monotonicMs());
-    this.giveBack(allocation.owner);
-    this.shared.events.next({ event: "allocation.closed", ...described, reason, ...allocation.flow.traffic });
-  }
-
-  #describe({ id, owner, path, relays }: Allocation) {
-    return {
-      gateway: this.gateway.name,
-      listener: this.name,
-      id,
-      user: owner.userId,
-      client: formatAddress(path.client.address, path.client.port),
-      relayed: relays.map(({ address, port }) => formatAddress(address, port)).join(", "),
-    };
-  }
 
   /** Sends an answer to somebody who proved nothing: over UDP the source address may be a victim's. */
   reply(path: ListenerPath, request: Buffer, bytes: Buffer): void {
     const isLong = path.protocol === "udp" && bytes.length > amplification * request.length;
-    if (isLong && !this.#longAnswers.take(monotonicMs())) this.shared.dropped.add("amplification");
+    if (isLong && !this.#longAnswers.take(monotonicMs())) this.relay.dropped.add("amplification");
     else this.send(path, bytes);
   }
 

@@ -1,9 +1,9 @@
-/** What all gateways of one relay share: the engine, the allocations, counters, events and the clock that ends things. */
+/** What all gateways of one relay have in common: the engine, the allocations, counters, events and the clock that ends things. */
 import type { Logger } from "pino";
 import { Subject } from "rxjs";
 import { monotonicMs } from "../clock.ts";
 import type { DenialCode, DropCode, RefusalCode } from "../reasons.ts";
-import type { Allocation } from "./allocation.ts";
+import { Allocations, type SharedQuota } from "./allocations.ts";
 import { createNonces } from "./auth/nonce.ts";
 import { createEngine } from "./engines/choose.ts";
 import type { Engine, EngineOptions } from "./engines/engine.ts";
@@ -14,15 +14,8 @@ import type { RelayEvent, RelayOptions } from "./relay.ts";
 import { RelayHost } from "./relay-host.ts";
 import type { RelayedPorts } from "./relayed-ports.ts";
 import { Reservations, type SharedTokens } from "./reservations.ts";
-import type { Serving } from "./serving.ts";
 import { Tally } from "./tally.ts";
 import { Throttle } from "./throttle.ts";
-
-/** An allocation and the listener that it is on, by five-tuple. */
-export interface Held {
-  readonly allocation: Allocation;
-  readonly serving: Serving;
-}
 
 const tickMilliseconds = 5;
 
@@ -32,17 +25,14 @@ export interface EmbeddedOptions extends RelayOptions {
   readonly ids?: { readonly first: number; readonly step: number };
   readonly sockets?: Pick<EngineOptions, "clientSockets" | "descriptors">;
   /** Allocations by user over all workers. */
-  readonly quota?: {
-    take(gateway: string, user: string, limit: number): Promise<boolean>;
-    give(gateway: string, user: string): void;
-  };
+  readonly quota?: SharedQuota;
   /** Reserved ports over all workers. */
   readonly heldPorts?: SharedTokens;
   /** Relayed ports over all workers. */
   readonly relayedPorts?: RelayedPorts;
 }
 
-export class Shared {
+export class RelayContext {
   readonly options: EmbeddedOptions;
   readonly limits: Limits;
   readonly control = new ControlQueue();
@@ -55,23 +45,17 @@ export class Shared {
   readonly refused = new Tally<RefusalCode>();
   /** Peers that were not admitted, by why. */
   readonly denied = new Tally<DenialCode>();
-  /** Allocations, by the transport of the client and that of peers; and by why they ended. */
-  readonly opened = new Tally<string>();
-  readonly closed = new Tally<string>();
   readonly nonces = createNonces();
   readonly engine: Engine;
   readonly reservations: Reservations;
   readonly host: RelayHost;
-  /** What is told of refused peers, and of refused requests. */
-  readonly toldPeers = new Throttle();
-  readonly toldRequests = new Throttle();
-  readonly allocations = new Map<string, Held>();
+  readonly allocations: Allocations;
+  /** Of what is reported about refused peers, and about refused requests. */
+  readonly peerThrottle = new Throttle();
+  readonly requestThrottle = new Throttle();
   isDraining = false;
-  /** Five-tuples whose Allocate is being answered; the value says whether somebody still waits for the answer. */
-  readonly claims = new Map<string, { isWanted: boolean }>();
   readonly #clock: NodeJS.Timeout;
   readonly #ticks: NodeJS.Timeout | undefined;
-  #opened = 0;
 
   constructor(options: EmbeddedOptions) {
     this.options = options;
@@ -82,6 +66,13 @@ export class Shared {
       { drops: this.drops, isBusy: () => this.control.isBusy, ...options.sockets },
       options.log,
     );
+    const { ids, quota } = options;
+    this.allocations = new Allocations({
+      maxAllocations: this.limits.maxAllocations,
+      ids,
+      quota,
+      events: this.events,
+    });
     this.host = new RelayHost(options.own, options.relayedPorts);
     this.reservations = new Reservations(this.engine, options.heldPorts);
     this.#clock = setInterval(() => this.expire(monotonicMs()), 1000).unref();
@@ -90,16 +81,9 @@ export class Shared {
       this.#ticks = setInterval(() => (this.clock.now = monotonicMs()), tickMilliseconds).unref();
   }
 
-  nextId(): number {
-    const { first, step } = this.options.ids ?? { first: 1, step: 1 };
-    return first + this.#opened++ * step;
-  }
-
   /** Ends what is over at `now`, of the monotonic clock. One timer does it for everything. */
   expire(now: number): void {
-    for (const { allocation, serving } of this.allocations.values())
-      if (allocation.expiresAt <= now) serving.close(allocation, "expired");
-      else allocation.expire(now);
+    this.allocations.expire(now);
     this.reservations.expire(now);
   }
 
