@@ -1,23 +1,14 @@
 /** Routes, and the parents that they name. */
-import { isMasked, listenerAccepts, parentGateway } from "../render/attachment.ts";
-import { allowsKind, groupOfRoute } from "../render/route-kinds.ts";
+import { isMasked, parentGateway, rejectionOf } from "../render/attachment.ts";
+import { groupOfRoute } from "../render/route-kinds.ts";
 import { controlledGateway } from "../render/classes.ts";
 import type { ParentReference } from "../resources/gateway-api.ts";
 import { nameOfObject, splitName, type Name } from "../resources/keys.ts";
 import { STUNNER_GROUP } from "../resources/names.ts";
-import type { Route } from "../resources/view.ts";
+import { routesOf, type Route } from "../resources/view.ts";
 import { lintBackends } from "./backends.ts";
 import { finding, type Finding } from "./finding.ts";
 import { isFragment, type LintWorld } from "./world.ts";
-
-export const routesOf = ({ view }: LintWorld): readonly Route[] => [
-  ...view
-    .list("UDPRoute")
-    .map((object): Route => ({ kind: "UDPRoute", name: nameOfObject("UDPRoute", object), object })),
-  ...view
-    .list("GatewayUDPRoute")
-    .map((object): Route => ({ kind: "GatewayUDPRoute", name: nameOfObject("GatewayUDPRoute", object), object })),
-];
 
 /** As people write it; the two kinds of UDPRoute differ by their group. */
 const objectOf = ({ kind, name }: Route): string =>
@@ -41,21 +32,21 @@ const lintParent = (world: LintWorld, route: Route, parent: ParentReference): re
     return [finding("route-parent-missing", object, `Gateway ${name} is not there${elsewhere(world, name)}`)];
   if (controlledGateway(view, options, name) === undefined) return [];
   const { listeners } = gateway.spec;
-  if (listeners.some((listener) => listenerAccepts(view, options, gateway, listener, route, parent))) return [];
+  const rejections = listeners.map((listener) => rejectionOf(view, options, gateway, listener, route, parent));
+  if (rejections.includes(undefined)) return [];
   const { sectionName } = parent;
-  const isNamed = ({ name: section }: { readonly name: string }): boolean =>
-    sectionName === undefined || section === sectionName;
+  const named = rejections.filter((rejection) => rejection !== "section-name");
   const why =
-    sectionName !== undefined && !listeners.some((listener) => listener.name === sectionName)
+    sectionName !== undefined && named.length === 0
       ? `has no listener ${sectionName}: it has ${listeners.map((listener) => listener.name).join(", ")}`
-      : listeners.some((listener) => isNamed(listener) && allowsKind(options, listener, route))
+      : named.some((rejection) => rejection !== "kind")
         ? `lets no routes of namespace ${splitName(route.name).namespace} in`
         : `takes no UDPRoute of group ${groupOfRoute(route)}: see allowedRoutes.kinds`;
   return [finding("route-not-accepted", object, `Gateway ${name} ${why}`)];
 };
 
 export const lintRoutes = (world: LintWorld): readonly Finding[] =>
-  routesOf(world).flatMap((route): readonly Finding[] => {
+  routesOf(world.view).flatMap((route): readonly Finding[] => {
     const object = objectOf(route);
     const { parentRefs = [], rules } = route.object.spec;
     if (isMasked(world.view, route))

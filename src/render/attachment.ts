@@ -14,38 +14,53 @@ export const parentGateway = (route: Route, parent: ParentReference): Name | und
   return nameOf(parent.namespace ?? splitName(route.name).namespace, parent.name);
 };
 
-const namespaceAllowed = (
+/** Why a listener does not accept a route by a parentRef. */
+export type Rejection =
+  /** The parentRef's `sectionName` is that of another listener. */
+  | "section-name"
+  /** `allowedRoutes.kinds` has no kind of the route's group. */
+  | "kind"
+  /** The listener accepts routes of its own namespace only. */
+  | "other-namespace"
+  /** The listener selects namespaces by label, and the route's namespace is not known. */
+  | "unknown-namespace"
+  /** The listener's selector does not match the labels of the route's namespace. */
+  | "namespace-labels";
+
+const namespaceRejection = (
   view: ObjectsView,
   gateway: Gateway,
   listener: GatewayListener,
   namespace: string,
-): boolean => {
+): Rejection | undefined => {
   const policy = listener.allowedRoutes?.namespaces;
   switch (policy?.from) {
     case "All":
-      return true;
+      return undefined;
     case "Selector": {
       const known = view.get("Namespace", nameOf(undefined, namespace));
-      if (known === undefined || policy.selector === undefined) return false;
-      return selectorMatches(policy.selector, known.metadata.labels ?? {});
+      if (known === undefined) return "unknown-namespace";
+      const matches = policy.selector !== undefined && selectorMatches(policy.selector, known.metadata.labels ?? {});
+      return matches ? undefined : "namespace-labels";
     }
     default:
-      return namespace === (gateway.metadata.namespace ?? "default");
+      return namespace === (gateway.metadata.namespace ?? "default") ? undefined : "other-namespace";
   }
 };
 
-/** Whether `listener` of `gateway` accepts `route` by this parentRef, which is known to name the Gateway. */
-export const listenerAccepts = (
+/** Why `listener` of `gateway` does not accept `route` by this parentRef, which is known to name the Gateway, if it does not. */
+export const rejectionOf = (
   view: ObjectsView,
   options: RenderOptions,
   gateway: Gateway,
   listener: GatewayListener,
   route: Route,
   parent: ParentReference,
-): boolean =>
-  (parent.sectionName === undefined || parent.sectionName === listener.name) &&
-  allowsKind(options, listener, route) &&
-  namespaceAllowed(view, gateway, listener, splitName(route.name).namespace);
+): Rejection | undefined => {
+  if (parent.sectionName !== undefined && parent.sectionName !== listener.name) return "section-name";
+  if (!allowsKind(options, listener, route)) return "kind";
+  return namespaceRejection(view, gateway, listener, splitName(route.name).namespace);
+};
 
 /** A Gateway API route is masked by a native one of the same name. */
 export const isMasked = (view: ObjectsView, route: Route): boolean =>
@@ -63,7 +78,7 @@ export const attachmentsOf = (view: ObjectsView, options: RenderOptions, name: N
     routes.flatMap((route) =>
       (route.object.spec.parentRefs ?? [])
         .filter((parent) => parentGateway(route, parent) === name)
-        .filter((parent) => listenerAccepts(view, options, gateway, listener, route, parent))
+        .filter((parent) => rejectionOf(view, options, gateway, listener, route, parent) === undefined)
         .map(() => route),
     );
   return new Map(gateway.spec.listeners.map((listener) => [listener.name, accepted(listener)] as const));

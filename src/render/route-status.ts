@@ -3,7 +3,7 @@ import type { Condition } from "../resources/core.ts";
 import type { ParentReference } from "../resources/gateway-api.ts";
 import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
 import { GATEWAY_API_GROUP } from "../resources/names.ts";
-import { isMasked, listenerAccepts, parentGateway } from "./attachment.ts";
+import { isMasked, parentGateway, rejectionOf } from "./attachment.ts";
 import { controlledGateway } from "./classes.ts";
 import { renderCluster, type BackendProblem } from "./clusters.ts";
 import { condition, generationOf, type RouteParentStatus, type RouteStatus } from "./conditions.ts";
@@ -29,8 +29,8 @@ const judge = (view: ObjectsView, options: RenderOptions, route: Route, parent: 
   const controlled = controlledGateway(view, options, name);
   if (controlled === undefined) return "foreign";
   const { gateway } = controlled;
-  const accepts = gateway.spec.listeners.some((listener) =>
-    listenerAccepts(view, options, gateway, listener, route, parent),
+  const accepts = gateway.spec.listeners.some(
+    (listener) => rejectionOf(view, options, gateway, listener, route, parent) === undefined,
   );
   return accepts ? "accepted" : "rejected";
 };

@@ -1,6 +1,6 @@
 /** What rendering may look at: the objects as last seen, and the endpoint machines' states. */
 import type { KindId, KindMap } from "./kinds.ts";
-import type { Name } from "./keys.ts";
+import { nameOfObject, type Name } from "./keys.ts";
 
 export type RouteKind = "UDPRoute" | "GatewayUDPRoute";
 
@@ -53,6 +53,16 @@ export interface ObjectsView {
 export const RULES = 2;
 
 /** How the program was started, as far as it changes what is rendered. Recorded in the log with the start. */
+/** Every route of either group, each sorted by name, native ones first. */
+export const routesOf = (view: ObjectsView): readonly Route[] => [
+  ...view
+    .list("UDPRoute")
+    .map((object): Route => ({ kind: "UDPRoute", name: nameOfObject("UDPRoute", object), object })),
+  ...view
+    .list("GatewayUDPRoute")
+    .map((object): Route => ({ kind: "GatewayUDPRoute", name: nameOfObject("GatewayUDPRoute", object), object })),
+];
+
 export interface RenderOptions {
   /** The edition of the rules. Logs of the first release have none, and replay by the rules of their time. */
   readonly rules?: number;

@@ -3,7 +3,7 @@ import type { AnyObject, KindId } from "../../src/resources/kinds.ts";
 import type { DataplaneConfig } from "../../src/resources/dataplane-config.ts";
 import type { Secret } from "../../src/resources/core.ts";
 import { keyOf, nameOfObject, type Name, type ObjectKey } from "../../src/resources/keys.ts";
-import type { ObjectsView, RenderOptions } from "../../src/resources/view.ts";
+import { routesOf, type ObjectsView, type RenderOptions } from "../../src/resources/view.ts";
 import {
   renderFinalizingGateway,
   renderFinalizingGatewayClass,
@@ -12,7 +12,7 @@ import {
   renderRoute,
   type RenderedGateway,
 } from "../../src/render/render.ts";
-import { routesOf, viewOf } from "../render/view.ts";
+import { viewOf } from "../render/view.ts";
 import type { Renderer, Rendering } from "./cluster.ts";
 
 /** What the edge does to Secrets on their way in, less the vault. */

@@ -3,10 +3,10 @@ import type { GatewayListener } from "../../src/resources/gateway-api.ts";
 import type { ClusterConfig, DataplaneConfig, ListenerConfig } from "../../src/resources/dataplane-config.ts";
 import type { Name } from "../../src/resources/keys.ts";
 import type { AnyObject, KindId } from "../../src/resources/kinds.ts";
-import type { ObjectsView, RenderOptions, Route } from "../../src/resources/view.ts";
+import { routesOf, type ObjectsView, type RenderOptions, type Route } from "../../src/resources/view.ts";
 import { renderGateway, type RenderedGateway } from "../../src/render/render.ts";
 import { mergePatched } from "./merge-patch.ts";
-import { defaultOptions, kindIdOf, routesOf, viewOf } from "./view.ts";
+import { defaultOptions, kindIdOf, viewOf } from "./view.ts";
 
 export const gateway1 = "testnamespace/gateway-1" as Name;
 export const UDP = "gateway-1-listener-udp";

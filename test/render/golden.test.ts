@@ -9,8 +9,8 @@ import { renderConfigMap, renderGateway, renderGatewayClass, renderRoute } from 
 import { keyOf, nameOfObject } from "../../src/resources/keys.ts";
 import { findKind, kindOf, type AnyObject } from "../../src/resources/kinds.ts";
 import { validate } from "../../src/resources/schema.ts";
-import type { RenderOptions } from "../../src/resources/view.ts";
-import { defaultOptions, kindIdOf, routesOf, viewOf } from "./view.ts";
+import { routesOf, type RenderOptions } from "../../src/resources/view.ts";
+import { defaultOptions, kindIdOf, viewOf } from "./view.ts";
 
 interface Case {
   readonly case: { readonly options?: Partial<RenderOptions>; readonly without?: readonly string[] };

@@ -4,7 +4,13 @@ import type { EndpointSlice, Endpoints } from "../../src/resources/core.ts";
 import { nameOf, nameOfObject, type Name } from "../../src/resources/keys.ts";
 import { findKind, type AnyObject, type KindId, type KindMap } from "../../src/resources/kinds.ts";
 import { GATEWAY_API_GROUP, RELATED_GATEWAY_NAME, SERVICE_NAME_LABEL } from "../../src/resources/names.ts";
-import type { BackendEndpoint, ObjectsView, RenderOptions, Route } from "../../src/resources/view.ts";
+import {
+  routesOf,
+  type BackendEndpoint,
+  type ObjectsView,
+  type RenderOptions,
+  type Route,
+} from "../../src/resources/view.ts";
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -49,15 +55,6 @@ const parentsOf = (route: Route): readonly Name[] =>
   (route.object.spec.parentRefs ?? [])
     .filter(({ group = GATEWAY_API_GROUP, kind = "Gateway" }) => group === GATEWAY_API_GROUP && kind === "Gateway")
     .map(({ namespace = route.object.metadata.namespace ?? "default", name }) => nameOf(namespace, name));
-
-export const routesOf = (view: ObjectsView): readonly Route[] => [
-  ...view
-    .list("UDPRoute")
-    .map((object): Route => ({ kind: "UDPRoute", name: nameOfObject("UDPRoute", object), object })),
-  ...view
-    .list("GatewayUDPRoute")
-    .map((object): Route => ({ kind: "GatewayUDPRoute", name: nameOfObject("GatewayUDPRoute", object), object })),
-];
 
 export const viewOf = (
   objects: readonly AnyObject[],

@@ -1,7 +1,8 @@
 /** Why a peer can be reached or not, by the same walk as `turnpike explain`. */
 import { parseIp } from "../../net/ip.ts";
 import { pastAt } from "../../explain/past.ts";
-import { explainPeer, type PeerQuestion } from "../../explain/peer.ts";
+import type { PeerQuestion } from "../../explain/inquiry.ts";
+import { explainPeer } from "../../explain/peer.ts";
 import type { Step } from "../../explain/step.ts";
 import type { Actions } from "./actions.ts";
 import { h, type Element } from "./element.ts";
