@@ -1,10 +1,9 @@
-/** Appends to a log: segments, rotation, retention, and what to do about a tail that a crash tore. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
+/** Appends to a log: segments, rotation, retention, and a disk that takes no lines. */
+import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { TurnpikeError } from "../errors.ts";
 import { lockFolder } from "./lock.ts";
 import { JOURNAL_VERSION, type Derivation, type Fact, type FactLine, type JournalLine } from "./fact.ts";
-import { readJournal } from "./reader.ts";
+import { recover } from "./recovery.ts";
 import { segmentName, segmentsIn } from "./segment.ts";
 
 export interface WriterOptions {
@@ -44,43 +43,6 @@ export interface JournalWriter {
 const MIB = 1 << 20;
 const BUFFER_CHARACTERS = MIB;
 const NEWLINE = 0x0a;
-
-interface Recovered {
-  readonly lastSeq: number;
-  readonly tornBytes: number;
-  /** Segment to go on with; none where a new one must be begun. */
-  readonly segment: string | undefined;
-}
-
-const firstSeqOf = (segment: string): number => Number(/(\d+)\.jsonl$/.exec(segment)?.[1]);
-
-/** Cuts a torn last line off, sets a damaged segment aside, and tells the last sequence number. */
-const recover = (folder: string): Recovered => {
-  const last = segmentsIn(folder).at(-1);
-  if (last === undefined) return { lastSeq: 0, tornBytes: 0, segment: undefined };
-  let tornBytes = 0;
-  // The name says where the sequence stood, should nothing of the segment have survived.
-  let lastSeq = firstSeqOf(last) - 1;
-  let lines = 0;
-  try {
-    for (const line of readJournal(last, { onTorn: (_, bytes) => (tornBytes = bytes) })) {
-      lastSeq = line.seq;
-      lines += 1;
-    }
-  } catch (error) {
-    if (!(error instanceof TurnpikeError) || error.code !== "journal-damaged") throw error;
-    // Whatever it holds is kept for whoever can read it; the program must run.
-    renameSync(last, `${last}.damaged`);
-    const behind = statSync(`${last}.damaged`).size;
-    return { lastSeq: lastSeq + behind, tornBytes: behind, segment: undefined };
-  }
-  if (lines === 0) {
-    rmSync(last);
-    return { lastSeq, tornBytes, segment: undefined };
-  }
-  if (tornBytes > 0) truncateSync(last, statSync(last).size - tornBytes);
-  return { lastSeq, tornBytes, segment: last };
-};
 
 export const openJournal = (folder: string, options: WriterOptions = {}): JournalWriter => {
   const {
