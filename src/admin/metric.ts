@@ -1,0 +1,36 @@
+/** What a metric is, and what it is read from. */
+import type { Core } from "../core/core.ts";
+import type { RelayState } from "../dataplane/relay.ts";
+import type { FactTally } from "./fact-tally.ts";
+
+export interface MetricSources {
+  readonly core: Core;
+  readonly relay: { state(): RelayState; refresh?(): Promise<void> };
+  readonly facts: FactTally;
+  readonly journal: {
+    readonly lastSeq: () => number;
+    /** Why the disk takes no lines at the moment. */
+    readonly refusal: () => string | undefined;
+  };
+  /** Requests made to the API server, by method; nothing where there is none. */
+  readonly apiRequests?: Readonly<Record<string, number>>;
+}
+
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly samples: (sources: MetricSources, relay: RelayState) => readonly Sample[];
+}
+
+/** Of a metric without labels. */
+export const total = (value: number): readonly Sample[] => [{ labels: {}, value }];
+
+/** Of a metric with one label: a sample for every counter. */
+export const by = (label: string, counters: Readonly<Record<string, number>>): readonly Sample[] =>
+  Object.entries(counters).map(([key, value]) => ({ labels: { [label]: key }, value }));

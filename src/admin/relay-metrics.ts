@@ -1,0 +1,165 @@
+/** The metrics of the relay: listeners, allocations, peers, refusals and drops. */
+import type { RelayState } from "../dataplane/relay.ts";
+import type { RefusalCode } from "../reasons.ts";
+import { by, total, type Metric, type MetricSources, type Sample } from "./metric.ts";
+
+const perListener =
+  (unit: "bytes" | "packets") =>
+  (_: MetricSources, relay: RelayState): readonly Sample[] =>
+    relay.listeners.flatMap(({ name, bytesIn, bytesOut, packetsIn, packetsOut }) => [
+      { labels: { name, direction: "rx" }, value: unit === "bytes" ? bytesIn : packetsIn },
+      { labels: { name, direction: "tx" }, value: unit === "bytes" ? bytesOut : packetsOut },
+    ]);
+
+/** At the side of peers: rx is what comes from them. */
+const perCluster =
+  (unit: "bytes" | "packets") =>
+  (_: MetricSources, relay: RelayState): readonly Sample[] =>
+    relay.clusters.flatMap(({ name, bytesIn, bytesOut, packetsIn, packetsOut }) => [
+      { labels: { name, direction: "rx" }, value: unit === "bytes" ? bytesOut : packetsOut },
+      { labels: { name, direction: "tx" }, value: unit === "bytes" ? bytesIn : packetsIn },
+    ]);
+
+/** Refusals that say that somebody is not who they have to be, less the challenge that every client gets first. */
+const AUTHENTICATION: ReadonlySet<string> = new Set<RefusalCode>([
+  "400 missing-credentials",
+  "401 realm",
+  "401 credentials",
+  "403 stun-only",
+  "438 stale-nonce",
+  "441 other-user",
+]);
+
+const countAllocations = ({ allocations }: RelayState): readonly Sample[] => {
+  const counts = new Map<string, number>();
+  for (const { protocol, peerProtocol } of allocations) {
+    const key = `${protocol} ${peerProtocol}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return byTransports(Object.fromEntries(counts));
+};
+
+const byTransports = (counters: Readonly<Record<string, number>>): readonly Sample[] =>
+  Object.entries(counters).map(([key, value]) => {
+    const [transport = "", peers = ""] = key.split(" ");
+    return { labels: { transport, peers }, value };
+  });
+
+export const relayMetrics: readonly Metric[] = [
+  {
+    name: "stunner_allocations_active",
+    help: "Allocations that are open.",
+    labels: [],
+    samples: (_, relay) => total(relay.allocations.length),
+  },
+  {
+    name: "stunner_listener_connections",
+    help: "Client connections that are open, by listener.",
+    labels: ["name"],
+    samples: (_, relay) => relay.listeners.map(({ name, connections }) => ({ labels: { name }, value: connections })),
+  },
+  {
+    name: "stunner_listener_packets_total",
+    help: "Datagrams or frames at a listener; rx is towards the relay.",
+    labels: ["name", "direction"],
+    samples: perListener("packets"),
+  },
+  {
+    name: "stunner_listener_bytes_total",
+    help: "Bytes at a listener, TURN framing included; rx is towards the relay.",
+    labels: ["name", "direction"],
+    samples: perListener("bytes"),
+  },
+  {
+    name: "stunner_listener_connections_total",
+    help: "Client connections made, by listener.",
+    labels: ["name"],
+    samples: (_, relay) =>
+      relay.listeners.map(({ name, connectionsTotal }) => ({ labels: { name }, value: connectionsTotal })),
+  },
+  {
+    name: "stunner_cluster_packets_total",
+    help: "Packets, or pieces of a stream, between the relay and peers that a cluster admits; rx is towards the relay.",
+    labels: ["name", "direction"],
+    samples: perCluster("packets"),
+  },
+  {
+    name: "stunner_cluster_bytes_total",
+    help: "Bytes between the relay and peers that a cluster admits; rx is towards the relay.",
+    labels: ["name", "direction"],
+    samples: perCluster("bytes"),
+  },
+  {
+    name: "turnpike_allocations",
+    help: "Allocations that are open, by the transport of the client and that of peers.",
+    labels: ["transport", "peers"],
+    samples: (_, relay) => countAllocations(relay),
+  },
+  {
+    name: "turnpike_allocations_opened_total",
+    help: "Allocations made, by the transport of the client and that of peers.",
+    labels: ["transport", "peers"],
+    samples: (_, relay) => byTransports(relay.opened),
+  },
+  {
+    name: "turnpike_allocations_closed_total",
+    help: "Allocations ended, by why.",
+    labels: ["reason"],
+    samples: (_, relay) => by("reason", relay.closed),
+  },
+  {
+    name: "turnpike_peer_connections",
+    help: "Connections to TCP peers that are open (RFC 6062).",
+    labels: [],
+    samples: (_, relay) => total(relay.allocations.reduce((sum, { connections }) => sum + connections, 0)),
+  },
+  {
+    name: "turnpike_authentication_failures_total",
+    help: "Requests whose credentials were missing, wrong or stale, by the code of the refusal; first challenges are not among them.",
+    labels: ["reason"],
+    samples: (_, relay) =>
+      by("reason", Object.fromEntries(Object.entries(relay.refused).filter(([reason]) => AUTHENTICATION.has(reason)))),
+  },
+  {
+    name: "turnpike_peers_denied_total",
+    help: "Requests and packets to or from peers that are not admitted, by the code of the denial.",
+    labels: ["reason"],
+    samples: (_, relay) => by("reason", relay.denied),
+  },
+  {
+    name: "turnpike_listener_kernel_drops_total",
+    help: "Datagrams that the kernel dropped because a listener's socket was full.",
+    labels: ["name"],
+    samples: (_, relay) => relay.listeners.map(({ name, kernelDrops }) => ({ labels: { name }, value: kernelDrops })),
+  },
+  {
+    name: "turnpike_listener_handshakes_total",
+    help: "TLS and DTLS handshakes, by listener and whether they were completed.",
+    labels: ["name", "outcome"],
+    samples: (_, relay) =>
+      relay.listeners
+        .filter(({ protocol }) => protocol === "TURN-TLS" || protocol === "TURN-DTLS")
+        .flatMap(({ name, handshakes, failedHandshakes }) => [
+          { labels: { name, outcome: "completed" }, value: handshakes },
+          { labels: { name, outcome: "failed" }, value: failedHandshakes },
+        ]),
+  },
+  {
+    name: "turnpike_requests_refused_total",
+    help: "Requests answered with an error, by the code of the refusal.",
+    labels: ["reason"],
+    samples: (_, relay) => by("reason", relay.refused),
+  },
+  {
+    name: "turnpike_packets_dropped_total",
+    help: "Datagrams and frames dropped, by the code of the drop.",
+    labels: ["reason"],
+    samples: (_, relay) => by("reason", relay.dropped),
+  },
+  {
+    name: "turnpike_control_queue_requests",
+    help: "Requests that wait for their turn behind media; more than 4096 are dropped as control-backlog.",
+    labels: [],
+    samples: (_, relay) => total(relay.waiting),
+  },
+];
