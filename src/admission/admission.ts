@@ -8,17 +8,7 @@ import { parseEndpoint, type Endpoint } from "../net/endpoint.ts";
 import { bitsOf } from "../net/ip.ts";
 import type { OwnHost } from "./own-host.ts";
 import { specialBlock } from "./special.ts";
-
-/** How peers of a cluster are reached. */
-export type PeerProtocol = "UDP" | "TCP";
-
-export interface Transition {
-  readonly change: "admit" | "drain" | "revoke";
-  readonly cluster: string;
-  readonly endpoint: string;
-  /** UDP unless given. */
-  readonly protocol?: PeerProtocol;
-}
+import type { AdmissionTransition, PeerProtocol } from "./transition.ts";
 
 export type Verdict =
   | { readonly admitted: true; readonly cluster: string; readonly endpoint: string }
@@ -100,7 +90,7 @@ export class Admission {
     this.#host = host;
   }
 
-  apply(transitions: readonly Transition[]): void {
+  apply(transitions: readonly AdmissionTransition[]): void {
     for (const { change, cluster, endpoint: text, protocol = "UDP" } of transitions) {
       let endpoints = this.#clusters.get(cluster);
       const present = endpoints?.get(text);

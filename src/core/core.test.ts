@@ -20,6 +20,7 @@ import type { Name, ObjectKey } from "../resources/keys.ts";
 import type { GatewayStatus } from "../render/render.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import { operatorOptions, standaloneOptions } from "../runtime/options.ts";
+import type { Fold } from "./fold.ts";
 import { createCore, type Core, type CoreSnapshot } from "./core.ts";
 import { replay } from "./replay.ts";
 
@@ -238,6 +239,12 @@ describe("any history", () => {
     );
   });
 
+  /** Without the revisions of admission, which count within one process. */
+  const concluded = ({ derived, changes }: Fold) => ({
+    derived,
+    changes: changes.map(({ admission, ...change }) => ({ ...change, transitions: admission.transitions })),
+  });
+
   it("goes on from a snapshot as if nothing had been left out", () => {
     fc.assert(
       fc.property(
@@ -254,7 +261,7 @@ describe("any history", () => {
           for (const [index, fact] of after.entries()) {
             const line = { v: 1, seq: 10_000 + index, time: 1_000_000, source: "test", cause: null, ...fact } as const;
             expect(resumed.apply(line)).toEqual(history.core.apply(line));
-            expect(resumed.fold(1_000_000)).toEqual(history.core.fold(1_000_000));
+            expect(concluded(resumed.fold(1_000_000))).toEqual(concluded(history.core.fold(1_000_000)));
             expect(resumed.export()).toEqual(history.core.export());
           }
         },

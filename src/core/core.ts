@@ -9,14 +9,16 @@ import type { FactLine } from "../journal/fact.ts";
 import { nameOfObject, splitName, type Name, type ObjectKey } from "../resources/keys.ts";
 import { allKinds, type AnyObject, type KindId } from "../resources/kinds.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
-import { createBackends, type Backend } from "../machines/backends.ts";
+import { backendsOfRoute, createBackends, isBackend, type Backend } from "../machines/backends.ts";
 import { dependantsOf, type Dependants } from "../machines/dependencies.ts";
 import { createObjects } from "../machines/objects.ts";
 import { referencesOf } from "../machines/references.ts";
 import { createRegistry, type Registry, type RegistrySnapshot, type Transition } from "../machines/registry.ts";
 import type { RenderedGateway } from "../render/render.ts";
+import { createAdmissions } from "./admissions.ts";
 import { createCertificates, type Certificates } from "./certificates.ts";
-import { createFolding, type ClassConfigMap, type Derived, type Fold, type Touched } from "./fold.ts";
+import type { Derived } from "./derived.ts";
+import { createFolding, type ClassConfigMap, type Fold, type Touched } from "./fold.ts";
 import { createOutputs, type Outputs } from "./outputs.ts";
 import { createRefusals, type Refusals } from "./refusals.ts";
 import { createView } from "./view.ts";
@@ -61,12 +63,10 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
   const outputs = createOutputs(digest);
   const refusals = createRefusals(snapshot?.refusals);
   const certificates = createCertificates(snapshot?.certificates);
+  const admissions = createAdmissions(backendsOfRoute(objects));
   const view = createView(objects, backends, refusals, certificates);
-  const folding = createFolding(view, options, registry, { outputs, certificates });
+  const folding = createFolding(view, options, registry, { outputs, certificates, admissions });
   const touched: Touched = { gateways: new Map(), routes: new Map(), classes: new Map() };
-
-  const isBackend = (reference: string): reference is Backend =>
-    reference.startsWith("service:") || reference.startsWith("static-service:") || reference.startsWith("cluster:");
 
   /** Backends whose endpoints an object decides, as it was and as it is. */
   const backendsTouched = (
@@ -225,7 +225,11 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     },
     configMap: folding.configMap,
     status: (object) => outputs.get(`status ${object}`),
-    apply: (fact) => move(fact).map((derivation) => ({ cause: fact.seq, derivation })),
+    apply(fact) {
+      const derived = move(fact).map((derivation) => ({ cause: fact.seq, derivation }));
+      admissions.note(derived);
+      return derived;
+    },
     get dirty() {
       return synced() && !isFolded();
     },

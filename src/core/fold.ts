@@ -17,16 +17,13 @@ import {
   type RenderedConfigMap,
   type RenderedGateway,
 } from "../render/render.ts";
+import type { AdmissionStep } from "../admission/transition.ts";
+import type { Admissions } from "./admissions.ts";
 import type { Certificates } from "./certificates.ts";
+import type { Derived } from "./derived.ts";
 import { moveListeners } from "./listeners.ts";
 import type { Outputs } from "./outputs.ts";
 import { routeOf } from "./view.ts";
-
-/** A derivation and the fact that it follows from. */
-export interface Derived {
-  readonly cause: number;
-  readonly derivation: Derivation;
-}
 
 /** What effects must bring about after a fold. */
 export interface GatewayChange {
@@ -36,6 +33,8 @@ export interface GatewayChange {
   readonly config: DataplaneConfig | undefined;
   /** Terminating endpoints of the config, by cluster. */
   readonly draining: Readonly<Record<string, readonly string[]>>;
+  /** What the change means for admission. */
+  readonly admission: AdmissionStep;
 }
 
 export interface Fold {
@@ -87,7 +86,11 @@ export const createFolding = (
   view: ObjectsView,
   options: RenderOptions,
   registry: Registry,
-  { outputs, certificates }: { readonly outputs: Outputs; readonly certificates: Certificates },
+  {
+    outputs,
+    certificates,
+    admissions,
+  }: { readonly outputs: Outputs; readonly certificates: Certificates; readonly admissions: Admissions },
 ): Folding => {
   const rendered = new Map<Name, RenderedGateway>();
   const configMaps = new Map<Name, ClassConfigMap>();
@@ -129,7 +132,15 @@ export const createFolding = (
     const ended = (next === undefined || ending) && registry.state("gateway", name) === "terminating";
     const changes: GatewayChange[] =
       (published && (configChanged || drainingChanged)) || ended
-        ? [{ gateway: name, cause, config: next?.config, draining: next?.draining ?? {} }]
+        ? [
+            {
+              gateway: name,
+              cause,
+              config: next?.config,
+              draining: next?.draining ?? {},
+              admission: admissions.step(name, before, next, cause),
+            },
+          ]
         : [];
     return { derived: derived.map((derivation) => ({ cause, derivation })), changes };
   };
@@ -219,6 +230,7 @@ export const createFolding = (
       classes.clear();
       gateways.clear();
       routes.clear();
+      admissions.folded();
       return { derived, changes };
     },
   };

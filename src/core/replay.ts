@@ -10,7 +10,7 @@ import {
   type JournalLine,
 } from "../journal/fact.ts";
 import { createCore, type Core, type CoreSnapshot, type Digest } from "./core.ts";
-import type { Derived } from "./fold.ts";
+import type { Derived } from "./derived.ts";
 
 export interface Divergence {
   /** Sequence number of the line that differs. */

@@ -1,7 +1,8 @@
 /** An allocation: relayed transport addresses for one five-tuple, and what it may reach (RFC 8656 §5). */
 import { wordsOfBytes, type TransportAddress } from "../net/address.ts";
 import { bytesOf, parseIp, type Family, type Ip } from "../net/ip.ts";
-import type { Denial, PeerProtocol, Verdict } from "../admission/admission.ts";
+import type { Denial, Verdict } from "../admission/admission.ts";
+import type { PeerProtocol } from "../admission/transition.ts";
 import type { Bandwidth } from "./bandwidth.ts";
 import {
   Flow,

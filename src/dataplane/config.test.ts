@@ -1,8 +1,6 @@
-import { hostAt } from "../admission/own-host.ts";
 import { describe, expect, it } from "vitest";
 import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
-import { Admission } from "../admission/admission.ts";
-import { clusterTransitions, listenerSteps, parseConfig } from "./config.ts";
+import { listenerSteps, parseConfig } from "./config.ts";
 
 const config = (changes: object = {}): DataplaneConfig => ({
   version: "v1",
@@ -90,19 +88,5 @@ describe("the difference to the config in force", () => {
       new Map([["b", "why"]]),
     );
     expect(steps.map(({ step, listener: { name } }) => `${step} ${name}`)).toEqual(["stop c", "start a", "start b"]);
-  });
-
-  it("for endpoints is a transition each", () => {
-    const admission = new Admission(hostAt([]));
-    const move = (wanted: readonly string[], draining: readonly string[] = []): readonly string[] => {
-      const transitions = clusterTransitions(admission, "c", wanted, new Set(draining));
-      admission.apply(transitions);
-      return transitions.map(({ change, endpoint }) => `${change} ${endpoint}`);
-    };
-    expect(move(["10.0.0.1", "10.0.0.2"])).toEqual(["admit 10.0.0.1", "admit 10.0.0.2"]);
-    expect(move(["10.0.0.1", "10.0.0.2"], ["10.0.0.1"])).toEqual(["drain 10.0.0.1"]);
-    expect(move(["10.0.0.1", "10.0.0.2"], ["10.0.0.1"])).toEqual([]);
-    expect(move(["10.0.0.2", "10.0.0.3"], ["10.0.0.3"])).toEqual(["revoke 10.0.0.1", "drain 10.0.0.3"]);
-    expect(move(["10.0.0.2", "10.0.0.3"])).toEqual(["admit 10.0.0.3"]);
   });
 });

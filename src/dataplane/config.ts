@@ -1,15 +1,13 @@
 /** A config document: whether it is sound, and what it changes about the one in force. */
 import { TurnpikeError } from "../errors.ts";
 import type { AuthConfig, DataplaneConfig, ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
-import type { Admission, PeerProtocol, Transition } from "../admission/admission.ts";
+import type { Admission } from "../admission/admission.ts";
+import type { AdmittedCluster } from "../admission/transition.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
 
 /** What the relay keeps of a cluster. */
-export interface Cluster {
-  readonly name: string;
+export interface Cluster extends Pick<AdmittedCluster, "name" | "protocol" | "endpoints"> {
   readonly type: "STATIC" | "STRICT_DNS";
-  readonly protocol: PeerProtocol;
-  readonly endpoints: readonly string[];
 }
 
 /** A config with defaults filled in and names in canonical form. */
@@ -21,6 +19,10 @@ export interface RelayConfig {
   readonly listeners: readonly ListenerConfig[];
   readonly clusters: readonly Cluster[];
 }
+
+declare const valid: unique symbol;
+/** A config that `parseConfig` has looked at: nothing behind it does so again. */
+export type ValidConfig = RelayConfig & { readonly [valid]: true };
 
 const refuse = (message: string): never => {
   throw new TurnpikeError("config-invalid", message);
@@ -88,7 +90,7 @@ const unique = (what: string, names: readonly string[]): void => {
  * Checks `config` and fills in defaults. `admitted` are the endpoints in force, which need no second look.
  * @throws TurnpikeError `config-invalid`, saying what is wrong and where.
  */
-export const parseConfig = (config: DataplaneConfig, admitted?: Admission): RelayConfig => {
+export const parseConfig = (config: DataplaneConfig, admitted?: Admission): ValidConfig => {
   const version: unknown = config?.version;
   if (version !== "v1") refuse(`unsupported API version: "${String(version)}"`);
   if (config.listeners && !Array.isArray(config.listeners)) refuse("listeners is no list");
@@ -115,40 +117,14 @@ export const parseConfig = (config: DataplaneConfig, admitted?: Admission): Rela
     "cluster",
     clusters.map(({ name }) => name),
   );
-  return {
+  const parsed: RelayConfig = {
     name: config.admin?.name || "default-stunnerd",
     userQuota: Math.max(0, config.admin?.user_quota ?? 0),
     auth: parseAuth(config.auth),
     listeners,
     clusters,
   };
-};
-
-/** Transitions that take `cluster` from what is admitted to `wanted`. */
-export const clusterTransitions = (
-  admission: Admission,
-  cluster: string,
-  wanted: readonly string[],
-  draining?: ReadonlySet<string>,
-  protocol: PeerProtocol = "UDP",
-): readonly Transition[] => {
-  const transitions: Transition[] = [];
-  const present = admission.endpoints(cluster);
-  const stays = new Set(wanted);
-  for (const [endpoint, is] of present)
-    if (!stays.has(endpoint) || is.protocol !== protocol) transitions.push({ change: "revoke", cluster, endpoint });
-  for (const endpoint of stays) {
-    const drains = draining?.has(endpoint) ?? false;
-    const is = present.get(endpoint);
-    if (is?.draining !== drains || is.protocol !== protocol)
-      transitions.push({
-        change: drains ? "drain" : "admit",
-        cluster,
-        endpoint,
-        ...(protocol === "TCP" ? { protocol } : {}),
-      });
-  }
-  return transitions;
+  return parsed as ValidConfig;
 };
 
 export interface ListenerStep {

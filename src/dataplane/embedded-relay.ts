@@ -2,7 +2,15 @@
 import { wallTimeOf } from "../clock.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { formatAddress } from "../net/address.ts";
-import { clusterTransitions, listenerSteps, parseConfig, type RelayConfig, type ListenerStep } from "./config.ts";
+import { clusterTransitions, type AdmissionTransition } from "../admission/transition.ts";
+import {
+  listenerSteps,
+  parseConfig,
+  type Cluster,
+  type ListenerStep,
+  type RelayConfig,
+  type ValidConfig,
+} from "./config.ts";
 import type { Allocation } from "./allocation.ts";
 import { RelayContext, type EmbeddedOptions } from "./relay-context.ts";
 import { Gateway } from "./gateway.ts";
@@ -50,13 +58,19 @@ export class EmbeddedRelay implements Relay {
 
   // oxlint-disable-next-line require-await -- what throws must reject
   async apply(document: DataplaneConfig, how: Apply = {}): Promise<ApplyReport> {
-    const config = parseConfig(document, this.#tenants.get(document?.admin?.name)?.gateway.admission);
+    return this.put(parseConfig(document, this.#tenants.get(document?.admin?.name)?.gateway.admission), how);
+  }
+
+  /** As `apply`, of a config that was parsed. */
+  put(config: ValidConfig, how: Apply = {}): Promise<ApplyReport> {
     const tenant = this.#tenant(config);
     const { gateway, resolver } = tenant;
+    const before = gateway.config;
     gateway.adopt(config);
     if (this.#context.host.listen(config.name, how.datagramPorts ?? datagramPorts(config.listeners))) this.#touchAll();
     resolver.watch(new Set(config.clusters.filter(isDns).flatMap(({ endpoints }) => endpoints)));
-    const admission = this.#admit(gateway, resolver, how);
+    const admission = this.#admit(gateway, transitionsOf(tenant, before, how));
+    gateway.revision = how.admission?.to;
     return this.#inTurn(async () => ({ admission, listeners: await this.#listen(tenant, config) }));
   }
 
@@ -120,7 +134,11 @@ export class EmbeddedRelay implements Relay {
     const gateway = new Gateway({ ...config, listeners: [] }, this.#context.host, this.#context.limits);
     const { log } = this.#context;
     const changed = (): void => {
-      for (const change of this.#admit(gateway, resolver, {}, isDns))
+      const names = new Set(gateway.config.clusters.filter(isDns).map(({ name }) => name));
+      for (const change of this.#admit(
+        gateway,
+        reconciled(tenant, {}, (name) => names.has(name)),
+      ))
         log.info({ gateway: gateway.name, ...change }, "a name resolves to other addresses");
     };
     const resolver = new Resolver({ changed, log });
@@ -129,32 +147,7 @@ export class EmbeddedRelay implements Relay {
     return tenant;
   }
 
-  /** Brings admission in line with the gateway's config; `which` clusters to look at, those that are gone included. */
-  #admit(
-    gateway: Gateway,
-    resolver: Resolver,
-    { draining }: Apply,
-    which: (cluster: Cluster) => boolean = () => true,
-  ): readonly AdmissionChange[] {
-    const { clusters } = gateway.config;
-    const present = new Set(clusters.map(({ name }) => name));
-    const gone = [...gateway.admission.clusters()].filter((name) => !present.has(name));
-    const transitions = [
-      ...gone.flatMap((name) => clusterTransitions(gateway.admission, name, [])),
-      ...clusters.filter(which).flatMap((cluster) => {
-        const wanted = isDns(cluster)
-          ? // Only a manifest can name a special address. What a name resolves to is up to whoever owns the name.
-            resolver.addresses(cluster.endpoints).filter((address) => gateway.admission.isOrdinary(address))
-          : cluster.endpoints;
-        return clusterTransitions(
-          gateway.admission,
-          cluster.name,
-          wanted,
-          draining?.get(cluster.name),
-          cluster.protocol,
-        );
-      }),
-    ];
+  #admit(gateway: Gateway, transitions: readonly AdmissionTransition[]): readonly AdmissionChange[] {
     const routes = new Map(gateway.config.listeners.map(({ name, routes: names }) => [name, new Set(names)]));
     return gateway.admit(transitions, routes);
   }
@@ -224,8 +217,46 @@ export class EmbeddedRelay implements Relay {
   }
 }
 
-type Cluster = RelayConfig["clusters"][number];
 const isDns = (cluster: Cluster): boolean => cluster.type === "STRICT_DNS";
+
+/**
+ * What a cluster is to admit. Only a manifest can name a special address: what a name resolves to is up to whoever owns the
+ * name.
+ */
+const wantedOf = ({ gateway: { admission }, resolver }: Tenant, cluster: Cluster, { draining }: Apply) =>
+  isDns(cluster)
+    ? {
+        ...cluster,
+        endpoints: resolver.addresses(cluster.endpoints).filter((address) => admission.isOrdinary(address)),
+      }
+    : { ...cluster, draining: draining?.get(cluster.name) };
+
+/** Brings the clusters that `which` picks in line with the config, and takes those that it lists no more away. */
+const reconciled = (
+  tenant: Tenant,
+  how: Apply = {},
+  which: (cluster: string) => boolean = () => true,
+): readonly AdmissionTransition[] => {
+  const { admission, config } = tenant.gateway;
+  const wanted = new Map(config.clusters.map((cluster) => [cluster.name, cluster]));
+  const names = [...new Set([...admission.clusters(), ...wanted.keys()])].filter(which);
+  return names.flatMap((name) => {
+    const cluster = wanted.get(name);
+    return clusterTransitions(name, admission.endpoints(name), cluster && wantedOf(tenant, cluster, how));
+  });
+};
+
+/** The step that comes next; what the whole config says where there is none, or one was missed. */
+const transitionsOf = (tenant: Tenant, before: RelayConfig, how: Apply): readonly AdmissionTransition[] => {
+  const { config, revision } = tenant.gateway;
+  const { admission: step } = how;
+  if (step === undefined || step.from !== revision) return reconciled(tenant, how);
+  const types = new Map([...before.clusters, ...config.clusters].map(({ name, type }) => [name, type]));
+  // A cluster of one name that lists addresses, where it had a name for them, or the reverse: no step tells of that.
+  if (before.clusters.some(({ name, type }) => types.get(name) !== type)) return reconciled(tenant, how);
+  return [...step.transitions, ...reconciled(tenant, how, (name) => types.get(name) === "STRICT_DNS")];
+};
+
 const starts: ReadonlySet<string> = new Set(["start", "restart"]);
 
 const allocationState = (allocation: Allocation): AllocationState => {

@@ -1,6 +1,7 @@
 /** One gateway's policy: who may allocate, how much, and which peers may be reached. */
 import type { AdmissionChange } from "./relay.ts";
-import { Admission, EndpointIndex, type Transition } from "../admission/admission.ts";
+import { Admission, EndpointIndex } from "../admission/admission.ts";
+import type { AdmissionTransition } from "../admission/transition.ts";
 import { createAuthPolicy, type AuthPolicy } from "./auth/policy.ts";
 import type { RelayConfig } from "./config.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
@@ -26,6 +27,8 @@ export class Gateway {
   readonly listeners = new Map<string, Routed>();
   readonly users: Users;
   config: RelayConfig;
+  /** Of admission, as the steps count that lead to it; none before the first. */
+  revision: number | undefined;
   auth: AuthPolicy;
 
   constructor(config: RelayConfig, host: OwnHost, limits: Limits) {
@@ -68,7 +71,7 @@ export class Gateway {
    * this returns.
    */
   admit(
-    transitions: readonly Transition[],
+    transitions: readonly AdmissionTransition[],
     routes: ReadonlyMap<string, ReadonlySet<string>>,
   ): readonly AdmissionChange[] {
     const lost = new EndpointIndex();

@@ -5,6 +5,7 @@
 import type { Observable } from "rxjs";
 import type { Logger } from "pino";
 import type { DenialCode } from "../reasons.ts";
+import type { AdmissionStep, AdmissionTransition } from "../admission/transition.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { TransportAddress } from "../net/address.ts";
 import type { EngineName } from "./engines/choose.ts";
@@ -34,13 +35,8 @@ export interface RelayOptions extends RelayTuning {
   readonly log: Logger;
 }
 
-/** What a new config means for admission. `drain` keeps an endpoint admitted and says that it is on its way out. */
-export interface AdmissionChange {
-  readonly change: "admit" | "drain" | "revoke";
-  /** `NAMESPACE/ROUTE`. */
-  readonly cluster: string;
-  /** As in the config: `IP`, `IP/LEN`, either with `:<MIN-MAX>` behind. */
-  readonly endpoint: string;
+/** What a transition did. */
+export interface AdmissionChange extends AdmissionTransition {
   /** `revoke`: what was dropped at once. */
   readonly permissions?: number;
   readonly channels?: number;
@@ -63,6 +59,11 @@ export interface ApplyReport {
 }
 
 export interface Apply {
+  /**
+   * What this config changes about admission. A relay that is not at its `from`, or is given none, admits the endpoints of the
+   * config instead.
+   */
+  readonly admission?: AdmissionStep;
   /** Endpoints of this config that are terminating, by cluster. */
   readonly draining?: ReadonlyMap<string, ReadonlySet<string>>;
   /** Ports at which its listeners take datagrams, if other relays than this one have some of them. */

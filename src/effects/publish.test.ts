@@ -26,7 +26,13 @@ const change = (endpoints: readonly string[] | undefined, of = gateway): Gateway
     listeners: [],
     clusters: [{ name: "c", type: "STATIC", protocol: "UDP", endpoints: endpoints ?? [] }],
   };
-  return { gateway: of, cause: 1, config: endpoints && config, draining: {} };
+  return {
+    gateway: of,
+    cause: 1,
+    config: endpoints && config,
+    draining: {},
+    admission: { from: 0, to: 1, transitions: [] },
+  };
 };
 
 describe("the publisher", () => {

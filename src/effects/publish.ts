@@ -44,23 +44,27 @@ const withAddress = (config: DataplaneConfig, address: string): DataplaneConfig 
 /** What an apply did, as facts with `cause`. */
 export const factsOf = (gateway: Name, report: ApplyReport, cause: number): readonly Happening[] => {
   const count = (change: string): number => report.admission.filter((one) => one.change === change).length;
-  const happening = (fact: Happening["fact"]): Happening => ({ fact, source: SOURCE, cause });
+  const happening = (fact: Happening["fact"], by = cause): Happening => ({ fact, source: SOURCE, cause: by });
   const happenings: Happening[] = [];
 
-  for (const { change, cluster, endpoint, permissions = 0, channels = 0, connections } of report.admission)
+  for (const { change, cluster, endpoint, permissions = 0, channels = 0, connections, ...why } of report.admission)
     if (change === "revoke")
       happenings.push(
-        happening({
-          type: "endpoint.revoked",
-          data: {
-            gateway,
-            cluster,
-            endpoint,
-            permissions,
-            channels,
-            ...(connections === undefined ? {} : { connections }),
+        happening(
+          {
+            type: "endpoint.revoked",
+            data: {
+              gateway,
+              cluster,
+              endpoint,
+              permissions,
+              channels,
+              ...(connections === undefined ? {} : { connections }),
+              ...(why.because === undefined ? {} : { because: why.because }),
+            },
           },
-        }),
+          why.cause,
+        ),
       );
 
   for (const { listener, change, at, reason } of report.listeners) {
@@ -101,7 +105,7 @@ export const createPublisher = ({ relay, vault, address, report }: PublisherOpti
   };
 
   const apply = async (change: GatewayChange, failures: number): Promise<void> => {
-    const { gateway, config, draining, cause } = change;
+    const { gateway, config, draining, admission, cause } = change;
     try {
       if (config === undefined) {
         const allocations = await relay.remove(gateway);
@@ -110,7 +114,10 @@ export const createPublisher = ({ relay, vault, address, report }: PublisherOpti
         return;
       }
       const byCluster = new Map(Object.entries(draining).map(([cluster, names]) => [cluster, new Set(names)]));
-      const done = await relay.apply(withAddress(vault.reveal(config), address), { draining: byCluster });
+      const done = await relay.apply(withAddress(vault.reveal(config), address), {
+        draining: byCluster,
+        admission,
+      });
       settle(change, !done.listeners.some((listener) => listener.change === "failed"), failures);
       // A repetition that changed nothing is not worth a line.
       if (failures === 0 || done.listeners.some((listener) => listener.change !== "failed"))

@@ -97,6 +97,8 @@ export type Fact =
         readonly channels: number;
         /** To TCP peers; not there where there were none. */
         readonly connections?: number;
+        /** The transition of the endpoint; absent where the endpoint stays and a route no longer leads to it. */
+        readonly because?: { readonly entity: string; readonly from: string; readonly to: string };
       };
     }
   /** A thread that relays ended by itself; its clients have to allocate anew. */

@@ -64,8 +64,9 @@ export const sentence = (line: JournalLine): string => {
     case "gateway.removed":
       return `gateway ${line.data.gateway} torn down, ${plural(line.data.allocations, "allocation")} ended`;
     case "endpoint.revoked": {
-      const { endpoint, cluster, gateway, permissions, channels } = line.data;
-      return `endpoint ${endpoint} of ${cluster} revoked at ${gateway}: ${plural(permissions, "permission")} and ${plural(channels, "channel")} dropped`;
+      const { endpoint, cluster, gateway, permissions, channels, because } = line.data;
+      const why = because === undefined ? "" : ` (${because.entity}: ${because.from} → ${because.to})`;
+      return `endpoint ${endpoint} of ${cluster} revoked at ${gateway}${why}: ${plural(permissions, "permission")} and ${plural(channels, "channel")} dropped`;
     }
     case "worker.lost":
       return `worker ${line.data.worker} ended (${line.data.reason}); ${plural(line.data.allocations, "allocation")} with it`;

@@ -6,6 +6,7 @@ import type { KindMap } from "../resources/kinds.ts";
 import type { Name } from "../resources/keys.ts";
 import type { BackendEndpoint, RenderOptions } from "../resources/view.ts";
 import { namesOfKind, type Objects } from "./objects.ts";
+import { referencesOf } from "./references.ts";
 import type { Registry, Transition } from "./registry.ts";
 
 /** A Service or StaticService, or a cluster of a received config, as `referencesOf` names it. */
@@ -22,6 +23,21 @@ export const endpointEntity = (backend: Backend, address: string): string => {
   const name = backend.slice(backend.indexOf(":") + 1);
   return `${backend.startsWith("static-service:") ? "static:" : ""}${name}#${address}`;
 };
+
+export const isBackend = (reference: string): reference is Backend =>
+  reference.startsWith("service:") || reference.startsWith("static-service:") || reference.startsWith("cluster:");
+
+/** The backends that a route names now, by the name of its cluster; those of a received config are clusters themselves. */
+export const backendsOfRoute =
+  (objects: Pick<Objects, "get">) =>
+  (cluster: string): readonly Backend[] =>
+    [
+      `cluster:${cluster}`,
+      ...(["UDPRoute", "GatewayUDPRoute"] as const).flatMap((kind) => {
+        const route = objects.get(kind, cluster as Name);
+        return route === undefined ? [] : referencesOf(kind, route);
+      }),
+    ].filter(isBackend);
 
 interface Listed {
   readonly found: boolean;

@@ -3,7 +3,7 @@
  * is concluded from them anew, and must correspond to what was recorded, conclusion by conclusion.
  */
 import { createCore, type Core, type CoreSnapshot, type Digest } from "../core/core.ts";
-import type { Derived } from "../core/fold.ts";
+import type { Derived } from "../core/derived.ts";
 import { TurnpikeError } from "../errors.ts";
 import { isDerivation, type DerivationLine, type JournalLine } from "../journal/fact.ts";
 import type { RegistrySnapshot } from "../machines/registry.ts";

@@ -108,7 +108,13 @@ describe("a dataplane", { timeout: 180_000 }, () => {
     discovery!.set(ID, config(["127.0.0.2"]));
     await vi.waitFor(() => expect(types()).toContain("endpoint.revoked"), soon);
     const revoked = dataplane!.lines().find(({ type }) => type === "endpoint.revoked");
-    expect(revoked?.data).toMatchObject({ cluster: "media/echo", endpoint: "127.0.0.1", permissions: 1, channels: 1 });
+    expect(revoked?.data).toMatchObject({
+      cluster: "media/echo",
+      endpoint: "127.0.0.1",
+      permissions: 1,
+      channels: 1,
+      because: { entity: "media/echo#127.0.0.1", from: "active", to: "gone" },
+    });
     const { sent } = stream;
     await vi.waitFor(() => expect(stream.sent).toBeGreaterThan(sent + 10), soon);
     expect([...stream.received].filter((number) => number > sent + 1)).toEqual([]);

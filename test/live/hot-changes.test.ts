@@ -94,6 +94,7 @@ describe("an endpoint, while traffic runs", () => {
       endpoint: REMOVED.address,
       permissions: 2,
       channels: 2,
+      because: { entity: `default/echo#${REMOVED.address}`, from: "terminating", to: "gone" },
     });
     expect([terminating?.seq, gone?.seq, revoked?.seq]).toEqual(
       [terminating?.seq, gone?.seq, revoked?.seq].toSorted((a, b) => a! - b!),

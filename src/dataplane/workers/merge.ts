@@ -25,6 +25,7 @@ const mergeListeners = (states: readonly ListenerState[]): readonly ListenerStat
             connections: before.connections + state.connections,
             connectionsTotal: before.connectionsTotal + state.connectionsTotal,
             handshakes: before.handshakes + state.handshakes,
+            failedHandshakes: before.failedHandshakes + state.failedHandshakes,
             kernelDrops: before.kernelDrops + state.kernelDrops,
             bytesIn: before.bytesIn + state.bytesIn,
             bytesOut: before.bytesOut + state.bytesOut,
@@ -70,6 +71,12 @@ export const mergeStates = (states: readonly RelayState[]): RelayState => {
   };
 };
 
+const connectionsOf = (
+  { connections: one }: AdmissionChange,
+  { connections: other }: AdmissionChange,
+): Pick<AdmissionChange, "connections"> =>
+  one === undefined && other === undefined ? {} : { connections: (one ?? 0) + (other ?? 0) };
+
 /** Every relay makes the same admission changes; what each dropped at once adds up. */
 export const mergeReports = (reports: readonly ApplyReport[]): ApplyReport => {
   const admission = new Map<string, AdmissionChange>();
@@ -84,6 +91,7 @@ export const mergeReports = (reports: readonly ApplyReport[]): ApplyReport => {
             ...change,
             permissions: (before.permissions ?? 0) + (change.permissions ?? 0),
             channels: (before.channels ?? 0) + (change.channels ?? 0),
+            ...connectionsOf(before, change),
           },
     );
   }

@@ -2,6 +2,7 @@ import { pino, type Logger } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { freePort, startEchoBackend, type EchoBackend } from "../../../test/support/live.ts";
 import { startStream, type Stream } from "../../../test/support/stream.ts";
+import type { AdmissionTransition } from "../../admission/transition.ts";
 import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
 import { TurnClient } from "../../turn-client/turn-client.ts";
 import { placeOn } from "../placement.ts";
@@ -97,6 +98,27 @@ describe("a pool of workers", () => {
     await vi.waitFor(() => expect(calls[0]!.sent).toBeGreaterThan(sent[0]! + 5), soon);
     for (const [index, { received }] of calls.entries())
       expect([...received].filter((number) => number > sent[index]! + 1)).toEqual([]);
+  });
+
+  it("takes transitions to every worker with their cause, and to one that has just begun what they have led to", async () => {
+    const step = (from: number, ...transitions: readonly AdmissionTransition[]) => ({
+      admission: { from, to: from + 1, transitions },
+    });
+    const because = { entity: "ns/s#127.0.0.1", from: "active", to: "gone" };
+    const revoke = { change: "revoke", cluster: "ns/r", endpoint: "127.0.0.1", cause: 7, because } as const;
+    await pool.apply(config(["127.0.0.1", "127.0.0.2"]), step(0));
+    await Promise.all(Array.from({ length: 12 }, () => stream()));
+    const { admission } = await pool.apply(config(["127.0.0.2"]), step(1, revoke));
+    expect(admission).toEqual([{ ...revoke, permissions: 12, channels: 12 }]);
+    expect(await allocations()).toHaveLength(12);
+
+    pool.failWorker(0, "for this test");
+    await vi.waitFor(() => expect(events).toContainEqual({ event: "worker.restored", worker: 0 }), soon);
+    const again = { change: "admit", cluster: "ns/r", endpoint: "127.0.0.1" } as const;
+    await pool.apply(config(["127.0.0.1", "127.0.0.2"]), step(2, again));
+    const more = await Promise.all(Array.from({ length: 12 }, () => stream()));
+    expect(new Set((await allocations()).map(({ id }) => workerOf(id)))).toContain(0);
+    expect(await Promise.all(more.map((one) => one.lost()))).toEqual(more.map(() => []));
   });
 
   it("replaces a worker that ends: its clients begin anew, and nobody else loses a packet", async () => {

@@ -4,7 +4,7 @@
  */
 import { Subject } from "rxjs";
 import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
-import { parseConfig } from "../config.ts";
+import { parseConfig, type ValidConfig } from "../config.ts";
 import { EmbeddedRelay } from "../embedded-relay.ts";
 import { loadSys } from "../engines/batch/sys.ts";
 import type { Apply, ApplyReport, Relay, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
@@ -20,26 +20,23 @@ import { WorkerHandle } from "./worker-handle.ts";
 const ofWorkers = ({ protocol }: { readonly protocol: string }): boolean =>
   protocol === "TURN-UDP" || protocol === "TURN-DTLS";
 
-const withListeners = (
-  config: DataplaneConfig,
-  keep: (one: { readonly protocol: string }) => boolean,
-): DataplaneConfig => ({
+const withListeners = (config: ValidConfig, keep: (one: { readonly protocol: string }) => boolean): ValidConfig => ({
   ...config,
-  listeners: (config.listeners ?? []).filter(keep),
+  listeners: config.listeners.filter(keep),
 });
 
 const drainingOf = ({ draining = new Map() }: Apply): Readonly<Record<string, readonly string[]>> =>
   Object.fromEntries([...draining].map(([cluster, endpoints]) => [cluster, [...endpoints]]));
 
-/** `config` is in canonical form. */
-const requestOf = (config: DataplaneConfig, how: Apply): ApplyRequest => ({
+const requestOf = (config: ValidConfig, how: Apply): ApplyRequest => ({
   config: withListeners(config, ofWorkers),
   draining: drainingOf(how),
-  datagramPorts: datagramPorts(config.listeners ?? []),
+  admission: how.admission,
+  datagramPorts: datagramPorts(config.listeners),
 });
 
 interface Applied {
-  readonly config: DataplaneConfig;
+  readonly config: ValidConfig;
   readonly how: Apply;
 }
 
@@ -106,13 +103,12 @@ export class WorkerPool implements Relay {
   }
 
   async apply(document: DataplaneConfig, how: Apply = {}): Promise<ApplyReport> {
-    // Refused whole, before anybody acts on it. Listener protocols are in canonical form then.
-    const { name, listeners } = parseConfig(document);
-    const config = { ...document, listeners };
-    this.#applied.set(name, { config, how });
+    // Refused whole, before anybody acts on it.
+    const config = parseConfig(document);
+    this.#applied.set(config.name, { config, how });
     const request = requestOf(config, how);
     const reports = await Promise.all([
-      this.#local.apply(
+      this.#local.put(
         withListeners(config, (one) => !ofWorkers(one)),
         { ...how, datagramPorts: request.datagramPorts },
       ),

@@ -1,6 +1,7 @@
 /** What the pool and a worker say to each other; `channel.ts` carries it. */
-import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
+import type { AdmissionStep } from "../../admission/transition.ts";
 import type { TransportAddress } from "../../net/address.ts";
+import type { ValidConfig } from "../config.ts";
 import type { RelayEvent, RelayOptions } from "../relay.ts";
 import type { PortMemory } from "../relayed-ports.ts";
 import type { HeldPort } from "../engines/engine.ts";
@@ -17,9 +18,11 @@ export interface WorkerData {
 }
 
 export interface ApplyRequest {
-  readonly config: DataplaneConfig;
+  readonly config: ValidConfig;
   /** Terminating endpoints by cluster. */
   readonly draining: Readonly<Record<string, readonly string[]>>;
+  /** A worker that is not at its `from` admits what the config says. */
+  readonly admission: AdmissionStep | undefined;
   readonly datagramPorts: readonly number[];
 }
 

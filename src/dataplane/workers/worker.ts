@@ -12,9 +12,10 @@ if (parentPort === null) throw new Error("this is the program of a worker thread
 const { options, ids, descriptors, ports } = workerData as WorkerData;
 
 const channel = createChannel(parentPort, {
-  apply: ({ config, draining, datagramPorts }: ApplyRequest) =>
-    relay.apply(config, {
+  apply: ({ config, draining, admission, datagramPorts }: ApplyRequest) =>
+    relay.put(config, {
       datagramPorts,
+      ...(admission === undefined ? {} : { admission }),
       draining: new Map(Object.entries(draining).map(([cluster, endpoints]) => [cluster, new Set(endpoints)])),
     }),
   remove: (gateway: string) => relay.remove(gateway),

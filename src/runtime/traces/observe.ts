@@ -6,7 +6,7 @@
  *                  └─ fold ─┬─ publish ─── config push
  *                           └─ write
  */
-import type { Derived } from "../../core/fold.ts";
+import type { Derived } from "../../core/derived.ts";
 import type { DiscoveryReport } from "../../discovery/server.ts";
 import type { Write } from "../../effects/reconcile.ts";
 import { configMapOutput, objectsOutput, splitWriteKey, type WriteKey } from "../../effects/writer.ts";
