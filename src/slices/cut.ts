@@ -1,8 +1,12 @@
-/** Cuts a piece out of a log that replays by itself: a snapshot of what was before, then the lines. */
-import type { CoreSnapshot, Digest } from "../core/core.ts";
+/**
+ * A slice of a log that is read from its files: the log is replayed up to the slice, which checks it and holds one core in memory
+ * instead of all lines.
+ */
+import type { Digest } from "../core/core.ts";
 import { createReplayer } from "../core/replay.ts";
 import { TurnpikeError } from "../errors.ts";
-import { JOURNAL_VERSION, type JournalLine } from "../journal/fact.ts";
+import type { JournalLine } from "../journal/fact.ts";
+import { snapshotLine } from "./snapshot-line.ts";
 
 export interface Range {
   /** Sequence number of the first line that is wanted; the first of the log, if absent. */
@@ -38,9 +42,7 @@ const snapshotAt = (lines: Iterable<JournalLine>, seq: number, digest: Digest): 
   for (const line of lines) {
     replayer.take(line);
     if (line.seq < seq) continue;
-    const data: CoreSnapshot | undefined = replayer.core?.export();
-    // It takes the place of the line that it stands for.
-    return { v: JOURNAL_VERSION, seq, time: line.time, source: "core", cause: null, type: "snapshot", data };
+    return snapshotLine({ seq, time: line.time }, replayer.core?.export());
   }
   return undefined;
 };

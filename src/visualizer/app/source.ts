@@ -13,13 +13,13 @@ export interface LogReader {
 /** Why a log cannot be read, and what to do. */
 export class LogError extends Error {
   readonly todo: string;
-  /** Whether trying again may help by itself. */
-  readonly mayPass: boolean;
+  /** `passing`: trying again may help by itself. `token`: the program asks for a token, or for another one. */
+  readonly kind: "lasting" | "passing" | "token";
 
-  constructor(message: string, todo: string, mayPass = false) {
+  constructor(message: string, todo: string, kind: LogError["kind"] = "lasting") {
     super(message);
     this.todo = todo;
-    this.mayPass = mayPass;
+    this.kind = kind;
   }
 }
 
@@ -51,10 +51,11 @@ export const ask = async (path: string, signal?: AbortSignal): Promise<Response>
     throw new LogError(
       "nothing answers here any more",
       "it may have been stopped; the page tries again by itself",
-      true,
+      "passing",
     );
   }
-  if (response.status === 401) throw new LogError("a token is asked for", "give the one in --admin-token-file");
+  if (response.status === 401)
+    throw new LogError("a token is asked for", "give the one in --admin-token-file", "token");
   if (!response.ok) throw new LogError(`${path} answered ${response.status}`, (await response.text()).trim());
   return response;
 };
@@ -159,5 +160,5 @@ export const readLive = async (after: number, signal: AbortSignal, reader: LogRe
   // Lines that are left out count in the bytes, but do not come.
   const bytes = after > 0 ? 0 : Number(response.headers.get("turnpike-log-bytes"));
   await readLines(response.body, bytes, reader);
-  throw new LogError("the connection ended", "it may have been stopped; the page tries again by itself", true);
+  throw new LogError("the connection ended", "it may have been stopped; the page tries again by itself", "passing");
 };

@@ -1,6 +1,10 @@
-/** A piece of a log that replays by itself: what was known before it, as a snapshot, and its lines. */
-import { isDerivation, JOURNAL_VERSION, type JournalLine } from "../journal/fact.ts";
-import type { History } from "./history.ts";
+/**
+ * A slice of a log that is indexed in memory, as the page has it: the log itself says where all was folded and what the world
+ * was, and nothing is replayed.
+ */
+import { isDerivation, type JournalLine } from "../journal/fact.ts";
+import type { History } from "../history/history.ts";
+import { snapshotLine } from "./snapshot-line.ts";
 
 /** Whether what the line at `position` belongs to was folded, and the next line is a fact: there a snapshot holds everything. */
 const isFolded = (history: History, position: number): boolean => {
@@ -24,16 +28,7 @@ export const sliceOf = (history: History, from: number, to: number): readonly Jo
   const lines: JournalLine[] = [];
   const last = history.line(before);
   const moment = before < 0 ? undefined : history.moment(before);
-  if (last !== undefined && moment !== undefined)
-    lines.push({
-      v: JOURNAL_VERSION,
-      seq: last.seq,
-      time: last.time,
-      source: "core",
-      cause: null,
-      type: "snapshot",
-      data: moment.snapshot(),
-    });
+  if (last !== undefined && moment !== undefined) lines.push(snapshotLine(last, moment.snapshot()));
   for (let at = moment === undefined ? 0 : before + 1; at <= to; at += 1) {
     const line = history.line(at);
     if (line !== undefined) lines.push(line);
