@@ -76,7 +76,6 @@ const requests = {
     what: "EVEN-PORT, RESERVATION-TOKEN or DONT-FRAGMENT with an allocation for TCP peers",
     todo: clientIsWrong,
   },
-  "400 package": { what: "an attribute of the request cannot be read", todo: clientIsWrong },
   "400 peer-port": { what: "ChannelBind to port 0", todo: clientIsWrong },
   "400 reservation-token": { what: "RESERVATION-TOKEN beside what excludes it", todo: clientIsWrong },
   "400 tcp-over-datagrams": {
@@ -219,7 +218,6 @@ export const drops = {
   "stun-fingerprint": { what: "a FINGERPRINT that does not match", todo: ordinary },
   "stun-fingerprint-place": { what: "a FINGERPRINT that is not the last attribute", todo: ordinary },
   "stun-header": { what: "a STUN header that does not match its message", todo: ordinary },
-  "stun-package": { what: "a message with an attribute that cannot be read", todo: ordinary },
   "stun-short": { what: "a message shorter than a STUN header", todo: ordinary },
   "too-long": { what: "a datagram longer than 64 KiB with its framing, or than the buffers", todo: ordinary },
   unsendable: {

@@ -9,8 +9,10 @@ import type { TransportAddress } from "../net/address.ts";
 import { createRelay } from "./create-relay.ts";
 import { placeOn } from "./placement.ts";
 import type { Relay } from "./relay.ts";
-import { attribute, attributeBytes, xorAddressValue } from "../stun/attributes.ts";
-import { withFingerprint, withIntegrity, longTermKey } from "../stun/integrity.ts";
+import { attribute } from "../stun/attributes.ts";
+import { longTermKey } from "../stun/integrity.ts";
+import { attributeBytes, xorAddressValue } from "../turn-client/attribute-bytes.ts";
+import { withFingerprint, withIntegrity } from "../turn-client/signing.ts";
 
 /** No route leads there, and no socket may send there: the system refuses. */
 const UNREACHABLE = "255.255.255.255";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { encode } from "./codec.ts";
+import { encode } from "./writer.ts";
 import { method } from "./message.ts";
 import { Framer } from "./framing.ts";
 

@@ -1,7 +1,6 @@
 /** MESSAGE-INTEGRITY and FINGERPRINT, over the bytes as they were received (RFC 8489 §14.5, §14.7). */
 import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { attribute, attributeBytes } from "./attributes.ts";
 
 /**
  * The long-term credential key, RFC 8489 §9.2.2. As a key object: an HMAC with a key of plain bytes takes Node five times as
@@ -10,37 +9,29 @@ import { attribute, attributeBytes } from "./attributes.ts";
 export const longTermKey = (username: string, realm: string, password: string): KeyObject =>
   createSecretKey(hash("md5", `${username}:${realm}:${password}`, "buffer"));
 
-const hmac = (bytes: Buffer, end: number, key: KeyObject): Buffer => {
-  // The length field counts MESSAGE-INTEGRITY and nothing behind it.
-  const header = Buffer.from(bytes.subarray(0, 4));
-  header.writeUInt16BE(end + 24 - 20, 2);
-  return createHmac("sha1", key).update(header).update(bytes.subarray(4, end)).digest();
+/** The first four bytes of a message, where they have to count less than they do. */
+const head = Buffer.alloc(4);
+
+/** What MESSAGE-INTEGRITY at `offset` of `bytes` has to be. The length field is taken to count it and nothing after it. */
+export const integrityOf = (bytes: Buffer, offset: number, key: KeyObject): Buffer => {
+  const counted = offset + 24 - 20;
+  const hmac = createHmac("sha1", key);
+  if (bytes.readUInt16BE(2) === counted) return hmac.update(bytes.subarray(0, offset)).digest();
+  bytes.copy(head, 0, 0, 2);
+  head.writeUInt16BE(counted, 2);
+  return hmac.update(head).update(bytes.subarray(4, offset)).digest();
 };
 
 /** Whether the MESSAGE-INTEGRITY attribute at `offset` of `bytes` was made with `key`. */
 export const integrityIsValid = (bytes: Buffer, offset: number, key: KeyObject): boolean =>
-  timingSafeEqual(hmac(bytes, offset, key), bytes.subarray(offset + 4, offset + 24));
+  timingSafeEqual(integrityOf(bytes, offset, key), bytes.subarray(offset + 4, offset + 24));
 
 const fingerprintXor = 0x5354554e;
 
+/** What FINGERPRINT at `offset` of `bytes`, which is the last attribute, has to be. */
+export const fingerprintOf = (bytes: Buffer, offset: number): number =>
+  (crc32(bytes.subarray(0, offset)) ^ fingerprintXor) >>> 0;
+
 /** Whether the FINGERPRINT attribute at `offset` of `bytes`, which is the last one, is right. */
 export const fingerprintIsValid = (bytes: Buffer, offset: number): boolean =>
-  (crc32(bytes.subarray(0, offset)) ^ fingerprintXor) >>> 0 === bytes.readUInt32BE(offset + 4);
-
-/** `message` with MESSAGE-INTEGRITY behind. */
-export const withIntegrity = (message: Buffer, key: KeyObject): Buffer => {
-  const signed = Buffer.concat([
-    message,
-    attributeBytes(attribute.messageIntegrity, hmac(message, message.length, key)),
-  ]);
-  signed.writeUInt16BE(signed.length - 20, 2);
-  return signed;
-};
-
-/** `message` with FINGERPRINT behind. */
-export const withFingerprint = (message: Buffer): Buffer => {
-  const marked = Buffer.concat([message, attributeBytes(attribute.fingerprint, Buffer.alloc(4))]);
-  marked.writeUInt16BE(marked.length - 20, 2);
-  marked.writeUInt32BE((crc32(marked.subarray(0, marked.length - 8)) ^ fingerprintXor) >>> 0, marked.length - 4);
-  return marked;
-};
+  fingerprintOf(bytes, offset) === bytes.readUInt32BE(offset + 4);

@@ -22,6 +22,12 @@ export const method = {
 export type MessageClass = "request" | "indication" | "success" | "error";
 export const classes: readonly MessageClass[] = ["request", "indication", "success", "error"];
 
+/** Of RFC 8489 §5: the class stands between the bits of the method. */
+export const typeOf = (method: number, kind: MessageClass): number => {
+  const bits = classes.indexOf(kind);
+  return (method & 0xf) | ((method & 0x70) << 1) | ((method & 0xf80) << 2) | ((bits & 1) << 4) | ((bits & 2) << 7);
+};
+
 /** A STUN message. Attributes behind MESSAGE-INTEGRITY are not in it (RFC 8489 §14.5). */
 export interface Message {
   readonly bytes: Buffer;
@@ -29,33 +35,33 @@ export interface Message {
   readonly class: MessageClass;
   readonly transactionId: Buffer;
   /** Where MESSAGE-INTEGRITY starts. */
-  readonly integrityAt?: number;
+  readonly integrityAt?: number | undefined;
   readonly hasFingerprint: boolean;
   /** Comprehension-required attributes that are not understood, RFC 8489 §6.3.1. */
   readonly unknown: readonly number[];
-  readonly username?: string;
-  readonly realm?: string;
-  readonly nonce?: string;
+  readonly username?: string | undefined;
+  readonly realm?: string | undefined;
+  readonly nonce?: string | undefined;
   /** Seconds. */
-  readonly lifetime?: number;
+  readonly lifetime?: number | undefined;
   readonly peers: readonly TransportAddress[];
   readonly relayed: readonly TransportAddress[];
-  readonly mapped?: TransportAddress;
-  readonly data?: Buffer;
-  readonly error?: { readonly code: number; readonly reason: string };
-  readonly channelNumber?: number;
-  readonly connectionId?: number;
-  readonly dontFragment?: boolean;
+  readonly mapped?: TransportAddress | undefined;
+  readonly data?: Buffer | undefined;
+  readonly error?: { readonly code: number; readonly reason: string } | undefined;
+  readonly channelNumber?: number | undefined;
+  readonly connectionId?: number | undefined;
+  readonly dontFragment?: boolean | undefined;
   /** Where a 300 sends the client. */
-  readonly alternateServer?: TransportAddress;
+  readonly alternateServer?: TransportAddress | undefined;
   /** IP protocol number. */
-  readonly requestedTransport?: number;
-  readonly requestedFamily?: number;
-  readonly additionalFamily?: number;
-  readonly addressError?: { readonly family: number; readonly code: number };
+  readonly requestedTransport?: number | undefined;
+  readonly requestedFamily?: number | undefined;
+  readonly additionalFamily?: number | undefined;
+  readonly addressError?: { readonly family: number; readonly code: number } | undefined;
   /** The R bit of EVEN-PORT. */
-  readonly evenPort?: boolean;
-  readonly reservationToken?: Buffer;
+  readonly evenPort?: boolean | undefined;
+  readonly reservationToken?: Buffer | undefined;
 }
 
 /** What is not a message. `reject` is a request whose header is sound and whose attributes are not: it may be answered with 400. */
@@ -63,9 +69,7 @@ export type Undecodable =
   | { readonly kind: "drop"; readonly code: DropCode }
   | { readonly kind: "reject"; readonly code: RefusalCode; readonly method: number; readonly transactionId: Buffer };
 
-export type Decoded = { readonly kind: "message"; readonly message: Message } | Undecodable;
-
-/** An attribute to write: what the package knows by value, the rest as bytes. */
+/** An attribute to write: a number has 32 bits, `code` is an error code, and `raw` what the clients' codec does not know. */
 export type Attribute =
   | { readonly type: number; readonly value: string | number | Buffer | readonly number[] }
   | { readonly type: number; readonly address: TransportAddress }

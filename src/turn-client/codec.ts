@@ -7,28 +7,38 @@ import stunDecode from "stun/src/node_modules/message/decode.js";
 import type { DropCode } from "../reasons.ts";
 import { type TransportAddress } from "../net/address.ts";
 import { parseIp } from "../net/ip.ts";
-import {
-  addressIsValid,
-  attribute,
-  attributeBytes,
-  draftAdditionalAddressFamily,
-  isAddress,
-  isUnknown,
-  lengthIsValid,
-  readAddress,
-  readErrorCode,
-  xorAddressValue,
-} from "../stun/attributes.ts";
+import { attribute, draftAdditionalAddressFamily, isUnknown } from "../stun/attributes.ts";
+import { fingerprintIsValid } from "../stun/integrity.ts";
 import {
   classes,
   messageLength,
-  type Decoded,
   type Message,
   type MessageClass,
   type Outgoing,
   type Undecodable,
 } from "../stun/message.ts";
-import { fingerprintIsValid, withFingerprint, withIntegrity } from "../stun/integrity.ts";
+import {
+  addressIsValid,
+  attributeBytes,
+  isAddress,
+  lengthIsValid,
+  readAddress,
+  readErrorCode,
+  xorAddressValue,
+} from "./attribute-bytes.ts";
+import { withFingerprint, withIntegrity } from "./signing.ts";
+
+/** What the package cannot read, be it well-formed or not. */
+type Unreadable =
+  | { readonly kind: "drop"; readonly code: "stun-package" }
+  | {
+      readonly kind: "reject";
+      readonly code: "400 package";
+      readonly method: number;
+      readonly transactionId: Buffer;
+    };
+
+type Decoded = { readonly kind: "message"; readonly message: Message } | Undecodable | Unreadable;
 
 const maxAttributes = 64;
 const drop = (code: DropCode): Undecodable => ({ kind: "drop", code });
@@ -189,7 +199,7 @@ export const decode = (bytes: Buffer): Decoded => {
   if (messageLength(bytes) !== bytes.length) return drop("stun-header");
   const type = bytes.readUInt16BE(0);
   const transactionId = Buffer.from(bytes.subarray(8, 20));
-  const reject = (reason: "attribute-length" | "address-family" | "package"): Undecodable =>
+  const reject = (reason: "attribute-length" | "address-family"): Undecodable =>
     classOf(type) === "request"
       ? { kind: "reject", code: `400 ${reason}`, method: methodOf(type), transactionId }
       : drop(`stun-${reason}`);
@@ -217,7 +227,9 @@ export const decode = (bytes: Buffer): Decoded => {
   try {
     for (const { type: attributeType, value } of stunDecode(covered(bytes, end))) known(message, attributeType, value);
   } catch {
-    return reject("package");
+    return classOf(type) === "request"
+      ? { kind: "reject", code: "400 package", method: methodOf(type), transactionId }
+      : { kind: "drop", code: "stun-package" };
   }
   for (let index = 0; index < at.length; index += 3) {
     const [attributeType = 0, offset = 0, length = 0] = at.slice(index, index + 3);

@@ -154,11 +154,13 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
   }
   const { token } = ports;
   const seconds = grantedSeconds(message.lifetime);
+  const [relayed, ...additional] = ports.relays.map((relay) => ({ type: attribute.xorRelayedAddress, address: relay }));
   const response: readonly Attribute[] = [
-    ...ports.relays.map((relay) => ({ type: attribute.xorRelayedAddress, address: relay })),
+    ...(relayed === undefined ? [] : [relayed]),
     { type: attribute.lifetime, value: seconds },
     { type: attribute.xorMappedAddress, address: path.client },
     ...(token === undefined ? [] : [{ type: attribute.reservationToken, value: token }]),
+    ...additional,
     ...ports.missing.map(({ family, code }) => ({
       type: attribute.addressErrorCode,
       raw: addressErrorCodeValue(family === 4 ? addressFamily.ipv4 : addressFamily.ipv6, code),
@@ -168,7 +170,7 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
     path,
     owner: who,
     relays: ports.relays.slice(),
-    made: { transactionId: message.transactionId, response },
+    made: { transactionId: Buffer.from(message.transactionId), response },
     now,
     expiresAt: now + seconds * 1000,
   });

@@ -1,6 +1,6 @@
 /** Binding, RFC 8489 §12: anyone may ask where they come from. */
 import { attribute } from "../../stun/attributes.ts";
-import { encode } from "../../stun/codec.ts";
+import { encode } from "../../stun/writer.ts";
 import type { Message } from "../../stun/message.ts";
 import type { ClientPath } from "../flows.ts";
 

@@ -4,7 +4,7 @@ import type { DropCode } from "../../reasons.ts";
 import { parseIp } from "../../net/ip.ts";
 import type { Allocation } from "../allocation.ts";
 import { attribute, connectionIdValue } from "../../stun/attributes.ts";
-import { encode } from "../../stun/codec.ts";
+import { encode } from "../../stun/writer.ts";
 import { method } from "../../stun/message.ts";
 import { randomBytes } from "node:crypto";
 import type { RequestContext } from "./exchange.ts";

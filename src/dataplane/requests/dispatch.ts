@@ -6,8 +6,9 @@ import { authenticate } from "../auth/authenticate.ts";
 import type { Allocation } from "../allocation.ts";
 import { fiveTuple, type ListenerPath } from "../listeners/listener.ts";
 import { attribute } from "../../stun/attributes.ts";
-import { decode, encode } from "../../stun/codec.ts";
 import { method, type Attribute, type Message } from "../../stun/message.ts";
+import { decode } from "../../stun/reader.ts";
+import { encode } from "../../stun/writer.ts";
 import { allocate } from "./allocate.ts";
 import { binding } from "./binding.ts";
 import { channelBind } from "./channel-bind.ts";
@@ -168,7 +169,7 @@ export const receive = (context: RequestContext, bytes: Buffer, path: ListenerPa
       return;
     }
     case "message":
-      receiveMessage(context, decoded.message, path);
+      receiveMessage(context, decoded, path);
       return;
     default:
       decoded satisfies never;

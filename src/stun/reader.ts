@@ -1,0 +1,319 @@
+/**
+ * STUN messages as the relay receives them. One pass checks everything that bounds or excludes a message, and keeps where the
+ * values start; a value is decoded when it is asked for.
+ *
+ * A message reads from the bytes that it was made of for as long as it is kept, also after an `await`. They are its own:
+ * whoever calls `decode` must not write to them afterwards. Engines hand over a copy of what lies in memory that they receive
+ * into again, and streams frames of a chunk that is not used again. Buffers among the values are views of these bytes; what
+ * outlives the request copies them.
+ */
+import type { TransportAddress } from "../net/address.ts";
+import type { DropCode } from "../reasons.ts";
+import { attribute, draftAdditionalAddressFamily, isUnknown } from "./attributes.ts";
+import { fingerprintIsValid } from "./integrity.ts";
+import { classes, messageLength, type Message, type MessageClass, type Undecodable } from "./message.ts";
+import {
+  addressAt,
+  bytesAt,
+  errorCodeAt,
+  lengthAt,
+  nowhere,
+  textAt,
+  u16,
+  u16At,
+  u32At,
+  u8At,
+  xorAddressAt,
+} from "./values.ts";
+import { faultOf } from "./well-formed.ts";
+
+const maxAttributes = 64;
+const headerBytes = 20;
+const none: readonly never[] = [];
+
+type Fault = "attribute-bounds" | "attribute-count" | "attribute-length" | "fingerprint" | "fingerprint-place";
+type Rejection = "attribute-length" | "address-family";
+
+/** Where the attribute after the one at `at` starts. */
+const after = (bytes: Buffer, at: number): number => at + 4 + ((u16(bytes, at + 2) + 3) & ~3);
+
+/** Of a message whose attributes are sound. The offsets are those of values; `nowhere` for what is not there. */
+export class ReceivedMessage implements Message {
+  readonly kind = "message";
+  readonly bytes: Buffer;
+  readonly #type: number;
+  integrityAt: number | undefined = undefined;
+  hasFingerprint = false;
+  /** The end of what counts: MESSAGE-INTEGRITY, FINGERPRINT, or all of it. */
+  #end: number;
+  /** What is wrong with the first attribute that cannot be read. */
+  #rejection: Rejection | undefined = undefined;
+  #hasUnknown = false;
+  #username = nowhere;
+  #realm = nowhere;
+  #nonce = nowhere;
+  #data = nowhere;
+  #lifetime = nowhere;
+  #channelNumber = nowhere;
+  #requestedTransport = nowhere;
+  #requestedFamily = nowhere;
+  #additionalFamily = nowhere;
+  #evenPort = nowhere;
+  #reservationToken = nowhere;
+  #dontFragment = nowhere;
+  #connectionId = nowhere;
+  #peer = nowhere;
+  #relayed = nowhere;
+  #mapped = nowhere;
+  #alternateServer = nowhere;
+  #error = nowhere;
+  #addressError = nowhere;
+
+  private constructor(bytes: Buffer) {
+    this.bytes = bytes;
+    this.#type = u16(bytes, 0);
+    this.#end = bytes.length;
+  }
+
+  /** Reads one datagram or frame. Never throws. */
+  static decode(bytes: Buffer): ReceivedMessage | Undecodable {
+    if (bytes.length < headerBytes) return drops.short;
+    if (messageLength(bytes) !== bytes.length) return drops.header;
+    const message = new ReceivedMessage(bytes);
+    const fault = message.#walk();
+    if (fault !== undefined) return drops[fault];
+    const rejection = message.#rejection;
+    if (rejection === undefined) return message;
+    if (message.class !== "request") return drops[rejection];
+    const { method, transactionId } = message;
+    return { kind: "reject", code: `400 ${rejection}`, method, transactionId };
+  }
+
+  /** Bounds come first: until the last attribute is within the message nobody is answered. */
+  #walk(): Fault | undefined {
+    const { bytes } = this;
+    let count = 0;
+    // The length is a multiple of four, and so is every offset: there is room for a type and a length.
+    for (let at = headerBytes; at < bytes.length;) {
+      if (++count > maxAttributes) return "attribute-count";
+      const type = u16(bytes, at);
+      const length = u16(bytes, at + 2);
+      const next = at + 4 + ((length + 3) & ~3);
+      if (next > bytes.length) return "attribute-bounds";
+      if (type === attribute.fingerprint) {
+        if (length !== 4 || next !== bytes.length) return "fingerprint-place";
+        if (!fingerprintIsValid(bytes, at)) return "fingerprint";
+        this.hasFingerprint = true;
+        this.#end = Math.min(this.#end, at);
+        return undefined;
+      }
+      // RFC 8489 §14.5: what follows MESSAGE-INTEGRITY is ignored.
+      if (this.integrityAt === undefined) {
+        if (type === attribute.messageIntegrity) {
+          if (length !== 20) return "attribute-length";
+          this.integrityAt = at;
+          this.#end = at;
+        } else {
+          this.#rejection ??= faultOf(bytes, type, at + 4, length);
+          this.#note(type, at + 4);
+        }
+      }
+      at = next;
+    }
+    return undefined;
+  }
+
+  /** Of a type that comes more than once the first counts (RFC 8489 §14). */
+  #note(type: number, at: number): void {
+    switch (type) {
+      case attribute.username:
+        this.#username ||= at;
+        break;
+      case attribute.realm:
+        this.#realm ||= at;
+        break;
+      case attribute.nonce:
+        this.#nonce ||= at;
+        break;
+      case attribute.data:
+        this.#data ||= at;
+        break;
+      case attribute.lifetime:
+        this.#lifetime ||= at;
+        break;
+      case attribute.channelNumber:
+        this.#channelNumber ||= at;
+        break;
+      case attribute.requestedTransport:
+        this.#requestedTransport ||= at;
+        break;
+      case attribute.requestedAddressFamily:
+        this.#requestedFamily ||= at;
+        break;
+      case attribute.additionalAddressFamily:
+      case draftAdditionalAddressFamily:
+        this.#additionalFamily ||= at;
+        break;
+      case attribute.evenPort:
+        this.#evenPort ||= at;
+        break;
+      case attribute.reservationToken:
+        this.#reservationToken ||= at;
+        break;
+      case attribute.dontFragment:
+        this.#dontFragment ||= at;
+        break;
+      case attribute.connectionId:
+        this.#connectionId ||= at;
+        break;
+      case attribute.xorPeerAddress:
+        this.#peer ||= at;
+        break;
+      case attribute.xorRelayedAddress:
+        this.#relayed ||= at;
+        break;
+      case attribute.xorMappedAddress:
+        this.#mapped ||= at;
+        break;
+      case attribute.alternateServer:
+        this.#alternateServer ||= at;
+        break;
+      case attribute.errorCode:
+        this.#error ||= at;
+        break;
+      case attribute.addressErrorCode:
+        this.#addressError ||= at;
+        break;
+      default:
+        this.#hasUnknown ||= isUnknown(type);
+    }
+  }
+
+  get method(): number {
+    const type = this.#type;
+    return (type & 0xf) | ((type & 0xe0) >> 1) | ((type & 0x3e00) >> 2);
+  }
+
+  get class(): MessageClass {
+    return classes[((this.#type & 0x10) >> 4) | ((this.#type & 0x100) >> 7)] ?? "request";
+  }
+
+  get transactionId(): Buffer {
+    return this.bytes.subarray(8, headerBytes);
+  }
+
+  get unknown(): readonly number[] {
+    if (!this.#hasUnknown) return none;
+    const types: number[] = [];
+    for (let at = headerBytes; at < this.#end; at = after(this.bytes, at)) {
+      const type = u16(this.bytes, at);
+      if (isUnknown(type) && !types.includes(type)) types.push(type);
+    }
+    return types;
+  }
+
+  get username(): string | undefined {
+    return textAt(this.bytes, this.#username);
+  }
+
+  get realm(): string | undefined {
+    return textAt(this.bytes, this.#realm);
+  }
+
+  get nonce(): string | undefined {
+    return textAt(this.bytes, this.#nonce);
+  }
+
+  get data(): Buffer | undefined {
+    return bytesAt(this.bytes, this.#data);
+  }
+
+  get lifetime(): number | undefined {
+    return u32At(this.bytes, this.#lifetime);
+  }
+
+  get channelNumber(): number | undefined {
+    return u16At(this.bytes, this.#channelNumber);
+  }
+
+  get requestedTransport(): number | undefined {
+    return u8At(this.bytes, this.#requestedTransport);
+  }
+
+  get requestedFamily(): number | undefined {
+    return u8At(this.bytes, this.#requestedFamily);
+  }
+
+  get additionalFamily(): number | undefined {
+    return u8At(this.bytes, this.#additionalFamily);
+  }
+
+  get evenPort(): boolean | undefined {
+    return this.#evenPort === nowhere ? undefined : (this.bytes[this.#evenPort] ?? 0) >= 0x80;
+  }
+
+  get reservationToken(): Buffer | undefined {
+    return bytesAt(this.bytes, this.#reservationToken);
+  }
+
+  get dontFragment(): boolean | undefined {
+    return this.#dontFragment === nowhere ? undefined : true;
+  }
+
+  get connectionId(): number | undefined {
+    return u32At(this.bytes, this.#connectionId);
+  }
+
+  get peers(): readonly TransportAddress[] {
+    return this.#xorAddresses(attribute.xorPeerAddress, this.#peer);
+  }
+
+  get relayed(): readonly TransportAddress[] {
+    return this.#xorAddresses(attribute.xorRelayedAddress, this.#relayed);
+  }
+
+  get mapped(): TransportAddress | undefined {
+    return this.#mapped === nowhere ? undefined : xorAddressAt(this.bytes, this.#mapped);
+  }
+
+  get alternateServer(): TransportAddress | undefined {
+    return this.#alternateServer === nowhere ? undefined : addressAt(this.bytes, this.#alternateServer);
+  }
+
+  get error(): { readonly code: number; readonly reason: string } | undefined {
+    const at = this.#error;
+    if (at === nowhere) return undefined;
+    const reason = this.bytes.toString("utf8", at + 4, at + lengthAt(this.bytes, at));
+    return { code: errorCodeAt(this.bytes, at), reason };
+  }
+
+  get addressError(): { readonly family: number; readonly code: number } | undefined {
+    const at = this.#addressError;
+    return at === nowhere ? undefined : { family: this.bytes[at] ?? 0, code: errorCodeAt(this.bytes, at) };
+  }
+
+  /** Of all attributes of `type`, the first of which has its value at `first`. */
+  #xorAddresses(type: number, first: number): readonly TransportAddress[] {
+    if (first === nowhere) return none;
+    const addresses: TransportAddress[] = [];
+    for (let at = first - 4; at < this.#end; at = after(this.bytes, at))
+      if (u16(this.bytes, at) === type) addresses.push(xorAddressAt(this.bytes, at + 4));
+    return addresses;
+  }
+}
+
+const drop = (code: DropCode): Undecodable => ({ kind: "drop", code });
+
+/** Made once: a flood of what cannot be read leaves nothing to collect. */
+const drops = {
+  short: drop("stun-short"),
+  header: drop("stun-header"),
+  "attribute-bounds": drop("stun-attribute-bounds"),
+  "attribute-count": drop("stun-attribute-count"),
+  "attribute-length": drop("stun-attribute-length"),
+  "address-family": drop("stun-address-family"),
+  fingerprint: drop("stun-fingerprint"),
+  "fingerprint-place": drop("stun-fingerprint-place"),
+} as const satisfies Record<Fault | Rejection | "short" | "header", Undecodable>;
+
+export const decode = (bytes: Buffer): ReceivedMessage | Undecodable => ReceivedMessage.decode(bytes);

@@ -1,0 +1,133 @@
+/**
+ * STUN messages as the relay sends them, written into one buffer. MESSAGE-INTEGRITY and FINGERPRINT are made over the bytes
+ * where they stand. What `encode` returns is its caller's: a socket may keep it until it is sent.
+ */
+import { bytesOf, parseIp } from "../net/ip.ts";
+import type { TransportAddress } from "../net/address.ts";
+import { addressFamily, attribute, magicCookie } from "./attributes.ts";
+import { integrityOf, fingerprintOf } from "./integrity.ts";
+import { typeOf, type Attribute, type Outgoing } from "./message.ts";
+
+const headerBytes = 20;
+/** The longest message that a header can tell the length of. */
+const maxBytes = headerBytes + 0xfffc;
+
+/** Where messages are written. Nothing waits between its first byte and the copy that is handed out. */
+const scratch = Buffer.alloc(maxBytes);
+
+const setU16 = (at: number, value: number): void => {
+  scratch[at] = value >>> 8;
+  scratch[at + 1] = value & 255;
+};
+
+const setU32 = (at: number, value: number): void => {
+  setU16(at, value >>> 16);
+  setU16(at + 2, value & 0xffff);
+};
+
+/** @throws RangeError when a message with that many bytes more is longer than STUN has it. */
+const ensureRoom = (at: number, bytes: number): void => {
+  if (at + bytes > maxBytes) throw new RangeError(`a STUN message of more than ${maxBytes} bytes`);
+};
+
+/** Writes type and length in front of, and padding behind, the `length` bytes of the value at `at + 4`. Returns where it ends. */
+const close = (at: number, type: number, length: number): number => {
+  const end = at + 4 + ((length + 3) & ~3);
+  setU16(at, type);
+  setU16(at + 2, length);
+  scratch.fill(0, at + 4 + length, end);
+  return end;
+};
+
+/** Whether `type` is written in its XORed form (RFC 8489 §14.2). */
+const isXored = (type: number): boolean =>
+  type === attribute.xorMappedAddress || type === attribute.xorPeerAddress || type === attribute.xorRelayedAddress;
+
+/** A zone is dropped: it means nothing to the other side. What is no IP address is left out. */
+const putAddress = (at: number, type: number, { address, port }: TransportAddress): number => {
+  const ip = parseIp(address);
+  if (ip === undefined) return at;
+  const bytes = bytesOf(ip);
+  const pad = isXored(type);
+  ensureRoom(at, 8 + bytes.length);
+  setU16(at + 4, ip.family === 4 ? addressFamily.ipv4 : addressFamily.ipv6);
+  setU16(at + 6, pad ? port ^ (magicCookie >>> 16) : port);
+  // The pad is the magic cookie and the transaction id, as they stand in the header.
+  for (let index = 0; index < bytes.length; index++)
+    scratch[at + 8 + index] = (bytes[index] ?? 0) ^ (pad ? (scratch[4 + index] ?? 0) : 0);
+  return close(at, type, 4 + bytes.length);
+};
+
+const putBytes = (at: number, type: number, value: Buffer): number => {
+  ensureRoom(at, 4 + ((value.length + 3) & ~3));
+  value.copy(scratch, at + 4);
+  return close(at, type, value.length);
+};
+
+const putText = (at: number, type: number, value: string): number => {
+  ensureRoom(at, 4 + ((Buffer.byteLength(value) + 3) & ~3));
+  return close(at, type, scratch.write(value, at + 4));
+};
+
+const putValue = (at: number, type: number, value: string | number | Buffer | readonly number[]): number => {
+  if (typeof value === "string") return putText(at, type, value);
+  if (typeof value !== "number") return Buffer.isBuffer(value) ? putBytes(at, type, value) : putTypes(at, type, value);
+  ensureRoom(at, 8);
+  setU32(at + 4, value);
+  return close(at, type, 4);
+};
+
+/** RFC 8489 §14.9. */
+const putTypes = (at: number, type: number, types: readonly number[]): number => {
+  ensureRoom(at, 4 + ((2 * types.length + 3) & ~3));
+  for (let index = 0; index < types.length; index++) setU16(at + 4 + 2 * index, types[index] ?? 0);
+  return close(at, type, 2 * types.length);
+};
+
+/** RFC 8489 §14.8, without a reason phrase: its class is the hundreds digit. */
+const putErrorCode = (at: number, type: number, code: number): number => {
+  ensureRoom(at, 8);
+  setU16(at + 4, 0);
+  scratch[at + 6] = Math.trunc(code / 100);
+  scratch[at + 7] = code % 100;
+  return close(at, type, 4);
+};
+
+const put = (at: number, item: Attribute): number => {
+  if ("value" in item) return putValue(at, item.type, item.value);
+  if ("address" in item) return putAddress(at, item.type, item.address);
+  if ("code" in item) return putErrorCode(at, item.type, item.code);
+  return putBytes(at, item.type, item.raw);
+};
+
+/** Counts what ends at `at` in the header: MESSAGE-INTEGRITY and FINGERPRINT are made over a header that counts them. */
+const countTo = (at: number): void => setU16(2, at - headerBytes);
+
+/**
+ * Writes a message, with the attributes in the order in which they are given.
+ *
+ * @throws RangeError when it is longer than a STUN message can be.
+ */
+export const encode = ({ method, class: kind, transactionId, attributes, key, fingerprint }: Outgoing): Buffer => {
+  setU16(0, typeOf(method, kind));
+  setU32(4, magicCookie);
+  transactionId.copy(scratch, 8, 0, 12);
+  let at = headerBytes;
+  if (attributes !== undefined) for (const item of attributes) at = put(at, item);
+  if (key !== undefined) {
+    ensureRoom(at, 24);
+    countTo(at + 24);
+    integrityOf(scratch, at, key).copy(scratch, at + 4);
+    at = close(at, attribute.messageIntegrity, 20);
+  }
+  countTo(at);
+  if (fingerprint === true) {
+    ensureRoom(at, 8);
+    countTo(at + 8);
+    setU32(at + 4, fingerprintOf(scratch, at));
+    at = close(at, attribute.fingerprint, 4);
+  }
+  const bytes = Buffer.allocUnsafe(at);
+  scratch.copy(bytes, 0, 0, at);
+  return bytes;
+};

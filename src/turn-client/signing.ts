@@ -1,0 +1,26 @@
+/** MESSAGE-INTEGRITY and FINGERPRINT behind a message that a client has made. */
+import type { KeyObject } from "node:crypto";
+import { attribute } from "../stun/attributes.ts";
+import { fingerprintOf, integrityOf } from "../stun/integrity.ts";
+import { attributeBytes } from "./attribute-bytes.ts";
+
+/** `message` with `value`, which is to be written over, as its last attribute. */
+const withLast = (message: Buffer, type: number, value: Buffer): Buffer => {
+  const longer = Buffer.concat([message, attributeBytes(type, value)]);
+  longer.writeUInt16BE(longer.length - 20, 2);
+  return longer;
+};
+
+/** `message` with MESSAGE-INTEGRITY behind. */
+export const withIntegrity = (message: Buffer, key: KeyObject): Buffer => {
+  const signed = withLast(message, attribute.messageIntegrity, Buffer.alloc(20));
+  integrityOf(signed, message.length, key).copy(signed, message.length + 4);
+  return signed;
+};
+
+/** `message` with FINGERPRINT behind. */
+export const withFingerprint = (message: Buffer): Buffer => {
+  const marked = withLast(message, attribute.fingerprint, Buffer.alloc(4));
+  marked.writeUInt32BE(fingerprintOf(marked, message.length), message.length + 4);
+  return marked;
+};
