@@ -12,6 +12,7 @@ import type {
   ListenerConfig,
 } from "../resources/dataplane-config.ts";
 import { DEFAULT_LOG_LEVEL } from "../resources/names.ts";
+import { compareText } from "../order.ts";
 
 export interface StatusCounters {
   readonly pkts: number;
@@ -70,8 +71,7 @@ const stats = ({ bytesIn, bytesOut, packetsIn, packetsOut }: Traffic, now: numbe
 const relayStats = ({ bytesIn, bytesOut, packetsIn, packetsOut }: Traffic, now: number): StatusStats =>
   stats({ bytesIn: bytesOut, bytesOut: bytesIn, packetsIn: packetsOut, packetsOut: packetsIn }, now);
 
-const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
-  a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number => compareText(a.name, b.name);
 
 const engineOf = ({ offload_engine: written }: AdminConfig): string =>
   ENGINES.find((name) => name.toLowerCase() === written?.toLowerCase()) ?? (written || "None");

@@ -4,6 +4,7 @@ import type { AllocationState, RelayState } from "../dataplane/relay.ts";
 import type { Rejection } from "../journal/fact.ts";
 import type { Name, ObjectKey } from "../resources/keys.ts";
 import type { Refusal } from "./latest-refusals.ts";
+import { compareText } from "../order.ts";
 
 export interface GatewayState {
   readonly name: string;
@@ -73,7 +74,7 @@ export interface StateSources {
   readonly startedAt: number;
 }
 
-const byName = ([a]: readonly [string, string], [b]: readonly [string, string]): number => (a < b ? -1 : 1);
+const byName = ([a]: readonly [string, string], [b]: readonly [string, string]): number => compareText(a, b);
 
 const gatewayStates = ({ core, refusals }: StateSources, relay: RelayState): readonly GatewayState[] =>
   [...core.registry.entities("gateway")].toSorted(byName).flatMap(([id, state]): GatewayState[] => {

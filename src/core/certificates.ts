@@ -5,6 +5,7 @@
 import { splitName, type Name } from "../resources/keys.ts";
 import type { ServedCertificate } from "../resources/view.ts";
 import type { ListenerCertificate, RenderedGateway } from "../render/gateway.ts";
+import { compareText } from "../order.ts";
 
 /** Certificates that no Secret has any more, by the section name of the listener. */
 export type KeptCertificates = Readonly<Record<string, ServedCertificate>>;
@@ -71,6 +72,6 @@ export const createCertificates = (restored: ReturnType<Certificates["export"]> 
           const kept = keptOf(certificates);
           return kept === undefined ? [] : [[gateway, kept] as const];
         })
-        .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+        .toSorted(([a], [b]) => compareText(a, b)),
   };
 };

@@ -1,12 +1,13 @@
 /** Where the machines stand, as a reader of logs would ask. */
 import type { MachineId } from "../journal/fact.ts";
 import type { Core } from "./core.ts";
+import { compareText } from "../order.ts";
 
 /** States by entity, in the order of their names. */
 export type States = Readonly<Record<MachineId, Readonly<Record<string, string>>>>;
 
 const inOrder = (entities: ReadonlyMap<string, string>): Readonly<Record<string, string>> =>
-  Object.fromEntries([...entities].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+  Object.fromEntries([...entities].toSorted(([a], [b]) => compareText(a, b)));
 
 /** An operator that has stopped has no machine any more. */
 export const statesOf = (core: Core): States => ({

@@ -24,6 +24,7 @@ import {
   type TransitionLine,
 } from "./log-index.ts";
 import { lastAtMost } from "./track.ts";
+import { compareText } from "../order.ts";
 
 export interface Moment {
   readonly position: number;
@@ -59,8 +60,6 @@ export interface Moment {
   snapshot(): CoreSnapshot;
 }
 
-const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
 const isGone = (state: string): boolean => state === "gone" || state === "stopped";
 
 export const createMoment = (index: Index, position: number): Moment | undefined => {
@@ -83,7 +82,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
         if (list === undefined) namesByKind.set(of, [name]);
         else list.push(name);
       }
-      for (const list of namesByKind.values()) list.sort(byText);
+      for (const list of namesByKind.values()) list.sort(compareText);
     }
     return namesByKind.get(kind) ?? [];
   };
@@ -100,7 +99,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
           const object = objectAt(key);
           return object !== undefined && referencesOf(splitKey(key).kind, object).includes(reference);
         })
-        .toSorted(byText),
+        .toSorted(compareText),
   };
 
   const standing = (machine: MachineId, entity: string) =>
@@ -125,7 +124,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
         address: entity.slice(entity.indexOf("#") + 1),
         state: now === "terminating" ? "terminating" : "active",
       }))
-      .toSorted((a, b) => byText(a.address, b.address));
+      .toSorted((a, b) => compareText(a.address, b.address));
     const found =
       options.endpointSource === "Endpoints" ? get("Endpoints", service) !== undefined : endpoints.length > 0;
     return { found, endpoints };
@@ -202,7 +201,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
           const kept = track.at(position, from);
           return kept === undefined ? [] : [[gateway, kept] as const];
         })
-        .toSorted(([a], [b]) => byText(a, b));
+        .toSorted(([a], [b]) => compareText(a, b));
       const statuses = [...index.outputs.all].flatMap(([id, track]) => {
         const parts = id.startsWith("status ") ? track.at(position, from)?.data.parts : undefined;
         return parts ? [[id, status(id.slice("status ".length) as ObjectKey) ?? null, parts] as const] : [];

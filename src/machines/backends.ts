@@ -8,6 +8,7 @@ import type { BackendEndpoint, RenderOptions } from "../resources/view.ts";
 import { namesOfKind, type Objects } from "./objects.ts";
 import { referencesOf } from "./references.ts";
 import type { Registry, Transition } from "./registry.ts";
+import { compareText } from "../order.ts";
 
 /** A Service or StaticService, or a cluster of a received config, as `referencesOf` names it. */
 export type Backend = `service:${Name}` | `static-service:${Name}` | `cluster:${string}`;
@@ -72,7 +73,7 @@ const listedInConfigs = (cluster: string, configs: readonly KindMap["DataplaneCo
   return { found: endpoints.length > 0, addresses: new Map(endpoints.map((endpoint) => [endpoint, false])) };
 };
 
-const byAddress = (a: BackendEndpoint, b: BackendEndpoint): number => (a.address < b.address ? -1 : 1);
+const byAddress = (a: BackendEndpoint, b: BackendEndpoint): number => compareText(a.address, b.address);
 
 export const createBackends = (objects: Objects, registry: Registry, options: RenderOptions): Backends => {
   const found = new Map<Backend, boolean>();

@@ -2,6 +2,7 @@
 import type { AnyObject, KindId, KindMap } from "../resources/kinds.ts";
 import { keyOf, splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
 import { referencesOf, type Reference } from "./references.ts";
+import { compareText } from "../order.ts";
 
 export interface Objects {
   get<K extends KindId>(kind: K, name: Name): KindMap[K] | undefined;
@@ -14,8 +15,6 @@ export interface Objects {
   referrers(reference: Reference): readonly ObjectKey[];
   readonly size: number;
 }
-
-const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 export const createObjects = (): Objects => {
   const kinds = new Map<KindId, Map<Name, AnyObject>>();
@@ -46,7 +45,7 @@ export const createObjects = (): Objects => {
 
   const names = (kind: KindId): readonly Name[] => {
     let sorted = sortedNames.get(kind);
-    if (sorted === undefined) sortedNames.set(kind, (sorted = [...ofKind(kind).keys()].toSorted(byText)));
+    if (sorted === undefined) sortedNames.set(kind, (sorted = [...ofKind(kind).keys()].toSorted(compareText)));
     return sorted;
   };
 
@@ -76,7 +75,7 @@ export const createObjects = (): Objects => {
     referrers(reference) {
       const cached = sortedReferrers.get(reference);
       if (cached !== undefined) return cached;
-      const sorted = [...(referrers.get(reference) ?? [])].toSorted(byText);
+      const sorted = [...(referrers.get(reference) ?? [])].toSorted(compareText);
       sortedReferrers.set(reference, sorted);
       return sorted;
     },

@@ -4,7 +4,7 @@ import type { Name } from "../resources/keys.ts";
 import { DEFAULT_LOG_LEVEL } from "../resources/names.ts";
 import type { Rendered } from "./auth.ts";
 import type { Parameters } from "./classes.ts";
-import { compareText } from "./endpoints.ts";
+import { compareText } from "../order.ts";
 
 const METRICS_ENDPOINT = "http://:8080/metrics";
 const HEALTH_CHECK_ENDPOINT = "http://:8086";

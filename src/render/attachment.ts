@@ -3,7 +3,7 @@ import type { Gateway, GatewayListener, ParentReference } from "../resources/gat
 import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
 import { nameOf, splitName, type Name } from "../resources/keys.ts";
 import { GATEWAY_API_GROUP } from "../resources/names.ts";
-import { compareText } from "./endpoints.ts";
+import { compareText } from "../order.ts";
 import { selectorMatches } from "./label-selector.ts";
 import { allowsKind } from "./route-kinds.ts";
 

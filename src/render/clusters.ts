@@ -4,9 +4,10 @@ import type { ClusterConfig } from "../resources/dataplane-config.ts";
 import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
 import { nameOf, splitName, type Name } from "../resources/keys.ts";
 import { DEFAULT_CLUSTER_DOMAIN, STUNNER_GROUP } from "../resources/names.ts";
-import { compareText, isEndpoint, portRangeProblem, portSuffix } from "./endpoints.ts";
+import { isEndpoint, portRangeProblem, portSuffix } from "./endpoints.ts";
 import { mayReferToService } from "./grants.ts";
 import { isFirstEdition } from "./rules.ts";
+import { compareText } from "../order.ts";
 
 /** Why a backend is not (wholly) in the cluster. The kind decides the reason in the route's status. */
 export interface BackendProblem {

@@ -18,7 +18,7 @@ import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import { renderAdmin } from "./admin.ts";
 import { renderAuth } from "./auth.ts";
 import { configMapName, parametersOf, usableClass } from "./classes.ts";
-import { compareText } from "./endpoints.ts";
+import { compareText } from "../order.ts";
 import type { RenderedGateway } from "./gateway.ts";
 
 export interface RenderedConfigMap {

@@ -7,7 +7,7 @@ import { APP_LABEL, APP_LABEL_VALUE, annotations as keys, HEALTH_CHECK_PORT_NAME
 import { requestedAddress } from "./addresses.ts";
 import { ignoredNodePorts } from "./annotation-problems.ts";
 import { isOn, nodePorts, serviceType, type Annotations } from "./annotations.ts";
-import { compareText } from "./endpoints.ts";
+import { compareText } from "../order.ts";
 import type { JudgedListener } from "./listeners.ts";
 import { ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";
 import { transportOf } from "./protocol.ts";

@@ -13,6 +13,7 @@ import {
   MESSAGES,
   SELECTOR_FIELDS,
 } from "./vocabulary.ts";
+import { compareText } from "../order.ts";
 
 export interface Pseudonyms {
   /** A value with other names in it; its shape stays. */
@@ -96,8 +97,6 @@ const createTexts = (words: Words, coin: Coin) => {
   return { text, value: (one: unknown) => value(one, "") };
 };
 
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
 /** @param examples all that will be asked for: names are given in the order in which the originals stand. */
 export const createPseudonyms = (examples: Iterable<unknown>, coin: Coin): Pseudonyms => {
   const named = new Set<string>();
@@ -115,7 +114,7 @@ export const createPseudonyms = (examples: Iterable<unknown>, coin: Coin): Pseud
   /** English, or the path of a field, `spec.ports`: unless somebody has named something so. */
   const isPlain = (word: string): boolean =>
     !named.has(word) && word.split(".").every((part) => part === "" || fields.has(part) || isEnglish(part));
-  const hidden = [...named, ...[...said].filter((word) => !named.has(word) && !isPlain(word))].toSorted(compare);
+  const hidden = [...named, ...[...said].filter((word) => !named.has(word) && !isPlain(word))].toSorted(compareText);
 
   const names = new Map<string, string>();
   const width = Math.max(2, String(hidden.length).length);

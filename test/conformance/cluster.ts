@@ -11,6 +11,7 @@ import { validate } from "../../src/resources/schema.ts";
 import { mergePatched } from "../render/merge-patch.ts";
 import { kindIdOf } from "../render/view.ts";
 import { defaultedDeploymentSpec, defaultedServiceSpec } from "./api-defaults.ts";
+import { compareText } from "../../src/order.ts";
 
 /** An object as the API server has it now, Secrets in base64; or its name, if it is gone. */
 export type Change =
@@ -57,7 +58,7 @@ export class Cluster {
   configs: Rendering["configs"] = {};
 
   list(): readonly AnyObject[] {
-    return [...this.#objects].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
+    return [...this.#objects].toSorted(([a], [b]) => compareText(a, b)).map(([, object]) => object);
   }
 
   /** A user's server-side apply: what the manifest does not say any more goes; a `status` in it is merged. */

@@ -9,6 +9,7 @@ import { makeCertificate } from "../support/certificate.ts";
 import { defaultOptions, kindIdOf } from "../render/view.ts";
 import { isAssignedNodePort } from "./api-defaults.ts";
 import type { Cluster, Renderer, Target } from "./cluster.ts";
+import { compareText } from "../../src/order.ts";
 
 export type Operation =
   | { readonly apply: AnyObject }
@@ -63,7 +64,7 @@ export const play = async (cluster: Cluster, renderer: Renderer, operations: rea
 
 type Json = Readonly<Record<string, unknown>>;
 
-const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1);
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number => compareText(a.name, b.name);
 
 const observedConfig = (config: DataplaneConfig): Json => ({
   ...config,
@@ -125,7 +126,7 @@ const observedStatus = (object: AnyObject): Json => {
         reason,
         current: observedGeneration === object.metadata.generation,
       }))
-      .toSorted((a, b) => (a.type < b.type ? -1 : 1));
+      .toSorted((a, b) => compareText(a.type, b.type));
   switch (kindIdOf(object)) {
     case "GatewayClass":
       return { conditions: conditions(status.conditions) };

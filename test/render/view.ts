@@ -11,8 +11,7 @@ import {
   type RenderOptions,
   type Route,
 } from "../../src/resources/view.ts";
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+import { compareText } from "../../src/order.ts";
 
 export const kindIdOf = (object: AnyObject): KindId => {
   const kind = findKind(object.apiVersion, object.kind);
@@ -48,7 +47,7 @@ const endpointsOf = (seen: readonly Seen[]): readonly BackendEndpoint[] => {
       address,
       state: entries.every(({ terminating }) => terminating) ? "terminating" : "active",
     }))
-    .toSorted((a, b) => compare(a.address, b.address));
+    .toSorted((a, b) => compareText(a.address, b.address));
 };
 
 const parentsOf = (route: Route): readonly Name[] =>
@@ -69,7 +68,7 @@ export const viewOf = (
   const get = <K extends KindId>(kind: K, name: Name): KindMap[K] | undefined =>
     byKind.get(kind)?.get(name) as KindMap[K] | undefined;
   const list = <K extends KindId>(kind: K): readonly KindMap[K][] =>
-    [...(byKind.get(kind) ?? [])].toSorted(([a], [b]) => compare(a, b)).map(([, object]) => object as KindMap[K]);
+    [...(byKind.get(kind) ?? [])].toSorted(([a], [b]) => compareText(a, b)).map(([, object]) => object as KindMap[K]);
 
   const view: ObjectsView = {
     get,

@@ -6,6 +6,7 @@ import type { BackendReference } from "../../resources/gateway-api.ts";
 import { keyOf, nameOf, nameOfObject, splitName, type Name, type ObjectKey } from "../../resources/keys.ts";
 import { STUNNER_GROUP } from "../../resources/names.ts";
 import type { Route } from "../../resources/view.ts";
+import { compareText } from "../../order.ts";
 
 export interface EndpointNode {
   /** Of the endpoint machine. */
@@ -61,14 +62,12 @@ export interface GatewaySummary {
   readonly state: string;
 }
 
-const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
 export const gatewaysOf = (moment: Moment): readonly GatewaySummary[] => {
   const machines = new Map(moment.entities("gateway"));
   // A Gateway of another controller has no machine, and is no part of the picture.
   return [...machines]
     .map(([name, state]) => ({ name: name as Name, state }))
-    .toSorted((a, b) => byText(a.name, b.name));
+    .toSorted((a, b) => compareText(a.name, b.name));
 };
 
 const endpointNodes = (moment: Moment, backend: string): readonly EndpointNode[] =>
@@ -80,7 +79,7 @@ const endpointNodes = (moment: Moment, backend: string): readonly EndpointNode[]
       address: entity.slice(entity.indexOf("#") + 1),
       since: moment.move("endpoint", entity)?.time,
     }))
-    .toSorted((a, b) => byText(a.address, b.address));
+    .toSorted((a, b) => compareText(a.address, b.address));
 
 const backendNode = (moment: Moment, route: Route, reference: BackendReference): BackendNode => {
   const { group = "", kind = "Service", namespace = splitName(route.name).namespace, name: short } = reference;

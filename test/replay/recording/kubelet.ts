@@ -2,6 +2,7 @@
 import { setTimeout as after } from "node:timers/promises";
 import type { Client } from "../../cluster/client.ts";
 import { addNode, endPod, reportPod, schedulePod } from "../../cluster/node.ts";
+import { compareText } from "../../../src/order.ts";
 
 export interface Pod {
   readonly metadata: {
@@ -32,7 +33,7 @@ export const startKubelet = async (client: Client, namespace: string, nodes: rea
 
   const pods = async (): Promise<readonly Pod[]> => {
     const all = await client.list<Pod>({ apiVersion: "v1", kind: "Pod", namespace, labelSelector: "app=sfu" });
-    return all.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+    return all.toSorted((a, b) => compareText(a.metadata.name, b.metadata.name));
   };
   const kubelet: Kubelet = {
     nodes,
