@@ -118,3 +118,6 @@ export class TurnpikeError extends Error {
     this.code = code;
   }
 }
+
+/** What a thrown value says: the message of an error, anything else as text. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

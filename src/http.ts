@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from "node:http";
 import type { AddressInfo, Server } from "node:net";
+import { messageOf } from "./errors.ts";
 
 export interface Endpoint {
   readonly port: number;
@@ -20,7 +21,7 @@ export const guarded =
     const failed = (error: unknown): void => {
       // Half an answer cannot become another one.
       if (response.headersSent) response.destroy();
-      else answer(response, 500, `${error instanceof Error ? error.message : String(error)}\n`);
+      else answer(response, 500, `${messageOf(error)}\n`);
     };
     const answered = async (): Promise<unknown> => handler(request, response);
     answered().catch(failed);

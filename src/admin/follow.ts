@@ -1,6 +1,7 @@
 /** An HTTP server whose address a config names: it moves when the config says so. */
 import { serveHttp, type Endpoint, type Handler } from "../http.ts";
 import { backoffMs, type Backoff } from "../retry.ts";
+import { messageOf } from "../errors.ts";
 
 export interface Following {
   /**
@@ -45,7 +46,7 @@ export const followEndpoint = (
     try {
       open = await serveHttp(address.host, address.port, listener(address.path));
     } catch (error) {
-      if (failures === 0) onFailure(`${wanted}: ${error instanceof Error ? error.message : String(error)}`);
+      if (failures === 0) onFailure(`${wanted}: ${messageOf(error)}`);
       retry = setTimeout(() => (turn = turn.then(() => again(wanted, failures + 1))), backoffMs(backoff, failures + 1));
     }
   };

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { InvalidArgumentError, Option } from "commander";
 import type { AdminBinding } from "../admin/server.ts";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 
 export const DEFAULT_ADMIN = "127.0.0.1:8086";
 
@@ -25,7 +25,7 @@ export const readAdminToken = (file: string | undefined): { readonly token?: str
   try {
     token = readFileSync(file, "utf8").trim();
   } catch (error) {
-    throw new TurnpikeError("usage", `--admin-token-file: ${error instanceof Error ? error.message : String(error)}`);
+    throw new TurnpikeError("usage", `--admin-token-file: ${messageOf(error)}`);
   }
   if (token === "") throw new TurnpikeError("usage", `--admin-token-file: ${file} is empty`);
   return { token };

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
 import { startAuthService } from "../credentials/auth-service.ts";
 import { watchConfigs, type ConfigEvent } from "../discovery/client.ts";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { pinoLevel } from "../runtime/log-level.ts";
 import { addDiscoveryOptions, reachDiscovery, type DiscoveryFlags } from "./discovery-options.ts";
@@ -71,7 +71,7 @@ const run = async (flags: AuthdFlags): Promise<void> => {
     requestsPerSecond: flags.rateLimit === 0 ? undefined : flags.rateLimit,
     report: (asked) => log.debug(asked, "answered"),
   }).catch((error: unknown) => {
-    throw new TurnpikeError("bind-failed", error instanceof Error ? error.message : String(error));
+    throw new TurnpikeError("bind-failed", messageOf(error));
   });
   const subscription = watchConfigs(target).subscribe(take);
   log.info({ host: flags.host, port: service.port }, "authentication service started");

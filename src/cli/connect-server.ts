@@ -3,7 +3,7 @@ import { lookup } from "node:dns/promises";
 import { InvalidArgumentError } from "commander";
 import { publicAddressOf, publicPortOf, UNKNOWN } from "../credentials/public-address.ts";
 import { fetchConfig } from "../discovery/fetch.ts";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import type { DataplaneConfig, ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
 import { ephemeralCredentials, type Credentials } from "../turn-client/credentials.ts";
 import type { TransportName } from "../turn-client/turn-client.ts";
@@ -91,10 +91,7 @@ export const resolveHost = async (host: string): Promise<string> => {
   try {
     return (await lookup(host, { order: "ipv4first" })).address;
   } catch (error) {
-    throw new TurnpikeError(
-      "connect-failed",
-      `${host} is not known: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new TurnpikeError("connect-failed", `${host} is not known: ${messageOf(error)}`);
   }
 };
 

@@ -1,11 +1,11 @@
 /** `turnpike connect CLIENT SERVER PEER`, also as `turncat`: a way for any program through a TURN server. */
 import { InvalidArgumentError, Option, Command } from "commander";
 import type { TransportAddress } from "../net/address.ts";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import { KeptAllocation } from "../tunnel/allocation.ts";
 import { openLocalTcp, openStdio } from "../tunnel/local-stream.ts";
 import { openLocalUdp } from "../tunnel/local-udp.ts";
-import { reasonOf, type LocalSide, type TunnelEvent } from "../tunnel/tunnel.ts";
+import type { LocalSide, TunnelEvent } from "../tunnel/tunnel.ts";
 import { TurnResponseError, type TurnClientOptions } from "../turn-client/turn-client.ts";
 import {
   parseServer,
@@ -86,7 +86,7 @@ const step = async <T>(what: string, work: Promise<T>): Promise<T> => {
   } catch (error) {
     if (error instanceof TurnpikeError) throw error;
     const hint = error instanceof TurnResponseError ? (hints[error.code] ?? "") : "";
-    throw new TurnpikeError("connect-failed", `${what}: ${reasonOf(error)}${hint}`);
+    throw new TurnpikeError("connect-failed", `${what}: ${messageOf(error)}${hint}`);
   }
 };
 
@@ -152,7 +152,7 @@ const openSide = async (
     }
   } catch (error) {
     if (error instanceof TurnpikeError) throw error;
-    throw new TurnpikeError("bind-failed", reasonOf(error));
+    throw new TurnpikeError("bind-failed", messageOf(error));
   }
 };
 
@@ -176,7 +176,7 @@ const run = async (
   say(`${side.at} ⇄ turn ${at} over ${server.transport} ⇄ ${peer.peers}://${show(peer)}`);
   onStopSignal(() => void side.close().then(() => process.exit(0)));
   await side.ended.catch((error: unknown) => {
-    throw new TurnpikeError("connect-failed", reasonOf(error));
+    throw new TurnpikeError("connect-failed", messageOf(error));
   });
   process.exit(0);
 };

@@ -19,7 +19,7 @@ import { partsOf } from "../discovery/protocol.ts";
 import { readConfig } from "../discovery/document.ts";
 import { configSource } from "../discovery/source.ts";
 import { configOfUri } from "../discovery/turn-uri.ts";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { DISCOVERY_PORT } from "../resources/names.ts";
 import { startDataplane } from "../runtime/dataplane.ts";
@@ -80,7 +80,7 @@ const parseOrigin = (what: string, text: string): Origin => {
     addressOf({ origin });
     return { from: "server", origin };
   } catch (error) {
-    throw new TurnpikeError("usage", `${what}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new TurnpikeError("usage", `${what}: ${messageOf(error)}`);
   }
 };
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { Option, type Command } from "commander";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import { apiOf } from "../kubernetes/connect.ts";
 import { loadKubeconfig, namespaceOf } from "../kubernetes/kubeconfig.ts";
 import { findPods, forwardPort, type Pod } from "../kubernetes/port-forward.ts";
@@ -80,7 +80,7 @@ export const reachDiscovery = async (flags: DiscoveryFlags): Promise<Reached> =>
     try {
       addressOf(target);
     } catch (error) {
-      throw new TurnpikeError("usage", `--discovery: ${error instanceof Error ? error.message : String(error)}`);
+      throw new TurnpikeError("usage", `--discovery: ${messageOf(error)}`);
     }
     return { target, close: () => undefined };
   }

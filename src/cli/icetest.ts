@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { iceConfigOf, turnAuthOf, DEFAULT_TTL_SECONDS } from "../credentials/turn-auth.ts";
 import { fetchConfig } from "../discovery/fetch.ts";
 import { partsOf } from "../discovery/protocol.ts";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import { BACKEND, WHIP_PORT, type Transport } from "../icetest/objects.ts";
 import { read } from "../icetest/objects-in-cluster.ts";
 import { runIceTest, type Result, type Step } from "../icetest/run.ts";
@@ -101,7 +101,7 @@ const run = async (given: readonly string[], flags: IceTestFlags): Promise<void>
         try {
           config = await fetchConfig({ ...target, id: gateway });
         } catch (error) {
-          return error instanceof Error ? error.message : String(error);
+          return messageOf(error);
         }
         const parts = partsOf(gateway);
         const query = {

@@ -1,7 +1,7 @@
 /** `turnpike icetester`, also by that name alone: the far end of an ICE test. */
 import { Command } from "commander";
 import { pino } from "pino";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import { settingsOf } from "../icetest/settings.ts";
 import { startWhipServer } from "../icetest/whip-server.ts";
 import { pinoLevel } from "../runtime/log-level.ts";
@@ -32,7 +32,7 @@ const run = async ({ addr, log: spec, verbose }: IceTesterFlags): Promise<void> 
     report: ({ event, ...rest }) => (event === "failed" ? log.warn(rest, event) : log.debug(rest, event)),
   }).catch((error: unknown) => {
     if (error instanceof TurnpikeError) throw error;
-    throw new TurnpikeError("bind-failed", error instanceof Error ? error.message : String(error));
+    throw new TurnpikeError("bind-failed", messageOf(error));
   });
   process.stderr.write(`WHIP at port ${server.port}, ${settings.whipEndpoint}\n`);
   onStopSignal(() => void server.close().then(() => process.exit(0)));

@@ -3,7 +3,7 @@
  * `jsonpath-plus` knows, filters included, evaluated without JavaScript's `eval`.
  */
 import { JSONPath } from "jsonpath-plus";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 
 type Part =
   | { readonly text: string }
@@ -73,7 +73,7 @@ const find = (path: string, value: unknown): readonly unknown[] => {
   try {
     return JSONPath({ path: rooted(path), json: value as object, eval: "safe", wrap: true }) as readonly unknown[];
   } catch (error) {
-    return refuse(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+    return refuse(`${path}: ${messageOf(error)}`);
   }
 };
 

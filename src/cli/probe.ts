@@ -3,7 +3,7 @@ import { isIPv6 } from "node:net";
 import { performance } from "node:perf_hooks";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { TransportAddress } from "../net/address.ts";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import { ephemeralCredentials } from "../turn-client/credentials.ts";
 import { TurnClient, TurnResponseError } from "../turn-client/turn-client.ts";
 import { DEFAULT_ADMIN } from "./admin-options.ts";
@@ -71,7 +71,7 @@ const step = async <T>(what: string, work: Promise<T>, known = hints): Promise<T
   } catch (error) {
     if (error instanceof TurnpikeError) throw error;
     const hint = error instanceof TurnResponseError ? known[error.code] : undefined;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new TurnpikeError("probe-failed", `${what}: ${reason}${hint === undefined ? "" : `; ${hint}`}`);
   }
 };

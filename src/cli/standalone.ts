@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { pino } from "pino";
 import type { EngineName } from "../dataplane/engines/choose.ts";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import type { FactLine } from "../journal/fact.ts";
 import type { WriterOptions } from "../journal/writer.ts";
 import type { AuthConfig } from "../resources/dataplane-config.ts";
@@ -106,7 +106,7 @@ const followEchoes = (
         (echo) => void echoes.set(at, echo),
         (error: unknown) => {
           echoes.delete(at);
-          say(`echo backend ${at} not started: ${error instanceof Error ? error.message : String(error)}`);
+          say(`echo backend ${at} not started: ${messageOf(error)}`);
         },
       )
       .finally(() => starting.delete(start));

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { orAbsent, type Api } from "../kubernetes/api.ts";
+import { messageOf } from "../errors.ts";
 
 export interface LeaseOptions {
   readonly namespace: string;
@@ -133,7 +134,7 @@ export const holdLease = (api: Api, options: LeaseOptions): Lease => {
       if (!stopping.signal.aborted) renewed(askedAt);
     } catch (error) {
       // One that held it may still be in time.
-      expired = `${NOT_RENEWED}: ${error instanceof Error ? error.message : String(error)}`;
+      expired = `${NOT_RENEWED}: ${messageOf(error)}`;
     }
   };
 

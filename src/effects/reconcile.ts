@@ -19,6 +19,7 @@ import {
   type WriteKey,
   type WriterOptions,
 } from "./writer.ts";
+import { messageOf } from "../errors.ts";
 
 export interface Reconciler {
   /** Takes note of what a fold has changed. */
@@ -120,7 +121,7 @@ export const createReconciler = ({
     work,
     onFailure: (key, error, attempt) => {
       // Whoever refuses a document may quote from it, and this is written down.
-      const reason = vault.scrub(error instanceof Error ? error.message : String(error));
+      const reason = vault.scrub(messageOf(error));
       const status = error instanceof ApiError ? error.status : 0;
       // The first failure of a sort is news, and then every tenth: the log is no place for a heartbeat.
       if (failed.get(key) !== status || attempt % 10 === 0) {

@@ -1,5 +1,5 @@
 /** The other side: it offers, and gets a data channel that sends back what it is told. */
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import { gathered, newPeer, type PeerSettings, type RTCDataChannel } from "./peer.ts";
 
 export interface WhipConnection {
@@ -63,6 +63,6 @@ export const dialWhip = async (options: DialOptions): Promise<WhipConnection> =>
     };
   } catch (error) {
     await peer.close();
-    throw new TurnpikeError("icetest-failed", error instanceof Error ? error.message : String(error), { cause: error });
+    throw new TurnpikeError("icetest-failed", messageOf(error), { cause: error });
   }
 };

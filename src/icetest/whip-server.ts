@@ -1,7 +1,7 @@
 /** STUNner's ICE tester: it takes WHIP offers (RFC 9725) and sends back what comes over the data channel. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import { serveHttp } from "../http.ts";
 import { gathered, loadWebRtc, newPeer, type RTCPeerConnection } from "./peer.ts";
 import { changedBy, shownSettings, type TesterSettings } from "./settings.ts";
@@ -117,7 +117,7 @@ export const startWhipServer = async (options: WhipServerOptions): Promise<WhipS
       return send(response, 201, answer, { "content-type": "application/sdp", location: `/${id}` });
     } catch (error) {
       void peer.close();
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       report({ event: "failed", reason });
       return send(response, 400, `the offer cannot be taken: ${reason}`);
     }

@@ -1,7 +1,7 @@
 /** Reads a log back, line by line, whatever state a crash left it in. */
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { basename } from "node:path";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import type { JournalLine } from "./fact.ts";
 import { segmentsFrom, segmentsIn, type Beginning } from "./segment.ts";
 import { upcast, upcasters, type Upcasters, type WrittenLine } from "./upcast.ts";
@@ -70,7 +70,7 @@ export const parseLine = (file: string, { text, number }: RawLine, versions: Upc
   try {
     line = JSON.parse(text) as Partial<WrittenLine> | null;
   } catch (error) {
-    throw damaged(file, number, `not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw damaged(file, number, `not JSON: ${messageOf(error)}`);
   }
   if (line === null || typeof line.v !== "number" || typeof line.seq !== "number" || typeof line.type !== "string")
     throw damaged(file, number, "not a line of an event log: v, seq or type is missing");

@@ -5,6 +5,7 @@ import { lockFolder } from "./lock.ts";
 import { JOURNAL_VERSION, type Derivation, type Fact, type FactLine, type JournalLine } from "./fact.ts";
 import { recover } from "./recovery.ts";
 import { segmentName, segmentsIn } from "./segment.ts";
+import { messageOf } from "../errors.ts";
 
 export interface WriterOptions {
   /** When lines reach the disk for certain: with every flush, once every `fsyncIntervalMs`, or when the system likes. */
@@ -75,7 +76,7 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
     try {
       work();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       if (refusal === undefined) onDisk(reason);
       refusal = reason;
       return false;

@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import { Agent, request as send, type Dispatcher } from "undici";
+import { messageOf } from "../errors.ts";
 
 export interface Request {
   readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -87,8 +88,7 @@ const asError = (status: number, headers: IncomingHttpHeaders, text: string): Ap
   }
 };
 
-const unreachable = (error: unknown): ApiError =>
-  new ApiError(0, "Unreachable", error instanceof Error ? error.message : String(error));
+const unreachable = (error: unknown): ApiError => new ApiError(0, "Unreachable", messageOf(error));
 
 export const createApi = (connection: ApiConnection): Api => {
   const dispatcher = new Agent({

@@ -2,7 +2,7 @@
 import type { RequestOptions } from "node:https";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { monotonicMs } from "../clock.ts";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import { createApi, type Api } from "./api.ts";
 import { loadKubeconfig } from "./kubeconfig.ts";
 
@@ -25,7 +25,7 @@ export const apiOf = async (config: KubeConfig, timeoutMs?: number): Promise<Api
   const options = async (): Promise<RequestOptions> => {
     const filled: RequestOptions = {};
     await config.applyToHTTPSOptions(filled).catch((error: unknown) => {
-      throw new TurnpikeError("kubeconfig-invalid", error instanceof Error ? error.message : String(error));
+      throw new TurnpikeError("kubeconfig-invalid", messageOf(error));
     });
     return filled;
   };

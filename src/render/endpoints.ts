@@ -35,6 +35,3 @@ export const isEndpoint = (text: string): boolean => {
   const address = range?.[1] ?? text;
   return isIP(address) || isPrefix(address);
 };
-
-/** Byte order, which is the same on every machine and in every locale. */
-export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,7 +1,7 @@
 /** An allocation that is kept for as long as it is wanted. */
 import type { TransportAddress } from "../net/address.ts";
 import { TurnClient, TurnResponseError, type TurnClientOptions } from "../turn-client/turn-client.ts";
-import { reasonOf } from "./tunnel.ts";
+import { messageOf } from "../errors.ts";
 
 /** Well within the five minutes of a permission, so that one request more than gets lost may get lost (RFC 8656 §9). */
 const PERMISSION_MS = 120_000;
@@ -68,7 +68,7 @@ export class KeptAllocation {
           },
           (error: unknown) => {
             failures += 1;
-            if (error instanceof TurnResponseError || failures === MOST_FAILURES) this.#lose(reasonOf(error));
+            if (error instanceof TurnResponseError || failures === MOST_FAILURES) this.#lose(messageOf(error));
             else again(RETRY_MS);
           },
         );

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { createServer, type AddressInfo, type ListenOptions, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { serveStream, type StreamOptions } from "./stream-client.ts";
-import { reasonOf, type LocalSide } from "./tunnel.ts";
+import type { LocalSide } from "./tunnel.ts";
+import { messageOf } from "../errors.ts";
 
 export interface LocalTcpOptions extends StreamOptions {
   /** `host` and `port`, or the `path` of a Unix socket. */
@@ -24,7 +25,7 @@ export const openLocalTcp = async (options: LocalTcpOptions): Promise<LocalSide>
       report({ event: "closed", client: name });
     } catch (error) {
       socket.destroy();
-      report({ event: "failed", client: name, reason: reasonOf(error) });
+      report({ event: "failed", client: name, reason: messageOf(error) });
     }
   };
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {

@@ -2,7 +2,8 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { openUdpPath, type UdpPath } from "./udp-path.ts";
-import { reasonOf, type LocalSide, type TunnelOptions } from "./tunnel.ts";
+import type { LocalSide, TunnelOptions } from "./tunnel.ts";
+import { messageOf } from "../errors.ts";
 
 export interface LocalUdpOptions extends TunnelOptions {
   readonly host: string;
@@ -60,7 +61,7 @@ export const openLocalUdp = async (options: LocalUdpOptions): Promise<LocalSide>
         client.waiting = [];
       },
       (error: unknown) => {
-        report({ event: "failed", client: name, reason: reasonOf(error) });
+        report({ event: "failed", client: name, reason: messageOf(error) });
         setTimeout(() => forget(name, client), PENANCE_MS).unref();
       },
     );

@@ -31,5 +31,3 @@ export interface LocalSide {
   /** Gives all allocations back. */
   close(): Promise<void>;
 }
-
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -10,6 +10,7 @@ import { createClaims } from "./claims.ts";
 import { readTree, signatureOf, watchFolders, type Signature } from "./folder.ts";
 import { parseManifests, type Manifests } from "./manifests.ts";
 import type { Source, WatchEvent } from "./source.ts";
+import { messageOf } from "../errors.ts";
 
 export interface DirectoryOptions {
   /** Quiet time after a change before a file is read, in ms. */
@@ -69,7 +70,7 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
         const text = readFileSync(path, "utf8");
         return { manifests: parseManifests(text, nameOf(path)), whole: text.endsWith("\n") };
       } catch (error) {
-        return { manifests: unreadable(path, error instanceof Error ? error.message : String(error)), whole: true };
+        return { manifests: unreadable(path, messageOf(error)), whole: true };
       }
     };
 
@@ -88,7 +89,7 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
         return true;
       } catch (error) {
         // The objects stay as they were: a directory that cannot be read says nothing about them.
-        setLost(error instanceof Error ? error.message : String(error));
+        setLost(messageOf(error));
         return false;
       }
     };

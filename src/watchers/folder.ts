@@ -1,6 +1,7 @@
 /** A folder and its subfolders on disk: which manifest files there are, and word of each that may have changed. */
 import { readdirSync, statSync, watch, type FSWatcher } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../errors.ts";
 
 const MANIFEST = /\.(ya?ml|json)$/i;
 
@@ -67,7 +68,7 @@ export const watchFolders = (onChange: (path: string) => void, onError: (reason:
       watcher.on("error", (error) => onError(error.message));
       watchers.set(folder, watcher);
     } catch (error) {
-      onError(error instanceof Error ? error.message : String(error));
+      onError(messageOf(error));
     }
   };
 

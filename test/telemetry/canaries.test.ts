@@ -23,6 +23,7 @@ import {
   type SecretWorld,
   type WorldPorts,
 } from "./secret-world.ts";
+import { messageOf } from "../../src/errors.ts";
 
 /** Dozens of processes start and end here. */
 const patience = { timeout: 180_000 };
@@ -117,7 +118,7 @@ const call = async (port: number, username: string, password: string): Promise<s
     await client.createPermission("10.9.9.9");
     return "all";
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   } finally {
     // A dataplane drains until the last allocation has ended.
     await client.refresh(0).catch(() => undefined);

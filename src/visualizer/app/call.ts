@@ -5,6 +5,7 @@ import { startCall, type CallReport, type CallSession } from "./call-session.ts"
 import { h, type Element } from "./element.ts";
 import { button, bytesText } from "./pieces.ts";
 import { ask, takeToken } from "./source.ts";
+import { messageOf } from "../../errors.ts";
 
 interface Served {
   readonly gateways: readonly {
@@ -124,7 +125,7 @@ const CallPage = ({ given }: { readonly given: ReturnType<typeof takeCredentials
     current.current = started;
     setSession(started);
   };
-  const say = (error: unknown): void => setTrouble(error instanceof Error ? error.message : String(error));
+  const say = (error: unknown): void => setTrouble(messageOf(error));
 
   useEffect(() => {
     ask("/api/v1/state")

@@ -9,6 +9,7 @@ import { monotonicMs } from "../../clock.ts";
 import { ApiError, type Api } from "../../kubernetes/api.ts";
 import { linesOf } from "./lines.ts";
 import { createRecovery, type Recovery } from "./recovery.ts";
+import { messageOf } from "../../errors.ts";
 
 /** An object as the API server sends it. */
 export interface Listed {
@@ -261,7 +262,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
           // A watch that ends now and then is how watches are; a second failure in a row is not.
           if (!isLost && (failures > 1 || version === undefined)) {
             isLost = true;
-            tell({ event: "lost", reason: error instanceof Error ? error.message : String(error) });
+            tell({ event: "lost", reason: messageOf(error) });
           }
           await pauseAfterFailure(error instanceof ApiError ? error.retryAfterMs : undefined);
         }
