@@ -1,4 +1,5 @@
 /** Configs as they change, from a discovery server that may come and go: ours or STUNner's. */
+import { backoffMs } from "../retry.ts";
 import { Observable } from "rxjs";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { openConnection, type KeepaliveTiming } from "./connection.ts";
@@ -65,10 +66,8 @@ export const watchConfigs = (options: WatchOptions): Observable<ConfigEvent> =>
       subscriber.next({ event: "restored" });
     };
     const lost = (reason: string): void => {
-      const mostMs = Math.min(timing.retryFirstMs * 2 ** failures, timing.retryMostMs);
       failures += 1;
-      // Dataplanes that lose their operator together do not come back together.
-      retry = setTimeout(connect, mostMs * (0.5 + Math.random() / 2));
+      retry = setTimeout(connect, backoffMs({ firstMs: timing.retryFirstMs, longestMs: timing.retryMostMs }, failures));
       if (reason === outage) return;
       outage = reason;
       subscriber.next({ event: "lost", reason });

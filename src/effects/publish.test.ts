@@ -85,9 +85,10 @@ describe("the publisher", () => {
       applied[0]!.fail(how);
       await vi.advanceTimersByTimeAsync(1000);
       applied[1]!.fail(how);
-      await vi.advanceTimersByTimeAsync(1999);
+      // Between half of the pause and the whole of it.
+      await vi.advanceTimersByTimeAsync(999);
       expect(applied).toHaveLength(2);
-      await vi.advanceTimersByTimeAsync(1);
+      await vi.advanceTimersByTimeAsync(1001);
       applied[2]!.succeed();
       expect(await asked()).toHaveLength(3);
     },

@@ -2,6 +2,7 @@
  * Makes the relay do what the core says: a config for each gateway, or its removal. What came of it returns as facts.
  * Gateways do not wait for each other.
  */
+import { backoffMs, type Backoff } from "../retry.ts";
 import type { GatewayChange } from "../core/fold.ts";
 import type { ApplyReport, Relay } from "../dataplane/relay.ts";
 import type { Happening } from "../journal/fact.ts";
@@ -27,8 +28,7 @@ export interface PublisherOptions {
 }
 
 const SOURCE = "relay";
-const RETRY_FIRST_MS = 1000;
-const RETRY_MOST_MS = 30_000;
+const BACKOFF: Backoff = { firstMs: 1000, longestMs: 30_000 };
 
 const withAddress = (config: DataplaneConfig, address: string): DataplaneConfig => ({
   ...config,
@@ -100,8 +100,8 @@ export const createPublisher = ({ relay, vault, address, report }: PublisherOpti
       latest.delete(gateway);
       return;
     }
-    const waitMs = Math.min(RETRY_FIRST_MS * 2 ** failures, RETRY_MOST_MS);
-    retries.set(gateway, setTimeout(() => run(change, failures + 1), waitMs).unref());
+    const again = (): void => run(change, failures + 1);
+    retries.set(gateway, setTimeout(again, backoffMs(BACKOFF, failures + 1)).unref());
   };
 
   const apply = async (change: GatewayChange, failures: number): Promise<void> => {

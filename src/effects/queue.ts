@@ -2,6 +2,8 @@
  * Work to be done, by key. Asking again for a key that waits changes nothing; asking while it is done has it done once
  * more. What fails is tried again after a pause that grows; other keys do not wait for it.
  */
+import { backoffMs } from "../retry.ts";
+
 export interface WorkQueue<K extends string> {
   add(key: K): void;
   /** Resolves once nothing is waiting or being done; what pauses before another try does not count. */
@@ -39,8 +41,7 @@ export const createWorkQueue = <K extends string>(options: WorkQueueOptions<K>):
     const attempt = (attempts.get(key) ?? 0) + 1;
     attempts.set(key, attempt);
     const least = onFailure(key, error, attempt);
-    const grown = Math.min(firstPauseMs * 2 ** (attempt - 1), longestPauseMs);
-    const pause = Math.max(least, grown / 2 + (Math.random() * grown) / 2);
+    const pause = Math.max(least, backoffMs({ firstMs: firstPauseMs, longestMs: longestPauseMs }, attempt));
     const timer = setTimeout(() => {
       paused.delete(key);
       begin(key);

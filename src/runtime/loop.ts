@@ -20,6 +20,8 @@ export interface Loop {
   onFact(listener: (fact: FactLine, seconds: number) => void): void;
   /** Called at the end of each turn of the event loop in which facts came, whether anything was folded or not. */
   onTurn(listener: () => void): void;
+  /** Resolves once all facts taken so far are folded, and what came of them was handed to the listeners. */
+  afterFold(): Promise<void>;
 }
 
 export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop => {
@@ -27,6 +29,7 @@ export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop
   const foldListeners: ((fold: Fold, seconds: number) => void)[] = [];
   const factListeners: ((fact: FactLine, seconds: number) => void)[] = [];
   const turnListeners: (() => void)[] = [];
+  let waiting: (() => void)[] = [];
   let scheduled = false;
 
   const fold = (): void => {
@@ -45,6 +48,14 @@ export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop
     journal.flush();
     if (journal.full && core.isFolded) journal.rotate(core.export());
     for (const listener of turnListeners) listener();
+    const resolves = waiting;
+    waiting = [];
+    for (const resolve of resolves) resolve();
+  };
+  const schedule = (): void => {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(fold);
   };
 
   return {
@@ -59,14 +70,16 @@ export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop
         const seconds = (performance.now() - startedAt) / 1000;
         for (const listener of factListeners) listener(line, seconds);
       }
-      if (!scheduled) {
-        scheduled = true;
-        setImmediate(fold);
-      }
+      schedule();
       return lines;
     },
     onFold: (listener) => void foldListeners.push(listener),
     onFact: (listener) => void factListeners.push(listener),
     onTurn: (listener) => void turnListeners.push(listener),
+    afterFold: () =>
+      new Promise((resolve) => {
+        waiting.push(resolve);
+        schedule();
+      }),
   };
 };

@@ -216,8 +216,8 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   };
   // A standby is warm: it stands for election once it knows all that there is.
   loop.onFact((fact) => {
-    // After the fold of this turn: whoever leads must know what should be.
-    if (fact.type === "objects.synced") setImmediate(() => setImmediate(elect));
+    // Whoever leads must know what should be.
+    if (fact.type === "objects.synced") void loop.afterFold().then(elect);
   });
 
   const watching = watchCluster(api, {
@@ -257,8 +257,8 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     const managed = [...core.registry.entities("gateway").keys()] as Name[];
     if (finalizer && leads) {
       tell({ type: "operator.drained", data: {} }, "operator");
-      // The fold of this turn says what must go; then it is a matter of writing.
-      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      // The fold says what must go; then it is a matter of writing.
+      await loop.afterFold();
       await Promise.race([settled(), limit]);
     }
     watching.unsubscribe();
@@ -272,7 +272,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     unfollow();
     clearInterval(heartbeat);
     await discovery.close();
-    await new Promise((resolve) => setImmediate(resolve));
+    await loop.afterFold();
     await api.close();
     journal.close();
     await options.tracer?.close();

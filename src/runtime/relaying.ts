@@ -19,7 +19,7 @@ import { factOf, tellOfDisk } from "./facts.ts";
 import { startCertificateClock } from "./certificate-clock.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { attachRelay } from "./relay.ts";
-import { runService } from "./services.ts";
+import { follow } from "./follow.ts";
 import { traceLoop } from "./traces/observe.ts";
 import type { Tracer } from "./traces/tracer.ts";
 
@@ -142,23 +142,19 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
     drained: attached.drained,
     tell,
     follow(name, start) {
-      const inForce = new Promise<void>((resolve) => {
-        let synced = false;
+      const synced = new Promise<void>((resolve) => {
         loop.onFact((fact) => {
-          if (fact.type !== "objects.synced" || synced) return;
-          synced = true;
-          // After the fold of this turn, whose changes are then in flight.
-          setImmediate(() => setImmediate(() => void publisher.idle().then(resolve)));
+          if (fact.type === "objects.synced") resolve();
         });
       });
-      stopFollowing = runService({
-        name,
+      const active = synced.then(() => loop.afterFold()).then(() => publisher.idle());
+      stopFollowing = follow({
         start,
         onNext: (events) => report(events.map((event) => ({ fact: factOf(event, vault), source: name, cause: null }))),
         onFailure: (reason) => tell({ type: "watch.lost", data: { reason } }, name),
         onRestored: () => tell({ type: "watch.restored", data: {} }, name),
       });
-      return inForce;
+      return active;
     },
     stopping(reason) {
       relay.drain();
@@ -170,8 +166,7 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
       const { removed, left } = await removeAll(limitMs);
       tell({ type: "operator.finalized", data: { removed, left } }, "operator");
       await Promise.race([attached.close(), new Promise<void>((resolve) => setTimeout(resolve, limitMs).unref())]);
-      // The last facts are folded at the end of this turn.
-      await new Promise((resolve) => setImmediate(resolve));
+      await loop.afterFold();
       journal.close();
       await options.tracer?.close();
       return left;

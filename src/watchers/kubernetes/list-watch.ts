@@ -3,6 +3,7 @@
  * one ended; when it cannot (410), the list is read again and the difference told. Whatever fails is tried again after a
  * pause that grows and is never the same for two.
  */
+import { backoffMs } from "../../retry.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Observable } from "rxjs";
 import { monotonicMs } from "../../clock.ts";
@@ -220,10 +221,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
     const isExpired = (error: unknown): boolean =>
       error instanceof ApiError && (error.status === 410 || error.reason === "Expired" || error.reason === "Gone");
 
-    const pauseMs = (): number => {
-      const longest = Math.min(firstPauseMs * 2 ** Math.max(vain - 1, 0), longestPauseMs);
-      return longest / 2 + (Math.random() * longest) / 2;
-    };
+    const pauseMs = (): number => backoffMs({ firstMs: firstPauseMs, longestMs: longestPauseMs }, Math.max(vain, 1));
 
     /** @param askedMs the pause that the server has asked for. */
     const pauseAfterFailure = (askedMs: number | undefined): Promise<void> =>

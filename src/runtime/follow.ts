@@ -1,0 +1,39 @@
+/** A source that is subscribed to as long as it is wanted: again, with growing pauses, when it fails. */
+import { defer, retry, tap, timer, type Observable } from "rxjs";
+import { backoffMs, type Backoff } from "../retry.ts";
+
+export interface Followed<T> {
+  /** Called for each try. */
+  readonly start: () => Observable<T>;
+  readonly onNext: (value: T) => void;
+  /** Of the first failure in a row. */
+  readonly onFailure: (reason: string) => void;
+  /** With the first value after failures. */
+  readonly onRestored: () => void;
+}
+
+const BACKOFF: Backoff = { firstMs: 250, longestMs: 30_000 };
+
+/** Follows a source until the function returned is called. */
+export const follow = <T>({ start, onNext, onFailure, onRestored }: Followed<T>): (() => void) => {
+  let failures = 0;
+  const subscription = defer(start)
+    .pipe(
+      tap((value) => {
+        if (failures > 0) {
+          failures = 0;
+          onRestored();
+        }
+        onNext(value);
+      }),
+      retry({
+        delay: (error: unknown) => {
+          failures += 1;
+          if (failures === 1) onFailure(error instanceof Error ? error.message : String(error));
+          return timer(backoffMs(BACKOFF, failures));
+        },
+      }),
+    )
+    .subscribe();
+  return () => subscription.unsubscribe();
+};
