@@ -1,8 +1,10 @@
 /**
- * Looks for circles of imports, those of types included, which the linter does not see: files that only make sense together
- * are one file, or lack a third that both import.
+ * Looks at imports, those of types included, which the linter does not see:
  *
- * @example node scripts/imports.ts           # exits with 1 when there is a circle
+ * - circles: files that only make sense together are one file, or lack a third that both import;
+ * - reaching in: of a folder inside a room, others import its `index.ts` and nothing else.
+ *
+ * @example node scripts/imports.ts           # exits with 1 when it finds one
  * @example node scripts/imports.ts --count   # prints how many imports each room has, and the longest files
  */
 import { readdirSync, readFileSync } from "node:fs";
@@ -59,6 +61,14 @@ export const circlesOf = (graph: ImportGraph): readonly (readonly string[])[] =>
   return circles;
 };
 
+/** Imports of a file in a folder of another room, other than its entry. */
+export const intrusionsOf = (graph: ImportGraph): readonly (readonly [from: string, into: string])[] =>
+  [...graph].flatMap(([file, imported]) =>
+    imported
+      .filter((other) => roomOf(other) !== roomOf(file) && /\/.*\//.test(other) && !other.endsWith("/index.ts"))
+      .map((other) => [file, other] as const),
+  );
+
 const roomOf = (file: string): string => (file.includes("/") ? file.slice(0, file.indexOf("/")) : ".");
 
 const printCounts = (graph: ImportGraph): void => {
@@ -79,5 +89,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes("--count")) printCounts(graph);
   const circles = circlesOf(graph);
   for (const circle of circles) console.error(`circle of imports, types included: ${circle.join(", ")}`);
-  process.exitCode = circles.length === 0 ? 0 : 1;
+  const intrusions = intrusionsOf(graph);
+  for (const [file, other] of intrusions) console.error(`${file} reaches into a folder of another room: ${other}`);
+  process.exitCode = circles.length + intrusions.length === 0 ? 0 : 1;
 }

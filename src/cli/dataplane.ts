@@ -8,7 +8,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
 import { of, type Observable } from "rxjs";
 import type { TransportAddress } from "../net/address.ts";
-import type { EngineName } from "../dataplane/engines/choose.ts";
+import type { EngineName } from "../dataplane/engines/index.ts";
 import { watchConfigs, type ConfigEvent } from "../discovery/client.ts";
 import { fetchConfig } from "../discovery/fetch.ts";
 import { readConfigFile, watchConfigFile } from "../discovery/file.ts";

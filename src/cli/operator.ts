@@ -3,20 +3,14 @@ import { readFileSync } from "node:fs";
 import { Registry } from "@prometheus-io/client";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino, type Logger } from "pino";
-import { createLatestRefusals } from "../admin/latest-refusals.ts";
-import { createMetrics } from "../admin/metrics.ts";
-import { serveHttp, type Endpoint } from "../http.ts";
 import { createOperatorMeter } from "../admin/operator-metrics.ts";
-import { metricsListener, probeListener } from "../admin/probes.ts";
-import { startAdmin } from "../admin/server.ts";
-import { runningOf } from "../admin/running.ts";
-import { release } from "../release.ts";
 import type { AccessFiles } from "../discovery/access-files.ts";
 import { errors, TurnpikeError } from "../errors.ts";
 import { DISCOVERY_PORT } from "../resources/names.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import { finalize } from "../runtime/finalize.ts";
 import { startOperator } from "../runtime/operator.ts";
+import { serveOperator } from "../runtime/operator-servers.ts";
 import { operatorOptions } from "../runtime/options.ts";
 import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
 import { clusterDomainOption } from "./cluster-domain.ts";
@@ -205,70 +199,19 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     finalizer: flags.enableFinalizer === true,
     ...(flags.embedded === true ? { relay: { address: own?.host ?? "0.0.0.0" } } : {}),
   });
-  const { core } = operator.loop;
-  const sources = {
-    core,
-    relay: operator.relay ?? {
-      state: () => ({
-        waiting: 0,
-        listeners: [],
-        allocations: [],
-        refused: {},
-        dropped: {},
-        clusters: [],
-        denied: {},
-        opened: {},
-        closed: {},
-      }),
-    },
-    facts: operator.facts,
-    journal: { lastSeq: operator.journalSeq, refusal: operator.journalRefusal },
-    apiRequests: operator.requests,
-  };
-  const metrics = createMetrics(sources, registry);
-  const endpoints: Endpoint[] = [];
-  /** The port bound, if any. */
-  const serve = async (
-    at: OptionalBindAddress,
-    listener: Parameters<typeof serveHttp>[2],
-  ): Promise<number | undefined> => {
-    if (at === "off") return undefined;
-    const endpoint = await serveHttp(at.host, at.port, listener);
-    endpoints.push(endpoint);
-    return endpoint.port;
-  };
-  const refusals = createLatestRefusals();
-  operator.loop.onFact(refusals.note);
-  const isReady = (): string | undefined => {
-    const { state } = operator;
-    return state === "leading" || state === "standby" ? undefined : `operator is ${state}`;
-  };
-  const running = runningOf(
-    {
-      core,
-      relay: sources.relay,
-      journal: { folder: journal, lastSeq: operator.journalSeq, refusal: operator.journalRefusal },
-      // What the API server takes is valid.
-      rejections: () => [],
-      refusals: refusals.of,
-      release,
-      startedAt,
-    },
-    isReady,
-    metrics,
+  const [health, metrics, admin] = [flags.healthProbeBindAddress, flags.metricsBindAddress, flags.adminBindAddress].map(
+    (at) => (at === "off" ? undefined : at),
   );
-  const serveAdmin = async (binding: OptionalBindAddress): Promise<number | undefined> => {
-    if (binding === "off") return undefined;
-    const admin = await startAdmin({ ...binding, ...token, journal, running });
-    endpoints.push(admin);
-    return admin.port;
-  };
-  const ports = {
-    discovery: operator.discovery.port,
-    health: await serve(flags.healthProbeBindAddress, probeListener(isReady)),
-    metrics: await serve(flags.metricsBindAddress, metricsListener(metrics)),
-    admin: await serveAdmin(flags.adminBindAddress),
-  };
+  const servers = await serveOperator({
+    operator,
+    registry,
+    journal,
+    startedAt,
+    health,
+    metrics,
+    admin: admin && { ...admin, ...token },
+  });
+  const ports = { discovery: operator.discovery.port, ...servers.ports };
 
   operator.loop.onFact((fact) => {
     if (fact.type === "effect.failed" || fact.type === "watch.lost") log.warn(fact.data, fact.type);
@@ -280,7 +223,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   onStopSignal((signal) => {
     log.info({ signal }, "stopping");
     void operator.stop(signal).then(async (left) => {
-      await Promise.all(endpoints.map((endpoint) => endpoint.close()));
+      await servers.close();
       if (left.length > 0) log.error({ left }, "not everything could be removed in time");
       process.exit(0);
     });

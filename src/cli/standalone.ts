@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { pino } from "pino";
-import type { EngineName } from "../dataplane/engines/choose.ts";
+import type { EngineName } from "../dataplane/engines/index.ts";
 import { messageOf, TurnpikeError } from "../errors.ts";
 import type { FactLine } from "../journal/fact.ts";
 import type { WriterOptions } from "../journal/writer.ts";

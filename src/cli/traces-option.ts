@@ -1,8 +1,7 @@
 /** `--traces URL`. */
 import { Option } from "commander";
 import type { Logger } from "pino";
-import { traceSettings } from "../runtime/traces/settings.ts";
-import type { Tracer } from "../runtime/traces/tracer.ts";
+import { openTracer, traceSettings, type Tracer } from "../runtime/traces/index.ts";
 
 export const tracesOption = (): Option =>
   new Option(
@@ -14,6 +13,5 @@ export const tracesOption = (): Option =>
 export const tracerOf = async (url: string | undefined, mode: string, log: Logger): Promise<Tracer | undefined> => {
   const settings = traceSettings(url, process.env);
   if (settings === undefined) return undefined;
-  const { openTracer } = await import("../runtime/traces/otlp.ts");
   return openTracer({ ...settings, mode, log });
 };

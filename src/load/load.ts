@@ -3,7 +3,7 @@
  * Either each keeps a number of packets under way, so that the server sets the pace, or they send at a rate.
  */
 import { setTimeout as after } from "node:timers/promises";
-import { Datagrams } from "../dataplane/engines/batch/datagrams.ts";
+import { Datagrams } from "../dataplane/engines/index.ts";
 import { noDrops } from "../dataplane/flows.ts";
 import type { Counters, LoadClient } from "./client.ts";
 import { Latencies } from "./latencies.ts";

@@ -1,6 +1,6 @@
 /** Echo peers: what a relay sends them comes back. */
 import { wireAddressOf, type WireAddress, type TransportAddress } from "../net/address.ts";
-import type { Datagrams, DatagramSocket } from "../dataplane/engines/batch/datagrams.ts";
+import type { Datagrams, DatagramSocket } from "../dataplane/engines/index.ts";
 
 export const BUFFER_BYTES = 4 << 20;
 export const BATCH = 64;

@@ -1,6 +1,6 @@
 /** A client over UDP. In a closed loop each packet that comes back goes out again from where it lies. */
 import { wireAddressOf, type TransportAddress } from "../net/address.ts";
-import type { Datagrams, DatagramSocket } from "../dataplane/engines/batch/datagrams.ts";
+import type { Datagrams, DatagramSocket } from "../dataplane/engines/index.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
 import { messageOf, microseconds, prepare, refresh, type Counters, type LoadClient } from "./client.ts";
 import type { LoadOptions } from "./options.ts";

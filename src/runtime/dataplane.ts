@@ -7,7 +7,7 @@ import { createMetrics } from "../admin/metrics.ts";
 import { dataplaneListener, metricsListener } from "../admin/probes.ts";
 import { startAdmin, type AdminBinding, type AdminServer } from "../admin/server.ts";
 import { runningOf } from "../admin/running.ts";
-import type { EngineName } from "../dataplane/engines/choose.ts";
+import type { EngineName } from "../dataplane/engines/index.ts";
 import { localAddresses } from "../dataplane/placement.ts";
 import type { Relay, RelayTuning } from "../dataplane/relay.ts";
 import type { WriterOptions } from "../journal/writer.ts";

@@ -1,0 +1,12 @@
+/** What others may use of traces. What sends them is loaded only where somebody wants them. */
+import type { TracerOptions } from "./otlp.ts";
+import type { Tracer } from "./tracer.ts";
+
+export { traceSettings } from "./settings.ts";
+export type { Tracer } from "./tracer.ts";
+
+/** Sends traces over OTLP until it is closed. */
+export const openTracer = async (options: TracerOptions): Promise<Tracer> => {
+  const { openTracer: open } = await import("./otlp.ts");
+  return open(options);
+};
