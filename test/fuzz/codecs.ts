@@ -236,6 +236,48 @@ export const readDifference = (bytes: Buffer): string | undefined => {
   return a === b ? undefined : `${a} by the package, ${b} by the relay`;
 };
 
+/** The values of `message` as something to write, in the order that both codecs keep. */
+export const outgoingOf = (message: Message): Outgoing => {
+  const text = (type: number, value: string | undefined): readonly Attribute[] =>
+    value === undefined ? [] : [{ type, value }];
+  const number = (type: number, value: number | undefined, shift = 1): readonly Attribute[] =>
+    value === undefined ? [] : [{ type, value: value * shift }];
+  const bytes = (type: number, value: Buffer | undefined): readonly Attribute[] =>
+    value === undefined ? [] : [{ type, value }];
+  const at = (type: number, all: readonly (Message["mapped"] & {})[]): readonly Attribute[] =>
+    all.map((address) => ({ type, address }));
+  const { method: asked, class: kind, transactionId, hasFingerprint: fingerprint, integrityAt } = message;
+  // Others have no form of their own: a class has three bits, and a number two digits (RFC 8489 §14.8).
+  const hasCode = message.error !== undefined && message.error.code >= 300 && message.error.code < 700;
+  const first = <T>(all: readonly T[]): readonly T[] => all.slice(0, 1);
+  return {
+    method: asked,
+    class: kind,
+    transactionId,
+    attributes: [
+      ...text(attribute.username, message.username),
+      ...text(attribute.realm, message.realm),
+      ...text(attribute.nonce, message.nonce),
+      ...number(attribute.lifetime, message.lifetime),
+      ...number(attribute.channelNumber, message.channelNumber, 0x10000),
+      ...number(attribute.requestedTransport, message.requestedTransport, 0x1000000),
+      ...(hasCode ? [{ type: attribute.errorCode, code: message.error.code }] : []),
+      ...bytes(attribute.data, message.data),
+      ...bytes(attribute.reservationToken, message.reservationToken),
+      ...at(attribute.xorPeerAddress, first(message.peers)),
+      ...at(attribute.xorRelayedAddress, first(message.relayed)),
+      ...(message.mapped === undefined ? [] : at(attribute.xorMappedAddress, [message.mapped])),
+      ...at(attribute.xorPeerAddress, message.peers.slice(1)),
+      ...at(attribute.xorRelayedAddress, message.relayed.slice(1)),
+      ...(message.connectionId === undefined
+        ? []
+        : [{ type: attribute.connectionId, raw: connectionIdValue(message.connectionId) }]),
+    ],
+    ...(integrityAt === undefined ? {} : { key }),
+    fingerprint,
+  };
+};
+
 /** How the codecs disagree about how to write `out`. */
 export const writeDifference = (out: Outgoing): string | undefined => {
   const [a, b] = [theirs.encode(out), encode(out)];

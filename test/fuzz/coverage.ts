@@ -30,6 +30,16 @@ export const countIn = (isWanted: (url: string) => boolean): void => {
   });
 };
 
+const countedFiles = (): Record<string, FileCounters> =>
+  ((globalThis as Record<string, unknown>)[VARIABLE] ?? {}) as Record<string, FileCounters>;
+
+/** @throws when nothing is counted in one of `folders`: code that has moved would be fuzzed blindly. */
+export const ensureCounted = (folders: readonly string[]): void => {
+  const files = Object.keys(countedFiles());
+  for (const folder of folders)
+    if (!files.some((file) => file.includes(folder))) throw new Error(`nothing is counted in ${folder}`);
+};
+
 /** 1, 2, 3, 4 to 7, 8 to 15, 16 to 31, 32 to 127, more: that a loop runs once more is not news, that it runs twice as often is. */
 const bucketOf = (count: number): number => {
   if (count < 4) return 1 << (count - 1);
@@ -47,10 +57,7 @@ export class Coverage {
   reached = 0;
 
   constructor() {
-    const files = Object.values(
-      ((globalThis as Record<string, unknown>)[VARIABLE] ?? {}) as Record<string, FileCounters>,
-    );
-    for (const { s, b } of files) {
+    for (const { s, b } of Object.values(countedFiles())) {
       for (const key of Object.keys(s)) this.#at.push({ of: s, key });
       for (const of of Object.values(b)) for (const key of of.keys()) this.#at.push({ of, key });
     }

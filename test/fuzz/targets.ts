@@ -3,12 +3,15 @@ import fc from "fast-check";
 import { Framer } from "../../src/stun/framing.ts";
 import { readProxyHeader } from "../../src/dataplane/listeners/proxy-header.ts";
 import { isClientHello } from "../../src/dataplane/openssl/dtls-server.ts";
-import { decode, encode } from "../../src/turn-client/codec.ts";
 import { isSigned } from "../../src/stun/message.ts";
+import { decode } from "../../src/stun/reader.ts";
+import { encode } from "../../src/stun/writer.ts";
 import { DtlsClient } from "../../src/turn-client/dtls-client.ts";
 import { CLIENT, establish, newDtlsServer } from "../support/dtls-session.ts";
 import { malformed, randomFrom, wellFormed } from "../support/malformed.ts";
 import { PROXY_SIGNATURE } from "../support/proxy-header.ts";
+import { rfc5769 } from "../support/rfc5769.ts";
+import { outgoingFrom, outgoingOf, readDifference, writeDifference } from "./codecs.ts";
 
 export interface FuzzTarget {
   readonly name: string;
@@ -24,6 +27,12 @@ const noise = fc.uint8Array({ maxLength: 1500 }).map((bytes) => Buffer.from(byte
 /** Nearly STUN: well-formed requests that were damaged. */
 const nearly = fc.nat().map((seed) => malformed(randomFrom(seed)));
 const messages = fc.oneof(noise, nearly);
+
+const messageSeeds: readonly Buffer[] = [
+  ...wellFormed,
+  ...Object.values(rfc5769),
+  ...Array.from({ length: 16 }, (_, seed) => encode(outgoingFrom(randomFrom(seed)))),
+];
 
 const ensure = (holds: boolean, what: string): void => {
   if (!holds) throw new Error(what);
@@ -65,16 +74,30 @@ const dtlsHandshake = (body: Buffer): Buffer => {
 
 export const fuzzTargets: readonly FuzzTarget[] = [
   {
-    name: "the codec never throws, and what it reads it can write again",
+    name: "the codec never throws, and reads what the stun package reads",
     arbitrary: messages,
-    seeds: wellFormed,
+    seeds: messageSeeds,
     prepare: () => (bytes) => {
       isSigned(bytes);
+      const difference = readDifference(bytes);
+      ensure(difference === undefined, difference ?? "");
+    },
+  },
+  {
+    name: "the codec writes what it has read as the stun package does, and reads the same again",
+    arbitrary: messages,
+    seeds: messageSeeds,
+    prepare: () => (bytes) => {
       const decoded = decode(Buffer.from(bytes));
       if (decoded.kind !== "message") return;
-      const { method, class: kind, transactionId } = decoded.message;
-      const again = decode(encode({ method, class: kind, transactionId }));
-      ensure(again.kind === "message" && again.message.method === method, "another method came back");
+      const out = outgoingOf(decoded);
+      const difference = writeDifference(out);
+      ensure(difference === undefined, difference ?? "");
+      const written = encode(out);
+      const again = decode(written);
+      // Bytes that were no UTF-8 come back as longer ones, which may be more than a name may have.
+      if (again.kind !== "message") return ensure(/length/.test(again.code), `${again.code} for what it wrote`);
+      ensure(encode(outgoingOf(again)).equals(written), "it reads another message than it wrote");
     },
   },
   {
