@@ -69,7 +69,8 @@ export const intrusionsOf = (graph: ImportGraph): readonly (readonly [from: stri
       .map((other) => [file, other] as const),
   );
 
-const roomOf = (file: string): string => (file.includes("/") ? file.slice(0, file.indexOf("/")) : ".");
+/** The room of a file; `.` for those beside the rooms. */
+export const roomOf = (file: string): string => (file.includes("/") ? file.slice(0, file.indexOf("/")) : ".");
 
 const printCounts = (graph: ImportGraph): void => {
   const within = new Map<string, number>();

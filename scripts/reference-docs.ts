@@ -12,6 +12,7 @@ import { annotationsPage } from "./annotations-page.ts";
 import { cliPage } from "./cli-page.ts";
 import { environmentPage } from "./environment-page.ts";
 import { resourcesPage } from "./resources-page.ts";
+import { roomsPage } from "./rooms-page.ts";
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
   [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
@@ -30,6 +31,7 @@ const metricRow = ({ name, labels, help }: (typeof operatorMetrics)[number]): re
 
 export const referencePages: Readonly<Record<string, string>> = {
   "resources.md": resourcesPage(),
+  "rooms.md": roomsPage(),
   "annotations.md": annotationsPage(),
   "environment.md": environmentPage(),
 
