@@ -2,9 +2,10 @@
 import type { Core } from "../core/core.ts";
 import type { AllocationState, RelayState } from "../dataplane/relay.ts";
 import type { Rejection } from "../journal/fact.ts";
-import type { Name, ObjectKey } from "../resources/keys.ts";
+import { splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
 import type { Refusal } from "./latest-refusals.ts";
 import { compareText } from "../order.ts";
+import { splitEndpoint } from "../resources/entities.ts";
 
 export interface GatewayState {
   readonly name: string;
@@ -127,13 +128,12 @@ export const programState = (sources: StateSources): ProgramState => {
     journal: { folder: journal.folder, lastSeq: journal.lastSeq(), ...(refusal === undefined ? {} : { refusal }) },
     gateways: gatewayStates(sources, { ...relay, allocations }),
     routes: [...core.registry.entities("route")].map(([key, state]) => {
-      const slash = key.indexOf("/");
-      return { kind: key.slice(0, slash), name: key.slice(slash + 1), state, status: core.status(key as ObjectKey) };
+      const { kind, name } = splitKey(key as ObjectKey);
+      return { kind, name, state, status: core.status(key as ObjectKey) };
     }),
     endpoints: [...core.registry.entities("endpoint")].map(([entity, state]) => {
-      const hash = entity.indexOf("#");
-      const name = entity.slice(0, hash);
-      return { name, address: entity.slice(hash + 1), state, ports: portsOf(core, name as Name) };
+      const { backend, address } = splitEndpoint(entity);
+      return { name: backend, address, state, ports: portsOf(core, backend as Name) };
     }),
     clusters: [...core.registry.entities("gateway").keys()].flatMap((gateway) =>
       (core.rendered(gateway as Name)?.config?.clusters ?? []).map(({ name, type, endpoints }) => ({

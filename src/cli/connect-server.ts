@@ -10,6 +10,7 @@ import type { TransportName } from "../turn-client/turn-client.ts";
 import { namespaceFor, reachDiscovery, type DiscoveryFlags } from "./discovery-options.ts";
 import { withProgress } from "./output.ts";
 import { parseServerUri, type TargetWithUser } from "./turn-uri.ts";
+import { splitListener } from "../resources/entities.ts";
 
 export type ServerArgument =
   | { readonly by: "uri"; readonly target: TargetWithUser }
@@ -72,10 +73,10 @@ const credentialsIn = ({ auth, admin }: DataplaneConfig, flags: CredentialFlags)
 
 /** @throws TurnpikeError `gateway-unknown`. */
 const listenerIn = ({ admin, listeners = [] }: DataplaneConfig, wanted: string): ListenerConfig => {
-  const named = listeners.filter(({ name }) => name.split("/")[2] === wanted);
+  const named = listeners.filter(({ name }) => splitListener(name)?.listener === wanted);
   const [listener] = named;
   if (listener === undefined || named.length > 1) {
-    const names = listeners.map(({ name }) => name.split("/")[2] ?? name).join(", ");
+    const names = listeners.map(({ name }) => splitListener(name)?.listener ?? name).join(", ");
     throw new TurnpikeError(
       "gateway-unknown",
       `gateway ${admin.name} has ${named.length === 0 ? "no" : "several"} listeners ${wanted}${names === "" ? "" : `; it has ${names}`}`,

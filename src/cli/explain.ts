@@ -7,7 +7,7 @@ import { pastOf, type Mention, type Past } from "../explain/past.ts";
 import { explainPeer, type PeerAnswer } from "../explain/peer.ts";
 import type { Step } from "../explain/step.ts";
 import { readJournal } from "../journal/reader.ts";
-import { nameOf, type Name } from "../resources/keys.ts";
+import { nameOf, parseName, type Name } from "../resources/keys.ts";
 import { parseTime } from "./log.ts";
 import { notWell, outputOption, print, type Format } from "./output.ts";
 import { sentence } from "../journal/sentence.ts";
@@ -44,9 +44,9 @@ export const parseWhat = (text: string): What => {
 };
 
 const parseGateway = (text: string): Name => {
-  const [namespace = "", name = "", ...more] = text.split("/");
-  if (namespace === "" || name === "" || more.length > 0) throw new InvalidArgumentError("expected NAMESPACE/NAME");
-  return nameOf(namespace, name);
+  const name = parseName(text);
+  if (name === undefined) throw new InvalidArgumentError("expected NAMESPACE/NAME");
+  return name;
 };
 
 const when = (time: number): string => new Date(time).toISOString();

@@ -1,7 +1,7 @@
 /** `turnpike render DIR`: what an operator would produce from these manifests, without a cluster. */
 import { Command, Option } from "commander";
 import { stringify } from "yaml";
-import { nameOfObject, type ObjectKey } from "../resources/keys.ts";
+import { keyOf, nameOfObject } from "../resources/keys.ts";
 import { DEFAULT_DATAPLANE } from "../resources/names.ts";
 import { operatorOptions, standaloneOptions } from "../runtime/options.ts";
 import { clusterDomainOption } from "./cluster-domain.ts";
@@ -62,8 +62,8 @@ export const renderCommand = (): Command =>
       );
       const statuses = (["GatewayClass", "Gateway", "UDPRoute", "GatewayUDPRoute"] as const).flatMap((kind) =>
         core.view.list(kind).flatMap((object) => {
-          const key = `${kind}/${nameOfObject(kind, object)}`;
-          const status = core.status(key as ObjectKey);
+          const key = keyOf(kind, nameOfObject(kind, object));
+          const status = core.status(key);
           return status === undefined ? [] : [[key, status] as const];
         }),
       );

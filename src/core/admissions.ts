@@ -9,7 +9,7 @@ import {
   type AdmittedCluster,
   type EndpointMove,
 } from "../admission/transition.ts";
-import { endpointEntity, type Backend } from "../machines/backends.ts";
+import { endpointEntity, type Backend } from "../resources/entities.ts";
 import type { RenderedGateway } from "../render/render.ts";
 import type { ClusterConfig } from "../resources/dataplane-config.ts";
 import type { Name } from "../resources/keys.ts";

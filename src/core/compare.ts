@@ -1,6 +1,6 @@
 /** What two histories lead to, side by side. What is different in every run, whatever happens in it, does not count. */
 import type { FactLine, JournalLine, Derivation } from "../journal/fact.ts";
-import { nameOfObject, type Name } from "../resources/keys.ts";
+import { keyOf, nameOfObject, type Name } from "../resources/keys.ts";
 import type { Core } from "./core.ts";
 import { partsOf } from "./outputs.ts";
 import { statesOf } from "./states.ts";
@@ -62,7 +62,7 @@ const things = (core: Core | undefined): ReadonlyMap<string, unknown> => {
   }
   const { objects, statuses } = core.export();
   for (const [id, status] of statuses) found.set(id, plain(status));
-  for (const [kind, object] of objects) found.set(`object ${kind}/${nameOfObject(kind, object)}`, plain(object));
+  for (const [kind, object] of objects) found.set(`object ${keyOf(kind, nameOfObject(kind, object))}`, plain(object));
   return found;
 };
 

@@ -6,10 +6,11 @@
  * fold have touched. Whoever runs the core writes down both, in order.
  */
 import type { FactLine } from "../journal/fact.ts";
-import { nameOfObject, splitName, type Name, type ObjectKey } from "../resources/keys.ts";
+import { nameOfObject, splitName, targetOf, type Name, type ObjectKey } from "../resources/keys.ts";
 import { allKinds, type AnyObject, type KindId } from "../resources/kinds.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
-import { backendsOfRoute, createBackends, isBackend, type Backend } from "../machines/backends.ts";
+import { backendsOfRoute, createBackends, isBackend } from "../machines/backends.ts";
+import type { Backend } from "../resources/entities.ts";
 import { dependantsOf, type Dependants } from "../machines/dependencies.ts";
 import { createObjects } from "../machines/objects.ts";
 import { referencesOf } from "../machines/references.ts";
@@ -20,7 +21,7 @@ import { createCertificates, type Certificates } from "./certificates.ts";
 import type { Derived } from "./derived.ts";
 import { createFolding, type ClassConfigMap, type Fold, type Touched } from "./fold.ts";
 import { createOutputs, type Outputs } from "./outputs.ts";
-import { createRefusals, type Refusals } from "./refusals.ts";
+import { createRefusals, splitRefused, type Refusals } from "./refusals.ts";
 import { createView } from "./view.ts";
 
 export interface CoreSnapshot {
@@ -80,8 +81,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       if (object === undefined) continue;
       for (const reference of referencesOf(kind, object)) {
         if (isBackend(reference)) touched.add(reference);
-        else if (reference.startsWith("endpoints:"))
-          touched.add(`service:${reference.slice("endpoints:".length) as Name}`);
+        else if (reference.startsWith("endpoints:")) touched.add(`service:${targetOf(reference)}`);
       }
     }
     return touched;
@@ -119,12 +119,12 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
 
   /** Gateways that an object, `KIND NAME`, is made for. */
   const concern = (object: string, seq: number): void => {
-    const [kind = "", name = ""] = object.split(" ");
+    const { kind, name } = splitRefused(object);
     if (kind !== "ConfigMap") {
-      touched.gateways.set(name as Name, seq);
+      touched.gateways.set(name, seq);
       return;
     }
-    const className = folding.configMap(name as Name)?.className;
+    const className = folding.configMap(name)?.className;
     if (className === undefined) return;
     for (const gateway of view.gatewaysOfClass(className)) touched.gateways.set(nameOfObject("Gateway", gateway), seq);
   };
@@ -241,7 +241,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       options,
       objects: allKinds.flatMap(({ id }) => objects.list(id).map((object) => [id, object] as const)),
       registry: registry.export(),
-      statuses: outputs.export("status "),
+      statuses: outputs.export("status"),
       ...(refusals.export().length === 0 ? {} : { refusals: refusals.export() }),
       ...(certificates.export().length === 0 ? {} : { certificates: certificates.export() }),
     }),

@@ -120,8 +120,7 @@ export const createFolding = (
     const configChanged = outputs.put({ id: `config ${name}`, value: next?.config }, time, derived);
     const drainingChanged = outputs.put({ id: `draining ${name}`, value: drainingOf(next) }, time, derived);
     // The log must say them: no object does.
-    const kept = { id: `certificates ${name}`, value: certificates.take(name, next), isShown: true };
-    outputs.put(kept, time, derived);
+    outputs.put({ id: `certificates ${name}`, value: certificates.take(name, next), isShown: true }, time, derived);
     const object = view.get("Gateway", name);
     const status = { value: object && next?.status, stored: object?.status };
     outputs.put({ id: `status Gateway/${name}`, ...status }, time, derived);

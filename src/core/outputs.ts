@@ -1,20 +1,21 @@
 /** What rendering last produced, by name. A change is told apart from a repetition, part by part, by digests. */
 import type { Derivation } from "../journal/fact.ts";
 import { stampTransitionTimes } from "./transition-times.ts";
+import { splitOutput, type OutputId, type OutputKind } from "./output-id.ts";
 
 export interface Outputs {
   /** `stored`: a status as the API server has it, perhaps from an earlier run, whose times stay where conditions do.
    * `isShown`: the derivation has the value itself, too.
    * Stores `value` (or, with `undefined`, removes it) under `id`; appends a derivation and returns true if it changed. */
   put(
-    output: { readonly id: string; readonly value: unknown; readonly stored?: unknown; readonly isShown?: boolean },
+    output: { readonly id: OutputId; readonly value: unknown; readonly stored?: unknown; readonly isShown?: boolean },
     time: number,
     derived: Derivation[],
   ): boolean;
   /** The value, its conditions with the time of their last transition. */
-  get(id: string): unknown;
-  /** The values whose id begins with `prefix`, and the parts that the next ones are compared with. */
-  export(prefix: string): readonly Kept[];
+  get(id: OutputId): unknown;
+  /** The values of all outputs of a kind, and the parts that the next ones are compared with. */
+  export(what: OutputKind): readonly Kept[];
   /** Puts back what was exported, before anything is put. */
   restore(kept: readonly Kept[]): void;
 }
@@ -64,14 +65,17 @@ export const createOutputs = (digest: (text: string) => string): Outputs => {
       const now = partsOf(value, digest);
       if (before !== undefined && sameParts(before, now)) return false;
       parts.set(id, now);
-      values.set(id, id.startsWith("status ") ? stampTransitionTimes(values.get(id) ?? stored, value, time) : value);
+      values.set(
+        id,
+        splitOutput(id).what === "status" ? stampTransitionTimes(values.get(id) ?? stored, value, time) : value,
+      );
       derived.push({ type: "rendered", data: { output: id, parts: now, ...(isShown ? { value } : {}) } });
       return true;
     },
     get: (id) => values.get(id),
-    export: (prefix) =>
+    export: (what) =>
       [...values].flatMap(([id, value]): readonly Kept[] =>
-        id.startsWith(prefix) ? [[id, value, parts.get(id) ?? {}]] : [],
+        splitOutput(id).what === what ? [[id, value, parts.get(id) ?? {}]] : [],
       ),
     restore(kept) {
       for (const [id, value, before] of kept) {

@@ -3,7 +3,7 @@
  * may pass by itself (a network that is down, a server that is busy, a conflict) is none.
  */
 import type { FactLine } from "../journal/fact.ts";
-import type { Name } from "../resources/keys.ts";
+import { splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
 
 export interface Refusals {
   /** Takes note of a fact. Returns the object, as `KIND NAME`, if something else holds of it now. */
@@ -18,6 +18,15 @@ const PASSING: ReadonlySet<number> = new Set([401, 408, 409, 429]);
 const MAX_REASON = 1000;
 
 const isRefusal = (status = 0): boolean => status >= 400 && status < 500 && !PASSING.has(status);
+
+/** `KIND NAME`. */
+export const refusedObject = (kind: string, name: Name): string => `${kind} ${name}`;
+
+/** The parts of what `take` returns. */
+export const splitRefused = (object: string): { readonly kind: string; readonly name: Name } => {
+  const space = object.indexOf(" ");
+  return { kind: object.slice(0, space), name: object.slice(space + 1) as Name };
+};
 
 export const createRefusals = (restored: readonly (readonly [string, string])[] = []): Refusals => {
   const reasons = new Map(restored);
@@ -36,10 +45,13 @@ export const createRefusals = (restored: readonly (readonly [string, string])[] 
         return fact.data.effect === "write" && !fact.data.target.startsWith("status ") && isRefusal(fact.data.status)
           ? put(fact.data.target, fact.data.reason.slice(0, MAX_REASON))
           : undefined;
-      if (fact.type === "object.written") return put(fact.data.object.replace("/", " "), undefined);
+      if (fact.type === "object.written") {
+        const { kind, name } = splitKey(fact.data.object as ObjectKey);
+        return put(refusedObject(kind, name), undefined);
+      }
       return undefined;
     },
-    of: (kind, name) => reasons.get(`${kind} ${name}`),
+    of: (kind, name) => reasons.get(refusedObject(kind, name)),
     export: () => [...reasons],
   };
 };

@@ -4,14 +4,25 @@ import type { Api } from "../kubernetes/api.ts";
 import type { Core } from "../core/core.ts";
 import type { Fold } from "../core/fold.ts";
 import type { FactLine } from "../journal/fact.ts";
-import type { Name } from "../resources/keys.ts";
+import { splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
+import { splitListener } from "../resources/entities.ts";
 import { isMadeKind } from "../resources/kinds.ts";
 import { DEFAULT_CONTROLLER_NAME } from "../resources/names.ts";
+import { splitWriteKey, type WriteKey } from "./writer.ts";
 
 export interface EventRecorder {
   folded(fold: Fold): void;
   took(fact: FactLine): void;
 }
+
+/** The Gateway that a write is for; nothing for a ConfigMap, which is of a class, and for statuses of other kinds. */
+const gatewayOf = (key: WriteKey): Name | undefined => {
+  const { what, name } = splitWriteKey(key);
+  if (isMadeKind(what)) return name as Name;
+  if (what !== "status") return undefined;
+  const object = splitKey(name as ObjectKey);
+  return object.kind === "Gateway" ? object.name : undefined;
+};
 
 /** The same is not said again for this long, in ms. */
 const QUIET_MS = 10 * 60_000;
@@ -71,29 +82,25 @@ export const createEventRecorder = ({
         const { machine, entity, to, why = "" } = derivation.data;
         if (machine === "gateway" && to === "invalid") say(entity as Name, "Warning", "Invalid", why);
         else if (machine === "listener" && to === "refused") {
-          const slash = entity.lastIndexOf("/");
-          say(
-            entity.slice(0, slash) as Name,
-            "Warning",
-            "ListenerRefused",
-            `listener ${entity.slice(slash + 1)}: ${why}`,
-          );
+          const refused = splitListener(entity);
+          if (refused !== undefined)
+            say(refused.gateway, "Warning", "ListenerRefused", `listener ${refused.listener}: ${why}`);
         }
       }
     },
     took(fact) {
       if (fact.type === "object.written" && fact.data.outcome === "foreign") {
-        const slash = fact.data.object.indexOf("/");
         say(
-          fact.data.object.slice(slash + 1) as Name,
+          splitKey(fact.data.object as ObjectKey).name,
           "Warning",
           "NotOurs",
           `${fact.data.object} exists and is not ours: it is neither changed nor deleted`,
         );
       } else if (fact.type === "effect.failed" && fact.data.effect === "write") {
-        const [kind = "", name = ""] = fact.data.target.split(" ");
-        const gateway = isMadeKind(kind) ? name : kind === "status" ? /^Gateway\/(.+)$/.exec(name)?.[1] : undefined;
-        if (gateway !== undefined) say(gateway as Name, "Warning", "WriteFailed", `${kind}: ${fact.data.reason}`);
+        const key = fact.data.target as WriteKey;
+        const gateway = gatewayOf(key);
+        if (gateway !== undefined)
+          say(gateway, "Warning", "WriteFailed", `${splitWriteKey(key).what}: ${fact.data.reason}`);
       }
     },
   };

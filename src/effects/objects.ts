@@ -5,7 +5,7 @@
 import { ApiError, orAbsent, type Api } from "../kubernetes/api.ts";
 import { objectPath, type Resource } from "../kubernetes/paths.ts";
 import type { KubernetesObject } from "../resources/core.ts";
-import type { Name } from "../resources/keys.ts";
+import { splitName, type Name } from "../resources/keys.ts";
 import type { Kind } from "../resources/kinds.ts";
 import { isOurs } from "../resources/ownership.ts";
 import { covers } from "./covers.ts";
@@ -163,8 +163,8 @@ const patchStatus = async (
   apiVersion: string,
   status: unknown,
 ): Promise<Applied> => {
-  const slash = name.lastIndexOf("/");
-  const metadata = slash < 0 ? { name } : { namespace: name.slice(0, slash), name: name.slice(slash + 1) };
+  const { namespace, name: short } = splitName(name);
+  const metadata = { ...(namespace !== "" && { namespace }), name: short };
   try {
     await api.json({
       method: "PATCH",

@@ -20,6 +20,7 @@ import {
   type WriterOptions,
 } from "./writer.ts";
 import { messageOf } from "../errors.ts";
+import { splitOutput } from "../core/output-id.ts";
 
 export interface Reconciler {
   /** Takes note of what a fold has changed. */
@@ -34,10 +35,6 @@ export interface Reconciler {
   readonly isDone: boolean;
   close(): void;
 }
-
-const STATUS = "status ";
-const OBJECTS = "objects ";
-const CONFIG_MAP = "configmap ";
 
 /** What became of one try to write. */
 export interface Write {
@@ -144,16 +141,16 @@ export const createReconciler = ({
       for (const { derivation } of derived) {
         if (derivation.type !== "rendered") continue;
         const { output } = derivation.data;
-        if (output.startsWith(STATUS)) add(`status ${output.slice(STATUS.length)}`);
-        else if (output.startsWith(CONFIG_MAP)) {
-          const name = output.slice(CONFIG_MAP.length) as Name;
+        const { what, name } = splitOutput(output);
+        if (what === "status") add(`status ${name}`);
+        else if (what === "configmap") {
           if (derivation.data.parts === null) withdrawn.add(output);
           else withdrawn.delete(output);
           add(`ConfigMap ${name}`);
-        } else if (output.startsWith(OBJECTS)) {
-          const name = output.slice(OBJECTS.length) as Name;
+        } else if (what === "objects") {
           // Of a Gateway that is deleted nothing is left to us.
-          if (derivation.data.parts === null && core.view.get("Gateway", name) !== undefined) withdrawn.add(output);
+          if (derivation.data.parts === null && core.view.get("Gateway", name as Name) !== undefined)
+            withdrawn.add(output);
           else withdrawn.delete(output);
           for (const kind of kindsOf(core)) add(`${kind} ${name}`);
         }

@@ -10,6 +10,7 @@ import { kindOf, type MadeKind } from "../resources/kinds.ts";
 import { LEGACY_CONFIG_KEY } from "../resources/names.ts";
 import { covers } from "./covers.ts";
 import { applyObject, applyStatus, removeObject, type Applied } from "./objects.ts";
+import type { OutputId } from "../core/output-id.ts";
 
 /** `KIND NAME` of an object that we make, or `status KIND/NAME`. */
 export type WriteKey = `${MadeKind | "ConfigMap" | "status"} ${string}`;
@@ -26,8 +27,8 @@ export interface WriterOptions {
 /** Lists of a status that are ours alone; conditions of other types may be anybody's. */
 const WHOLE: ReadonlySet<string> = new Set(["addresses", "listeners", "parents", "supportedKinds"]);
 
-export const objectsOutput = (gateway: Name): string => `objects ${gateway}`;
-export const configMapOutput = (name: Name): string => `configmap ${name}`;
+export const objectsOutput = (gateway: Name): OutputId => `objects ${gateway}`;
+export const configMapOutput = (name: Name): OutputId => `configmap ${name}`;
 
 const withData = (object: KubernetesObject, text: string): KubernetesObject & { readonly data: unknown } => ({
   ...object,

@@ -1,5 +1,5 @@
 /** Where the endpoints of backends have the peer, or once had it. */
-import { endpointEntity, type Backend } from "../machines/backends.ts";
+import { endpointEntity, type Backend } from "../resources/entities.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
 import { bitsOf, parseIp, type Ip } from "../net/ip.ts";
 import { renderCluster } from "../render/clusters.ts";

@@ -8,6 +8,7 @@ import type { Inquiry } from "./inquiry.ts";
 import { explainRoute } from "./route.ts";
 import type { Step } from "./step.ts";
 import { clustersOf, verdictOf, type Configured } from "./verdict.ts";
+import { listenerEntity } from "../resources/entities.ts";
 
 /** Of a Gateway that was rendered from objects: the walk goes on to routes and backends. */
 export const explainListener = (
@@ -19,7 +20,7 @@ export const explainListener = (
   events: readonly number[],
 ): Step => {
   const { past, question } = inquiry;
-  const entity = `${name}/${listener.name}`;
+  const entity = listenerEntity(name, listener.name);
   const about = `listener ${entity}`;
   const judged = configured.listeners.find((one) => one.name === listener.name);
   if (judged !== undefined && judged.outcome !== "accepted")

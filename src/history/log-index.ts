@@ -5,9 +5,11 @@ import type { AnyObject } from "../resources/kinds.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import type { CoreSnapshot } from "../core/core.ts";
 import type { KeptCertificates } from "../core/certificates.ts";
-import { createRefusals, type Refusals } from "../core/refusals.ts";
+import { createRefusals, splitRefused, type Refusals } from "../core/refusals.ts";
 import { referencesOf, type Reference } from "../machines/references.ts";
 import { createTracks, type Tracks } from "./track.ts";
+import { splitOutput } from "../core/output-id.ts";
+import { splitEndpoint } from "../resources/entities.ts";
 
 export type TransitionLine = Extract<DerivationLine, { readonly type: "transition" }>;
 export type RenderedLine = Extract<DerivationLine, { readonly type: "rendered" }>;
@@ -51,8 +53,6 @@ export interface Index {
   /** What was rendered, by output: digests of its parts. */
   readonly outputs: Tracks<string, RenderedLine>;
 }
-
-const CERTIFICATES = "certificates ";
 
 const push = <K, V>(map: Map<K, V[]>, key: K, value: V): void => {
   const list = map.get(key);
@@ -120,7 +120,7 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
     const instance = instanceOf(machine, entity);
     if (standings.of(instance) === undefined) {
       push(instances, machine, entity);
-      if (machine === "endpoint") push(endpoints, entity.slice(0, entity.indexOf("#")), entity);
+      if (machine === "endpoint") push(endpoints, splitEndpoint(entity).backend, entity);
     }
     standings.put(instance, position, standing);
   };
@@ -137,8 +137,8 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
   const render = (line: RenderedLine, position: number): void => {
     const { output, parts, value } = line.data;
     outputs.put(output, position, parts === null ? undefined : line);
-    if (output.startsWith(CERTIFICATES))
-      certificates.put(output.slice(CERTIFICATES.length) as Name, position, value as KeptCertificates | undefined);
+    const { what, name } = splitOutput(output);
+    if (what === "certificates") certificates.put(name as Name, position, value as KeptCertificates | undefined);
   };
 
   const take = (line: FactLine, position: number): void => {
@@ -164,8 +164,8 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
       default: {
         const object = refusing.take(line);
         if (object === undefined) return;
-        const [kind = "", name = ""] = object.split(" ");
-        refused.put(object, position, refusing.of(kind, name as Name));
+        const { kind, name } = splitRefused(object);
+        refused.put(object, position, refusing.of(kind, name));
       }
     }
   };

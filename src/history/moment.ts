@@ -25,6 +25,9 @@ import {
 } from "./log-index.ts";
 import { lastAtMost } from "./track.ts";
 import { compareText } from "../order.ts";
+import { splitOutput } from "../core/output-id.ts";
+import { refusedObject } from "../core/refusals.ts";
+import { splitEndpoint } from "../resources/entities.ts";
 
 export interface Moment {
   readonly position: number;
@@ -121,7 +124,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
   const endpointsOfService: ObjectsView["endpointsOfService"] = (service) => {
     const endpoints = endpointsOf(service)
       .map(([entity, now]): BackendEndpoint => ({
-        address: entity.slice(entity.indexOf("#") + 1),
+        address: splitEndpoint(entity).address,
         state: now === "terminating" ? "terminating" : "active",
       }))
       .toSorted((a, b) => compareText(a.address, b.address));
@@ -135,7 +138,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
   const view = createView(
     objects,
     { endpointsOfService },
-    { of: (kind, name) => index.refused.of(`${kind} ${name}`)?.at(position, from) },
+    { of: (kind, name) => index.refused.of(refusedObject(kind, name))?.at(position, from) },
     { of: (gateway, listener) => keptOf(gateway).get(listener) },
   );
 
@@ -203,8 +206,9 @@ export const createMoment = (index: Index, position: number): Moment | undefined
         })
         .toSorted(([a], [b]) => compareText(a, b));
       const statuses = [...index.outputs.all].flatMap(([id, track]) => {
-        const parts = id.startsWith("status ") ? track.at(position, from)?.data.parts : undefined;
-        return parts ? [[id, status(id.slice("status ".length) as ObjectKey) ?? null, parts] as const] : [];
+        const { what, name } = splitOutput(id);
+        const parts = what === "status" ? track.at(position, from)?.data.parts : undefined;
+        return parts ? [[id, status(name as ObjectKey) ?? null, parts] as const] : [];
       });
       const entities = (machine: MachineId) => withStates(machine, index.instances.get(machine));
       return {

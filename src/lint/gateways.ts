@@ -16,6 +16,7 @@ import type { Service } from "../resources/core.ts";
 import { lintAnnotations } from "./annotations.ts";
 import { finding, type Finding, type FindingCode } from "./finding.ts";
 import type { LintWorld } from "./world.ts";
+import { listenerEntity } from "../resources/entities.ts";
 
 const codes: Readonly<Record<string, FindingCode>> = {
   conflicted: "listener-conflict",
@@ -69,7 +70,7 @@ const lintListeners = (
     const flaw = judged?.flaw;
     const flaws = flaw === undefined ? [] : [finding(flawCodes[flaw.reason], object, flaw.why)];
     if (judged?.outcome === "unresolved") return flaws;
-    const config = rendered.config?.listeners?.find((one) => one.name === `${name}/${listener.name}`);
+    const config = rendered.config?.listeners?.find((one) => one.name === listenerEntity(name, listener.name));
     return [
       ...flaws,
       ...lintExpiry(world, gateway, listener, object),

@@ -3,27 +3,19 @@
  * instances there are, and turns the difference into events. Only backends that a route names have endpoints.
  */
 import type { KindMap } from "../resources/kinds.ts";
-import type { Name } from "../resources/keys.ts";
+import { endpointEntity, type Backend } from "../resources/entities.ts";
+import { targetOf, type Name } from "../resources/keys.ts";
 import type { BackendEndpoint, RenderOptions } from "../resources/view.ts";
 import { namesOfKind, type Objects } from "./objects.ts";
 import { referencesOf } from "./references.ts";
 import type { Registry, Transition } from "./registry.ts";
 import { compareText } from "../order.ts";
 
-/** A Service or StaticService, or a cluster of a received config, as `referencesOf` names it. */
-export type Backend = `service:${Name}` | `static-service:${Name}` | `cluster:${string}`;
-
 export interface Backends {
   /** Brings the endpoint machines of a backend in line with the objects. */
   reconcile(backend: Backend): readonly Transition[];
   endpointsOfService(service: Name): { readonly found: boolean; readonly endpoints: readonly BackendEndpoint[] };
 }
-
-/** `SERVICE-NAMESPACE/SERVICE#ADDRESS`; StaticServices have `static:` before it. Of a received config `CLUSTER#ENDPOINT`. */
-export const endpointEntity = (backend: Backend, address: string): string => {
-  const name = backend.slice(backend.indexOf(":") + 1);
-  return `${backend.startsWith("static-service:") ? "static:" : ""}${name}#${address}`;
-};
 
 export const isBackend = (reference: string): reference is Backend =>
   reference.startsWith("service:") || reference.startsWith("static-service:") || reference.startsWith("cluster:");
@@ -81,7 +73,7 @@ export const createBackends = (objects: Objects, registry: Registry, options: Re
   const sorted = new Map<Backend, readonly BackendEndpoint[]>();
 
   const listed = (backend: Backend): Listed => {
-    const name = backend.slice(backend.indexOf(":") + 1) as Name;
+    const name = targetOf(backend);
     if (objects.referrers(backend).length === 0) return { found: false, addresses: new Map() };
     if (backend.startsWith("cluster:")) {
       const configs = namesOfKind(objects.referrers(backend), "DataplaneConfig");

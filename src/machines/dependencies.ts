@@ -1,6 +1,6 @@
 /** Who must be rendered again when an object changes. Work grows with what changed, not with what exists. */
 import { isMadeKind, type AnyObject, type KindId, type KindMap } from "../resources/kinds.ts";
-import { keyOf, splitKey, splitName, type Name, type ObjectKey } from "../resources/keys.ts";
+import { keyOf, splitKey, splitName, targetOf, type Name, type ObjectKey } from "../resources/keys.ts";
 import { isForeign } from "../resources/ownership.ts";
 import type { RouteKind } from "../resources/view.ts";
 import { namesOfKind, type Objects } from "./objects.ts";
@@ -18,11 +18,9 @@ const routeKinds: readonly RouteKind[] = ["UDPRoute", "GatewayUDPRoute"];
 const collect = (objects: Objects) => {
   const found: Dependants = { gateways: new Set(), routes: new Set(), classes: new Set() };
 
-  const target = (reference: Reference): Name => reference.slice(reference.indexOf(":") + 1) as Name;
-
   const gatewaysOf = (route: AnyObject, kind: RouteKind): void => {
     for (const reference of referencesOf(kind, route))
-      if (reference.startsWith("gateway:")) found.gateways.add(target(reference));
+      if (reference.startsWith("gateway:")) found.gateways.add(targetOf(reference));
   };
 
   const route = (key: ObjectKey): void => {
@@ -89,13 +87,13 @@ export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before:
       walk.routesWith(`service:${name}`);
       for (const object of [before, objects.get(kind, name)])
         for (const reference of object === undefined ? [] : referencesOf(kind, object))
-          walk.found.gateways.add(reference.slice("owner:".length) as Name);
+          walk.found.gateways.add(targetOf(reference));
       break;
     case "EndpointSlice":
     case "Endpoints":
       for (const object of [before, objects.get(kind, name)])
         for (const reference of object === undefined ? [] : referencesOf(kind, object))
-          walk.routesWith(`service:${reference.slice("endpoints:".length) as Name}`);
+          walk.routesWith(`service:${targetOf(reference)}`);
       break;
     case "StaticService":
       walk.routesWith(`static-service:${name}`);

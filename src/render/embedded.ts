@@ -2,7 +2,7 @@
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
 import type { RenderOptions } from "../resources/view.ts";
-import { listenerName } from "./listeners.ts";
+import { listenerEntity } from "../resources/entities.ts";
 import type { PortMap } from "./port-map.ts";
 
 /** Ports for listeners: below those that systems give to clients, and below node ports. */
@@ -24,7 +24,7 @@ const hash = (text: string): number => {
 export const embeddedPorts = (name: Name, gateway: Gateway, asked: PortMap): PortMap =>
   new Map([
     ...gateway.spec.listeners.map(
-      (listener) => [listener.name, FIRST_PORT + (hash(listenerName(name, listener.name)) % PORTS)] as const,
+      (listener) => [listener.name, FIRST_PORT + (hash(listenerEntity(name, listener.name)) % PORTS)] as const,
     ),
     ...asked,
   ]);

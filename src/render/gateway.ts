@@ -17,9 +17,10 @@ import type { GatewayStatus } from "./conditions.ts";
 import { renderConfig } from "./config.ts";
 import { renderGatewayStatus, renderInvalidGatewayStatus } from "./gateway-status.ts";
 import { embeddedPorts } from "./embedded.ts";
-import { flawOf, judgeListeners, listenerName, type JudgedListener, type ListenerFlaw } from "./listeners.ts";
+import { flawOf, judgeListeners, type JudgedListener, type ListenerFlaw } from "./listeners.ts";
 import { gatewayObjects, removalsOf, type Removal } from "./objects.ts";
 import { isFirstEdition } from "./rules.ts";
+import { listenerEntity } from "../resources/entities.ts";
 
 export interface RenderedListener {
   /** The section name. */
@@ -93,7 +94,7 @@ export const invalidGateway = (
   removals: removalsOf(view, options, name, ending),
   listeners: gateway.spec.listeners.map((listener) => ({
     name: listener.name,
-    entity: listenerName(name, listener.name),
+    entity: listenerEntity(name, listener.name),
     outcome: "pending",
     why: cause,
     ...(ending ? {} : keptCertificate(view, options, gateway, listener)),
@@ -147,7 +148,7 @@ const validGateway = (
       const flaw = flawOf(one);
       return {
         name: one.listener.name,
-        entity: listenerName(name, one.listener.name),
+        entity: listenerEntity(name, one.listener.name),
         outcome: one.outcome,
         why: one.outcome === "accepted" ? "" : one.why,
         ...(flaw === undefined || isFirstEdition(options) ? {} : { flaw }),

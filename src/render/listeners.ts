@@ -12,6 +12,7 @@ import { needsCertificate, listenerProtocol, transportOf } from "./protocol.ts";
 import { publicAddressOf, type PublicAddress } from "./public-address.ts";
 import { supportedKinds, unsupportedKinds } from "./route-kinds.ts";
 import { isFirstEdition } from "./rules.ts";
+import { listenerEntity } from "../resources/entities.ts";
 
 interface Judged {
   readonly listener: GatewayListener;
@@ -168,11 +169,8 @@ export const judgeListeners = (
   });
 };
 
-/** `NAMESPACE/GATEWAY/LISTENER`. */
-export const listenerName = (gateway: Name, section: string): string => `${gateway}/${section}`;
-
 export const renderListener = (gateway: Name, serving: ServingListener): ListenerConfig => ({
-  name: listenerName(gateway, serving.listener.name),
+  name: listenerEntity(gateway, serving.listener.name),
   protocol: serving.protocol,
   ...(serving.address === undefined
     ? {}

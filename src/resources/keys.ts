@@ -27,3 +27,9 @@ export const splitKey = (key: ObjectKey): { readonly kind: KindId; readonly name
   const slash = key.indexOf("/");
   return { kind: key.slice(0, slash) as KindId, name: key.slice(slash + 1) as Name };
 };
+
+/** The name in `WHAT:NAME`, as objects refer to each other. */
+export const targetOf = (reference: `${string}:${string}`): Name => reference.slice(reference.indexOf(":") + 1) as Name;
+
+/** Nothing where `text` is not `NAMESPACE/NAME`. */
+export const parseName = (text: string): Name | undefined => (/^[^/]+\/[^/]+$/.test(text) ? (text as Name) : undefined);

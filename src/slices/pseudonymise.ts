@@ -10,6 +10,7 @@ import type { RegistrySnapshot } from "../machines/registry.ts";
 import type { Name } from "../resources/keys.ts";
 import type { Coin } from "./addresses.ts";
 import { createPseudonyms, type Pseudonyms } from "./pseudonyms.ts";
+import { splitOutput } from "../core/output-id.ts";
 
 const registryOf = (registry: RegistrySnapshot, names: Pseudonyms): RegistrySnapshot =>
   Object.fromEntries(
@@ -21,8 +22,8 @@ const registryOf = (registry: RegistrySnapshot, names: Pseudonyms): RegistrySnap
 
 /** Of an output, `config ns/gw`, the first word says what it is. */
 const outputOf = (id: string, text: (text: string) => string): string => {
-  const space = id.indexOf(" ") + 1;
-  return id.slice(0, space) + text(id.slice(space));
+  const { what, name } = splitOutput(id);
+  return `${what} ${text(name)}`;
 };
 
 /** What a snapshot says, with other names; its digests are still those of the original. */
@@ -60,7 +61,7 @@ const exampleOf = (line: JournalLine): unknown => {
     Object.entries(registry).map(([machine, entities]) =>
       machine === "operator" ? [] : entities.map(([entity]) => entity),
     ),
-    statuses.map(([id, value]) => [id.slice(id.indexOf(" ") + 1), value]),
+    statuses.map(([id, value]) => [splitOutput(id).name, value]),
     refusals?.map(([object, reason]) => [object, { reason }]),
     certificates?.map(([gateway, kept]) => [gateway, Object.entries(kept)]),
   ];

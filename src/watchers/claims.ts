@@ -3,7 +3,7 @@
  * that describe one object the first keeps it.
  */
 import { createHash } from "node:crypto";
-import type { ObjectKey } from "../resources/keys.ts";
+import { splitName, type ObjectKey } from "../resources/keys.ts";
 import type { AnyObject } from "../resources/kinds.ts";
 import type { Rejection } from "../journal/fact.ts";
 import type { Manifest, Manifests } from "./manifests.ts";
@@ -41,15 +41,18 @@ const hashOf = (value: unknown): string =>
     .digest("base64");
 
 /** What an API server would have added: the generation counts changes of the spec. */
-const withMeta = ({ manifest: { name }, generation }: Claim, object: AnyObject): AnyObject => ({
-  ...object,
-  metadata: {
-    ...object.metadata,
-    ...(name.includes("/") ? { namespace: name.slice(0, name.indexOf("/")) } : {}),
-    uid: `file-${hashOf([object.kind, name]).slice(0, 16)}`,
-    generation,
-  },
-});
+const withMeta = ({ manifest: { name }, generation }: Claim, object: AnyObject): AnyObject => {
+  const { namespace } = splitName(name);
+  return {
+    ...object,
+    metadata: {
+      ...object.metadata,
+      ...(namespace !== "" && { namespace }),
+      uid: `file-${hashOf([object.kind, name]).slice(0, 16)}`,
+      generation,
+    },
+  };
+};
 
 /** @param nameOf what to call a file in messages. */
 export const createClaims = (nameOf: (file: string) => string): Claims => {

@@ -1,6 +1,7 @@
 /** Which lines are shown. */
 import type { JournalLine } from "../../journal/fact.ts";
 import { sentence } from "../../journal/sentence.ts";
+import { splitOutput } from "../../core/output-id.ts";
 
 export interface Filter {
   /** Type, or the beginning of one; empty: all. */
@@ -25,7 +26,7 @@ const kindOf = (line: JournalLine): string => {
     case "transition":
       return line.data.machine;
     case "rendered":
-      return line.data.output.split(" ")[0] ?? "";
+      return splitOutput(line.data.output).what;
     default:
       return line.type.split(".")[0] ?? "";
   }

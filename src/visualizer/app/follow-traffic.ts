@@ -4,13 +4,14 @@ import { nextRates } from "./rates.ts";
 import { ask, LogError } from "./source.ts";
 import { momentOf, type State, type Store, type View } from "./state.ts";
 import { wait } from "./wait.ts";
+import { splitEndpoint } from "../../resources/entities.ts";
 
 const TRAFFIC_MS = 2000;
 
 /** Addresses of endpoints that terminate. */
 const terminatingOf = (state: State): readonly string[] =>
   (momentOf(state)?.entities("endpoint") ?? []).flatMap(([entity, now]) =>
-    now === "terminating" ? [entity.slice(entity.indexOf("#") + 1)] : [],
+    now === "terminating" ? [splitEndpoint(entity).address] : [],
   );
 
 /** Until `signal` is aborted, or there is no traffic to be had. */

@@ -1,5 +1,5 @@
 /** What is selected: an event with its causes and effects, an instance, a backend. */
-import { nameOf, splitKey, splitName, type Name } from "../../resources/keys.ts";
+import { keyOf, nameOf, splitKey, type Name, type ObjectKey } from "../../resources/keys.ts";
 import type { JournalLine, MachineId } from "../../journal/fact.ts";
 import { sentence } from "../../journal/sentence.ts";
 import type { Actions } from "./actions.ts";
@@ -8,6 +8,7 @@ import { moveList } from "./machines-view.ts";
 import { badge, button, empty, heading, json, seqLink, timeText } from "./pieces.ts";
 import { momentOf, type State } from "./state.ts";
 import { countStates } from "./topology.ts";
+import { splitBackendId, splitEndpoint, splitListener } from "../../resources/entities.ts";
 
 interface Props {
   readonly state: State;
@@ -95,7 +96,7 @@ const objectsOf = (state: State, actions: Actions, machine: MachineId, entity: s
   if (moment === undefined) return [];
   const show = (kind: Parameters<typeof moment.view.get>[0], name: Name): readonly Element[] => {
     const object = moment.view.get(kind, name);
-    const seen = moment.seenAt(`${kind}/${name}` as Parameters<typeof moment.seenAt>[0]);
+    const seen = moment.seenAt(keyOf(kind, name));
     if (object === undefined) return [];
     return [
       h(
@@ -111,15 +112,15 @@ const objectsOf = (state: State, actions: Actions, machine: MachineId, entity: s
     case "gateway":
       return [...show("Gateway", entity as Name), ...show("DataplaneConfig", entity as Name)];
     case "listener": {
-      const { namespace, name } = splitName(entity as Name);
-      return show("Gateway", nameOf(namespace, name.split("/")[0] ?? ""));
+      const listener = splitListener(entity);
+      return listener === undefined ? [] : show("Gateway", listener.gateway);
     }
     case "route": {
-      const { kind, name } = splitKey(entity as Parameters<typeof splitKey>[0]);
+      const { kind, name } = splitKey(entity as ObjectKey);
       return show(kind, name);
     }
     case "endpoint": {
-      const service = entity.slice(0, entity.indexOf("#")) as Name;
+      const service = splitEndpoint(entity).backend as Name;
       return [
         ...show("Service", service),
         ...moment.view
@@ -194,7 +195,7 @@ const InstanceInspector = ({
       button("Only its events", () => actions.setFilter({ object: entity })),
       machine === "endpoint" &&
         button("Can clients reach it?", () =>
-          actions.ask({ peer: entity.slice(entity.indexOf("#") + 1), gateway: undefined, position: undefined }),
+          actions.ask({ peer: splitEndpoint(entity).address, gateway: undefined, position: undefined }),
         ),
     ),
     heading("History"),
@@ -208,8 +209,8 @@ const InstanceInspector = ({
 const BackendInspector = ({ state, actions, id }: Props & { readonly id: string }): Element => {
   const moment = momentOf(state);
   const endpoints = (moment?.endpointsOf(id) ?? []).map(([entity, now]) => ({ entity, state: now }));
-  const name = id.replace(/^static:/, "") as Name;
-  const object = moment?.view.get(id.startsWith("static:") ? "StaticService" : "Service", name);
+  const { kind, name } = splitBackendId(id);
+  const object = moment?.view.get(kind, name);
   return h(
     "div",
     null,

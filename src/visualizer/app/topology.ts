@@ -7,6 +7,7 @@ import { keyOf, nameOf, nameOfObject, splitName, type Name, type ObjectKey } fro
 import { STUNNER_GROUP } from "../../resources/names.ts";
 import type { Route } from "../../resources/view.ts";
 import { compareText } from "../../order.ts";
+import { backendId, splitEndpoint } from "../../resources/entities.ts";
 
 export interface EndpointNode {
   /** Of the endpoint machine. */
@@ -76,7 +77,7 @@ const endpointNodes = (moment: Moment, backend: string): readonly EndpointNode[]
     .map(([entity, state]) => ({
       entity,
       state,
-      address: entity.slice(entity.indexOf("#") + 1),
+      address: splitEndpoint(entity).address,
       since: moment.move("endpoint", entity)?.time,
     }))
     .toSorted((a, b) => compareText(a.address, b.address));
@@ -85,7 +86,7 @@ const backendNode = (moment: Moment, route: Route, reference: BackendReference):
   const { group = "", kind = "Service", namespace = splitName(route.name).namespace, name: short } = reference;
   const name = nameOf(namespace, short);
   if (group === STUNNER_GROUP && kind === "StaticService") {
-    const id = `static:${name}`;
+    const id = backendId(`static-service:${name}`);
     const exists = moment.view.get("StaticService", name) !== undefined;
     const problem = exists ? undefined : "there is no such StaticService";
     return { id, kind: "StaticService", name, problem, endpoints: endpointNodes(moment, id) };
