@@ -1,7 +1,7 @@
 import * as node from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bytesOf, isIPv4, isIPv6, parseIp, textOfBytes } from "./ip.ts";
+import { bytesOf, isIPv4, isIPv6, parseIp, putIp, textOfBytes } from "./ip.ts";
 
 const texts = fc.oneof(
   fc.ipV4(),
@@ -64,4 +64,39 @@ describe("IP literals", () => {
     ));
 
   it("lose their zone", () => expect(parseIp("fe80::1%eth0")).toEqual(parseIp("fe80::1")));
+});
+
+describe("the bytes of a literal, written where they belong", () => {
+  const expectSame = (text: string): void => {
+    const target = new Uint8Array(20);
+    const ip = parseIp(text);
+    const bytes = ip === undefined ? [] : [...bytesOf(ip)];
+    const length = putIp(text, target, 2);
+    expect([...target.subarray(2, 2 + length)], text).toEqual(bytes);
+  };
+
+  it("are those of the parsed address, for any text", () => {
+    fc.assert(fc.property(texts, expectSame), { numRuns: 5000 });
+    fc.assert(fc.property(fc.stringMatching(/^[0-9.]{0,16}$/), expectSame), { numRuns: 5000 });
+  });
+
+  it.each([
+    "0.0.0.0",
+    "255.255.255.255",
+    "256.0.0.1",
+    "01.2.3.4",
+    "1.2.3",
+    "1.2.3.4.5",
+    "1.2.3.4.",
+    ".1.2.3.4",
+    "1..2.3",
+    "1.2.3.004",
+    "fe80::1%eth0",
+    "::ffff:1.2.3.4",
+    "::1.2.3.4",
+    "1.2.3.4%eth0",
+    "",
+    " 1.2.3.4",
+    "1.2.3.٤",
+  ])("of %j", expectSame);
 });

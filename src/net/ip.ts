@@ -131,3 +131,45 @@ export const bytesOf = ({ family, value }: Pick<Ip, "family" | "value">): Uint8A
   }
   return bytes;
 };
+
+/** Writes the four octets of `text` to `target` at `at`; false, with some of them written, when it is not an IPv4 literal. */
+const putIPv4 = (text: string, target: Uint8Array, at: number): boolean => {
+  let octet = 0;
+  let digits = 0;
+  let count = 0;
+  for (let index = 0; index <= text.length; index += 1) {
+    const digit = index === text.length ? -2 : text.charCodeAt(index) - 48;
+    if (digit >= 0 && digit <= 9) {
+      // No octet starts with a zero, except 0.
+      if (digits > 0 && octet === 0) return false;
+      octet = octet * 10 + digit;
+      digits += 1;
+      if (octet > 255) return false;
+    } else {
+      // A full stop, or the end.
+      if (digit !== -2 || digits === 0 || count === 4) return false;
+      target[at + count] = octet;
+      count += 1;
+      octet = 0;
+      digits = 0;
+    }
+  }
+  return count === 4;
+};
+
+/**
+ * Writes the network-order bytes of an IP literal to `target` at `at`. Returns how many: those of `bytesOf(parseIp(text))`, and 0
+ * when `text` is not an IP literal. Makes no value or text of the address on the way.
+ */
+export const putIp = (text: string, target: Uint8Array, at: number): 0 | 4 | 16 => {
+  if (putIPv4(text, target, at)) return 4;
+  const words = wordsOfIPv6(text.replace(/%.+$/, ""));
+  if (words === undefined) return 0;
+  const first = isMapped(words) ? 6 : 0;
+  for (let index = first; index < 8; index += 1) {
+    const word = words[index] ?? 0;
+    target[at + 2 * (index - first)] = word >>> 8;
+    target[at + 2 * (index - first) + 1] = word & 255;
+  }
+  return first === 0 ? 16 : 4;
+};

@@ -2,7 +2,7 @@
  * STUN messages as the relay sends them, written into one buffer. MESSAGE-INTEGRITY and FINGERPRINT are made over the bytes
  * where they stand. What `encode` returns is its caller's: a socket may keep it until it is sent.
  */
-import { bytesOf, parseIp } from "../net/ip.ts";
+import { putIp } from "../net/ip.ts";
 import type { TransportAddress } from "../net/address.ts";
 import { addressFamily, attribute, magicCookie } from "./attributes.ts";
 import { integrityOf, fingerprintOf } from "./integrity.ts";
@@ -35,7 +35,7 @@ const close = (at: number, type: number, length: number): number => {
   const end = at + 4 + ((length + 3) & ~3);
   setU16(at, type);
   setU16(at + 2, length);
-  scratch.fill(0, at + 4 + length, end);
+  for (let padding = at + 4 + length; padding < end; padding++) scratch[padding] = 0;
   return end;
 };
 
@@ -45,17 +45,19 @@ const isXored = (type: number): boolean =>
 
 /** A zone is dropped: it means nothing to the other side. What is no IP address is left out. */
 const putAddress = (at: number, type: number, { address, port }: TransportAddress): number => {
-  const ip = parseIp(address);
-  if (ip === undefined) return at;
-  const bytes = bytesOf(ip);
-  const pad = isXored(type);
-  ensureRoom(at, 8 + bytes.length);
-  setU16(at + 4, ip.family === 4 ? addressFamily.ipv4 : addressFamily.ipv6);
-  setU16(at + 6, pad ? port ^ (magicCookie >>> 16) : port);
-  // The pad is the magic cookie and the transaction id, as they stand in the header.
-  for (let index = 0; index < bytes.length; index++)
-    scratch[at + 8 + index] = (bytes[index] ?? 0) ^ (pad ? (scratch[4 + index] ?? 0) : 0);
-  return close(at, type, 4 + bytes.length);
+  // What does not fit any more is not written.
+  const bytes = putIp(address, scratch, at + 8);
+  if (bytes === 0) return at;
+  ensureRoom(at, 8 + bytes);
+  setU16(at + 4, bytes === 4 ? addressFamily.ipv4 : addressFamily.ipv6);
+  setU16(at + 6, port);
+  if (isXored(type)) {
+    setU16(at + 6, port ^ (magicCookie >>> 16));
+    // With the magic cookie and the transaction id, as they stand in the header.
+    for (let index = 0; index < bytes; index++)
+      scratch[at + 8 + index] = (scratch[at + 8 + index] ?? 0) ^ (scratch[4 + index] ?? 0);
+  }
+  return close(at, type, 4 + bytes);
 };
 
 const putBytes = (at: number, type: number, value: Buffer): number => {
