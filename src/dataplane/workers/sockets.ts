@@ -4,7 +4,7 @@
  * would hand other workers' clients around.
  */
 import { formatAddress, type TransportAddress } from "../../net/address.ts";
-import { boundSocket } from "../engines/batch/datagrams.ts";
+import { boundSocket } from "../engines/batch/datagram-socket.ts";
 import type { Sys } from "../engines/batch/sys.ts";
 
 const BUFFER_BYTES = 4 << 20;

@@ -6,7 +6,8 @@ import type { RelayAddress } from "../../placement.ts";
 import type { HeldPort } from "../engine.ts";
 import { peerDataOut } from "../forward.ts";
 import { IPV4_MARK } from "./arena.ts";
-import type { DatagramOwner, Datagrams, DatagramSocket } from "./datagrams.ts";
+import type { DatagramOwner, DatagramSocket } from "./datagram-socket.ts";
+import type { Datagrams } from "./datagrams.ts";
 
 /** Of peers each allocation has its own socket. */
 const BATCH = 32;

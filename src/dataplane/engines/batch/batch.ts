@@ -7,7 +7,8 @@ import type { ClientPort, ClientPortOwner, DatagramPort, Engine, EngineOptions }
 import { fromClient, isSendIndication } from "../forward.ts";
 import { IPV4_MARK, type Arena } from "./arena.ts";
 import { BatchRelay } from "./batch-relay.ts";
-import { Datagrams, type DatagramSocket } from "./datagrams.ts";
+import { Datagrams } from "./datagrams.ts";
+import type { DatagramSocket } from "./datagram-socket.ts";
 
 /** All clients come by one socket. */
 const CLIENT_BATCH = 256;

@@ -1,0 +1,71 @@
+/** A datagram socket of the batch engine, and who takes what it receives. */
+import { familyOf, formatAddress, isWildcard, type TransportAddress } from "../../../net/address.ts";
+import type { Family } from "../../../net/ip.ts";
+import { sockaddrOf } from "./sockaddr.ts";
+import type { Sys } from "./sys.ts";
+
+/** No entry of the send queue. */
+export const NONE = -1;
+
+export interface DatagramSocketOptions {
+  readonly bufferBytes: number;
+  /** Datagrams that are asked for at once. */
+  readonly batch: number;
+  /** A bound descriptor; without one a socket is made. */
+  readonly fd?: number;
+  /** Whether `fd` is ours to close; if not, somebody else's. A socket that is made is ours. */
+  readonly isOurs?: boolean;
+  readonly owner: DatagramOwner;
+}
+
+export interface DatagramOwner {
+  /**
+   * Takes a datagram: bytes `start` to `end` of the arena, there until this returns, or until it has left. Its source is that
+   * of `slot`.
+   */
+  take(slot: number, start: number, end: number): void;
+}
+
+/** A socket and the datagrams that wait to leave by it, as a list. */
+export class DatagramSocket {
+  readonly fd: number;
+  readonly family: Family;
+  readonly batch: number;
+  /** Datagrams that are asked for next: few where few came, as to ask for one that is not there costs nearly a receive. */
+  wanted = 1;
+  readonly owner: DatagramOwner;
+  /** Whether it is ours to close. */
+  readonly isOurs: boolean;
+  head = NONE;
+  tail = NONE;
+  isOpen = true;
+  /** Whether what is sent has the DF bit set. */
+  setsDontFragment = false;
+
+  constructor(fd: number, family: Family, { batch, owner, fd: given, isOurs }: DatagramSocketOptions) {
+    this.isOurs = isOurs ?? given === undefined;
+    this.fd = fd;
+    this.family = family;
+    this.batch = batch;
+    this.owner = owner;
+  }
+}
+
+/** A descriptor that is bound. @throws the error of the system call, with the address. */
+export const boundSocket = (sys: Sys, at: TransportAddress, bufferBytes: number, reusePort = false): number => {
+  const family = familyOf(at.address);
+  const fd = sys.socket(family);
+  try {
+    if (reusePort) sys.reusePort(fd);
+    // Or answers would come from whichever address the route back has.
+    if (isWildcard(at.address)) sys.ownAddresses(fd, family);
+    sys.bind(fd, sockaddrOf(at));
+    sys.enlarge(fd, bufferBytes);
+    sys.coalesce(fd);
+    return fd;
+  } catch (error) {
+    sys.close(fd);
+    if (error instanceof Error) error.message += ` ${formatAddress(at.address, at.port)}`;
+    throw error;
+  }
+};
