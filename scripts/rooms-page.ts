@@ -35,9 +35,9 @@ export const roomsPage = (): string => {
   const drawn = essential(graph).toSorted(([a, b], [c, d]) => place(a) - place(c) || place(b) - place(d));
   return `# Rooms
 
-A room is a folder of \`src\`. It imports from itself and from rooms above it in this list; the lint refuses all else, circles
-of types included. A pure room uses no clock, no randomness and no I/O. Files at the top of a room are what it offers to
-others; of a folder inside a room, others import \`index.ts\` only.
+A room is a folder of \`src\`. It may import from itself and from any room above it in this list. The lint refuses other imports,
+and circles of imports, even if they import only types. A pure room uses no clock, no randomness and no I/O. What a room offers
+to other rooms are the files at its top; the folders inside it are private, except for their \`index.ts\` where they have one.
 
 | room | what it holds | pure |
 | --- | --- | --- |
@@ -48,8 +48,8 @@ ${rooms.map(({ name, what, pure }) => `| [\`${name}\`](../../src/${name}) | ${wh
 
 ## Which imports which
 
-An arrow points to what is imported. Arrows that others imply are left out: \`cli\` imports \`runtime\`, and may import all
-that \`runtime\` does.
+The imports of today. An arrow points to what is imported. Arrows that others imply are left out: \`cli\` imports \`runtime\`, and
+also some of what \`runtime\` imports.
 
 \`\`\`mermaid
 flowchart TD
