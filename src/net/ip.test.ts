@@ -67,17 +67,23 @@ describe("IP literals", () => {
 });
 
 describe("the bytes of a literal, written where they belong", () => {
-  const expectSame = (text: string): void => {
+  const written = (text: string): readonly number[] => {
     const target = new Uint8Array(20);
+    return [...target.subarray(2, 2 + putIp(text, target, 2))];
+  };
+  const parsed = (text: string): readonly number[] => {
     const ip = parseIp(text);
-    const bytes = ip === undefined ? [] : [...bytesOf(ip)];
-    const length = putIp(text, target, 2);
-    expect([...target.subarray(2, 2 + length)], text).toEqual(bytes);
+    return ip === undefined ? [] : [...bytesOf(ip)];
   };
 
   it("are those of the parsed address, for any text", () => {
-    fc.assert(fc.property(texts, expectSame), { numRuns: 5000 });
-    fc.assert(fc.property(fc.stringMatching(/^[0-9.]{0,16}$/), expectSame), { numRuns: 5000 });
+    const any = fc.oneof(texts, fc.stringMatching(/^[0-9.]{0,16}$/));
+    fc.assert(
+      fc.property(any, (text) => {
+        expect(written(text), text).toEqual(parsed(text));
+      }),
+      { numRuns: 10_000 },
+    );
   });
 
   it.each([
@@ -98,5 +104,5 @@ describe("the bytes of a literal, written where they belong", () => {
     "",
     " 1.2.3.4",
     "1.2.3.٤",
-  ])("of %j", expectSame);
+  ])("of %j", (text) => expect(written(text)).toEqual(parsed(text)));
 });
