@@ -2,6 +2,7 @@
 import { serveHttp, type Endpoint, type Handler } from "../http.ts";
 import { backoffMs, type Backoff } from "../retry.ts";
 import { messageOf } from "../errors.ts";
+import { isBindablePort } from "../net/host-port.ts";
 
 export interface Following {
   /**
@@ -22,7 +23,7 @@ export const parseEndpointUrl = (
   if (match === null) return undefined;
   const [, v6, host, port, path = ""] = match;
   const number = port === undefined ? defaultPort : Number(port);
-  if (number > 65_535) return undefined;
+  if (!isBindablePort(number)) return undefined;
   return { host: v6 ?? (host === "" ? undefined : host), port: number, path: path === "/" ? "" : path };
 };
 

@@ -9,6 +9,7 @@ import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { pinoLevel } from "../runtime/log-level.ts";
 import { addDiscoveryOptions, reachDiscovery, type DiscoveryFlags } from "./discovery-options.ts";
 import { onStopSignal } from "./signals.ts";
+import { isBindablePort } from "../net/host-port.ts";
 
 export const AUTH_PORT = 8088;
 
@@ -22,7 +23,7 @@ interface AuthdFlags extends DiscoveryFlags {
 }
 
 const parsePort = (text: string): number => {
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new InvalidArgumentError("expected a port");
+  if (!/^\d{1,5}$/.test(text) || !isBindablePort(Number(text))) throw new InvalidArgumentError("expected a port");
   return Number(text);
 };
 

@@ -19,6 +19,7 @@ import { addDiscoveryOptions } from "./discovery-options.ts";
 import { refuseUsage, withProgress } from "./output.ts";
 import { onStopSignal } from "./signals.ts";
 import { addVerificationOptions, verificationOf, type VerificationFlags } from "./verification-options.ts";
+import { isBindablePort, isPort } from "../net/host-port.ts";
 
 type ClientArgument =
   | { readonly side: "udp" | "tcp"; readonly host: string; readonly port: number }
@@ -37,10 +38,10 @@ interface ConnectFlags extends CredentialFlags, VerificationFlags {
 
 const HOST_PORT = /^(\[[^\]]+\]|[^:/[\]]*):(\d{1,5})$/;
 
-const parseHostPort = (text: string, grammar: string, leastPort: number): TransportAddress => {
+const parseAddress = (text: string, grammar: string, isAllowed: (port: number) => boolean): TransportAddress => {
   const [, host, portText] = HOST_PORT.exec(text) ?? [];
   const port = Number(portText);
-  if (host === undefined || port < leastPort || port > 65_535) throw new InvalidArgumentError(grammar);
+  if (host === undefined || !isAllowed(port)) throw new InvalidArgumentError(grammar);
   return { address: host.replaceAll(/[[\]]/g, ""), port };
 };
 
@@ -51,7 +52,7 @@ export const parseClient = (text: string): ClientArgument => {
   if (scheme === "unix") return { side: "unix", path: rest };
   const side = ({ udp: "udp", udp4: "udp", tcp: "tcp", tcp4: "tcp" } as const)[scheme];
   if (side === undefined) throw new InvalidArgumentError(grammar);
-  const { address, port } = parseHostPort(rest, grammar, 0);
+  const { address, port } = parseAddress(rest, grammar, isBindablePort);
   return { side, host: address === "" ? "0.0.0.0" : address, port };
 };
 
@@ -60,7 +61,7 @@ export const parsePeer = (text: string): PeerArgument => {
   const [, scheme = "", rest = ""] = /^([a-z0-9]+):\/\/(.+)$/.exec(text) ?? [];
   const peers = ({ udp: "udp", udp4: "udp", tcp: "tcp", tcp4: "tcp" } as const)[scheme];
   if (peers === undefined) throw new InvalidArgumentError(grammar);
-  return { peers, ...parseHostPort(rest, grammar, 1) };
+  return { peers, ...parseAddress(rest, grammar, isPort) };
 };
 
 const seconds =

@@ -31,6 +31,7 @@ import { journalFolder } from "./journal-folder.ts";
 import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
 import { onStopSignal } from "./signals.ts";
 import { tracerOf, tracesOption } from "./traces-option.ts";
+import { isPort } from "../net/host-port.ts";
 
 const DEFAULT_JOURNAL = ".turnpike/dataplane";
 
@@ -203,7 +204,7 @@ const parseThreads = (text: string): number => {
 
 const parseServer = (text: string, before: readonly TransportAddress[] = []): readonly TransportAddress[] => {
   const [, host = "", port = ""] = /^\[?([^\]]*)\]?:(\d{1,5})$/.exec(text) ?? [];
-  if (isIP(host) === 0 || Number(port) < 1 || Number(port) > 65_535)
+  if (isIP(host) === 0 || !isPort(Number(port)))
     throw new InvalidArgumentError("expected IP:PORT; clients are told an address");
   return [...before, { address: host, port: Number(port) }];
 };

@@ -1,6 +1,6 @@
 /** `turnpike explain WHAT`: why a peer can be reached or not, and why an object is as it is, from the event log. */
 import { Command, InvalidArgumentError } from "commander";
-import { parseIp, type Ip } from "../net/ip.ts";
+import { parsePeer, type PeerAddress } from "../net/peer.ts";
 import { TurnpikeError } from "../errors.ts";
 import { explainObject, explainedKinds, type ExplainedKind, type ObjectAnswer } from "../explain/object.ts";
 import { pastOf, type Mention, type Past } from "../explain/past.ts";
@@ -21,7 +21,7 @@ interface ExplainOptions {
   readonly output: Format;
 }
 
-type What = { readonly peer: Ip; readonly port?: number } | { readonly kind: ExplainedKind; readonly name: Name };
+type What = PeerAddress | { readonly kind: ExplainedKind; readonly name: Name };
 
 const WHAT =
   "expected a peer (10.1.0.7, 10.1.0.7:5000, [fd00::7]:5000) or an object (gateway/NAMESPACE/NAME, udproute/…, gatewayclass/NAME)";
@@ -34,13 +34,9 @@ export const parseWhat = (text: string): What => {
     if (parts.length !== (kind === "GatewayClass" ? 1 : 2)) throw new InvalidArgumentError(WHAT);
     return { kind, name: nameOf(parts.length === 1 ? undefined : parts[0], parts.at(-1) ?? "") };
   }
-  const whole = parseIp(text);
-  if (whole !== undefined) return { peer: whole };
-  const [, bracketed, plain, portText = ""] = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
-  const peer = parseIp(bracketed ?? plain ?? "");
-  const port = Number(portText);
-  if (peer === undefined || port < 1 || port > 65_535) throw new InvalidArgumentError(WHAT);
-  return { peer, port };
+  const peer = parsePeer(text);
+  if (peer === undefined) throw new InvalidArgumentError(WHAT);
+  return peer;
 };
 
 const parseGateway = (text: string): Name => {

@@ -1,6 +1,6 @@
 /** Flags as Go programs take them, for those who replace one: `-x` is `--x`, and a boolean may be given as `--x=false`. */
 import { InvalidArgumentError } from "commander";
-import { parseHostPort } from "../net/host-port.ts";
+import { isBindablePort, parseHostPort } from "../net/host-port.ts";
 
 /** `-leader-elect` becomes `--leader-elect`; what follows `--` is left alone. */
 export const withDoubleDashes = (args: readonly string[]): readonly string[] => {
@@ -49,9 +49,12 @@ export type OptionalBindAddress = BindAddress | "off";
 /** `:8081`, `127.0.0.1:8081`, `[::1]:8081`, `localhost:8081`. */
 export const parseBindAddress = (text: string): BindAddress => {
   const [, ipv6, host = "", port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
-  const isBindable = port !== undefined && Number(port) <= 65_535;
   // Port 0 is any free one, which nobody can be told of: the grammar of addresses has none.
-  if (!isBindable || (!text.startsWith(":") && parseHostPort(text.replace(/:0+$/, "")) === undefined))
+  if (
+    port === undefined ||
+    !isBindablePort(Number(port)) ||
+    (!text.startsWith(":") && parseHostPort(text.replace(/:0+$/, "")) === undefined)
+  )
     throw new InvalidArgumentError("expected HOST:PORT or :PORT");
   return { host: ipv6 ?? host, port: Number(port) };
 };

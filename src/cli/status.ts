@@ -10,6 +10,7 @@ import { notWell, outputOption, print, type Format } from "./output.ts";
 import { podStatuses, type PodAnswer, type PodFlags } from "./pod-status.ts";
 import { podSummary, podTables } from "./pod-summary.ts";
 import { table } from "./table.ts";
+import { isPort } from "../net/host-port.ts";
 
 /** @throws TurnpikeError `admin-unreachable`. */
 export const fetchState = async (admin: string, token?: string): Promise<ProgramState> => {
@@ -172,7 +173,7 @@ export const showPodDocuments = async (
 };
 
 export const parsePodPort = (text: string): number => {
-  if (!/^[1-9]\d{0,4}$/.test(text) || Number(text) > 65_535) throw new InvalidArgumentError("expected a port");
+  if (!/^[1-9]\d{0,4}$/.test(text) || !isPort(Number(text))) throw new InvalidArgumentError("expected a port");
   return Number(text);
 };
 

@@ -1,6 +1,7 @@
 /** TURN URIs as arguments. */
 import { InvalidArgumentError } from "commander";
 import type { TransportName } from "../turn-client/turn-client.ts";
+import { isPort } from "../net/host-port.ts";
 
 export interface Target {
   readonly host: string;
@@ -35,7 +36,7 @@ export const parseServerUri = (text: string): TargetWithUser => {
   const transport = (isSecured ? secured : plain)[(asked ?? (isSecured ? "tcp" : "udp")).toLowerCase()];
   if (host === "" || transport === undefined) throw new InvalidArgumentError(GRAMMAR);
   const port = portText === undefined ? (transport === "tls" || transport === "dtls" ? 443 : 3478) : Number(portText);
-  if (port < 1 || port > 65_535) throw new InvalidArgumentError(`${GRAMMAR}; there is no port ${port}`);
+  if (!isPort(port)) throw new InvalidArgumentError(`${GRAMMAR}; there is no port ${Number(portText)}`);
   const [, username, password] = /^([^:]*)(?::(.*))?$/s.exec(user ?? "") ?? [];
   return {
     host: host.replace(/^\[|\]$/g, ""),

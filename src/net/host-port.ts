@@ -17,6 +17,9 @@ const isIPv6 = (text: string): boolean => /^[0-9a-f:.]+$/i.test(text) && URL.can
 export const isPort = (value: unknown): value is number =>
   typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 65_535;
 
+/** A port to bind: 0 is any free one. */
+export const isBindablePort = (value: unknown): value is number => value === 0 || isPort(value);
+
 /** @returns undefined when `text` is none of the forms. */
 export const parseHostPort = (text: string): HostPort | undefined => {
   if (isIPv6(text)) return { host: text };

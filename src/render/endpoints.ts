@@ -1,11 +1,11 @@
 /** How a permitted peer is written in a cluster: `IP` or `IP/LEN`, and `:<MIN-MAX>` behind where ports are limited. */
 import type { BackendReference } from "../resources/gateway-api.ts";
 import { isIP, isPrefix } from "../net/ip.ts";
+import { isPort } from "../net/host-port.ts";
 
 const MAX_PORT = 65535;
 
-const validPort = (port: number | undefined): number | undefined =>
-  port !== undefined && Number.isInteger(port) && port >= 1 && port <= MAX_PORT ? port : undefined;
+const validPort = (port: number | undefined): number | undefined => (isPort(port) ? port : undefined);
 
 /**
  * The port range that follows each address of a backend; nothing where every port is allowed.

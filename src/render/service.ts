@@ -12,6 +12,7 @@ import type { JudgedListener } from "./listeners.ts";
 import { ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";
 import { transportOf } from "./protocol.ts";
 import { isFirstEdition } from "./rules.ts";
+import { isPort } from "../net/host-port.ts";
 
 const selectorOf = (gateway: Gateway, { mode, embedded }: RenderOptions): Readonly<Record<string, string>> => {
   if (embedded !== undefined) return embedded.selector;
@@ -66,7 +67,7 @@ const healthCheckPort = (annotations: Annotations): number | undefined => {
   const port = values(/^service\.beta\.kubernetes\.io\/.*health.*port$/)
     .filter((value) => /^[0-9]+$/.test(value))
     .map(Number)
-    .find((value) => value > 0 && value <= 65535);
+    .find(isPort);
   const checked = values(/^service\.beta\.kubernetes\.io\/.*health.*protocol$/).some((value) =>
     ["TCP", "HTTP"].includes(value.toUpperCase()),
   );

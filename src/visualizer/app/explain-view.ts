@@ -1,7 +1,6 @@
 /** Why a peer can be reached or not, by the same walk as `turnpike explain`. */
-import { parseIp } from "../../net/ip.ts";
+import { parsePeer, type PeerAddress } from "../../net/peer.ts";
 import { pastAt } from "../../explain/past.ts";
-import type { PeerQuestion } from "../../explain/inquiry.ts";
 import { explainPeer } from "../../explain/peer.ts";
 import type { Step } from "../../explain/step.ts";
 import type { Actions } from "./actions.ts";
@@ -9,15 +8,8 @@ import { h, type Element } from "./element.ts";
 import { badge, empty, heading, seqLink, timeText } from "./pieces.ts";
 import { positionOf, type Question, type State } from "./state.ts";
 
-/** `10.1.0.7`, `10.1.0.7:5000`, `fd00::7`, `[fd00::7]:5000`; of an endpoint's prefix the address. */
-export const parsePeer = (text: string): Pick<PeerQuestion, "peer" | "port"> | undefined => {
-  const bare = text.trim().replace(/\/\d+$/, "");
-  const whole = parseIp(bare);
-  if (whole !== undefined) return { peer: whole };
-  const [, bracketed, plain, port = ""] = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(bare) ?? [];
-  const peer = parseIp(bracketed ?? plain ?? "");
-  return peer === undefined || Number(port) < 1 || Number(port) > 65_535 ? undefined : { peer, port: Number(port) };
-};
+/** What was typed, or an endpoint; of a prefix the address. */
+const peerOf = (text: string): PeerAddress | undefined => parsePeer(text.trim().replace(/\/\d+$/, ""));
 
 const stepItem = (actions: Actions, { about, says, code, events, steps }: Step): Element =>
   h(
@@ -43,7 +35,7 @@ export const ExplainView = ({
   readonly actions: Actions;
   readonly question: Question;
 }): Element => {
-  const asked = parsePeer(question.peer);
+  const asked = peerOf(question.peer);
   if (asked === undefined)
     return empty(`${question.peer} is no address`, "Ask for ADDRESS or ADDRESS:PORT, 10.1.0.7:5000 or [fd00::7]:5000.");
   const past = pastAt(state.history, question.position ?? positionOf(state));
