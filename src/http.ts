@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type ServerOptions, type ServerResp
 import type { AddressInfo, Server } from "node:net";
 import { messageOf } from "./errors.ts";
 
-export interface Endpoint {
+export interface HttpEndpoint {
   readonly port: number;
   close(): Promise<void>;
 }
@@ -57,7 +57,7 @@ export const serveHttp = async (
   port: number,
   handler: Handler,
   options: ServerOptions = {},
-): Promise<Endpoint> => {
+): Promise<HttpEndpoint> => {
   const server = createServer(options, guarded(handler));
   return {
     port: await listen(server, host, port),

@@ -1,5 +1,5 @@
 /** An HTTP server whose address a config names: it moves when the config says so. */
-import { serveHttp, type Endpoint, type Handler } from "../http.ts";
+import { serveHttp, type HttpEndpoint, type Handler } from "../http.ts";
 import { backoffMs, type Backoff } from "../retry.ts";
 import { messageOf } from "../errors.ts";
 import { isBindablePort } from "../net/host-port.ts";
@@ -37,7 +37,7 @@ export const followEndpoint = (
   backoff = BACKOFF,
 ): Following => {
   let url: string | undefined;
-  let open: Endpoint | undefined;
+  let open: HttpEndpoint | undefined;
   let retry: NodeJS.Timeout | undefined;
   let turn: Promise<void> = Promise.resolve();
 

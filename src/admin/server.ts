@@ -10,7 +10,7 @@ import { pipeline } from "node:stream/promises";
 import { machineDefinitions } from "../visualizer/definitions.ts";
 import { streamLog } from "../visualizer/log-stream.ts";
 import { servePage } from "../visualizer/page.ts";
-import { answer, answerJson, answerMetrics, serveHttp, urlOf, type Endpoint } from "../http.ts";
+import { answer, answerJson, answerMetrics, serveHttp, urlOf, type HttpEndpoint } from "../http.ts";
 import type { Running } from "./running.ts";
 import { createCalmReader, trafficOf } from "../visualizer/traffic.ts";
 
@@ -28,7 +28,7 @@ export interface AdminOptions extends AdminBinding {
   readonly running?: Running;
 }
 
-export interface AdminServer extends Endpoint {
+export interface AdminServer extends HttpEndpoint {
   readonly host: string;
 }
 

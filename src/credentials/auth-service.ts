@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { TokenBucket } from "../dataplane/token-bucket.ts";
-import { serveHttp, type Endpoint } from "../http.ts";
+import { serveHttp, type HttpEndpoint } from "../http.ts";
 import { release } from "../release.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { openApi } from "./openapi.ts";
@@ -30,7 +30,7 @@ export interface Answered {
   readonly status: number;
 }
 
-export type AuthService = Endpoint;
+export type AuthService = HttpEndpoint;
 
 interface Answer {
   readonly status: number;

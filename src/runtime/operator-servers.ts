@@ -6,7 +6,7 @@ import { metricsListener, probeListener } from "../admin/probes.ts";
 import { runningOf } from "../admin/running.ts";
 import { startAdmin, type AdminBinding } from "../admin/server.ts";
 import type { RelayState } from "../dataplane/relay.ts";
-import { serveHttp, type Endpoint, type Handler } from "../http.ts";
+import { serveHttp, type HttpEndpoint, type Handler } from "../http.ts";
 import { release } from "../release.ts";
 import type { Operator } from "./operator.ts";
 
@@ -72,8 +72,8 @@ export const serveOperator = async (options: OperatorServersOptions): Promise<Op
     metrics,
   );
 
-  const open: Endpoint[] = [];
-  const kept = async <E extends Endpoint>(server: Promise<E> | undefined): Promise<number | undefined> => {
+  const open: HttpEndpoint[] = [];
+  const kept = async <E extends HttpEndpoint>(server: Promise<E> | undefined): Promise<number | undefined> => {
     if (server === undefined) return undefined;
     const endpoint = await server;
     open.push(endpoint);

@@ -5,7 +5,7 @@ import { metricsListener, probeListener } from "../../src/admin/probes.ts";
 import { startAdmin } from "../../src/admin/server.ts";
 import { startAuthService } from "../../src/credentials/auth-service.ts";
 import { startDiscovery } from "../../src/discovery/server.ts";
-import { serveHttp, type Endpoint } from "../../src/http.ts";
+import { serveHttp, type HttpEndpoint } from "../../src/http.ts";
 import { settingsOf } from "../../src/icetest/settings.ts";
 import { startWhipServer } from "../../src/icetest/whip-server.ts";
 import { mutate } from "../fuzz/mutate.ts";
@@ -19,11 +19,11 @@ const PATIENCE_MS = 500;
 let dataplane: TestDataplane;
 let healthPort: number;
 let metricsPort: number;
-const opened: Pick<Endpoint, "close">[] = [];
+const opened: Pick<HttpEndpoint, "close">[] = [];
 const uncaught: unknown[] = [];
 const note = (error: unknown): void => void uncaught.push(error);
 
-const keep = async <T extends Endpoint>(opening: Promise<T>): Promise<T> => {
+const keep = async <T extends HttpEndpoint>(opening: Promise<T>): Promise<T> => {
   const endpoint = await opening;
   opened.push(endpoint);
   return endpoint;

@@ -1,4 +1,4 @@
-/** What the pool and a worker say to each other; `channel.ts` carries it. */
+/** What the pool and a worker say to each other; `thread-channel.ts` carries it. */
 import type { AdmissionStep } from "../../admission/transition.ts";
 import type { TransportAddress } from "../../net/address.ts";
 import type { ValidConfig } from "../config.ts";

@@ -5,7 +5,7 @@ import type { TransportAddress } from "../../net/address.ts";
 import { noTraffic } from "../flows.ts";
 import { loadSys } from "../engines/batch/sys.ts";
 import type { ApplyReport, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
-import { createChannel, type Channel } from "./channel.ts";
+import { openThreadChannel, type ThreadChannel } from "./thread-channel.ts";
 import { clearPorts } from "../relayed-ports.ts";
 import type { HeldPort } from "../engines/engine.ts";
 import type { HeldPorts } from "./held-ports.ts";
@@ -42,7 +42,7 @@ export class WorkerHandle {
   /** Open allocations, by number. */
   readonly #allocations = new Map<number, Opened>();
   #worker: Worker;
-  #channel: Channel;
+  #channel: ThreadChannel;
   #wakeFd = -1;
   #lastId = Number.NEGATIVE_INFINITY;
   #failures = 0;
@@ -86,7 +86,7 @@ export class WorkerHandle {
     return this.#channel.ask<T>(what, value);
   }
 
-  #start(): [Worker, Channel] {
+  #start(): [Worker, ThreadChannel] {
     const { index, options, ids, sockets, quota, heldPorts, ports } = this.#options;
     const held = heldPorts.of(this.#descriptors);
     const sys = loadSys();
@@ -119,7 +119,7 @@ export class WorkerHandle {
       event: (event) => this.#took(event),
       log: ({ level, msg, ...fields }) => this.#log(level, { worker: index, ...fields }, msg),
     };
-    const channel = createChannel(worker, handlers, () => {
+    const channel = openThreadChannel(worker, handlers, () => {
       if (this.#wakeFd >= 0) sys.wake(this.#wakeFd);
     });
     worker.on("error", (error: unknown) => {
@@ -145,7 +145,7 @@ export class WorkerHandle {
     this.#options.event(event);
   }
 
-  #ended(channel: Channel): void {
+  #ended(channel: ThreadChannel): void {
     channel.close("the worker has ended");
     this.#wakeFd = -1;
     if (this.#isClosing) return;

@@ -4,14 +4,14 @@ import { pino } from "pino";
 import { EmbeddedRelay } from "../embedded-relay.ts";
 import { RelayedPorts } from "../relayed-ports.ts";
 import type { HeldPort } from "../engines/engine.ts";
-import { createChannel } from "./channel.ts";
+import { openThreadChannel } from "./thread-channel.ts";
 import type { ApplyRequest, WorkerData, WorkerSays } from "./protocol.ts";
 
 if (parentPort === null) throw new Error("this is the program of a worker thread");
 
 const { options, ids, descriptors, ports } = workerData as WorkerData;
 
-const channel = createChannel(parentPort, {
+const channel = openThreadChannel(parentPort, {
   apply: ({ config, draining, admission, datagramPorts }: ApplyRequest) =>
     relay.put(config, {
       datagramPorts,

@@ -9,7 +9,7 @@ type Message =
 /** What the other side may ask and tell, each with one value that can be cloned. */
 export type Handlers = Readonly<Record<string, (value: never) => unknown>>;
 
-export interface Channel {
+export interface ThreadChannel {
   /** Rejects with what the other side threw, or when the channel is closed. */
   ask<T>(what: string, value: unknown): Promise<T>;
   tell(what: string, value: unknown): void;
@@ -18,7 +18,11 @@ export interface Channel {
 }
 
 /** @param woken called after each message, for a thread that does not look for itself. */
-export const createChannel = (port: MessagePort | Worker, handlers: Handlers, woken?: () => void): Channel => {
+export const openThreadChannel = (
+  port: MessagePort | Worker,
+  handlers: Handlers,
+  woken?: () => void,
+): ThreadChannel => {
   const waiting = new Map<
     number,
     { readonly resolve: (value: never) => void; readonly reject: (error: Error) => void }
