@@ -11,7 +11,7 @@ const boundaries = rooms.map(({ name, pure, packages = [] }, place) => {
   const below = rooms.slice(place + 1);
   return {
     files: [`src/${name}/**/*.ts`],
-    excludeFiles: ["**/*.test.ts", "**/*.bench.ts"],
+    excludeFiles: ["**/*.test.ts"],
     rules: {
       "no-restricted-imports": [
         "error",
@@ -81,7 +81,7 @@ export default defineConfig({
       files: ["dataplane", "discovery", "effects", "kubernetes", "watchers", "admin", "runtime"].map(
         (room) => `src/${room}/**/*.ts`,
       ),
-      excludeFiles: ["**/*.test.ts", "**/*.bench.ts"],
+      excludeFiles: ["**/*.test.ts"],
       rules: {
         "no-restricted-properties": [
           "error",

@@ -18,7 +18,7 @@ const SOURCE = fileURLToPath(new URL("../src", import.meta.url));
 
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 
-const isSource = (path: string): boolean => path.endsWith(".ts") && !/\.(test|bench|d)\.ts$/.test(path);
+const isSource = (path: string): boolean => path.endsWith(".ts") && !/\.(test|d)\.ts$/.test(path);
 
 /** Which files below `root` each of them imports, as paths relative to it. */
 export const importGraph = (root: string = SOURCE): ImportGraph => {

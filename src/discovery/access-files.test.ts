@@ -5,7 +5,7 @@ import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { newCertificate } from "../../test/support/certificate.ts";
 import { followAccess, readAccess, type AccessFiles } from "./access-files.ts";
 import { fetchConfig } from "./fetch.ts";
-import { configOf, soon, start, type Running } from "./fixtures.ts";
+import { configOf, soon, start, type Running } from "../../test/support/discovery.ts";
 import type { TlsMaterial } from "./server.ts";
 
 let [first, second]: TlsMaterial[] = [];

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocketServer, type WebSocket } from "ws";
 import { watchConfigs, type ConfigEvent, type WatchOptions } from "./client.ts";
 import { DiscoveryError, fetchConfig, fetchConfigs } from "./fetch.ts";
-import { configOf, largeConfig, listenerAt, soon, start, type Running } from "./fixtures.ts";
+import { configOf, largeConfig, listenerAt, soon, start, type Running } from "../../test/support/discovery.ts";
 import { NODE_ADDRESS_PLACEHOLDER } from "./node-address.ts";
 import { addressOf } from "./origin.ts";
 import { encodeConfig, zeroConfig } from "./protocol.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseDocument, readConfig } from "./document.ts";
-import { configOf } from "./fixtures.ts";
+import { configOf } from "../../test/support/discovery.ts";
 import { encodeConfig, isZeroConfig, zeroConfig } from "./protocol.ts";
 
 const sound = JSON.parse(encodeConfig(configOf("ns/gw")));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { configOf } from "./fixtures.ts";
+import { configOf } from "../../test/support/discovery.ts";
 import { encodeConfig, isZeroConfig, LICENSE_BODY, parseWatch, pathOf, resourceAt, zeroConfig } from "./protocol.ts";
 
 describe("a config document", () => {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { encodeConfig } from "./protocol.ts";
-import { configOf, listenerAt, refusedWatch, start, type Running } from "./fixtures.ts";
+import { configOf, listenerAt, refusedWatch, start, type Running } from "../../test/support/discovery.ts";
 import { NODE_ADDRESS_PLACEHOLDER } from "./node-address.ts";
 
 const addresses: Readonly<Record<string, string>> = { testnode1: "1.2.3.4", testnode6: "2001:db8::1" };

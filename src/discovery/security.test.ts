@@ -5,7 +5,7 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { newCertificate } from "../../test/support/certificate.ts";
 import { watchConfigs, type ConfigEvent, type WatchOptions } from "./client.ts";
 import { fetchConfig } from "./fetch.ts";
-import { configOf, refusedWatch, soon, start, type Running } from "./fixtures.ts";
+import { configOf, refusedWatch, soon, start, type Running } from "../../test/support/discovery.ts";
 import type { TlsMaterial } from "./server.ts";
 
 let first: TlsMaterial;

@@ -4,7 +4,15 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { configOf, largeConfig, soon, start, watchPath, type Running, type TestWatcher } from "./fixtures.ts";
+import {
+  configOf,
+  largeConfig,
+  soon,
+  start,
+  watchPath,
+  type Running,
+  type TestWatcher,
+} from "../../test/support/discovery.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { configOf } from "./fixtures.ts";
+import { configOf } from "../../test/support/discovery.ts";
 import type { Scope } from "./protocol.ts";
 import { createStore } from "./store.ts";
 

@@ -2,7 +2,15 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { configOf, listenerAt, refusedWatch, soon, start, watchPath, type Running } from "./fixtures.ts";
+import {
+  configOf,
+  listenerAt,
+  refusedWatch,
+  soon,
+  start,
+  watchPath,
+  type Running,
+} from "../../test/support/discovery.ts";
 import { NODE_ADDRESS_PLACEHOLDER } from "./node-address.ts";
 import { encodeConfig, zeroConfig } from "./protocol.ts";
 

@@ -2,7 +2,7 @@
  * Packets per CPU-second of the dgram engine: clients send ChannelData over UDP, a peer echoes it. The relay is this
  * process; clients and peer are another one, so that only the relay's CPU time counts.
  *
- *     bin/turnpike-tool src/dataplane/engines/dgram.bench.ts [CLIENTS] [SECONDS] [BYTES]
+ *     node test/bench/engine.ts [CLIENTS] [SECONDS] [BYTES]
  */
 import { fork } from "node:child_process";
 import { createSocket } from "node:dgram";
@@ -10,9 +10,9 @@ import { once } from "node:events";
 import { argv, cpuUsage } from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import pino from "pino";
-import { TurnClient } from "../../turn-client/turn-client.ts";
-import { createRelay } from "../create-relay.ts";
-import { placeOn } from "../placement.ts";
+import { TurnClient } from "../../src/turn-client/turn-client.ts";
+import { createRelay } from "../../src/dataplane/create-relay.ts";
+import { placeOn } from "../../src/dataplane/placement.ts";
 
 const [, script = "", role = "20", ...rest] = argv;
 const port = 23_478;

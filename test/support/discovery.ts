@@ -1,8 +1,13 @@
-/** What the tests of this room share: configs, a server, a watcher that says what it was sent. */
+/** Config discovery in this process: configs, a server, and a watcher that collects what it receives. */
 import { WebSocket, type ClientOptions } from "ws";
 import { vi } from "vitest";
-import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
-import { startDiscovery, type DiscoveryOptions, type DiscoveryReport, type DiscoveryServer } from "./server.ts";
+import type { DataplaneConfig, ListenerConfig } from "../../src/resources/dataplane-config.ts";
+import {
+  startDiscovery,
+  type DiscoveryOptions,
+  type DiscoveryReport,
+  type DiscoveryServer,
+} from "../../src/discovery/server.ts";
 
 export const soon = (check: () => void | Promise<void>): Promise<void> =>
   vi.waitFor(check, { timeout: 10_000, interval: 2 });
