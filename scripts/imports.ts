@@ -2,6 +2,7 @@
  * Looks at imports, those of types included, which the linter does not see:
  *
  * - circles: files that only make sense together are one file, or lack a third that both import;
+ * - upward imports: a room imports from rooms above it in the list of rooms, never from one below;
  * - reaching in: of a folder inside a room, others import its `index.ts` and nothing else.
  *
  * @example node scripts/imports.ts           # exits with 1 when it finds one
@@ -10,6 +11,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { rooms } from "./rooms.ts";
 
 /** Statements that import, as the formatter writes them, and `import(…)` of values and of types. */
 const IMPORT = /^(?:import|export)\b[^"';]*?"([^"]+)";|\bimport\("([^"]+)"\)/gm;
@@ -61,6 +63,18 @@ export const circlesOf = (graph: ImportGraph): readonly (readonly string[])[] =>
   return circles;
 };
 
+/** Imports of a file of a room that stands below, or of a folder that is no room. */
+export const upwardImportsOf = (graph: ImportGraph): readonly (readonly [from: string, to: string])[] => {
+  const place = new Map(rooms.map(({ name }, index) => [name, index]));
+  return [...graph].flatMap(([file, imported]) =>
+    imported
+      .filter(
+        (other) => roomOf(other) !== "." && (place.get(roomOf(other)) ?? Infinity) > (place.get(roomOf(file)) ?? -1),
+      )
+      .map((other) => [file, other] as const),
+  );
+};
+
 /** Imports of a file in a folder of another room, other than its entry. */
 export const intrusionsOf = (graph: ImportGraph): readonly (readonly [from: string, into: string])[] =>
   [...graph].flatMap(([file, imported]) =>
@@ -90,7 +104,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes("--count")) printCounts(graph);
   const circles = circlesOf(graph);
   for (const circle of circles) console.error(`circle of imports, types included: ${circle.join(", ")}`);
+  const upward = upwardImportsOf(graph);
+  for (const [file, other] of upward) console.error(`${file} imports upward: ${other} (see scripts/rooms.ts)`);
   const intrusions = intrusionsOf(graph);
   for (const [file, other] of intrusions) console.error(`${file} reaches into a folder of another room: ${other}`);
-  process.exitCode = circles.length + intrusions.length === 0 ? 0 : 1;
+  process.exitCode = circles.length + upward.length + intrusions.length === 0 ? 0 : 1;
 }
