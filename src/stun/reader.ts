@@ -9,9 +9,10 @@
  */
 import type { TransportAddress } from "../net/address.ts";
 import type { DropCode } from "../reasons.ts";
-import { attribute, draftAdditionalAddressFamily, isUnknown } from "./attributes.ts";
+import { attribute, isUnknown } from "./attributes.ts";
 import { fingerprintIsValid } from "./integrity.ts";
 import { classes, messageLength, type Message, type MessageClass, type Undecodable } from "./message.ts";
+import { Offsets } from "./offsets.ts";
 import {
   addressAt,
   bytesAt,
@@ -37,7 +38,7 @@ type Rejection = "attribute-length" | "address-family";
 /** Where the attribute after the one at `at` starts. */
 const after = (bytes: Buffer, at: number): number => at + 4 + ((u16(bytes, at + 2) + 3) & ~3);
 
-/** Of a message whose attributes are sound. The offsets are those of values; `nowhere` for what is not there. */
+/** A message whose attributes are sound. */
 export class ReceivedMessage implements Message {
   readonly kind = "message";
   readonly bytes: Buffer;
@@ -48,26 +49,7 @@ export class ReceivedMessage implements Message {
   #end: number;
   /** What is wrong with the first attribute that cannot be read. */
   #rejection: Rejection | undefined = undefined;
-  #hasUnknown = false;
-  #username = nowhere;
-  #realm = nowhere;
-  #nonce = nowhere;
-  #data = nowhere;
-  #lifetime = nowhere;
-  #channelNumber = nowhere;
-  #requestedTransport = nowhere;
-  #requestedFamily = nowhere;
-  #additionalFamily = nowhere;
-  #evenPort = nowhere;
-  #reservationToken = nowhere;
-  #dontFragment = nowhere;
-  #connectionId = nowhere;
-  #peer = nowhere;
-  #relayed = nowhere;
-  #mapped = nowhere;
-  #alternateServer = nowhere;
-  #error = nowhere;
-  #addressError = nowhere;
+  readonly #at = new Offsets();
 
   private constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -115,78 +97,12 @@ export class ReceivedMessage implements Message {
           this.#end = at;
         } else {
           this.#rejection ??= faultOf(bytes, type, at + 4, length);
-          this.#note(type, at + 4);
+          this.#at.note(type, at + 4);
         }
       }
       at = next;
     }
     return undefined;
-  }
-
-  /** Of a type that comes more than once the first counts (RFC 8489 §14). */
-  #note(type: number, at: number): void {
-    switch (type) {
-      case attribute.username:
-        this.#username ||= at;
-        break;
-      case attribute.realm:
-        this.#realm ||= at;
-        break;
-      case attribute.nonce:
-        this.#nonce ||= at;
-        break;
-      case attribute.data:
-        this.#data ||= at;
-        break;
-      case attribute.lifetime:
-        this.#lifetime ||= at;
-        break;
-      case attribute.channelNumber:
-        this.#channelNumber ||= at;
-        break;
-      case attribute.requestedTransport:
-        this.#requestedTransport ||= at;
-        break;
-      case attribute.requestedAddressFamily:
-        this.#requestedFamily ||= at;
-        break;
-      case attribute.additionalAddressFamily:
-      case draftAdditionalAddressFamily:
-        this.#additionalFamily ||= at;
-        break;
-      case attribute.evenPort:
-        this.#evenPort ||= at;
-        break;
-      case attribute.reservationToken:
-        this.#reservationToken ||= at;
-        break;
-      case attribute.dontFragment:
-        this.#dontFragment ||= at;
-        break;
-      case attribute.connectionId:
-        this.#connectionId ||= at;
-        break;
-      case attribute.xorPeerAddress:
-        this.#peer ||= at;
-        break;
-      case attribute.xorRelayedAddress:
-        this.#relayed ||= at;
-        break;
-      case attribute.xorMappedAddress:
-        this.#mapped ||= at;
-        break;
-      case attribute.alternateServer:
-        this.#alternateServer ||= at;
-        break;
-      case attribute.errorCode:
-        this.#error ||= at;
-        break;
-      case attribute.addressErrorCode:
-        this.#addressError ||= at;
-        break;
-      default:
-        this.#hasUnknown ||= isUnknown(type);
-    }
   }
 
   get method(): number {
@@ -203,7 +119,7 @@ export class ReceivedMessage implements Message {
   }
 
   get unknown(): readonly number[] {
-    if (!this.#hasUnknown) return none;
+    if (!this.#at.hasUnknown) return none;
     const types: number[] = [];
     for (let at = headerBytes; at < this.#end; at = after(this.bytes, at)) {
       const type = u16(this.bytes, at);
@@ -213,82 +129,82 @@ export class ReceivedMessage implements Message {
   }
 
   get username(): string | undefined {
-    return textAt(this.bytes, this.#username);
+    return textAt(this.bytes, this.#at.username);
   }
 
   get realm(): string | undefined {
-    return textAt(this.bytes, this.#realm);
+    return textAt(this.bytes, this.#at.realm);
   }
 
   get nonce(): string | undefined {
-    return textAt(this.bytes, this.#nonce);
+    return textAt(this.bytes, this.#at.nonce);
   }
 
   get data(): Buffer | undefined {
-    return bytesAt(this.bytes, this.#data);
+    return bytesAt(this.bytes, this.#at.data);
   }
 
   get lifetime(): number | undefined {
-    return u32At(this.bytes, this.#lifetime);
+    return u32At(this.bytes, this.#at.lifetime);
   }
 
   get channelNumber(): number | undefined {
-    return u16At(this.bytes, this.#channelNumber);
+    return u16At(this.bytes, this.#at.channelNumber);
   }
 
   get requestedTransport(): number | undefined {
-    return u8At(this.bytes, this.#requestedTransport);
+    return u8At(this.bytes, this.#at.requestedTransport);
   }
 
   get requestedFamily(): number | undefined {
-    return u8At(this.bytes, this.#requestedFamily);
+    return u8At(this.bytes, this.#at.requestedFamily);
   }
 
   get additionalFamily(): number | undefined {
-    return u8At(this.bytes, this.#additionalFamily);
+    return u8At(this.bytes, this.#at.additionalFamily);
   }
 
   get evenPort(): boolean | undefined {
-    return this.#evenPort === nowhere ? undefined : (this.bytes[this.#evenPort] ?? 0) >= 0x80;
+    return this.#at.evenPort === nowhere ? undefined : (this.bytes[this.#at.evenPort] ?? 0) >= 0x80;
   }
 
   get reservationToken(): Buffer | undefined {
-    return bytesAt(this.bytes, this.#reservationToken);
+    return bytesAt(this.bytes, this.#at.reservationToken);
   }
 
   get dontFragment(): boolean | undefined {
-    return this.#dontFragment === nowhere ? undefined : true;
+    return this.#at.dontFragment === nowhere ? undefined : true;
   }
 
   get connectionId(): number | undefined {
-    return u32At(this.bytes, this.#connectionId);
+    return u32At(this.bytes, this.#at.connectionId);
   }
 
   get peers(): readonly TransportAddress[] {
-    return this.#xorAddresses(attribute.xorPeerAddress, this.#peer);
+    return this.#xorAddresses(attribute.xorPeerAddress, this.#at.peer);
   }
 
   get relayed(): readonly TransportAddress[] {
-    return this.#xorAddresses(attribute.xorRelayedAddress, this.#relayed);
+    return this.#xorAddresses(attribute.xorRelayedAddress, this.#at.relayed);
   }
 
   get mapped(): TransportAddress | undefined {
-    return this.#mapped === nowhere ? undefined : xorAddressAt(this.bytes, this.#mapped);
+    return this.#at.mapped === nowhere ? undefined : xorAddressAt(this.bytes, this.#at.mapped);
   }
 
   get alternateServer(): TransportAddress | undefined {
-    return this.#alternateServer === nowhere ? undefined : addressAt(this.bytes, this.#alternateServer);
+    return this.#at.alternateServer === nowhere ? undefined : addressAt(this.bytes, this.#at.alternateServer);
   }
 
   get error(): { readonly code: number; readonly reason: string } | undefined {
-    const at = this.#error;
+    const at = this.#at.error;
     if (at === nowhere) return undefined;
     const reason = this.bytes.toString("utf8", at + 4, at + lengthAt(this.bytes, at));
     return { code: errorCodeAt(this.bytes, at), reason };
   }
 
   get addressError(): { readonly family: number; readonly code: number } | undefined {
-    const at = this.#addressError;
+    const at = this.#at.addressError;
     return at === nowhere ? undefined : { family: this.bytes[at] ?? 0, code: errorCodeAt(this.bytes, at) };
   }
 

@@ -82,19 +82,32 @@ const chosen = (random: Random, all: readonly ((random: Random) => Attribute)[],
 
 const methods = Object.values(method);
 
+/** An IPv4-mapped address of family IPv6, which both codecs read as IPv4, and neither writes. */
+const mappedFrom = (random: Random, transactionId: Buffer): Attribute => {
+  const pad = Buffer.concat([Buffer.from("2112a442", "hex"), transactionId]);
+  const plain = Buffer.concat([Buffer.alloc(10), Buffer.from([0xff, 0xff]), bytesFrom(random, 4)]);
+  const type = oneOf(random, [attribute.xorPeerAddress, attribute.xorRelayedAddress, attribute.xorMappedAddress]);
+  const head = Buffer.from([0, 2, below(random, 256), below(random, 256)]);
+  return { type, raw: Buffer.concat([head, plain.map((byte, at) => byte ^ (pad[at] ?? 0))]) };
+};
+
 /** A message as either may write it, in the one order that both keep: repeated attributes and raw ones are the last. */
-export const outgoingFrom = (random: Random): Outgoing => ({
-  method: random() < 0.8 ? (methods[below(random, methods.length)] ?? 1) : below(random, 0x200),
-  class: classes[below(random, 4)] ?? "request",
-  transactionId: bytesFrom(random, 12),
-  attributes: [
-    ...chosen(random, values, 0.3).toSorted(() => random() - 0.5),
-    ...(random() < 0.2 ? [{ type: attribute.xorPeerAddress, address: addressFrom(random) }] : []),
-    ...chosen(random, raws, 0.15),
-  ],
-  ...(random() < 0.4 ? { key } : {}),
-  fingerprint: random() < 0.3,
-});
+export const outgoingFrom = (random: Random): Outgoing => {
+  const transactionId = bytesFrom(random, 12);
+  return {
+    method: random() < 0.8 ? (methods[below(random, methods.length)] ?? 1) : below(random, 0x200),
+    class: classes[below(random, 4)] ?? "request",
+    transactionId,
+    attributes: [
+      ...chosen(random, values, 0.3).toSorted(() => random() - 0.5),
+      ...(random() < 0.2 ? [{ type: attribute.xorPeerAddress, address: addressFrom(random) }] : []),
+      ...chosen(random, raws, 0.15),
+      ...(random() < 0.1 ? [mappedFrom(random, transactionId)] : []),
+    ],
+    ...(random() < 0.4 ? { key } : {}),
+    fingerprint: random() < 0.3,
+  };
+};
 
 const withHeader = (type: number, body: Buffer, random: Random): Buffer => {
   const header = Buffer.alloc(20);
