@@ -430,6 +430,21 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
       }
     });
 
+    it("gets the address that is additional as the last attribute", async () => {
+      const { client: make } = await world();
+      const { bytes } = await (
+        await make()
+      ).request(method.allocate, [
+        { type: attribute.requestedTransport, value: 17 * 0x1000000 },
+        { type: attribute.additionalAddressFamily, raw: Buffer.from([2, 0, 0, 0]) },
+      ]);
+      const types: number[] = [];
+      for (let at = 20; at < bytes.length; at += 4 + ((bytes.readUInt16BE(at + 2) + 3) & ~3))
+        types.push(bytes.readUInt16BE(at));
+      const { xorRelayedAddress, lifetime, xorMappedAddress, messageIntegrity } = attribute;
+      expect(types).toEqual([xorRelayedAddress, lifetime, xorMappedAddress, xorRelayedAddress, messageIntegrity]);
+    });
+
     it("is told which family is missing when it asks for both", async () => {
       const { client: make } = await world(["127.0.0.1"]);
       const { relayed, addressError } = await (await make()).allocate({ dual: true });

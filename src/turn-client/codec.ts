@@ -1,6 +1,7 @@
 /**
- * STUN messages in and out. The npm package `stun` reads and writes the values it knows; what it may see is checked
- * here first, and what it gets wrong (MESSAGE-INTEGRITY, FINGERPRINT, ERROR-CODE) or does not know is done beside it.
+ * STUN messages as our clients send and receive them; the relay has a codec of its own. The npm package `stun` reads and writes
+ * the values that it knows. What it may see is checked here first, and what it gets wrong (MESSAGE-INTEGRITY, FINGERPRINT,
+ * ERROR-CODE) or does not know is done beside it.
  */
 import stunCreate from "stun/src/node_modules/lib/create-message.js";
 import stunDecode from "stun/src/node_modules/message/decode.js";

@@ -1,6 +1,6 @@
 /**
  * The parts of the npm package `stun` that `codec.ts` uses. They are imported by file: the package's entry also loads
- * its client, its server and their dependencies (URL parsing, debug), none of which belong in a relay.
+ * its client, its server and their dependencies (URL parsing, debug), none of which our clients need.
  */
 declare module "stun/src/node_modules/lib/create-message.js" {
   interface StunRequest {
