@@ -5,23 +5,22 @@ import { localAddresses } from "../dataplane/placement.ts";
 import type { Relay } from "../dataplane/relay.ts";
 import { createFactTally, type FactTally } from "../admin/fact-tally.ts";
 import { HEARTBEAT_MS, type OperatorMeter } from "../admin/operator-metrics.ts";
-import { followAccess, readAccess, type AccessFiles } from "../discovery/access-files.ts";
-import { startDiscovery, type DiscoveryServer } from "../discovery/server.ts";
+import { readAccess, type AccessFiles } from "../discovery/access-files.ts";
+import type { DiscoveryServer } from "../discovery/server.ts";
 import { createEventRecorder } from "../effects/events.ts";
 import { createReconciler } from "../effects/reconcile.ts";
-import { holdLease, type Lease, type LeaseOptions } from "../effects/lease.ts";
 import type { Fact, Happening } from "../journal/fact.ts";
 import { createVault } from "../journal/vault.ts";
 import { openJournal, type WriterOptions } from "../journal/writer.ts";
 import { connect } from "../kubernetes/connect.ts";
-import { TurnpikeError } from "../errors.ts";
 import { release } from "../release.ts";
-import type { DataplaneConfig } from "../resources/dataplane-config.ts";
-import { nameOf, type Name } from "../resources/keys.ts";
+import type { Name } from "../resources/keys.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import { watchCluster, type ListWatchOptions } from "../watchers/kubernetes/index.ts";
 import { factOf, tellOfDisk } from "./facts.ts";
 import { startCertificateClock } from "./certificate-clock.ts";
+import { startConfigDiscovery } from "./config-discovery.ts";
+import { createElection, type ElectionOptions } from "./election.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { attachRelay } from "./relay.ts";
 import { traceLoop } from "./traces/observe.ts";
@@ -43,7 +42,7 @@ export interface OperatorOptions {
     readonly filesEveryMs?: number;
   };
   /** Absent: no election; this process leads at once. */
-  readonly lease?: Omit<LeaseOptions, "holder" | "onAcquired" | "onLost"> & { readonly holder?: string };
+  readonly lease?: ElectionOptions["lease"];
   /** Whether everything that is managed is removed on `stop`. */
   readonly finalizer: boolean;
   /** How long calls through the embedded relay may hold up a stop, in ms; as long as they like, if absent. */
@@ -86,8 +85,6 @@ const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(
 /** Of the time to finalize: how long writes that fail are tried again. */
 const FINALIZING_RETRIES_MS = 5000;
 
-const NODE_ADDRESS_TYPES = ["ExternalIP", "ExternalDNS"] as const;
-
 /** @throws TurnpikeError `journal-busy`, `discovery-file`; the error of binding the discovery address or of reading the kubeconfig. */
 export const startOperator = async (options: OperatorOptions): Promise<Operator> => {
   const { log, finalizer, meter } = options;
@@ -108,22 +105,19 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   const tell = (fact: Fact, source: string): void => report([{ fact, source, cause: null }]);
   const operatorState = (): string => core.registry.state("operator", "operator") ?? "stopped";
 
-  const discovery = await startDiscovery({
-    ...bind,
-    ...access,
-    // A Service must not send dataplanes to a standby, which may be behind.
-    isReady: () => operatorState() === "leading" || operatorState() === "draining",
-    addressOfNode: (name) => {
-      const addresses = core.view.get("Node", nameOf(undefined, name))?.status?.addresses ?? [];
-      const found = NODE_ADDRESS_TYPES.map((type) => addresses.find((one) => one.type === type)).find(
-        (one) => one !== undefined,
-      );
-      return found?.address;
-    },
-    report: (event) => {
+  const discovery = await startConfigDiscovery({
+    bind,
+    access,
+    files,
+    filesEveryMs,
+    core,
+    vault,
+    report,
+    onEvent: (event) => {
       log.debug(event, "discovery");
       traces?.told(event);
     },
+    log,
   }).catch((error: unknown) => {
     journal.close();
     throw error;
@@ -140,13 +134,6 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
       address: options.relay.address,
       log,
     });
-  const unfollow = followAccess(discovery, files, {
-    initial: access,
-    ...(filesEveryMs === undefined ? {} : { everyMs: filesEveryMs }),
-    onRenewed: () => log.info("certificate or token of config discovery renewed"),
-    onRefused: (reason) => log.warn({ reason }, "renewed certificate or token of config discovery refused"),
-  });
-
   const reconciler = createReconciler({
     api,
     core,
@@ -164,23 +151,13 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   meter?.beat();
   const heartbeat = setInterval(() => meter?.beat(), HEARTBEAT_MS / 2).unref();
   const events = createEventRecorder({ api, core, leads: () => operatorState() === "leading", instance: hostname() });
-  /** A config that cannot be revealed is not served: dataplanes keep the one before it. */
-  const serve = (gateway: Name, config: DataplaneConfig | undefined, cause: number): void => {
-    try {
-      discovery.set(gateway, config === undefined ? undefined : vault.reveal(config));
-    } catch (error) {
-      if (!(error instanceof TurnpikeError)) throw error;
-      const data = { effect: "publish", target: gateway, reason: error.message };
-      report([{ fact: { type: "effect.failed", data }, source: "discovery", cause }]);
-    }
-  };
   loop.onFold((fold, seconds) => {
     reconciler.folded(fold);
     meter?.folded(seconds);
     settle();
     events.folded(fold);
     for (const { gateway, config, cause } of fold.changes) {
-      if (!legacy) serve(gateway, config, cause);
+      if (!legacy) discovery.serve(gateway, config, cause);
       // Without a relay in this process there are no listeners that would have to close first.
       if (embedded === undefined && core.registry.state("gateway", gateway) === "terminating")
         report([{ fact: { type: "gateway.removed", data: { gateway, allocations: 0 } }, source: "discovery", cause }]);
@@ -193,30 +170,17 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     if (fact.type === "lease.acquired") reconciler.lead(true);
     else if (fact.type === "lease.lost") reconciler.lead(false);
     else if (fact.type === "object.seen" && fact.data.kind === "Node")
-      discovery.nodeChanged(fact.data.object.metadata.name);
+      discovery.server.nodeChanged(fact.data.object.metadata.name);
   });
 
   if (journal.tornBytes > 0) tell({ type: "journal.recovered", data: { tornBytes: journal.tornBytes } }, "journal");
   tell({ type: "operator.started", data: { options: render, release } }, "operator");
 
-  let lease: Lease | undefined;
-  const elect = (): void => {
-    const holder = options.lease?.holder ?? `${hostname()}_${process.pid}`;
-    if (options.lease === undefined) {
-      tell({ type: "lease.acquired", data: { holder } }, "operator");
-      return;
-    }
-    lease = holdLease(api, {
-      ...options.lease,
-      holder,
-      onAcquired: () => tell({ type: "lease.acquired", data: { holder } }, "lease"),
-      onLost: (reason) => tell({ type: "lease.lost", data: { reason } }, "lease"),
-    });
-  };
+  const election = createElection({ api, lease: options.lease, tell });
   // A standby is warm: it stands for election once it knows all that there is.
   loop.onFact((fact) => {
     // Whoever leads must know what should be.
-    if (fact.type === "objects.synced") void loop.afterFold().then(elect);
+    if (fact.type === "objects.synced") void loop.afterFold().then(election.stand);
   });
 
   const watching = watchCluster(api, {
@@ -228,12 +192,10 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     report(events.map((event) => ({ fact: factOf(event, vault), source: "kubernetes", cause: null }))),
   );
 
-  const giveUpLease = async (): Promise<void> => {
-    if (lease === undefined) return;
-    const held = lease;
-    lease = undefined;
+  const stepDown = async (): Promise<void> => {
+    if (options.lease === undefined) return;
     reconciler.lead(false);
-    await held.release();
+    await election.withdraw();
   };
 
   /** Waits for writes that fail as well: a conflict passes with the next try. An API server that is down may stay so. */
@@ -250,7 +212,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     const leads = operatorState() === "leading";
     tell({ type: "operator.stopping", data: { reason } }, "operator");
     // Somebody else may lead meanwhile; calls go on here until they end.
-    if (embedded !== undefined && !finalizer) await giveUpLease();
+    if (embedded !== undefined && !finalizer) await stepDown();
     await Promise.race([embedded?.drained(), options.drainMs === undefined ? NEVER : wait(options.drainMs)]);
     const limit = wait(limitMs);
     const managed = [...core.registry.entities("gateway").keys()] as Name[];
@@ -266,9 +228,8 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     reconciler.close();
     const gone = managed.filter((name) => core.registry.state("gateway", name) === undefined);
     tell({ type: "operator.finalized", data: { removed: finalizer && leads ? gone : [], left } }, "operator");
-    await Promise.race([giveUpLease(), limit]);
+    await Promise.race([stepDown(), limit]);
     await Promise.race([embedded?.close(), limit]);
-    unfollow();
     clearInterval(heartbeat);
     await discovery.close();
     await loop.afterFold();
@@ -281,7 +242,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   return {
     loop,
     relay: embedded?.relay,
-    discovery,
+    discovery: discovery.server,
     requests: api.requests,
     get state() {
       return operatorState();

@@ -1,0 +1,72 @@
+/** The configs of an operator, served to its dataplanes. */
+import type { Logger } from "pino";
+import type { Core } from "../core/core.ts";
+import { followAccess, type Access, type AccessFiles } from "../discovery/access-files.ts";
+import { startDiscovery, type DiscoveryServer } from "../discovery/server.ts";
+import { TurnpikeError } from "../errors.ts";
+import type { Happening } from "../journal/fact.ts";
+import type { Vault } from "../journal/vault.ts";
+import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import { nameOf, type Name } from "../resources/keys.ts";
+
+export interface ConfigDiscoveryOptions {
+  readonly bind: { readonly host: string; readonly port: number };
+  /** TLS and the token at the start; `files` are read again, every `filesEveryMs` ms. */
+  readonly access: Access;
+  readonly files: AccessFiles;
+  readonly filesEveryMs?: number | undefined;
+  readonly core: Core;
+  readonly vault: Vault;
+  readonly report: (happenings: readonly Happening[]) => void;
+  readonly onEvent: NonNullable<Parameters<typeof startDiscovery>[0]["report"]>;
+  readonly log: Logger;
+}
+
+export interface ConfigDiscovery {
+  readonly server: DiscoveryServer;
+  /** Serves `config` to the dataplanes of `gateway`; without one, that it is gone. A config that cannot be revealed is not served: dataplanes keep the one before it. */
+  serve(gateway: Name, config: DataplaneConfig | undefined, cause: number): void;
+  close(): Promise<void>;
+}
+
+const NODE_ADDRESS_TYPES = ["ExternalIP", "ExternalDNS"] as const;
+
+/** @throws the error of binding the address. */
+export const startConfigDiscovery = async (options: ConfigDiscoveryOptions): Promise<ConfigDiscovery> => {
+  const { bind, access, files, filesEveryMs, core, vault, report, log } = options;
+  const server = await startDiscovery({
+    ...bind,
+    ...access,
+    // A Service must not send dataplanes to a standby, which may be behind.
+    isReady: () => ["leading", "draining"].includes(core.registry.state("operator", "operator") ?? ""),
+    addressOfNode: (name) => {
+      const addresses = core.view.get("Node", nameOf(undefined, name))?.status?.addresses ?? [];
+      return NODE_ADDRESS_TYPES.map((type) => addresses.find((one) => one.type === type)).find(
+        (one) => one !== undefined,
+      )?.address;
+    },
+    report: options.onEvent,
+  });
+  const unfollow = followAccess(server, files, {
+    initial: access,
+    ...(filesEveryMs === undefined ? {} : { everyMs: filesEveryMs }),
+    onRenewed: () => log.info("certificate or token of config discovery renewed"),
+    onRefused: (reason) => log.warn({ reason }, "renewed certificate or token of config discovery refused"),
+  });
+  return {
+    server,
+    serve(gateway, config, cause) {
+      try {
+        server.set(gateway, config === undefined ? undefined : vault.reveal(config));
+      } catch (error) {
+        if (!(error instanceof TurnpikeError)) throw error;
+        const data = { effect: "publish", target: gateway, reason: error.message };
+        report([{ fact: { type: "effect.failed", data }, source: "discovery", cause }]);
+      }
+    },
+    async close() {
+      unfollow();
+      await server.close();
+    },
+  };
+};
