@@ -2,8 +2,8 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import pino from "pino";
-import { afterEach, describe, expect, it, vi } from "vitest";
-import { freePort } from "../../test/support/live.ts";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { freePort } from "../../test/support/free-port.ts";
 import type * as clock from "../clock.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
 import { ControlQueue } from "./control-queue.ts";
@@ -22,10 +22,8 @@ vi.mock("../clock.ts", async (original) => {
 const stopClock = (): void => void (stopped.atMs = performance.now());
 const passSeconds = (seconds: number): void => void (stopped.atMs = (stopped.atMs ?? Number.NaN) + seconds * 1000);
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
+afterEach(() => {
   stopped.atMs = undefined;
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
 const code = (promise: Promise<unknown>): Promise<unknown> =>
@@ -38,7 +36,7 @@ const world = async (engine: "batch" | "dgram", limits: Partial<Limits>) => {
   const port = await freePort("127.0.0.1");
   const place = placeOn(["127.0.0.1"]);
   const relay = createRelay({ place, own: [], engine, limits, log: pino({ level: "silent" }) });
-  cleanups.push(() => relay.close());
+  onTestFinished(() => relay.close());
   await relay.apply({
     version: "v1",
     admin: { name: "gw" },
@@ -68,7 +66,7 @@ const world = async (engine: "batch" | "dgram", limits: Partial<Limits>) => {
       password: "p",
       ...patience,
     });
-    cleanups.push(() => made.close());
+    onTestFinished(() => made.close());
     return made;
   };
   return { relay, client };
@@ -88,7 +86,7 @@ const successesOf = (requests: readonly Promise<unknown>[]): (() => number) => {
 const sink = async () => {
   const socket = createSocket("udp4").bind(0, "127.0.0.1");
   await once(socket, "listening");
-  cleanups.push(() => socket.close());
+  onTestFinished(() => void socket.close());
   return { address: "127.0.0.1", port: socket.address().port, socket };
 };
 
@@ -137,7 +135,7 @@ describe.each(["dgram", "batch"] as const)("with the %s engine", (engine) => {
     const total = 500_000;
     const server = createServer((socket) => void socket.end(Buffer.alloc(total))).listen(0, "127.0.0.1");
     await once(server, "listening");
-    cleanups.push(() => server.close());
+    onTestFinished(() => void server.close());
     const client = await make("tcp");
     await client.allocate({ peers: "tcp" });
     const { port } = server.address() as { port: number };

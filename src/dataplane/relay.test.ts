@@ -4,10 +4,11 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import pino from "pino";
 import { firstValueFrom, filter, timeout } from "rxjs";
-import { beforeEach, afterEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { AuthConfig, ClusterConfig, DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
 import { ephemeralPassword } from "../stun/ephemeral.ts";
 import { ephemeralCredentials, type Credentials } from "../turn-client/credentials.ts";
+import { freePort } from "../../test/support/free-port.ts";
 import { TurnClient, type TurnClientOptions } from "../turn-client/turn-client.ts";
 import { createRelay } from "./create-relay.ts";
 import type { EngineName } from "./engines/choose.ts";
@@ -17,39 +18,14 @@ import { decode, encode } from "../turn-client/codec.ts";
 import { method } from "../stun/message.ts";
 import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
 const auth: AuthConfig = { type: "static", realm: "turnpike.test", credentials: { username: "u", password: "p" } };
-
-const freePort = async (): Promise<number> => {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
-    const udp = createSocket("udp4");
-    const tcp = createServer();
-    try {
-      udp.bind(port, "127.0.0.1");
-      await once(udp, "listening");
-      tcp.listen(port, "127.0.0.1");
-      await once(tcp, "listening");
-      return port;
-    } catch {
-      // Taken: try another.
-    } finally {
-      udp.close();
-      tcp.close();
-    }
-  }
-};
 
 const echo = async (address = "127.0.0.1"): Promise<{ address: string; port: number; socket: Socket }> => {
   const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
   socket.on("message", (bytes, from) => socket.send(bytes, from.port, from.address));
   socket.bind(0, address);
   await once(socket, "listening");
-  cleanups.push(() => socket.close());
+  onTestFinished(() => void socket.close());
   return { address, port: socket.address().port, socket };
 };
 
@@ -89,10 +65,10 @@ const OWN = ["127.0.0.1", "::1"];
 const world = async (relayAddresses: readonly string[] = OWN, tuning: RelayTuning = {}) => {
   const place = { by: "addresses", bind: OWN, relay: relayAddresses } as const;
   const relay = createRelay({ place, own: OWN, engine, log: pino({ level: "silent" }), ...tuning });
-  cleanups.push(() => relay.close());
+  onTestFinished(() => relay.close());
   const events: RelayEvent[] = [];
   relay.events.subscribe((event) => events.push(event));
-  const port = await freePort();
+  const port = await freePort("127.0.0.1");
   const made: World = {
     relay,
     port,
@@ -113,7 +89,7 @@ const world = async (relayAddresses: readonly string[] = OWN, tuning: RelayTunin
         retransmitMilliseconds: 2000,
         ...options,
       });
-      cleanups.push(() => client.close());
+      onTestFinished(() => client.close());
       return client;
     },
     event: (name) =>
@@ -240,7 +216,7 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
     it("is answered the same when it is retransmitted", async () => {
       const { relay, port, events } = await world();
       const socket = createSocket("udp4");
-      cleanups.push(() => socket.close());
+      onTestFinished(() => void socket.close());
       const answers: Buffer[] = [];
       socket.on("message", (bytes) => answers.push(bytes));
       const allocate = { method: method.allocate, class: "request", transactionId: Buffer.alloc(12, 1) } as const;
@@ -274,7 +250,7 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
       const secret = "not-a-secret";
       await here.relay.apply(here.config({ auth: { type: "ephemeral", realm: "r", credentials: { secret } } }));
       const socket = createSocket("udp4");
-      cleanups.push(() => socket.close());
+      onTestFinished(() => void socket.close());
       let nonce = "";
       const ask = async (asked: number, { username, password }: Credentials): Promise<number> => {
         const attributes = [
@@ -589,7 +565,7 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
 
     it("may swap the ports of two listeners, and restarts only what moved", async () => {
       const here = await world();
-      const second = await freePort();
+      const second = await freePort("127.0.0.1");
       const a = { ...listener(here.port, "TURN-UDP"), name: "ns/gw/a" };
       const b = { ...listener(second, "TURN-UDP"), name: "ns/gw/b" };
       const c = { ...listener(second, "TURN-TCP"), name: "ns/gw/c" };
@@ -611,7 +587,7 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
       const here = await world();
       const taken = createServer().listen(0, "127.0.0.1");
       await once(taken, "listening");
-      cleanups.push(() => taken.close());
+      onTestFinished(() => void taken.close());
       const address = taken.address() as { port: number };
       const tls = listener(5349, "TURN-TLS");
       const busy = { ...listener(address.port, "TURN-TCP"), name: "ns/gw/busy" };
@@ -648,7 +624,7 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
 
     it("does not touch another gateway, and takes its allocations along when it goes", async () => {
       const here = await world();
-      const other = await freePort();
+      const other = await freePort("127.0.0.1");
       await here.relay.apply({
         ...here.config({ listeners: [{ ...listener(other, "TURN-UDP"), name: "ns/other/l" }] }),
         admin: { name: "ns/other" },
@@ -746,7 +722,7 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
       await client.allocate();
       await client.channelBind(0x4000, await echo());
       const socket = createSocket("udp4");
-      cleanups.push(() => socket.close());
+      onTestFinished(() => void socket.close());
       const random = (): number => Math.floor(Math.random() * 256);
       for (let count = 0; count < 2000; count++) {
         const bytes = Buffer.from(Array.from({ length: random() }, random));
@@ -776,7 +752,7 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
       const here = await world();
       await here.relay.apply(here.config({ auth: { ...auth, realm: "a-realm-that-is-long".repeat(10) } }));
       const socket = createSocket("udp4");
-      cleanups.push(() => socket.close());
+      onTestFinished(() => void socket.close());
       const answered = (): number =>
         here.relay.state().listeners.find(({ protocol }) => protocol === "TURN-UDP")?.packetsOut ?? 0;
       const request = encode({ method: method.refresh, class: "request", transactionId: Buffer.alloc(12, 1) });

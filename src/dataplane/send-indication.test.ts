@@ -3,7 +3,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { freePort } from "../../test/support/live.ts";
+import { freePort } from "../../test/support/free-port.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
 import type { TransportAddress } from "../net/address.ts";
 import { createRelay } from "./create-relay.ts";

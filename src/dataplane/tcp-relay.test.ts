@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import pino from "pino";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { freePort } from "../../test/support/live.ts";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { freePort } from "../../test/support/free-port.ts";
 import type { ClusterConfig, DataplaneConfig } from "../resources/dataplane-config.ts";
 import { TurnClient, type AllocateOptions } from "../turn-client/turn-client.ts";
 import { createRelay } from "./create-relay.ts";
@@ -12,23 +12,21 @@ import type { Relay, RelayEvent } from "./relay.ts";
 import { attribute } from "../stun/attributes.ts";
 import { method } from "../stun/message.ts";
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
+afterEach(() => {
   vi.useRealTimers();
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
 const listening = async (server: Server, host = "127.0.0.1"): Promise<number> => {
   server.listen(0, host);
   await once(server, "listening");
-  cleanups.push(() => server.close());
+  onTestFinished(() => void server.close());
   return (server.address() as { port: number }).port;
 };
 
 /** A TCP peer; `take` gets every connection. */
 const peerOn = async (take: (socket: Socket) => void, address = "127.0.0.1") => {
   const server = createServer((socket) => {
-    cleanups.push(() => socket.destroy());
+    onTestFinished(() => void socket.destroy());
     socket.on("error", () => undefined);
     take(socket);
   });
@@ -42,7 +40,7 @@ const udpPeers: ClusterConfig = { ...tcpPeers, name: "ns/udp", protocol: "UDP" }
 const world = async (engine: EngineName, clusters: readonly ClusterConfig[] = [tcpPeers]) => {
   const own = ["127.0.0.1", "::1"];
   const relay: Relay = createRelay({ place: placeOn(own), own, engine, log: pino({ level: "silent" }) });
-  cleanups.push(() => relay.close());
+  onTestFinished(() => relay.close());
   const events: RelayEvent[] = [];
   relay.events.subscribe((event) => events.push(event));
   const port = await freePort("127.0.0.1");
@@ -63,7 +61,7 @@ const world = async (engine: EngineName, clusters: readonly ClusterConfig[] = [t
   expect(listeners.map(({ change }) => change)).toEqual(["started", "started"]);
   const client = async (transport: "tcp" | "udp" = "tcp", password = "p"): Promise<TurnClient> => {
     const made = await TurnClient.connect({ host: "127.0.0.1", port, transport, username: "u", password });
-    cleanups.push(() => made.close());
+    onTestFinished(() => made.close());
     return made;
   };
   const allocated = async (options: AllocateOptions = {}) => {
@@ -72,7 +70,7 @@ const world = async (engine: EngineName, clusters: readonly ClusterConfig[] = [t
   };
   const bind = async (by: TurnClient, id: number): Promise<Socket> => {
     const socket = await by.connectionBind(id);
-    cleanups.push(() => socket.destroy());
+    onTestFinished(() => void socket.destroy());
     socket.on("error", () => undefined);
     return socket;
   };
@@ -152,7 +150,7 @@ describe.each(["dgram", "batch"] as const)("with the %s engine, a TCP allocation
     const { client, relayed } = await here.allocated();
     await client.createPermission("127.0.0.1");
     const peer = connect(relayed[0]!.port, "127.0.0.1");
-    cleanups.push(() => peer.destroy());
+    onTestFinished(() => void peer.destroy());
     peer.write("hello");
     const { via, connectionId, peer: told } = await client.receive();
     expect({ via, told }).toEqual({ via: "attempt", told: { address: "127.0.0.1", port: peer.localPort } });

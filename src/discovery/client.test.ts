@@ -1,7 +1,6 @@
 import { createServer } from "node:http";
 import { connect, createServer as createTcpServer, type AddressInfo, type Server, type Socket } from "node:net";
-import type { Subscription } from "rxjs";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { WebSocketServer, type WebSocket } from "ws";
 import { watchConfigs, type ConfigEvent, type WatchOptions } from "./client.ts";
 import { DiscoveryError, fetchConfig, fetchConfigs } from "./fetch.ts";
@@ -11,24 +10,24 @@ import { addressOf } from "./origin.ts";
 import { encodeConfig, zeroConfig } from "./protocol.ts";
 
 const timing = { pingMs: 50, livenessMs: 2000, retryFirstMs: 40, retryMostMs: 80 };
-const subscriptions: Subscription[] = [];
 let server: Running;
 let ready: boolean;
 beforeEach(async () => {
   ready = true;
   server = await start({ addressOfNode: () => "1.2.3.4", isReady: () => ready });
-});
-afterEach(async () => {
-  for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
-  await server.close();
+  // A test may have started another one in its place.
+  onTestFinished(() => server.close());
 });
 
-const follow = (options: Partial<WatchOptions> = {}): ConfigEvent[] => {
+const watch = (options: Partial<WatchOptions> = {}): { readonly events: ConfigEvent[]; leave(): void } => {
   const events: ConfigEvent[] = [];
   const watched = watchConfigs({ origin: server.origin, timing, environment: {}, ...options });
-  subscriptions.push(watched.subscribe((event) => events.push(event)));
-  return events;
+  const subscription = watched.subscribe((event) => events.push(event));
+  const leave = (): void => subscription.unsubscribe();
+  onTestFinished(leave);
+  return { events, leave };
 };
+const follow = (options: Partial<WatchOptions> = {}): ConfigEvent[] => watch(options).events;
 const wordOf = (event: ConfigEvent): string => {
   if (event.event === "config") return `${event.config.admin.name}=${event.config.auth.realm}`;
   return event.event === "deleted" ? `-${event.id}` : event.event;
@@ -119,12 +118,11 @@ describe("a watching client", () => {
   });
 
   it("leaves when it is not wanted any more", async () => {
-    follow();
+    const first = watch();
     await soon(() => expect(server.stats().watchers).toBe(1));
-    subscriptions.pop()?.unsubscribe();
+    first.leave();
     await soon(() => expect(server.stats().watchers).toBe(0));
-    follow();
-    subscriptions.pop()?.unsubscribe();
+    watch().leave();
     await soon(() => expect(server.stats().watchers).toBe(0));
   });
 
@@ -203,9 +201,10 @@ describe("a watching client of a server that misbehaves", () => {
     const silent = createTcpServer((socket) => held.push(socket)).listen(0, "127.0.0.1");
     await soon(() => expect(silent.listening).toBe(true));
     const origin = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
-    await told(follow({ origin, timing: { ...timing, livenessMs: 100 } }), "lost");
+    const { events, leave } = watch({ origin, timing: { ...timing, livenessMs: 100 } });
+    await told(events, "lost");
     await soon(() => expect(held.length).toBeGreaterThan(1));
-    for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
+    leave();
     for (const socket of held) socket.destroy();
     silent.close();
   });

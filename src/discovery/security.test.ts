@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import type { Subscription } from "rxjs";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { newCertificate } from "../../test/support/certificate.ts";
 import { watchConfigs, type ConfigEvent, type WatchOptions } from "./client.ts";
 import { fetchConfig } from "./fetch.ts";
@@ -16,16 +15,15 @@ beforeAll(() => {
 });
 
 let server: Running;
-const subscriptions: Subscription[] = [];
 afterEach(async () => {
-  for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
   await server.close();
 });
 const follow = (options: Partial<WatchOptions>): ConfigEvent[] => {
   const events: ConfigEvent[] = [];
   const timing = { retryFirstMs: 20, retryMostMs: 20 };
   const watched = watchConfigs({ origin: server.origin, environment: {}, timing, ...options });
-  subscriptions.push(watched.subscribe((event) => events.push(event)));
+  const subscription = watched.subscribe((event) => events.push(event));
+  onTestFinished(() => subscription.unsubscribe());
   return events;
 };
 

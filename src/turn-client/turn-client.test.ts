@@ -1,15 +1,10 @@
 import { createSocket, type RemoteInfo } from "node:dgram";
 import { once } from "node:events";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { attribute } from "../stun/attributes.ts";
 import { decode, encode } from "./codec.ts";
 import { ephemeralCredentials } from "./credentials.ts";
 import { TurnClient } from "./turn-client.ts";
-
-const cleanups: (() => void)[] = [];
-afterEach(() => {
-  for (const cleanup of cleanups.splice(0)) cleanup();
-});
 
 /** A server that does as `answer` says; the count of a request starts at 1. */
 const server = async (answer: (request: Buffer, count: number) => Buffer | undefined): Promise<number> => {
@@ -21,7 +16,7 @@ const server = async (answer: (request: Buffer, count: number) => Buffer | undef
   });
   socket.bind(0, "127.0.0.1");
   await once(socket, "listening");
-  cleanups.push(() => socket.close());
+  onTestFinished(() => void socket.close());
   return socket.address().port;
 };
 
@@ -38,7 +33,7 @@ const respond = (
 
 const open = async (port: number, options = {}): Promise<TurnClient> => {
   const client = await TurnClient.connect({ host: "127.0.0.1", port, username: "u", password: "p", ...options });
-  cleanups.push(() => client.close());
+  onTestFinished(() => client.close());
   return client;
 };
 

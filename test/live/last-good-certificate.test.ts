@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Name, ObjectKey } from "../../src/resources/keys.ts";
 import type { GatewayStatus } from "../../src/render/render.ts";
 import { makeCertificate, type TestCertificate } from "../support/certificate.ts";
-import { freePort, startEchoBackend, startLive, type EchoBackend, type Live, type World } from "../support/live.ts";
+import { freePort } from "../support/free-port.ts";
+import { startEchoBackend, startLive, type EchoBackend, type Live, type World } from "../support/live.ts";
 import { startStream, type Stream } from "../support/stream.ts";
 
 const NAME = "default/secure" as Name;

@@ -8,7 +8,8 @@ import { createRelay } from "../../src/dataplane/create-relay.ts";
 import type { RelayOptions } from "../../src/dataplane/relay.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 import { makeCertificate, type TestCertificate } from "../support/certificate.ts";
-import { freePort, startEchoBackend } from "../support/live.ts";
+import { freePort } from "../support/free-port.ts";
+import { startEchoBackend } from "../support/live.ts";
 import { enterOwnNetwork } from "../support/network.ts";
 
 const isRoot = process.getuid?.() === 0;

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { Framer } from "../../src/stun/framing.ts";
 import type { Receiver, Transport } from "../../src/turn-client/transport.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
@@ -13,7 +13,6 @@ import { localHeader, proxyHeader } from "../support/proxy-header.ts";
 const front = { address: "198.51.100.1", port: 443 };
 let dataplane: TestDataplane;
 let echo: EchoBackend;
-const sockets: Socket[] = [];
 
 beforeEach(async () => {
   echo = await startEchoBackend();
@@ -21,16 +20,15 @@ beforeEach(async () => {
     {},
     { relay: { proxyProtocol: true, limits: { idleConnectionMilliseconds: 300 } } },
   );
-});
-afterEach(async () => {
-  for (const socket of sockets.splice(0)) socket.destroy();
-  await dataplane.stop();
-  await echo.close();
+  onTestFinished(async () => {
+    await dataplane.stop();
+    await echo.close();
+  });
 });
 
 const open = async (port: number, first: Buffer): Promise<Socket> => {
   const socket = connect(port, "127.0.0.1");
-  sockets.push(socket);
+  onTestFinished(() => void socket.destroy());
   socket.on("error", () => undefined);
   await once(socket, "connect");
   socket.write(first);

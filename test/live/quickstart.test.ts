@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { freePort } from "../support/live.ts";
+import { freePort } from "../support/free-port.ts";
 import { keepLog } from "../support/logs.ts";
 
 const run = promisify(execFile);

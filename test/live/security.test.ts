@@ -4,7 +4,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import type { EngineName } from "../../src/dataplane/engines/choose.ts";
 import { attribute } from "../../src/stun/attributes.ts";
 import { decode, encode } from "../../src/turn-client/codec.ts";
@@ -16,16 +16,12 @@ import { credentials, startTestDataplane, type ConfigChanges, type TestDataplane
 import { startEchoBackend } from "../support/live.ts";
 
 const measured: string[] = [];
-const cleanups: (() => unknown)[] = [];
 let dataplane: TestDataplane;
 
 const start = async (changes: ConfigChanges = {}, relay: RelayTuning = {}, engine?: EngineName): Promise<void> => {
   dataplane = await startTestDataplane(changes, { relay, engine });
-  cleanups.push(() => dataplane.stop());
+  onTestFinished(() => dataplane.stop());
 };
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
 afterAll(() => void process.stdout.write(`\n${measured.join("\n")}\n`));
 
 const code = (promise: Promise<unknown>): Promise<unknown> =>
@@ -40,13 +36,13 @@ const clientOver = async (transport: "udp" | "tcp"): Promise<TurnClient> => {
     transport,
     ...credentials,
   });
-  cleanups.push(() => client.close());
+  onTestFinished(() => client.close());
   return client;
 };
 const socketOn = async (address: string) => {
   const socket = createSocket("udp4").bind(0, address);
   await once(socket, "listening");
-  cleanups.push(() => socket.close());
+  onTestFinished(() => void socket.close());
   return socket;
 };
 const ask = async (socket: Awaited<ReturnType<typeof socketOn>>, port: number, bytes: Buffer): Promise<Buffer> => {
@@ -188,7 +184,7 @@ describe("a slow client", () => {
     const bytes = request(method.binding);
     let sent = 0;
     const dribble = setInterval(() => void (sent < 19 && socket.write(bytes.subarray(sent, ++sent))), 100);
-    cleanups.push(() => clearInterval(dribble));
+    onTestFinished(() => clearInterval(dribble));
     socket.resume();
     await once(socket, "close");
     // One that never even begins its handshake goes the same way.
@@ -205,7 +201,7 @@ describe.each(["batch", "dgram"] as const)("a flood of Allocates without credent
     await start({}, {}, engine);
     const { relay } = dataplane.dataplane;
     const backend = await startEchoBackend("127.0.0.1");
-    cleanups.push(() => backend.close());
+    onTestFinished(() => backend.close());
     const call = await clientOver("udp");
     await call.allocate();
     await call.channelBind(0x4000, backend);

@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { openBrowser, untilLoaded, visit } from "../support/browser.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { launch, turnpike, type CommandOptions, type Ran, type Running } from "../support/commands.ts";
@@ -34,11 +34,10 @@ const { version, bin: names } = JSON.parse(readFileSync(join(root, "package.json
 let packed: Packed;
 let folder: string;
 let bin: string;
-const running: Running[] = [];
 
 const start = (args: readonly string[], options: CommandOptions = {}): Running => {
   const one = launch(args, { cwd: folder, bin, ...options });
-  running.push(one);
+  onTestFinished(async () => void (await one.stop()));
   return one;
 };
 const call = (args: readonly string[], options: CommandOptions = {}): Promise<Ran> =>
@@ -55,9 +54,6 @@ beforeAll(async () => {
   // The example has the ports that everybody has.
   enterOwnNetwork();
 }, 120_000);
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((one) => one.stop()));
-});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("what is in it", () => {

@@ -21,7 +21,7 @@ import type {
 } from "../../src/resources/dataplane-config.ts";
 import { startDataplane, type Dataplane } from "../../src/runtime/dataplane.ts";
 import { makeCertificate, type TestCertificate } from "./certificate.ts";
-import { freePort } from "./live.ts";
+import { freePort } from "./free-port.ts";
 import { keepLog } from "./logs.ts";
 
 export const credentials = { username: "user-1", password: "pass-1" } as const;

@@ -8,7 +8,8 @@ import { pino } from "pino";
 import type { ProgramState } from "../../src/admin/state.ts";
 import { startStandalone } from "../../src/runtime/standalone.ts";
 import { keepLog } from "./logs.ts";
-import { freePort, manifestsOf, type World } from "./live.ts";
+import { freePort } from "./free-port.ts";
+import { manifestsOf, type World } from "./live.ts";
 
 export interface Memory {
   readonly heapUsed: number;

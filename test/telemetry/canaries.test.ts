@@ -13,7 +13,7 @@ import { startCollector } from "../support/collector.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { launch, outputOf, type CommandOptions, type Running } from "../support/commands.ts";
 import { startFakeApi, type FakeApi } from "../support/fake-api.ts";
-import { freePort } from "../support/live.ts";
+import { freePort } from "../support/free-port.ts";
 import {
   NAMESPACE,
   REALMS,

@@ -18,7 +18,8 @@ import type { Tracer } from "../../src/runtime/traces/tracer.ts";
 import { startCollector, type CollectedSpan, type Collector } from "../support/collector.ts";
 import { launch } from "../support/commands.ts";
 import { startFakeApi, type Made } from "../support/fake-api.ts";
-import { freePort, manifestsOf, type World } from "../support/live.ts";
+import { freePort } from "../support/free-port.ts";
+import { manifestsOf, type World } from "../support/live.ts";
 import { keepLines } from "../support/log-lines.ts";
 import { dataplane, gateway, gatewayClass, gatewayConfig, route, service, slice } from "../support/objects.ts";
 

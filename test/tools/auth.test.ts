@@ -1,8 +1,8 @@
 /** `turnpike auth` and `turnpike authd`: what they give lets a client allocate at a live relay. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { startDiscovery, type DiscoveryServer } from "../../src/discovery/server.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
-import { launch, turnpike, type Running } from "../support/commands.ts";
+import { launch, turnpike } from "../support/commands.ts";
 import { credentials, GATEWAY, startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
 import { startFakeCluster } from "../support/fake-cluster.ts";
 
@@ -12,15 +12,11 @@ const ephemeral = { type: "ephemeral", realm: "stunner.l7mp.io", credentials: { 
 let relay: TestDataplane;
 let discovery: DiscoveryServer;
 let at: readonly string[];
-const services: Running[] = [];
 
 beforeAll(async () => {
   relay = await startTestDataplane();
   discovery = await startDiscovery({ host: "127.0.0.1", port: 0, addressOfNode: () => undefined, isReady: () => true });
   at = ["--discovery", `127.0.0.1:${discovery.port}`];
-});
-afterEach(async () => {
-  await Promise.all(services.splice(0).map((one) => one.stop()));
 });
 afterAll(async () => {
   await relay.stop();
@@ -107,7 +103,7 @@ describe("turnpike auth", () => {
 
 const startAuthd = async (args: readonly string[], env: Readonly<Record<string, string>> = {}, as = "turnpike") => {
   const running = launch([...(as === "turnpike" ? ["authd"] : []), "--port", "0", ...args], { as, env });
-  services.push(running);
+  onTestFinished(async () => void (await running.stop()));
   const [, port] = await running.printed(/"port":(\d+),"msg":"authentication service started"/);
   return { running, url: `http://127.0.0.1:${port}` };
 };

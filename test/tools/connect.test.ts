@@ -5,16 +5,16 @@ import { once } from "node:events";
 import { rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket as NetSocket } from "node:net";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { startDiscovery, type DiscoveryServer } from "../../src/discovery/server.ts";
 import { launch, turnpike, type CommandOptions, type Running } from "../support/commands.ts";
 import { GATEWAY, startTestDataplane, transports, type TestDataplane } from "../support/dataplane.ts";
-import { freePort, startEchoBackend, type EchoBackend } from "../support/live.ts";
+import { freePort } from "../support/free-port.ts";
+import { startEchoBackend, type EchoBackend } from "../support/live.ts";
 
 let relay: TestDataplane;
 let echo: EchoBackend;
 let discovery: DiscoveryServer;
-const tunnels: Running[] = [];
 
 beforeAll(async () => {
   relay = await startTestDataplane({
@@ -25,9 +25,6 @@ beforeAll(async () => {
   });
   echo = await startEchoBackend();
   discovery = await startDiscovery({ host: "127.0.0.1", port: 0, addressOfNode: () => undefined, isReady: () => true });
-});
-afterEach(async () => {
-  await Promise.all(tunnels.splice(0).map((one) => one.stop()));
 });
 afterAll(async () => {
   await relay.stop();
@@ -40,7 +37,7 @@ const uri = (transport: (typeof transports)[number]): string =>
 
 const tunnel = async (args: readonly string[], options: CommandOptions = {}): Promise<Running> => {
   const running = launch(["connect", "--insecure", ...args], options);
-  tunnels.push(running);
+  onTestFinished(async () => void (await running.stop()));
   await running.printed(/⇄ turn/);
   return running;
 };
@@ -266,7 +263,7 @@ describe("turnpike connect", () => {
       const cds = ["--cds-server-address=127.0.0.1", `--cds-server-port=${discovery.port}`, "-l", "all:WARN"];
       const args = [`${client}://127.0.0.1:0`, `k8s:///gateway:${server}`, `udp://localhost:${echo.port}`];
       const running = launch(["-n", "media", ...cds, ...args], { as: "turncat" });
-      tunnels.push(running);
+      onTestFinished(async () => void (await running.stop()));
       await running.printed(/⇄ turn/);
       if (client === "udp") {
         const socket = await newSocket();

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 import { buildPion } from "../interop/go.ts";
 import { launch, turnpike } from "../support/commands.ts";
-import { freePort, startEchoBackend, type EchoBackend } from "../support/live.ts";
+import { freePort } from "../support/free-port.ts";
+import { startEchoBackend, type EchoBackend } from "../support/live.ts";
 
 const credentials = { username: "user-1", password: "pass-1" } as const;
 /** Every remainder of a division by four. pion/turn reads a frame once it has nine bytes: shorter ones wait for the next. */

@@ -1,9 +1,9 @@
 /** `icetester`: what is sent to it over a data channel comes back, directly and through a live relay. */
 import { networkInterfaces } from "node:os";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { dialWhip, type DialOptions, type WhipConnection } from "../../src/icetest/whip-client.ts";
 import { fnv1a } from "../../src/icetest/whip-server.ts";
-import { launch, turnpike, type Running } from "../support/commands.ts";
+import { launch, turnpike } from "../support/commands.ts";
 import { startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
 
 /** Of this machine: WebRTC has no use for loopback. */
@@ -13,28 +13,22 @@ const [own = "127.0.0.1"] = Object.values(networkInterfaces())
   .map(({ address }) => address);
 
 let relay: TestDataplane;
-const testers: Running[] = [];
-const connections: WhipConnection[] = [];
 
 beforeAll(async () => {
   relay = await startTestDataplane({ endpoints: [own], address: own });
-});
-afterEach(async () => {
-  await Promise.all(connections.splice(0).map((one) => one.close()));
-  await Promise.all(testers.splice(0).map((one) => one.stop()));
 });
 afterAll(async () => relay.stop());
 
 const start = async (env: Readonly<Record<string, string>> = {}): Promise<string> => {
   const running = launch(["-a", "127.0.0.1:0", "-v"], { as: "icetester", env });
-  testers.push(running);
+  onTestFinished(async () => void (await running.stop()));
   const [, port] = await running.printed(/WHIP at port (\d+)/);
   return `http://127.0.0.1:${port}`;
 };
 
 const dial = async (url: string, more: Partial<DialOptions> = {}): Promise<WhipConnection> => {
   const connection = await dialWhip({ url, iceServers: [], iceTransportPolicy: "all", timeoutMs: 20_000, ...more });
-  connections.push(connection);
+  onTestFinished(() => connection.close());
   return connection;
 };
 

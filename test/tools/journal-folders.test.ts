@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { launch, turnpike, type Running } from "../support/commands.ts";
 
 const config = {
@@ -12,21 +12,17 @@ const config = {
 };
 
 let folder: string;
-const programs: Running[] = [];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "turnpike-folders-"));
   writeFileSync(join(folder, "stunnerd.conf"), JSON.stringify(config));
   writeFileSync(join(folder, "class.yaml"), "");
-});
-afterEach(async () => {
-  await Promise.all(programs.splice(0).map((one) => one.stop("SIGKILL")));
-  rmSync(folder, { recursive: true });
+  onTestFinished(() => rmSync(folder, { recursive: true }));
 });
 
 const start = (as: string, args: readonly string[]): Running => {
   const running = launch(args, { as, cwd: folder });
-  programs.push(running);
+  onTestFinished(async () => void (await running.stop("SIGKILL")));
   return running;
 };
 const stunnerd = (...args: readonly string[]): Running => start("stunnerd", ["-w", "-c", "stunnerd.conf", ...args]);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { turnpike } from "../support/commands.ts";
 import { GATEWAY, startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
 import { startFakeCluster, type FakeCluster, type FakePod } from "../support/fake-cluster.ts";
-import { freePort } from "../support/live.ts";
+import { freePort } from "../support/free-port.ts";
 
 let relay: TestDataplane;
 let cluster: FakeCluster;

@@ -8,7 +8,8 @@ import { pino } from "pino";
 import { startStandalone } from "../../src/runtime/standalone.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 import { openBrowser } from "../support/browser.ts";
-import { freePort, manifestsOf, startEchoBackend, type World } from "../support/live.ts";
+import { freePort } from "../support/free-port.ts";
+import { manifestsOf, startEchoBackend, type World } from "../support/live.ts";
 import { startStream } from "../support/stream.ts";
 
 const IMAGES = fileURLToPath(new URL("../../docs/images", import.meta.url));

@@ -1,6 +1,7 @@
 import { pino, type Logger } from "pino";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { freePort, startEchoBackend, type EchoBackend } from "../../../test/support/live.ts";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { freePort } from "../../../test/support/free-port.ts";
+import { startEchoBackend, type EchoBackend } from "../../../test/support/live.ts";
 import { startStream, type Stream } from "../../../test/support/stream.ts";
 import type { AdmissionTransition } from "../../admission/transition.ts";
 import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
@@ -18,8 +19,6 @@ let port: number;
 let events: RelayEvent[];
 let logged: string[];
 let log: Logger;
-const clients: TurnClient[] = [];
-const streams: Stream[] = [];
 
 const config = (endpoints: readonly string[] = ["127.0.0.1"], quota = 0): DataplaneConfig => ({
   version: "v1",
@@ -40,7 +39,7 @@ const connection = (transport: "udp" | "tcp" = "udp") => ({
 });
 const stream = async (transport: "udp" | "tcp" = "udp"): Promise<Stream> => {
   const started = await startStream(connection(transport), echo);
-  streams.push(started);
+  onTestFinished(() => started.stop());
   await started.flows(3);
   return started;
 };
@@ -59,12 +58,10 @@ beforeEach(async () => {
   log = pino({ level: "silent" }, { write: (line) => void logged.push(line) });
   pool = new WorkerPool({ place: placeOn(["127.0.0.1"]), own: [], engine: "batch", workers: WORKERS, log });
   pool.events.subscribe((event) => events.push(event));
-});
-afterEach(async () => {
-  for (const one of streams.splice(0)) one.stop();
-  for (const client of clients.splice(0)) client.close();
-  await pool.close();
-  await echo.close();
+  onTestFinished(async () => {
+    await pool.close();
+    await echo.close();
+  });
 });
 
 describe("a pool of workers", () => {
@@ -158,7 +155,7 @@ describe("a pool of workers", () => {
     const attempts = await Promise.all(
       Array.from({ length: 12 }, async () => {
         const client = await TurnClient.connect(connection());
-        clients.push(client);
+        onTestFinished(() => client.close());
         return client.allocate().then(
           () => client,
           (error: { readonly code: number }) => error.code,
@@ -174,7 +171,7 @@ describe("a pool of workers", () => {
       soon,
     );
     const client = await TurnClient.connect(connection());
-    clients.push(client);
+    onTestFinished(() => client.close());
     await client.allocate();
     expect(await allocations()).toHaveLength(1);
   });
@@ -183,7 +180,7 @@ describe("a pool of workers", () => {
     await pool.apply(config());
     const open = async (transport: "udp" | "tcp" = "udp"): Promise<TurnClient> => {
       const client = await TurnClient.connect(connection(transport));
-      clients.push(client);
+      onTestFinished(() => client.close());
       return client;
     };
     for (let round = 0; round < 24; round += 1) {
@@ -206,7 +203,7 @@ describe("a pool of workers", () => {
     await pool.apply(config(["0.0.0.0/0"]));
     const open = async (transport: "udp" | "tcp" = "udp") => {
       const client = await TurnClient.connect(connection(transport));
-      clients.push(client);
+      onTestFinished(() => client.close());
       return { client, at: (await client.allocate()).relayed[0]! };
     };
     const all = [await open("tcp"), ...(await Promise.all(Array.from({ length: 11 }, () => open())))];

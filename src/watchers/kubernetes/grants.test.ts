@@ -1,5 +1,5 @@
 import { PassThrough } from "node:stream";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { ApiError, type Api } from "../../kubernetes/api.ts";
 import type { WatchEvent } from "../source.ts";
 import { watchCluster } from "./cluster.ts";
@@ -14,9 +14,6 @@ const grant = (version: string, resourceVersion = "1") => ({
     to: [{ group: "", kind: "Service" }],
   },
 });
-
-const stops: (() => void)[] = [];
-afterEach(() => stops.splice(0).forEach((stop) => stop()));
 
 /** A cluster that has nothing but these lists, or refuses them with a status. */
 const follow = (answers: Readonly<Record<string, readonly unknown[] | number>>) => {
@@ -37,7 +34,7 @@ const follow = (answers: Readonly<Record<string, readonly unknown[] | number>>) 
   };
   const events: WatchEvent[] = [];
   const subscription = watchCluster(api, { endpointSource: "EndpointSlice" }).subscribe((next) => events.push(...next));
-  stops.push(() => {
+  onTestFinished(() => {
     subscription.unsubscribe();
     for (const stream of watches.values()) stream.destroy();
   });
