@@ -7,9 +7,10 @@ const ALONE = ["test/live/**/*.test.ts", "test/cluster/promises.test.ts"];
 export default defineConfig({
   test: {
     globalSetup: ["test/support/logs.ts"],
-    testTimeout: 30_000,
-    expect: { poll: { timeout: 10_000 } },
-    hookTimeout: 60_000,
+    // For what hangs, not for what is slow: a busy machine is no failure, and speed is measured by `npm run bench`.
+    testTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
+    hookTimeout: 300_000,
     pool: "forks",
     projects: [
       {

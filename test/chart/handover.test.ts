@@ -132,7 +132,7 @@ const PASSING = /^(pods|ipaddresses\.networking\.k8s\.io|replicasets\.apps|secre
 const inventory = async (): Promise<readonly string[]> =>
   (await inventoryOf(releases.cluster.client)).filter((one) => !PASSING.test(one));
 
-it("keeps calls, addresses and objects, there and back", { timeout: 180_000 }, async () => {
+it("keeps calls, addresses and objects, there and back", { timeout: 300_000 }, async () => {
   const { cluster, helm } = releases;
   const workload = () => cluster.client.get<Workload>(DEPLOYMENT);
   const service = () =>

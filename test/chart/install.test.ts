@@ -86,7 +86,7 @@ const read = (manifest: string): readonly Literal[] =>
     (document) => document.toJS() as Literal,
   );
 
-it("serves, is upgraded without a dataplane noticing, and leaves nothing behind", { timeout: 180_000 }, async () => {
+it("serves, is upgraded without a dataplane noticing, and leaves nothing behind", { timeout: 300_000 }, async () => {
   const { cluster, helm, node } = releases;
   const before = await inventoryOf(cluster.client);
   const notes = await install("turnpike", NAMESPACE, `controllerName=${controllerOf("media")}`);
@@ -151,7 +151,7 @@ it("serves, is upgraded without a dataplane noticing, and leaves nothing behind"
   await isAs(before);
 });
 
-it("cleans up also after an operator that does not run", { timeout: 120_000 }, async () => {
+it("cleans up also after an operator that does not run", { timeout: 300_000 }, async () => {
   const { cluster, helm } = releases;
   await install("turnpike", NAMESPACE, `controllerName=${controllerOf("media")}`);
   await releases.rolledOut(NAMESPACE, "turnpike");
@@ -163,7 +163,7 @@ it("cleans up also after an operator that does not run", { timeout: 120_000 }, a
   await isGone("media");
 });
 
-it("fails to uninstall, and keeps everything, while something cannot be removed", { timeout: 120_000 }, async () => {
+it("fails to uninstall, and keeps everything, while something cannot be removed", { timeout: 300_000 }, async () => {
   const { cluster, helm } = releases;
   // It would be tried again after ten seconds, and after twenty more.
   await install("turnpike", NAMESPACE, `controllerName=${controllerOf("media")},cleanup.timeoutSeconds=10`);
@@ -187,7 +187,7 @@ it("fails to uninstall, and keeps everything, while something cannot be removed"
   await isGone("media");
 });
 
-it("is installed by plain manifests, and removed by them", { timeout: 120_000 }, async () => {
+it("is installed by plain manifests, and removed by them", { timeout: 300_000 }, async () => {
   const { client } = releases.cluster;
   const before = await inventoryOf(client);
   const manifests = read("turnpike.yaml").filter(({ kind }) => kind !== "CustomResourceDefinition");
@@ -207,7 +207,7 @@ it("is installed by plain manifests, and removed by them", { timeout: 120_000 },
   await isAs(before);
 });
 
-it("is installed twice, in two namespaces, and removed once", { timeout: 180_000 }, async () => {
+it("is installed twice, in two namespaces, and removed once", { timeout: 300_000 }, async () => {
   const { cluster, helm } = releases;
   for (const name of ["one", "two"])
     await install("turnpike", `${name}-system`, `controllerName=${controllerOf(name)}`, `dataplane.name=${name}`);
@@ -232,7 +232,7 @@ it("is installed twice, in two namespaces, and removed once", { timeout: 180_000
   await isGone("two");
 });
 
-it("is a part of another chart, twice under two names, in namespaces of their own", { timeout: 180_000 }, async () => {
+it("is a part of another chart, twice under two names, in namespaces of their own", { timeout: 300_000 }, async () => {
   const { cluster, helm } = releases;
   const folder = releases.umbrella("calls", ["inner", "outer"]);
   await helm("dependency", "update", folder);

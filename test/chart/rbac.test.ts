@@ -30,11 +30,11 @@ let root: string;
 beforeAll(async () => {
   cluster = await startCluster();
   refusals = watchRefusals(() => access?.token ?? "none");
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   refusals?.stop();
   await cluster?.stop();
-}, 60_000);
+}, 300_000);
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const MODES = ["managed", "managed with Endpoints", "in one namespace", "legacy"] as const;
@@ -207,7 +207,7 @@ const may = async (rights: string): Promise<boolean> => {
 const APPLIED = [/^create .*\/(services|configmaps|deployments|daemonsets)$/];
 
 describe.each(MODES)("the rights of an operator, %s", (mode) => {
-  it("are enough for all that it does, and are all used", { timeout: 60_000 }, async () => {
+  it("are enough for all that it does, and are all used", { timeout: 300_000 }, async () => {
     await start();
     const rights = await rightsOf(valuesOf[mode]);
     access = await rights.grant(cluster);
@@ -268,7 +268,7 @@ describe("the Job that removes everything", () => {
     });
   };
 
-  it("has the rights that it needs", { timeout: 60_000 }, async () => {
+  it("has the rights that it needs", { timeout: 300_000 }, async () => {
     await run();
     expect([...refusals.lacked]).toEqual([]);
     expect(JOB.filter((right) => !refusals.used.has(right))).toEqual([]);
@@ -277,7 +277,7 @@ describe("the Job that removes everything", () => {
     });
   });
 
-  it.each(JOB)("misses %s", { timeout: 60_000 }, async (right) => {
+  it.each(JOB)("misses %s", { timeout: 300_000 }, async (right) => {
     await expect(run(right)).rejects.toThrow(ApiError);
     expect([...refusals.lacked]).toEqual([right]);
   });

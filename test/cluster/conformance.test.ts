@@ -61,7 +61,7 @@ describe.each(installations)("with Gateway API: $gatewayApi", ({ gatewayApi, rou
     console.log(
       `on a real API server, Gateway API ${gatewayApi}: ${outcome.equal} equal, ${outcome.deviations} deviations, ${outcome.different} different`,
     );
-  }, 60_000);
+  }, 300_000);
 
   const configsOf = async (operator: Operator): Promise<readonly DataplaneConfig[]> => {
     const response = await fetch(`http://127.0.0.1:${operator.discovery.port}/api/v1/configs`);
@@ -69,7 +69,7 @@ describe.each(installations)("with Gateway API: $gatewayApi", ({ gatewayApi, rou
   };
 
   describe("the operator", () => {
-    it.each(played)("$name", { timeout: 60_000 }, async (scenario) => {
+    it.each(played)("$name", { timeout: 300_000 }, async (scenario) => {
       const root = mkdtempSync(join(tmpdir(), "turnpike-operator-"));
       const journal = join(root, "journal");
       await resetCluster(cluster.client);

@@ -27,12 +27,12 @@ beforeAll(async () => {
     finalizer: false,
     log: pino({ level: "silent" }),
   });
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await operator?.stop("test");
   await cluster?.stop();
   rmSync(root, { recursive: true, force: true });
-}, 60_000);
+}, 300_000);
 beforeEach(() => resetCluster(cluster.client));
 
 interface Event {

@@ -12,7 +12,7 @@ const fixture = useCluster();
 const { apply, remove, start, endsWell } = fixture;
 const objects = (): Promise<Versions> => objectsIn(fixture.cluster);
 
-describe("the operator survives", { timeout: 60_000 }, () => {
+describe("the operator survives", { timeout: 300_000 }, () => {
   it("an API server that is killed while objects change", async () => {
     const operator = await start();
     await reaches(operator, { a: ["10.0.0.1"], b: ["10.0.0.2"] });

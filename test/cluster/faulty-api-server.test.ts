@@ -108,7 +108,7 @@ const survives = async (rules: readonly Rule[]): Promise<Readonly<Record<Fault, 
   return proxy.happened;
 };
 
-describe("the operator survives an API server", { timeout: 120_000 }, () => {
+describe("the operator survives an API server", { timeout: 300_000 }, () => {
   it.each<readonly [what: string, fault: Fault, share: number]>([
     ["that asks it to wait (429)", "throttled", 0.3],
     ["that fails (500)", "internal", 0.4],

@@ -19,11 +19,11 @@ beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), "turnpike-ha-"));
   const basic = scenarios.find(({ name }) => name === "basic-udp");
   for (const operation of basic!.stages[0]!.do) await perform(cluster.client, operation);
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await cluster?.stop();
   rmSync(root, { recursive: true, force: true });
-}, 60_000);
+}, 300_000);
 
 const start = (name: string, lease: { readonly durationSeconds?: number } = {}): Promise<Operator> =>
   startOperator({
@@ -100,7 +100,7 @@ it(
   },
 );
 
-it("takes over from a leader that vanished once its lease has run out", { timeout: 90_000 }, async () => {
+it("takes over from a leader that vanished once its lease has run out", { timeout: 300_000 }, async () => {
   // Somebody who died without a word holds it.
   await cluster.client.apply({
     apiVersion: "coordination.k8s.io/v1",

@@ -42,11 +42,11 @@ let root: string;
 beforeAll(async () => {
   cluster = await startCluster();
   root = mkdtempSync(join(tmpdir(), "turnpike-kills-"));
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await cluster?.stop();
   rmSync(root, { recursive: true, force: true });
-}, 60_000);
+}, 300_000);
 
 interface Lane {
   readonly name: string;

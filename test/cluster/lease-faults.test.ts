@@ -31,11 +31,11 @@ beforeAll(async () => {
   await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "ns" } });
   await applyAll(cluster.client, foreign);
   await applyAll(cluster.client, ...world);
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await cluster?.stop();
   rmSync(root, { recursive: true, force: true });
-}, 60_000);
+}, 300_000);
 
 interface Candidate {
   readonly name: string;
@@ -78,7 +78,7 @@ const reignsOf = (name: string): readonly Reign[] => {
   return reigns;
 };
 
-it("two never write at once, however their renewals fail", { timeout: 120_000 }, async () => {
+it("two never write at once, however their renewals fail", { timeout: 300_000 }, async () => {
   const random = randomOfTest();
   const candidates: readonly Candidate[] = await Promise.all(
     ["first", "second"].map(async (name) => {

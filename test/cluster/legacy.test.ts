@@ -58,10 +58,10 @@ let operator: Operator | undefined;
 
 beforeAll(async () => {
   cluster = await startCluster();
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await cluster?.stop();
-}, 60_000);
+}, 300_000);
 
 const start = async (journal = "journal"): Promise<Operator> => {
   operator = await startOperator({
@@ -85,7 +85,7 @@ beforeEach(async () => {
   await cluster.client.patchStatus(named("v1", "Node", "testnode-ok"), {
     addresses: [{ type: "ExternalIP", address: "1.2.3.4" }],
   });
-}, 60_000);
+}, 300_000);
 afterEach(async () => {
   await operator?.stop("test");
   operator = undefined;
@@ -95,7 +95,7 @@ afterEach(async () => {
     keepLog(path);
   }
   rmSync(root, { recursive: true, force: true });
-}, 60_000);
+}, 300_000);
 
 interface Stored {
   readonly metadata: Readonly<Record<string, unknown>>;

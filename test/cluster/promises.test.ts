@@ -39,10 +39,10 @@ let starts = 0;
 beforeAll(async () => {
   enterOwnNetwork();
   cluster = await startCluster();
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await cluster?.stop();
-}, 60_000);
+}, 300_000);
 
 const apply = (...objects: readonly Literal[]) => Promise.all(objects.map((object) => cluster.client.apply(object)));
 const meta = (name: string) => ({ name, namespace: NAMESPACE });
@@ -221,7 +221,7 @@ beforeEach(async () => {
   });
   await apply(dataplane(), ...world, ...media("media", 2));
   await startOurs();
-}, 60_000);
+}, 300_000);
 
 afterEach(async () => {
   for (const stream of streams) stream.stop();
@@ -231,7 +231,7 @@ afterEach(async () => {
   await node.close();
   for (const folder of readdirSync(root)) replays(join(root, folder));
   rmSync(root, { recursive: true, force: true });
-}, 60_000);
+}, 300_000);
 
 const replays = (journal: string): void => {
   expect(replay(readJournal(journal), digest).divergence).toBeUndefined();
@@ -246,7 +246,7 @@ const dataplanesReplay = (): void => {
   for (const journal of journals) replays(journal);
 };
 
-describe("graceful shutdown of backends", { timeout: 90_000 }, () => {
+describe("graceful shutdown of backends", { timeout: 300_000 }, () => {
   it("a deleted pod keeps its calls until it is gone, losing nothing; then they are cut, and nobody else's", async () => {
     const [relay] = await ready(DATAPLANE, 1);
     const [leaving, staying] = await ready(MEDIA, 2);
@@ -279,7 +279,7 @@ describe("graceful shutdown of backends", { timeout: 90_000 }, () => {
   });
 });
 
-describe("a media Deployment", { timeout: 90_000 }, () => {
+describe("a media Deployment", { timeout: 300_000 }, () => {
   it("that is scaled down lets the calls of the pods that go finish, and disturbs no other", async () => {
     const [relay] = await ready(DATAPLANE, 1);
     const pods = await ready(MEDIA, 2);
@@ -319,7 +319,7 @@ describe("a media Deployment", { timeout: 90_000 }, () => {
   });
 });
 
-describe("the way in", { timeout: 90_000 }, () => {
+describe("the way in", { timeout: 300_000 }, () => {
   it("leads to routed pods and to no other", async () => {
     await apply(...media("other", 1));
     const [relay] = await ready(DATAPLANE, 1);
@@ -349,7 +349,7 @@ describe("the way in", { timeout: 90_000 }, () => {
   });
 });
 
-describe("dataplanes", { timeout: 90_000 }, () => {
+describe("dataplanes", { timeout: 300_000 }, () => {
   it("are shaped by the Dataplane: secrets to pull with, spread, security", async () => {
     const asked = {
       imagePullSecrets: [{ name: "registry" }],
@@ -434,7 +434,7 @@ describe("dataplanes", { timeout: 90_000 }, () => {
   });
 });
 
-describe("an operator that is removed", { timeout: 90_000 }, () => {
+describe("an operator that is removed", { timeout: 300_000 }, () => {
   it("leaves nothing behind, says that its Gateways are gone, and ends no call", async () => {
     const theirs = { ...media("theirs", 0)[1]!, metadata: meta("theirs") };
     await apply(theirs);
@@ -458,7 +458,7 @@ describe("an operator that is removed", { timeout: 90_000 }, () => {
   });
 });
 
-describe("an operator that relays itself", { timeout: 90_000 }, () => {
+describe("an operator that relays itself", { timeout: 300_000 }, () => {
   const STANDBY_ADDRESS = "10.244.0.2";
   const selector = { "app.kubernetes.io/name": "turnpike" };
   const embedded = (relayAt: string, port: number): Partial<OperatorOptions> => ({

@@ -19,17 +19,17 @@ let operator: Operator | undefined;
 
 beforeAll(async () => {
   cluster = await startCluster();
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await cluster?.stop();
-}, 60_000);
+}, 300_000);
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), "turnpike-daemonset-"));
   await resetCluster(cluster.client);
   const basic = scenarios.find(({ name }) => name === "basic-udp");
   for (const operation of basic!.stages[0]!.do) await perform(cluster.client, operation);
   operator = await start(true);
-}, 60_000);
+}, 300_000);
 const start = (finalizer: boolean): Promise<Operator> =>
   startOperator({
     kubeconfig: cluster.kubeconfig,
@@ -43,7 +43,7 @@ afterEach(async () => {
   await operator?.stop("test");
   operator = undefined;
   rmSync(root, { recursive: true, force: true });
-}, 60_000);
+}, 300_000);
 
 const named = (kind: "Deployment" | "DaemonSet") => ({
   apiVersion: "apps/v1",

@@ -44,7 +44,7 @@ const complaints = async (): Promise<readonly string[]> => {
 };
 
 describe("the commands of the documentation", () => {
-  it("are taken by their programs", { timeout: 120_000 }, async () => {
+  it("are taken by their programs", { timeout: 300_000 }, async () => {
     expect(found.length).toBeGreaterThan(80);
     expect(await complaints()).toEqual([]);
   });

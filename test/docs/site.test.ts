@@ -12,7 +12,7 @@ let written: readonly string[];
 beforeAll(() => {
   out = mkdtempSync(join(tmpdir(), "turnpike-site-"));
   written = buildSite(out);
-}, 120_000);
+}, 300_000);
 afterAll(() => rmSync(out, { recursive: true, force: true }));
 
 const read = (path: string): string => readFileSync(join(out, path), "utf8");
@@ -42,7 +42,7 @@ it("loads nothing from elsewhere", () => {
   }
 });
 
-it("shows pages and draws diagrams in a browser, from files", { timeout: 60_000 }, async () => {
+it("shows pages and draws diagrams in a browser, from files", { timeout: 300_000 }, async () => {
   const browser = await openBrowser();
   try {
     const page = await browser.newPage();

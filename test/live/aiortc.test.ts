@@ -23,7 +23,7 @@ beforeAll(async () => {
   dataplane = await startTestDataplane({ address: HOST_ADDRESS, endpoints: [HOST_ADDRESS] });
   folder = mkdtempSync(join(tmpdir(), "turnpike-aiortc-"));
   writeFileSync(join(folder, "authority.pem"), dataplane.certificate.certificate);
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await dataplane?.stop();
   rmSync(folder, { recursive: true, force: true });

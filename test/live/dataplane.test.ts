@@ -83,7 +83,7 @@ const call = async (transport: "udp" | "tcp" = "udp"): Promise<Stream> => {
 };
 const types = (): readonly string[] => dataplane!.lines().map(({ type }) => type);
 
-describe("a dataplane", { timeout: 180_000 }, () => {
+describe("a dataplane", { timeout: 300_000 }, () => {
   it("serves what the discovery server tells it, and follows changes while calls go on", async () => {
     start();
     discovery!.set(ID, config());

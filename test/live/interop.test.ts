@@ -50,7 +50,7 @@ beforeAll(async () => {
     batch: await startTestDataplane({ address: "::1", endpoints: ["::1"] }, { engine: "batch" }),
     dgram: await startTestDataplane({ address: "::1", endpoints: ["::1"] }, { engine: "dgram" }),
   };
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   const all = [...Object.values(dataplanes ?? {}), ...Object.values(dataplanes6 ?? {})];
   await Promise.all(all.map((one) => one.stop()));

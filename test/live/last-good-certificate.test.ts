@@ -23,7 +23,7 @@ const secretOf = (data: Readonly<Record<string, string>>): unknown => ({
 });
 const whole = ({ cert64, key64 }: TestCertificate): unknown => secretOf({ "tls.crt": cert64, "tls.key": key64 });
 
-describe("a call over TLS or DTLS", { timeout: 120_000 }, () => {
+describe("a call over TLS or DTLS", { timeout: 300_000 }, () => {
   let live: Live;
   let backend: EchoBackend;
   let streams: Stream[];

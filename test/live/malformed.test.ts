@@ -115,7 +115,7 @@ describe("the relay", () => {
     expect((after.external - warm.external) / MIB).toBeLessThan(8);
     expect((await gateway.state()).allocations).toHaveLength(calls.length);
     await noneLost();
-  }, 240_000);
+  }, 300_000);
 
   it(`takes ${STREAMS.toLocaleString("en")} broken, truncated, oversized and slow streams the same way`, async () => {
     await start();
@@ -165,7 +165,7 @@ describe("the relay", () => {
     );
     for (const stream of slow) stream.destroy();
     await noneLost();
-  }, 120_000);
+  }, 300_000);
 });
 
 describe("a request without credentials", () => {

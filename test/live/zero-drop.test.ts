@@ -59,12 +59,12 @@ beforeEach(async () => {
   [staying, leaving] = await Promise.all([startEchoBackend("127.0.0.1"), startEchoBackend("127.0.0.2")]);
   dataplane = await startTestDataplane(both, { engine: "batch", workers: WORKERS });
   streams = [];
-}, 60_000);
+}, 300_000);
 afterEach(async () => {
   for (const stream of streams) stream.stop();
   await dataplane.stop();
   await Promise.all([staying.close(), leaving.close()]);
-}, 60_000);
+}, 300_000);
 afterAll(() => {
   const lines = table.map(
     ([change, count, sent, lost]) => `${change.padEnd(48)} ${count} calls, ${sent} packets, ${lost} lost`,
@@ -72,7 +72,7 @@ afterAll(() => {
   process.stdout.write(`\n${lines.join("\n")}\n`);
 });
 
-describe("no packet is lost", { timeout: 120_000 }, () => {
+describe("no packet is lost", { timeout: 300_000 }, () => {
   it("when a certificate is renewed: new handshakes see the new one, connections stay", async () => {
     const all = await calls(CLIENTS, staying);
     const next = makeCertificate("renewed");

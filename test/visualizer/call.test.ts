@@ -34,7 +34,7 @@ const onPage = async (live: Live, fragment: string, work: (page: Page) => Promis
 };
 const value = (page: Page, name: string) => page.getByRole("row", { name }).getByRole("cell");
 
-it.each(["udp", "tcp"])("holds a call over %s, and shows it", { timeout: 40_000 }, async (transport) => {
+it.each(["udp", "tcp"])("holds a call over %s, and shows it", { timeout: 300_000 }, async (transport) => {
   await onPage(open, "user=user-1&password=pass-1", async (page) => {
     // Nobody reads a password off the address bar.
     expect(page.url()).not.toContain("pass-1");
@@ -61,14 +61,14 @@ it.each(["udp", "tcp"])("holds a call over %s, and shows it", { timeout: 40_000 
   });
 });
 
-it("says that a password is wrong", { timeout: 40_000 }, async () => {
+it("says that a password is wrong", { timeout: 300_000 }, async () => {
   await onPage(open, "user=user-1&password=wrong", async (page) => {
     await page.getByRole("button", { name: "Call" }).click();
     await page.getByRole("cell", { name: /^401 / }).waitFor(patience);
   });
 });
 
-it("says that nothing came through, where no route lets it", { timeout: 40_000 }, async () => {
+it("says that nothing came through, where no route lets it", { timeout: 300_000 }, async () => {
   await onPage(closed, "user=user-1&password=pass-1", async (page) => {
     await page.getByRole("button", { name: "Call" }).click();
     await page.getByText("No packet comes through the gateway.").waitFor(patience);

@@ -361,7 +361,7 @@ describe("whatever happens", () => {
     fc.record({ do: fc.constant("withdraw" as const) }),
   );
 
-  it("exactly the server's objects are told in the end", { timeout: 60_000 }, async () => {
+  it("exactly the server's objects are told in the end", { timeout: 300_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
         const own = await startFakeApi();
