@@ -46,7 +46,7 @@ const word = (event: WatchEvent): string => {
   }
 };
 const told = (): readonly string[] => events.map(word);
-const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 5000, interval: 2 });
+const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 60_000, interval: 2 });
 /** Clears what was told, makes a change, and waits for exactly these events. */
 const after = async (change: () => void, ...expected: readonly string[]): Promise<void> => {
   events.length = 0;

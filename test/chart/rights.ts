@@ -34,7 +34,7 @@ export interface Rights {
 }
 
 const NAMESPACE = "turnpike-system";
-const GRANTING = { timeout: 10_000, interval: 100 };
+const GRANTING = { timeout: 60_000, interval: 100 };
 const KINDS = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
 
 /** @param withJob whether they are those of the Job, too, that removes everything. */

@@ -8,7 +8,7 @@ import { newCertificate } from "../support/certificate.ts";
 import { useOperatorCommand } from "./operator-command.ts";
 
 const soon = (check: () => Promise<unknown>): Promise<void> =>
-  vi.waitFor(async () => void (await check()), { timeout: 15_000, interval: 50 });
+  vi.waitFor(async () => void (await check()), { timeout: 60_000, interval: 50 });
 
 const command = useOperatorCommand();
 const { start } = command;

@@ -47,7 +47,7 @@ const eventsOf = async (): Promise<readonly Event[]> =>
     ({ regarding }) => regarding.kind === "Gateway",
   );
 const soon = (check: () => Promise<unknown>): Promise<void> =>
-  vi.waitFor(async () => void (await check()), { timeout: 15_000, interval: 50 });
+  vi.waitFor(async () => void (await check()), { timeout: 60_000, interval: 50 });
 const nodePort = (port: number) => ({
   "stunner.l7mp.io/service-type": "NodePort",
   "stunner.l7mp.io/nodeport": `{"udp":${port}}`,

@@ -111,10 +111,10 @@ const configIs = (check: (config: DataplaneConfig) => void): Promise<void> =>
       expect(found).toMatch(/^\{.*\}$/);
       check(JSON.parse(found ?? "") as DataplaneConfig);
     },
-    { timeout: 15_000, interval: 50 },
+    { timeout: 60_000, interval: 50 },
   );
 const soon = (check: () => Promise<unknown>): Promise<void> =>
-  vi.waitFor(async () => void (await check()), { timeout: 15_000, interval: 50 });
+  vi.waitFor(async () => void (await check()), { timeout: 60_000, interval: 50 });
 
 it("the ConfigMap holds the listeners, routes and addresses of a Gateway, and follows their changes", async () => {
   const { discovery } = await start();
@@ -246,7 +246,7 @@ it("the ConfigMap is restored when somebody changes or deletes it; a second oper
   await configIs(({ listeners }) => expect(listeners).toHaveLength(2));
   await first.idle();
   const second = await start("second");
-  await vi.waitFor(() => expect(second.state).toBe("leading"), { timeout: 15_000 });
+  await vi.waitFor(() => expect(second.state).toBe("leading"), { timeout: 60_000 });
   await second.idle();
   const { GET: _, ...writes } = second.requests;
   expect(writes).toEqual({});

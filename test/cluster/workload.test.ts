@@ -65,7 +65,7 @@ const become = (deployment: boolean, daemonSet: boolean): Promise<void> =>
         deployment,
         daemonSet,
       ]),
-    { timeout: 15_000, interval: 50 },
+    { timeout: 60_000, interval: 50 },
   );
 const ask = (dataplaneResource: string) => cluster.client.patch(dataplane, { spec: { dataplaneResource } });
 
@@ -97,7 +97,7 @@ describe("a DaemonSet", () => {
         expect(await cluster.client.get(named("DaemonSet"))).toMatchObject({
           metadata: { labels: { "stunner.l7mp.io/related-gateway-name": "gw" } },
         }),
-      { timeout: 15_000, interval: 50 },
+      { timeout: 60_000, interval: 50 },
     );
     await cluster.client.delete(named("DaemonSet"));
     await become(false, true);
@@ -125,7 +125,7 @@ describe("a DaemonSet", () => {
           expect(await cluster.client.get(gateway)).toMatchObject({
             status: { conditions: expect.arrayContaining([expected]) },
           }),
-        { timeout: 15_000, interval: 50 },
+        { timeout: 60_000, interval: 50 },
       );
     const inTheWay = expect.stringContaining("a DaemonSet named stunner/gw exists");
     await programmed(expect.objectContaining({ type: "Programmed", status: "False", message: inTheWay }));
@@ -145,7 +145,7 @@ describe("a Deployment", () => {
     const { spec } = await cluster.client.get<{ spec: unknown }>(named("Deployment"));
     return ['"EXTRA"', '"tolerations"'].map((text) => JSON.stringify(spec).includes(text));
   };
-  const soon = { timeout: 15_000, interval: 50 };
+  const soon = { timeout: 60_000, interval: 50 };
 
   it("loses what the Dataplane no longer asks for, at once or when an operator starts again", async () => {
     await operator?.stop("test");

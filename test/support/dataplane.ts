@@ -66,7 +66,7 @@ const protocolOf: Readonly<Record<TransportName, ListenerProtocol>> = {
   dtls: "TURN-DTLS",
 };
 
-const soon = { timeout: 10_000, interval: 5 };
+const soon = { timeout: 60_000, interval: 5 };
 
 export const startTestDataplane = async (
   changes: ConfigChanges = {},

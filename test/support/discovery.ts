@@ -10,7 +10,7 @@ import {
 } from "../../src/discovery/server.ts";
 
 export const soon = (check: () => void | Promise<void>): Promise<void> =>
-  vi.waitFor(check, { timeout: 10_000, interval: 2 });
+  vi.waitFor(check, { timeout: 60_000, interval: 2 });
 
 export const listenerAt = (name: string, address = "$STUNNER_ADDR"): ListenerConfig => ({
   name,

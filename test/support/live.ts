@@ -147,7 +147,7 @@ export interface Live {
 export const startLive = async (world: World = {}, addresses: readonly string[] = ["127.0.0.1"]): Promise<Live> => {
   const root = mkdtempSync(join(tmpdir(), "turnpike-live-"));
   const [manifests, journal] = [join(root, "manifests.yaml"), join(root, "journal")];
-  const waitFor = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 5 });
+  const waitFor = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 60_000, interval: 5 });
 
   // Another process may take the port between the look and the bind.
   for (let attempt = 1; ; attempt += 1) {

@@ -197,7 +197,7 @@ describe("turnpike standalone", () => {
     const [, config] = world.objects;
     const before = gateway.output.length;
     file("manifests/1.yaml", stringify(config).replaceAll(/^( {2}password: ).*$/gm, `$1*${changed}`));
-    await expect.poll(() => gateway.output.slice(before), { timeout: 10_000 }).toContain("1.yaml:");
+    await expect.poll(() => gateway.output.slice(before), { timeout: 60_000 }).toContain("1.yaml:");
 
     const outlets = new Outlets();
     await outlets.ask(`http://${at}`, "/live", "/ready", "/metrics", "/api/v1/state", "/none");
@@ -433,7 +433,7 @@ describe("turnpike operator and its dataplane", () => {
     const operator = start([...operatorArgs(config, journal), "--dataplane-mode", "legacy"]);
     await operator.printed(/operator started/);
     const written = () => server.asked.filter(isConfigMap).map(({ body }) => body);
-    await expect.poll(() => written().length, { timeout: 10_000 }).toBeGreaterThan(1);
+    await expect.poll(() => written().length, { timeout: 60_000 }).toBeGreaterThan(1);
     const outlets = new Outlets();
     await outlets.ask(`http://127.0.0.1:${portsOf(operator.output).metrics}`, "/metrics");
     await operator.stop();
@@ -521,7 +521,7 @@ describe("turnpike dataplane with a config from a file", () => {
       const before = refused();
       writeFileSync(path, make(aviary.plant(`config that is refused, ${index}`)));
       // The reasons of two that follow each other differ, or the second were no news.
-      await expect.poll(refused, { timeout: 10_000 }).toBeGreaterThan(before);
+      await expect.poll(refused, { timeout: 60_000 }).toBeGreaterThan(before);
     }
     const outlets = new Outlets();
     await outlets.ask(`http://127.0.0.1:${health}`, "/live", "/ready", "/status", "/none");

@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 const silent = pino({ level: "silent" });
-const soon = { timeout: 10_000, interval: 10 };
+const soon = { timeout: 60_000, interval: 10 };
 
 const tracerFor = (url: string, overrides: Partial<TracerOptions> = {}): Promise<Tracer> =>
   openTracer({ ...traceSettings(url, {})!, scheduledDelayMillis: 10, mode: "test", log: silent, ...overrides });

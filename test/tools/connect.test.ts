@@ -109,7 +109,7 @@ const expectEcho = async (socket: Socket, port: number, text: string): Promise<v
       socket.send(text, port, "127.0.0.1");
       expect(heard).toBe(text);
     },
-    { timeout: 10_000, interval: 20 },
+    { timeout: 60_000, interval: 20 },
   );
 };
 

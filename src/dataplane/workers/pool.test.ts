@@ -11,7 +11,7 @@ import type { RelayEvent } from "../relay.ts";
 import { WorkerPool } from "./pool.ts";
 
 const WORKERS = 3;
-const soon = { timeout: 10_000, interval: 10 };
+const soon = { timeout: 60_000, interval: 10 };
 
 let pool: WorkerPool;
 let echo: EchoBackend;

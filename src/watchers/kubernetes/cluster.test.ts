@@ -7,7 +7,7 @@ import { kindOf, kinds, type AnyObject } from "../../resources/kinds.ts";
 import type { WatchEvent } from "../source.ts";
 import { watchCluster } from "./cluster.ts";
 
-const soon = { timeout: 10_000, interval: 2 };
+const soon = { timeout: 60_000, interval: 2 };
 const SECRETS = "/api/v1/secrets";
 const SERVICES = "/api/v1/services";
 const NODES = "/api/v1/nodes";

@@ -45,7 +45,7 @@ const follow = (answers: Readonly<Record<string, readonly unknown[] | number>>) 
   return { told, watches };
 };
 
-const soon = (assertion: () => void): Promise<void> => vi.waitFor(assertion, { timeout: 5000, interval: 5 });
+const soon = (assertion: () => void): Promise<void> => vi.waitFor(assertion, { timeout: 60_000, interval: 5 });
 
 describe("ReferenceGrants in a cluster", () => {
   it("are told once where both versions are served, and gone when both have lost them", async () => {

@@ -7,7 +7,7 @@ import { createRecovery } from "./recovery.ts";
 import { listWatch, type Listed, type ListWatchEvent, type ListWatchOptions } from "./list-watch.ts";
 
 const PATH = "/api/v1/services";
-const soon = { timeout: 10_000, interval: 2 };
+const soon = { timeout: 60_000, interval: 2 };
 
 let server: FakeApi;
 let subscriptions: Subscription[] = [];
@@ -214,7 +214,7 @@ describe("a watch", () => {
         server.bookmark();
         expect(performance.now()).toBeGreaterThan(until);
       },
-      { timeout: 5000, interval: 20 },
+      { timeout: 60_000, interval: 20 },
     );
     expect(watches()).toHaveLength(1);
     expect(words).toEqual(["listed"]);
@@ -383,8 +383,8 @@ describe("whatever happens", () => {
           }
           const present = new Map(own.objects(PATH).map((made) => [`ns/${made.metadata.name}`, made["text"]]));
           const sorted = (map: ReadonlyMap<string, unknown>) => [...map].toSorted();
-          await vi.waitFor(() => expect(sorted(told)).toEqual(sorted(present)), { timeout: 5000, interval: 1 });
-          await vi.waitFor(() => expect(own.watches).toBe(1), { timeout: 5000, interval: 1 });
+          await vi.waitFor(() => expect(sorted(told)).toEqual(sorted(present)), { timeout: 60_000, interval: 1 });
+          await vi.waitFor(() => expect(own.watches).toBe(1), { timeout: 60_000, interval: 1 });
           // Nothing is told lost twice, nor gone that was not there.
           const signs = words.filter((one) => one === "lost" || one === "restored");
           expect(signs).toEqual(signs.map((_, index) => (index % 2 === 0 ? "lost" : "restored")));
