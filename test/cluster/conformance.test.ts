@@ -92,7 +92,7 @@ describe.each(installations)("with Gateway API: $gatewayApi", ({ gatewayApi, rou
               observed = await observeCluster(cluster, lastConfigs, routeVersion);
               expect(isDeepStrictEqual(observed, expected)).toBe(true);
             },
-            { timeout: 60_000, interval: 50 },
+            { timeout: 20_000, interval: 50 },
           )
           .catch(() => undefined);
         return observed!;
