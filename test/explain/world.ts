@@ -1,39 +1,27 @@
 /** A small cluster in which one peer can be reached, and its log: what `explain` is asked about. */
 import { createHistory, gone, seen, synced, type History } from "../support/given.ts";
+import * as manifests from "../support/manifests.ts";
 import type { Fact } from "../../src/journal/fact.ts";
 import type { AnyObject, KindId } from "../../src/resources/kinds.ts";
 import { standaloneOptions } from "../../src/runtime/options.ts";
 import type { RenderOptions } from "../../src/resources/view.ts";
 
-type Named = { readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: unknown } };
 export type Made = readonly [KindId, AnyObject];
 
-const make = (kind: KindId, apiVersion: string, object: Named & Record<string, unknown>): Made => [
-  kind,
-  { apiVersion, kind: kind === "GatewayUDPRoute" ? "UDPRoute" : kind, ...object } as unknown as AnyObject,
+export const namespace = (name: string, labels: Readonly<Record<string, string>> = {}): Made => [
+  "Namespace",
+  manifests.namespace(name, labels),
 ];
 
-const GATEWAY_API = "gateway.networking.k8s.io/v1";
-const STUNNER = "stunner.l7mp.io/v1";
+export const gatewayClass = (spec: Readonly<Record<string, unknown>> = {}): Made => [
+  "GatewayClass",
+  manifests.gatewayClass("turnpike", "system/config", spec),
+];
 
-export const namespace = (name: string, labels: Readonly<Record<string, string>> = {}): Made =>
-  make("Namespace", "v1", { metadata: { name, labels } });
-
-export const gatewayClass = (spec: Readonly<Record<string, unknown>> = {}): Made =>
-  make("GatewayClass", GATEWAY_API, {
-    metadata: { name: "turnpike" },
-    spec: {
-      controllerName: "stunner.l7mp.io/gateway-operator",
-      parametersRef: { group: "stunner.l7mp.io", kind: "GatewayConfig", name: "config", namespace: "system" },
-      ...spec,
-    },
-  });
-
-export const gatewayConfig = (spec: Readonly<Record<string, unknown>> = {}): Made =>
-  make("GatewayConfig", STUNNER, {
-    metadata: { name: "config", namespace: "system" },
-    spec: { authType: "static", userName: "user", password: "pass", ...spec },
-  });
+export const gatewayConfig = (spec: Readonly<Record<string, unknown>> = {}): Made => [
+  "GatewayConfig",
+  manifests.gatewayConfig("system/config", { authType: "static", userName: "user", password: "pass", ...spec }),
+];
 
 export const listener = (more: Readonly<Record<string, unknown>> = {}) => ({
   name: "udp",
@@ -42,11 +30,10 @@ export const listener = (more: Readonly<Record<string, unknown>> = {}) => ({
   ...more,
 });
 
-export const gateway = (listeners: readonly unknown[] = [listener()], name = "gw"): Made =>
-  make("Gateway", GATEWAY_API, {
-    metadata: { name, namespace: "media" },
-    spec: { gatewayClassName: "turnpike", listeners },
-  });
+export const gateway = (listeners: readonly unknown[] = [listener()], name = "gw"): Made => [
+  "Gateway",
+  manifests.gateway(`media/${name}`, "turnpike", listeners),
+];
 
 export const backend = (more: Readonly<Record<string, unknown>> = {}) => ({ name: "sfu", ...more });
 
@@ -64,46 +51,47 @@ export const route = ({
   namespace: inNamespace = "media",
   parents = [{ name: "gw" }],
   backends = [backend()],
-}: RouteOptions = {}): Made =>
-  make(kind, kind === "UDPRoute" ? STUNNER : "gateway.networking.k8s.io/v1alpha2", {
-    metadata: { name, namespace: inNamespace },
-    spec: { parentRefs: parents, rules: [{ backendRefs: backends }] },
-  });
+}: RouteOptions = {}): Made => [
+  kind,
+  (kind === "UDPRoute" ? manifests.udpRoute : manifests.gatewayApiRoute)(`${inNamespace}/${name}`, parents, backends),
+];
 
-export const service = (name = "sfu", inNamespace = "media"): Made =>
-  make("Service", "v1", { metadata: { name, namespace: inNamespace }, spec: { clusterIP: "10.96.0.7" } });
+export const service = (name = "sfu", inNamespace = "media"): Made => [
+  "Service",
+  manifests.service(`${inNamespace}/${name}`, { clusterIP: "10.96.0.7" }),
+];
 
 export const slice = (
   addresses: readonly string[],
-  more: { name?: string; namespace?: string; terminating?: boolean } = {},
-) =>
-  make("EndpointSlice", "discovery.k8s.io/v1", {
-    metadata: {
-      name: `${more.name ?? "sfu"}-1`,
-      namespace: more.namespace ?? "media",
-      labels: { "kubernetes.io/service-name": more.name ?? "sfu" },
-    },
-    addressType: "IPv4",
-    endpoints: addresses.map((address) => ({
-      addresses: [address],
-      conditions: { ready: more.terminating !== true, terminating: more.terminating === true },
-    })),
-    ports: [],
-  });
+  {
+    name = "sfu",
+    namespace: inNamespace = "media",
+    terminating = false,
+  }: { name?: string; namespace?: string; terminating?: boolean } = {},
+): Made => [
+  "EndpointSlice",
+  manifests.endpointSlice(
+    `${inNamespace}/${name}-1`,
+    name,
+    addresses.map((address) => ({ address, terminating })),
+  ),
+];
 
-export const staticService = (prefixes: readonly string[], name = "sfu"): Made =>
-  make("StaticService", STUNNER, { metadata: { name, namespace: "media" }, spec: { prefixes } });
+export const staticService = (prefixes: readonly string[], name = "sfu"): Made => [
+  "StaticService",
+  manifests.staticService(`media/${name}`, prefixes),
+];
 
-export const grant = (): Made =>
-  make("ReferenceGrant", "gateway.networking.k8s.io/v1beta1", {
-    metadata: { name: "calls", namespace: "other" },
-    spec: {
-      from: [{ group: "gateway.networking.k8s.io", kind: "UDPRoute", namespace: "media" }],
-      to: [{ group: "", kind: "Service" }],
-    },
-  });
+export const grant = (): Made => [
+  "ReferenceGrant",
+  manifests.referenceGrant(
+    "other/calls",
+    { group: manifests.GATEWAY_API, kind: "UDPRoute", namespace: "media" },
+    { group: "", kind: "Service" },
+  ),
+];
 
-const dataplane: Made = make("Dataplane", STUNNER, { metadata: { name: "default" }, spec: {} });
+const dataplane: Made = ["Dataplane", manifests.dataplane()];
 
 /** All that it takes for clients of `media/gw` to reach 10.1.0.7. */
 export const wholeWorld: readonly Made[] = [

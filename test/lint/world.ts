@@ -3,6 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import type { AnyObject } from "../../src/resources/kinds.ts";
+import * as manifests from "../support/manifests.ts";
+import { STUNNER } from "../support/manifests.ts";
 
 export interface Manifest {
   readonly apiVersion: string;
@@ -16,29 +19,16 @@ export interface Manifest {
   readonly [field: string]: unknown;
 }
 
-const GATEWAY_API = "gateway.networking.k8s.io";
-const STUNNER = "stunner.l7mp.io";
+/** Tests put in what a type forbids, and read it back as YAML does. */
+const anyhow = (object: AnyObject): Manifest => object as unknown as Manifest;
 
-export const gatewayClass = (spec: object = {}): Manifest => ({
-  apiVersion: `${GATEWAY_API}/v1`,
-  kind: "GatewayClass",
-  metadata: { name: "media" },
-  spec: {
-    controllerName: "stunner.l7mp.io/gateway-operator",
-    parametersRef: { group: STUNNER, kind: "GatewayConfig", name: "config", namespace: "media" },
-    ...spec,
-  },
-});
+export const gatewayClass = (spec: object = {}): Manifest =>
+  anyhow(manifests.gatewayClass("media", "media/config", { ...spec }));
 
 export const gatewayConfig = (
   spec: object = { authType: "static", userName: "user-1", password: "pass-1" },
   name = "config",
-): Manifest => ({
-  apiVersion: `${STUNNER}/v1`,
-  kind: "GatewayConfig",
-  metadata: { name, namespace: "media" },
-  spec,
-});
+): Manifest => anyhow(manifests.gatewayConfig(`media/${name}`, { ...spec }));
 
 export const listener = (name: string, protocol: string, port: number, more: object = {}) => ({
   name,
@@ -52,43 +42,31 @@ export const gateway = (
   annotations: Readonly<Record<string, string>> = {},
   name = "gateway",
   className = "media",
-): Manifest => ({
-  apiVersion: `${GATEWAY_API}/v1`,
-  kind: "Gateway",
-  metadata: { name, namespace: "media", annotations },
-  spec: { gatewayClassName: className, listeners },
-});
+): Manifest =>
+  anyhow(manifests.withMetadata(manifests.gateway(`media/${name}`, className, listeners), { annotations }));
 
-export const route = (spec: object = {}, group = STUNNER, namespace = "media"): Manifest => ({
-  apiVersion: group === STUNNER ? `${STUNNER}/v1` : `${GATEWAY_API}/v1alpha2`,
-  kind: "UDPRoute",
-  metadata: { name: "route", namespace },
-  spec: { parentRefs: [{ name: "gateway" }], rules: [{ backendRefs: [{ name: "server" }] }], ...spec },
-});
+export const route = (spec: object = {}, group = STUNNER, namespace = "media"): Manifest => {
+  const build = group === STUNNER ? manifests.udpRoute : manifests.gatewayApiRoute;
+  const whole = build(`${namespace}/route`, [{ name: "gateway" }], [{ name: "server" }]);
+  return anyhow({ ...whole, spec: { ...whole.spec, ...spec } });
+};
 
 export const backends = (...backendRefs: readonly object[]): Manifest => route({ rules: [{ backendRefs }] });
 
-export const service = (spec: object = {}, name = "server", namespace = "media"): Manifest => ({
-  apiVersion: "v1",
-  kind: "Service",
-  metadata: { name, namespace },
-  spec: { ports: [{ port: 9001, protocol: "UDP" }], ...spec },
-});
+export const service = (spec: object = {}, name = "server", namespace = "media"): Manifest =>
+  anyhow(manifests.service(`${namespace}/${name}`, { ...manifests.somePorts, ...spec }));
 
-export const slice = (...addresses: readonly string[]): Manifest => ({
-  apiVersion: "discovery.k8s.io/v1",
-  kind: "EndpointSlice",
-  metadata: { name: "server-1", namespace: "media", labels: { "kubernetes.io/service-name": "server" } },
-  addressType: "IPv4",
-  endpoints: [{ addresses, conditions: { ready: true } }],
-});
+export const slice = (...addresses: readonly string[]): Manifest =>
+  anyhow(
+    manifests.endpointSlice(
+      "media/server-1",
+      "server",
+      addresses.map((address) => ({ address })),
+    ),
+  );
 
-export const staticService = (...prefixes: readonly string[]): Manifest => ({
-  apiVersion: `${STUNNER}/v1`,
-  kind: "StaticService",
-  metadata: { name: "static", namespace: "media" },
-  spec: { prefixes },
-});
+export const staticService = (...prefixes: readonly string[]): Manifest =>
+  anyhow(manifests.staticService("media/static", prefixes));
 
 export const toStatic = (): Manifest => backends({ group: STUNNER, kind: "StaticService", name: "static" });
 

@@ -5,6 +5,7 @@ import type { Name } from "../../src/resources/keys.ts";
 import type { AnyObject, KindId } from "../../src/resources/kinds.ts";
 import { routesOf, type ObjectsView, type RenderOptions, type Route } from "../../src/resources/view.ts";
 import { renderGateway, type RenderedGateway } from "../../src/render/render.ts";
+import * as manifests from "../support/manifests.ts";
 import { mergePatched } from "./merge-patch.ts";
 import { defaultOptions, kindIdOf, viewOf } from "./view.ts";
 
@@ -16,7 +17,7 @@ export const podIPs = ["1.2.3.4", "1.2.3.5", "1.2.3.6", "1.2.3.7"];
 const namespace = "testnamespace";
 const ready = { ready: true, serving: true, terminating: false };
 
-const manifests: readonly unknown[] = [
+const objects: readonly unknown[] = [
   { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels: { testlabel: "testvalue" } } },
   {
     apiVersion: "gateway.networking.k8s.io/v1",
@@ -158,7 +159,7 @@ const manifests: readonly unknown[] = [
 
 export type Objects = readonly AnyObject[];
 
-export const fixture = manifests as Objects;
+export const fixture = objects as Objects;
 
 const isNamed = (object: AnyObject, kind: KindId, name: string | undefined): boolean =>
   kindIdOf(object) === kind && (name === undefined || object.metadata.name === name);
@@ -197,60 +198,36 @@ export const owned = (objects: Objects = fixture): Objects =>
     },
   });
 
-export const slice = (
-  name: string,
-  service: string,
-  addresses: readonly string[],
-  inNamespace = namespace,
-): unknown => ({
-  apiVersion: "discovery.k8s.io/v1",
-  kind: "EndpointSlice",
-  metadata: { name, namespace: inNamespace, labels: { "kubernetes.io/service-name": service } },
-  addressType: "IPv4",
-  endpoints: [{ addresses, conditions: ready }],
-});
+export const slice = (name: string, of: string, addresses: readonly string[], inNamespace = namespace): unknown =>
+  manifests.endpointSlice(
+    `${inNamespace}/${name}`,
+    of,
+    addresses.map((address) => ({ address })),
+  );
 
-export const service = (name: string, clusterIP: string | undefined, inNamespace = namespace): unknown => ({
-  apiVersion: "v1",
-  kind: "Service",
-  metadata: { name, namespace: inNamespace },
-  spec: clusterIP === undefined ? {} : { clusterIP },
-});
+export const service = (name: string, clusterIP: string | undefined, inNamespace = namespace): unknown =>
+  manifests.service(`${inNamespace}/${name}`, clusterIP === undefined ? {} : { clusterIP });
 
 export const secret = (
   name: string,
   data: Readonly<Record<string, string>>,
   type = "kubernetes.io/tls",
   inNamespace = namespace,
-): unknown => ({
-  apiVersion: "v1",
-  kind: "Secret",
-  metadata: { name, namespace: inNamespace },
-  type,
-  data,
-});
+): unknown => manifests.secret(`${inNamespace}/${name}`, data, type);
 
 export const udpRoute = (name: string, spec: unknown, inNamespace = namespace): unknown => ({
-  apiVersion: "stunner.l7mp.io/v1",
-  kind: "UDPRoute",
-  metadata: { name, namespace: inNamespace },
+  ...manifests.udpRoute(`${inNamespace}/${name}`, [], []),
   spec,
 });
 
 export const gatewayApiRoute = (name: string, spec: unknown): unknown => ({
-  apiVersion: "gateway.networking.k8s.io/v1alpha2",
-  kind: "UDPRoute",
-  metadata: { name, namespace },
+  ...manifests.gatewayApiRoute(`${namespace}/${name}`, [], []),
   spec,
 });
 
 /** Lets objects of `from` refer to objects of `to` in the namespace `inNamespace`. */
-export const referenceGrant = (from: unknown, to: unknown, inNamespace: string, name = "grant"): unknown => ({
-  apiVersion: "gateway.networking.k8s.io/v1beta1",
-  kind: "ReferenceGrant",
-  metadata: { name, namespace: inNamespace },
-  spec: { from: [from], to: [to] },
-});
+export const referenceGrant = (from: unknown, to: unknown, inNamespace: string, name = "grant"): unknown =>
+  manifests.referenceGrant(`${inNamespace}/${name}`, from, to);
 
 export const optionsWith = (changes: Partial<RenderOptions> = {}): RenderOptions => ({ ...defaultOptions, ...changes });
 

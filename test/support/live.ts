@@ -5,6 +5,16 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { bindUdp, freePort } from "./free-port.ts";
 import { keepLog } from "./logs.ts";
+import {
+  endpointSlice,
+  gateway,
+  gatewayClass,
+  gatewayConfig,
+  service,
+  somePorts,
+  udpRoute,
+  type Endpoint,
+} from "./manifests.ts";
 import { expect, vi } from "vitest";
 import { stringify } from "yaml";
 import { replay } from "../../src/core/replay.ts";
@@ -13,17 +23,12 @@ import type { FactLine, JournalLine } from "../../src/journal/fact.ts";
 import { readJournal } from "../../src/journal/reader.ts";
 import { startStandalone, type Standalone } from "../../src/runtime/standalone.ts";
 
-export interface Backend {
-  readonly address: string;
-  readonly terminating?: boolean;
-}
-
 export interface World {
   readonly auth?: Readonly<Record<string, unknown>>;
   readonly realm?: string;
-  readonly backends?: readonly Backend[];
+  readonly backends?: readonly Endpoint[];
   /** A second Service with a route of its own; none where absent. */
-  readonly otherBackends?: readonly Backend[];
+  readonly otherBackends?: readonly Endpoint[];
   readonly protocols?: readonly string[];
   /** Both routes attached to the gateway; a name left out is detached. */
   readonly attached?: readonly ("echo" | "other")[];
@@ -32,30 +37,12 @@ export interface World {
   readonly more?: readonly unknown[];
 }
 
-const sliceOf = (service: string, backends: readonly Backend[]) => ({
-  apiVersion: "discovery.k8s.io/v1",
-  kind: "EndpointSlice",
-  metadata: { name: `${service}-1`, namespace: "default", labels: { "kubernetes.io/service-name": service } },
-  addressType: backends.some(({ address }) => address.includes(":")) ? "IPv6" : "IPv4",
-  endpoints: backends.map(({ address, terminating = false }) => ({
-    addresses: [address],
-    conditions: { ready: !terminating, serving: true, terminating },
-  })),
-});
-
-const routeOf = (name: string, attached: boolean) => ({
-  apiVersion: "stunner.l7mp.io/v1",
-  kind: "UDPRoute",
-  metadata: { name, namespace: "default" },
-  spec: { parentRefs: [{ name: attached ? "gateway" : "another" }], rules: [{ backendRefs: [{ name }] }] },
-});
-
-const serviceOf = (name: string) => ({
-  apiVersion: "v1",
-  kind: "Service",
-  metadata: { name, namespace: "default" },
-  spec: { ports: [{ port: 9001, protocol: "UDP" }] },
-});
+/** A Service with a route of its own. */
+const backendOf = (name: string, attached: boolean, backends: readonly Endpoint[]) => [
+  udpRoute(`default/${name}`, [{ name: attached ? "gateway" : "another" }], [{ name }]),
+  service(`default/${name}`, somePorts),
+  endpointSlice(`default/${name}-1`, name, backends),
+];
 
 export const manifestsOf = ({
   auth = { authType: "static", userName: "user-1", password: "pass-1" },
@@ -68,36 +55,15 @@ export const manifestsOf = ({
   more = [],
 }: World): string =>
   [
-    {
-      apiVersion: "gateway.networking.k8s.io/v1",
-      kind: "GatewayClass",
-      metadata: { name: "media" },
-      spec: {
-        controllerName: "stunner.l7mp.io/gateway-operator",
-        parametersRef: { group: "stunner.l7mp.io", kind: "GatewayConfig", name: "config", namespace: "default" },
-      },
-    },
-    {
-      apiVersion: "stunner.l7mp.io/v1",
-      kind: "GatewayConfig",
-      metadata: { name: "config", namespace: "default" },
-      spec: { realm, ...auth },
-    },
-    {
-      apiVersion: "gateway.networking.k8s.io/v1",
-      kind: "Gateway",
-      metadata: { name: "gateway", namespace: "default" },
-      spec: {
-        gatewayClassName: "media",
-        listeners: protocols.map((protocol) => ({ name: protocol.toLowerCase(), port, protocol })),
-      },
-    },
-    routeOf("echo", attached.includes("echo")),
-    serviceOf("echo"),
-    sliceOf("echo", backends),
-    ...(otherBackends === undefined
-      ? []
-      : [routeOf("other", attached.includes("other")), serviceOf("other"), sliceOf("other", otherBackends)]),
+    gatewayClass("media", "default/config"),
+    gatewayConfig("default/config", { realm, ...auth }),
+    gateway(
+      "default/gateway",
+      "media",
+      protocols.map((protocol) => ({ name: protocol.toLowerCase(), port, protocol })),
+    ),
+    ...backendOf("echo", attached.includes("echo"), backends),
+    ...(otherBackends === undefined ? [] : backendOf("other", attached.includes("other"), otherBackends)),
     ...more,
   ]
     .map((object) => stringify(object))
