@@ -85,10 +85,15 @@ const answerAllocate = (
 };
 
 const answerLater = (context: RequestContext, outcome: Promise<Answer>, answer: (outcome: Answer) => void): void => {
-  outcome.then(answer, (error: unknown) => {
+  const report = (error: unknown): void =>
     context.relay.log.error({ err: error, listener: context.name }, "a request failed");
-    answer(failure("500 internal"));
-  });
+  outcome
+    .catch((error: unknown) => {
+      report(error);
+      return failure("500 internal");
+    })
+    .then(answer)
+    .catch(report);
 };
 
 const answerAuthenticated = (exchange: Exchange, allocation: Allocation | undefined, key: KeyObject): void => {
