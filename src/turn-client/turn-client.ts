@@ -15,19 +15,17 @@ import { addressFamily, attribute, connectionIdValue } from "../stun/attributes.
 import { decode, encode } from "./codec.ts";
 import { method, type Attribute, type Message } from "../stun/message.ts";
 import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
+import { Inbox, type Received } from "./inbox.ts";
+import { Transactions, type TransactionTiming } from "./transactions.ts";
 import { openDtls, openTcp, openTls, openUdp, type Receiver, type Transport, type Verification } from "./transport.ts";
 
-export interface TurnClientOptions extends Verification {
+export interface TurnClientOptions extends Verification, TransactionTiming {
   readonly host: string;
   readonly port: number;
   /** Or what opens one that is none of ours. */
   readonly transport?: TransportName | ((receiver: Receiver) => Transport);
   readonly username?: string;
   readonly password?: string;
-  /** Milliseconds until a request without an answer fails; 5000 by default. */
-  readonly timeoutMilliseconds?: number;
-  /** Milliseconds to the first retransmission over UDP, doubling from there; 500 by default (RFC 8489 §6.2.1). */
-  readonly retransmitMilliseconds?: number;
   /** Takes packets of peers as they come, which `receive` then does not give. */
   readonly onReceived?: (received: Received) => void;
   /** The connection has ended; not when it was closed from here. */
@@ -60,15 +58,6 @@ export interface Allocated {
   readonly reservationToken?: Buffer;
 }
 
-export interface Received {
-  readonly data: Buffer;
-  /** `attempt`: a TCP peer has connected, there is no data. */
-  readonly via: "channel" | "indication" | "attempt";
-  readonly channel?: number;
-  readonly connectionId?: number;
-  readonly peer?: TransportAddress;
-}
-
 /** The server refused a request. */
 export class TurnResponseError extends Error {
   readonly code: number;
@@ -80,11 +69,6 @@ export class TurnResponseError extends Error {
     this.code = code;
     this.response = response;
   }
-}
-
-interface Waiting {
-  readonly resolve: (message: Message) => void;
-  readonly reject: (error: Error) => void;
 }
 
 const open = (options: TurnClientOptions, receiver: Receiver): Transport | Promise<Transport> => {
@@ -106,10 +90,8 @@ const open = (options: TurnClientOptions, receiver: Receiver): Transport | Promi
 
 export class TurnClient {
   readonly #options: TurnClientOptions;
-  readonly #requests = new Map<string, Waiting>();
-  readonly #receivers: { readonly resolve: (received: Received) => void; readonly reject: (error: Error) => void }[] =
-    [];
-  readonly #received: Received[] = [];
+  readonly #transactions: Transactions;
+  readonly #inbox = new Inbox();
   readonly #channels = new Map<number, TransportAddress>();
   #transport: Transport | undefined;
   #closed: string | undefined;
@@ -118,6 +100,7 @@ export class TurnClient {
 
   private constructor(options: TurnClientOptions) {
     this.#options = options;
+    this.#transactions = new Transactions(options);
   }
 
   /** Opens the transport; nothing is asked of the server yet. */
@@ -250,26 +233,7 @@ export class TurnClient {
 
   /** The next packet from a peer; packets that came before are kept. Rejects after `timeoutMilliseconds`. */
   receive(timeoutMilliseconds = this.#options.timeoutMilliseconds ?? 5000): Promise<Received> {
-    const ready = this.#received.shift();
-    if (ready !== undefined) return Promise.resolve(ready);
-    if (this.#closed !== undefined) return Promise.reject(new Error(this.#closed));
-    return new Promise((resolve, reject) => {
-      const receiver = {
-        resolve: (received: Received) => {
-          clearTimeout(timer);
-          resolve(received);
-        },
-        reject: (error: Error) => {
-          clearTimeout(timer);
-          reject(error);
-        },
-      };
-      const timer = setTimeout(() => {
-        this.#receivers.splice(this.#receivers.indexOf(receiver), 1);
-        reject(new Error(`no packet within ${timeoutMilliseconds} ms`));
-      }, timeoutMilliseconds);
-      this.#receivers.push(receiver);
-    });
+    return this.#inbox.next(timeoutMilliseconds);
   }
 
   close(): void {
@@ -320,7 +284,7 @@ export class TurnClient {
       attributes: [...attributes, ...credentials],
       key,
     });
-    const response = await this.#exchange(bytes, transactionId.toString("hex"));
+    const response = await this.#transactions.send(bytes, transactionId, this.#transport);
     if (response.class === "success") {
       const { integrityAt } = response;
       if (key !== undefined && (integrityAt === undefined || !integrityIsValid(response.bytes, integrityAt, key)))
@@ -328,29 +292,6 @@ export class TurnClient {
       return response;
     }
     throw new TurnResponseError(response.error?.code ?? 0, nameOf(requested), response);
-  }
-
-  #exchange(bytes: Buffer, id: string): Promise<Message> {
-    const { timeoutMilliseconds = 5000, retransmitMilliseconds = 500 } = this.#options;
-    return new Promise<Message>((resolve, reject) => {
-      let resend: NodeJS.Timeout | undefined;
-      const timer = setTimeout(() => settle(() => reject(new Error("no answer"))), timeoutMilliseconds);
-      const settle = (done: () => void): void => {
-        clearTimeout(timer);
-        clearTimeout(resend);
-        this.#requests.delete(id);
-        done();
-      };
-      const transmit = (wait: number): void => {
-        this.#transport?.send(bytes);
-        if (this.#transport?.isReliable === false) resend = setTimeout(() => transmit(wait * 2), wait);
-      };
-      this.#requests.set(id, {
-        resolve: (message) => settle(() => resolve(message)),
-        reject: (error) => settle(() => reject(error)),
-      });
-      transmit(retransmitMilliseconds);
-    });
   }
 
   #receive(bytes: Buffer): void {
@@ -377,24 +318,19 @@ export class TurnClient {
         ...(connectionId !== undefined && { connectionId }),
         ...(peer && { peer }),
       });
-    } else if (message.class === "success" || message.class === "error")
-      this.#requests.get(message.transactionId.toString("hex"))?.resolve(message);
+    } else if (message.class === "success" || message.class === "error") this.#transactions.answered(message);
   }
 
   #deliver(received: Received): void {
-    if (this.#options.onReceived !== undefined) {
-      this.#options.onReceived(received);
-      return;
-    }
-    const receiver = this.#receivers.shift();
-    if (receiver === undefined) this.#received.push(received);
-    else receiver.resolve(received);
+    const { onReceived } = this.#options;
+    if (onReceived === undefined) this.#inbox.put(received);
+    else onReceived(received);
   }
 
   #end(reason: string): void {
     this.#closed ??= reason;
-    for (const waiting of this.#requests.values()) waiting.reject(new Error(reason));
-    for (const receiver of this.#receivers.splice(0)) receiver.reject(new Error(reason));
+    this.#transactions.end(reason);
+    this.#inbox.end(reason);
   }
 }
 
