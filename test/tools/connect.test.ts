@@ -78,10 +78,13 @@ describe("iperf3", () => {
       tunnel([`tcp://127.0.0.1:${port}`, uri(control), `tcp://127.0.0.1:${server}`]),
     ]);
     const size = ["-l", "1000", "-b", "8M", "-n", "200K"];
-    const there = await iperf(server, port, ["-u", ...size]);
-    expect(there.end.sum?.packets).toBeGreaterThan(100);
-    const back = await iperf(server, port, ["-u", "-R", ...size]);
-    expect(back.end.sum?.packets).toBeGreaterThan(100);
+    // It begins with one datagram that it does not repeat: on a busy machine that one may be lost.
+    for (const direction of [[], ["-R"]]) {
+      let packets: number | undefined;
+      for (let tries = 0; packets === undefined && tries < 3; tries++)
+        packets = (await iperf(server, port, ["-u", ...direction, ...size])).end.sum?.packets;
+      expect(packets).toBeGreaterThan(100);
+    }
   });
 
   it.each(["tcp", "tls"] as const)("sends TCP through %s", async (transport) => {
