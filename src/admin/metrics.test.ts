@@ -29,7 +29,7 @@ const secret = (name: string, notAfter: string): Secret => ({
   certificate: { parses: true, notAfter },
 });
 
-it("tells when the certificates of listeners end, and by which code the relay refuses", async () => {
+it("has the expiry of listeners' certificates, and refusals by their code", async () => {
   const { core, take } = createHistory();
   const tls = (...names: readonly string[]) => ({ certificateRefs: names.map((name) => ({ name })) });
   take(
@@ -60,7 +60,7 @@ it("tells when the certificates of listeners end, and by which code the relay re
   expect(told("turnpike_watch_connected")).toEqual([[{}, 0]]);
 });
 
-it("tells when the certificate that is served expires, of several and in a dataplane", async () => {
+it("has the expiry of the certificate that is served, of several and in a dataplane", async () => {
   const { core, take } = createHistory(operatorOptions());
   const data = { "tls.crt": "vault:c", "tls.key": "vault:k" };
   const tls = { certificateRefs: [{ name: "bad" }, { name: "good" }] };

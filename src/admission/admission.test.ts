@@ -160,7 +160,7 @@ describe("admission", () => {
     );
   });
 
-  it("tells 50,000 endpoints from their neighbors", () => {
+  it("admits 50,000 endpoints and none of their neighbors", () => {
     const list = Array.from({ length: 50_000 }, (_, n) => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`);
     const many = admission({ "ns/r": list });
     const isAdmitted = (peer: string): boolean => ask(many, peer, 80, ["ns/r"]) === true;

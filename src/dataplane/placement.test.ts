@@ -43,7 +43,7 @@ describe("a listener is placed", () => {
     });
   });
 
-  it("everywhere for an address in front of this machine, which clients are told", () => {
+  it("everywhere, and advertises an address in front of this machine", () => {
     expect(placeByAddress({ address: "203.0.113.9" }, locals)).toEqual({
       bind: ["0.0.0.0", "::"],
       relay: { 4: { bind: "0.0.0.0", advertised: "203.0.113.9" }, 6: { bind: "fd00::7", advertised: "fd00::7" } },

@@ -172,7 +172,7 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
       expect(await code((await make({ username: "wrong" })).allocate())).toBe(401);
     });
 
-    it("is refused with 403 when its peer is not admitted, and the reason is told", async () => {
+    it("is refused with 403 when its peer is not admitted, and reports the reason", async () => {
       const { client: make, event, relay } = await world();
       const client = await make();
       await client.allocate();
@@ -421,7 +421,7 @@ describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
       expect(types).toEqual([xorRelayedAddress, lifetime, xorMappedAddress, xorRelayedAddress, messageIntegrity]);
     });
 
-    it("is told which family is missing when it asks for both", async () => {
+    it("names the missing family when the client asks for both", async () => {
       const { client: make } = await world(["127.0.0.1"]);
       const { relayed, addressError } = await (await make()).allocate({ dual: true });
       expect(relayed).toHaveLength(1);

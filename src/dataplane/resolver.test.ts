@@ -5,7 +5,7 @@ import { Resolver } from "./resolver.ts";
 
 const log = pino({ level: "silent" });
 
-it("looks names up, tells of a change, and forgets what is not asked for", async () => {
+it("looks names up, reports a change, and drops names that nobody needs", async () => {
   let changes = 0;
   const resolver = new Resolver({ changed: () => changes++, log });
   resolver.watch(new Set(["127.0.0.1", "name.invalid"]));

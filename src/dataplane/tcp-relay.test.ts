@@ -146,7 +146,7 @@ describe.each(["dgram", "batch"] as const)("with the %s engine, a TCP allocation
     await expect.poll(sofar).toBe(64 << 20);
   });
 
-  it("tells of a peer that connects, and keeps what it sent until the connection is bound", async () => {
+  it("announces a peer that connects, and keeps what it sent until the connection is bound", async () => {
     const { client, relayed } = await here.allocated();
     await client.createPermission("127.0.0.1");
     const peer = connect(relayed[0]!.port, "127.0.0.1");

@@ -129,7 +129,7 @@ describe("a write that failed", () => {
     reconciler.close();
   });
 
-  it("is told again when it fails in another way, and not for each try", async () => {
+  it("is reported again when it fails in another way, and not for each try", async () => {
     server.answer({ of: isService, status: 500, times: 2 });
     server.answer({ of: isService, status: 422, times: 2 });
     server.answer({ of: isService, instead: "connection" });
@@ -143,7 +143,7 @@ describe("a write that failed", () => {
   });
 });
 
-it("a failure tells no secret that whoever refuses a ConfigMap quotes", async () => {
+it("a failure shows no secret that a refusal of a ConfigMap quotes", async () => {
   const reported: Fact[] = [];
   const { reconciler, fold } = setUp(reported, { mode: "legacy" });
   const message = 'denied: {"username":"user","password":"vault:pass"} and vault:pass';

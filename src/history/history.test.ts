@@ -123,7 +123,7 @@ describe("a moment", () => {
     expect(moment.move("gateway", "ns/gw")).toBeUndefined();
   });
 
-  it("tells open allocations and refusals of its run", () => {
+  it("has the open allocations and the refusals of its run", () => {
     const lived = given(...aCall(), synced).history;
     const summary = {
       gateway: "ns/gw" as Name,

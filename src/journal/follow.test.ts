@@ -92,7 +92,7 @@ describe("following a log", () => {
     await reads("one");
   });
 
-  it("ends when it is told, and at a line that cannot be read", async () => {
+  it("ends when it is aborted, and at a line that cannot be read", async () => {
     openJournal(folder).close();
     const told = follow();
     await vi.waitFor(() => expect(told.state.caughtUp).toBeGreaterThan(0));

@@ -259,7 +259,7 @@ describe("rotation", () => {
     expect(result.core?.registry.state("endpoint", "ns/media#10.1.0.1")).toBe("terminating");
   });
 
-  it("begins where it is told, by the first lines of the segments alone", async () => {
+  it("begins at the given line or time, and reads only the first lines of earlier segments", async () => {
     await live({ segmentBytes: 4000, keepSegments: 1000 }, 60);
     const all = [...readJournal(folder)];
     const firstOf = (from: Beginning): JournalLine | undefined => readJournal(folder, { from }).next().value;

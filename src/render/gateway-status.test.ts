@@ -111,7 +111,7 @@ describe("a Gateway's status", () => {
     });
   });
 
-  it("tells of somebody else's object in the way", () => {
+  it("reports an object of the Gateway's name that is not managed by Turnpike", () => {
     const objects = plus(owned(), service("gateway-1", "1.1.1.1"));
     const { status } = render(objects);
     expect(status.conditions[1]).toMatchObject({

@@ -104,7 +104,7 @@ describe("a managed Gateway", () => {
     expect(other?.status.conditions[1]?.reason).toBe("AddressNotAssigned");
   });
 
-  it("is rendered alike whatever the order it is told in", () => {
+  it("is rendered alike whatever the order of the objects", () => {
     const objects = plus(owned(), udpRoute("a", { parentRefs: [{ name: "gateway-1" }], rules: [{}] }));
     expect(JSON.stringify(render(objects.toReversed()))).toBe(JSON.stringify(render(objects)));
   });

@@ -149,7 +149,7 @@ describe("custom resources", () => {
   it("never show the value that is wrong", () =>
     expect(JSON.stringify(check(config({ password: "very secret" })))).not.toContain("very"));
 
-  it("are told of ten problems at most", () => {
+  it("list at most ten problems", () => {
     const listeners = Array.from({ length: 20 }, (_, index) => ({ name: `l${index}`, port: 0, protocol: "UDP" }));
     expect(problemsOf(gateway(...listeners))).toHaveLength(10);
   });

@@ -55,7 +55,7 @@ const after = async (change: () => void, ...expected: readonly string[]): Promis
 };
 
 describe("a directory of manifests", () => {
-  it("tells what is there, then that it has told it all", () => {
+  it("reports the objects that are present, then that the list is complete", () => {
     put("a.yaml", gateway("gw"), route("r", ["gw"], ["s"]));
     put("sub/deeper/b.yml", service("s"));
     put(
@@ -214,7 +214,7 @@ describe("a bad document", () => {
     await after(() => put("a.yaml", service("a")), "corrected a.yaml:2", "gone Service/ns/b");
   });
 
-  it("is told once, however often the file is written", async () => {
+  it("is reported once, however often the file is written", async () => {
     put("a.yaml", { ...service("a"), kind: "Servise", apiVersion: "stunner.l7mp.io/v1" });
     follow();
     expect(told()).toEqual(
@@ -272,7 +272,7 @@ describe("a bad document", () => {
 });
 
 describe("an object in two files", () => {
-  it("belongs to the first; the second is told so, and takes over when the first is gone", async () => {
+  it("belongs to the first file; the second is rejected, and takes over when the first is removed", async () => {
     put("a.yaml", service("s"));
     put("b.yaml", { ...service("s"), spec: { ports: [{ port: 7777 }] } });
     follow();

@@ -13,7 +13,7 @@ const soon = (check: () => Promise<unknown>): Promise<void> =>
 const command = useOperatorCommand();
 const { start } = command;
 
-it("serves configs over TLS to those who have the token, and tells dataplanes so", async () => {
+it("serves configs over TLS to clients with the token, and configures dataplanes accordingly", async () => {
   const { cert, key } = newCertificate();
   const file = (name: string, text: string): string => {
     writeFileSync(join(command.root, name), text);

@@ -62,7 +62,7 @@ const given = async (
   }
 };
 
-it("a node port that is taken is told, with what Kubernetes says", async () => {
+it("a node port that is taken is reported, with the message of Kubernetes", async () => {
   await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "others" } });
   await cluster.client.apply({
     apiVersion: "v1",
@@ -131,7 +131,7 @@ it("of two Gateways that want one node port the second says so, in its status to
   await soon(async () => expect((await programmed()).message).not.toContain("refuses"));
 });
 
-it("an object of the Gateway's name that is not ours is told, and left as it is", async () => {
+it("an object of the Gateway's name that is not managed is reported, and left as it is", async () => {
   await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "stunner" } });
   const mine = { apiVersion: "v1", kind: "Service", metadata: { name: "gw", namespace: "stunner" } };
   await cluster.client.apply({ ...mine, spec: { ports: [{ name: "mine", port: 80 }] } });
@@ -154,7 +154,7 @@ it("an object of the Gateway's name that is not ours is told, and left as it is"
   expect((await cluster.client.get<{ spec: unknown }>(mine)).spec).toEqual(before.spec);
 });
 
-it("a Gateway that cannot be rendered is told, with the reason", async () => {
+it("a Gateway that cannot be rendered is reported, with the reason", async () => {
   await given((object) => {
     if (object.kind === "GatewayConfig") object.spec = { authType: "static" };
   });

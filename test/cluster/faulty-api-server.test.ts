@@ -128,7 +128,7 @@ describe("the operator survives an API server", { timeout: 300_000 }, () => {
     expect(happened[fault]).toBeGreaterThanOrEqual(TIMES);
   });
 
-  it("that tells of a conflict when something is first removed: the finalizer tries again", async () => {
+  it("that answers the first removal with a conflict: the finalizer tries again", async () => {
     const { cluster, proxy, start, stop } = fixture;
     const operator = await start({ ...impatient, finalizer: true });
     await settled(cluster, operator);

@@ -140,7 +140,7 @@ describe("dataplanes", { timeout: 300_000 }, () => {
     }, soon);
   });
 
-  it("may be one's own: the managed one goes when its calls have, the Service and the config stay, and it comes back", async () => {
+  it("may be user-managed: the managed one ends after its calls, Service and config stay, and it can come back", async () => {
     const [managed] = await ready(DATAPLANE, 1);
     const pods = await ready(MEDIA, 2);
     await serves(...pods);

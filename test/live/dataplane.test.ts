@@ -84,7 +84,7 @@ const call = async (transport: "udp" | "tcp" = "udp"): Promise<Stream> => {
 const types = (): readonly string[] => dataplane!.lines().map(({ type }) => type);
 
 describe("a dataplane", { timeout: 300_000 }, () => {
-  it("serves what the discovery server tells it, and follows changes while calls go on", async () => {
+  it("serves the config of the discovery server, and follows its changes while calls go on", async () => {
     start();
     discovery!.set(ID, config());
     await isReady();
@@ -190,7 +190,7 @@ describe("a dataplane", { timeout: 300_000 }, () => {
     await vi.waitFor(() => expect(types()).toContain("object.corrected"), soon);
   });
 
-  it("tells its state and metrics, and no secret anywhere", async () => {
+  it("shows its state and metrics, and no secret anywhere", async () => {
     const running = start();
     discovery!.set(ID, config());
     await isReady();

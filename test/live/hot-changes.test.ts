@@ -178,7 +178,7 @@ describe("credentials and realm, while traffic runs", () => {
     await noneLost([...atLeaving, ...atStaying]);
   });
 
-  it("change realm: calls go on and refresh, new clients are told the new realm", async () => {
+  it("change realm: calls go on and refresh, new clients get the new realm", async () => {
     const { atLeaving, atStaying } = await calls();
     await live.edit({ ...world, realm: "new.example.org" });
     await flow([...atLeaving, ...atStaying], 10);

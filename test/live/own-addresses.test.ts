@@ -86,7 +86,7 @@ describe.runIf(isRoot).each([
     expect(new Set(servers).size).toBe(2 * ADDRESSES.length);
   });
 
-  it("tells the allocations apart that one client address has through two of its own", async () => {
+  it("keeps apart the allocations that one client address has at two of the relay's addresses", async () => {
     const relay = await start(options);
     const echo = await startEchoBackend("10.99.0.1");
     onTestFinished(() => echo.close());

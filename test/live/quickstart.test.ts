@@ -76,13 +76,13 @@ describe("turnpike standalone examples/quickstart", () => {
     expect(code).toBe(0);
   });
 
-  it("tells a probe for an unrouted peer what is wrong, and where to look", async () => {
+  it("answers a probe for an unrouted peer with what is wrong, and where to look", async () => {
     const { stderr, code } = await turnpike("probe", `turn:127.0.0.1:${port}`, "--peer", "127.0.0.5:9");
     expect(stderr).toMatch(/reach 127\.0\.0\.5:9: .*403; no route of this listener names that peer/);
     expect(code).toBe(1);
   });
 
-  it("tells a probe with a wrong password so", async () => {
+  it("reports a wrong password to a probe", async () => {
     const { stderr, code } = await turnpike("probe", `turn:127.0.0.1:${port}`, "--password", "wrong", "--admin", admin);
     expect(stderr).toMatch(/allocate: .*401; the user name or password is not the gateway's/);
     expect(code).toBe(1);

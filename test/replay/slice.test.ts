@@ -42,7 +42,7 @@ describe("a slice", () => {
     }
   });
 
-  it("ends where it is told, and has its own snapshot for a first line", () => {
+  it("ends at the given line, and begins with its own snapshot", () => {
     const lines = linesOf("operator.jsonl");
     const at = lines.findIndex(({ type }) => type === "gateway.removed");
     const { seq } = lines[at]!;
@@ -418,7 +418,7 @@ describe("turnpike log slice", () => {
     expect(result.stdout).toMatch(/: identical$/m);
   });
 
-  it("tells how it is called wrongly", () => {
+  it("reports wrong arguments", () => {
     expect(run("--from", "x")).toMatchObject({
       status: 2,
       stderr: expect.stringContaining("expected a sequence number"),

@@ -174,7 +174,7 @@ describe("whoever listens", () => {
 });
 
 describe("turnpike standalone", () => {
-  it("tells no secret, nor does any command of what it left behind", patience, async () => {
+  it("shows no secret, and neither does any command over what it left behind", patience, async () => {
     const { tracer, realmOf } = createTracer();
     const aviary = new Aviary(accountsOf(realmOf));
     const [ports, admin] = [await freePorts(), await freePort("127.0.0.1")];
@@ -475,7 +475,7 @@ describe("turnpike operator and its dataplane", () => {
 });
 
 describe("turnpike dataplane with a config from a file", () => {
-  it("tells no secret of it, nor of one that it refuses", patience, async () => {
+  it("shows no secret of a config, accepted or refused", patience, async () => {
     const { tracer, realmOf } = createTracer();
     const aviary = new Aviary(accountsOf(realmOf));
     const [port, tls, health, admin] = await portsFor(4);

@@ -70,7 +70,7 @@ const api = async <T>(path: string): Promise<T> =>
 const metrics = () => scrape(`http://127.0.0.1:${here?.dataplane.admin?.port}/metrics`);
 
 describe.each([0, 1])("with %i workers, a denial", (workers) => {
-  it.each(denialCodes)("has the code %s wherever it is told", async (code) => {
+  it.each(denialCodes)("has the code %s wherever it is reported", async (code) => {
     const { config, before, peer, port } = cases[code];
     const world = await start(before ?? config, workers);
     const turn = await connect(world.here.ports.udp);

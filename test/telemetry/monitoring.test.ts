@@ -196,7 +196,7 @@ describe("a metric", () => {
     if (/^(When|How often|What could not)/.test(help) && !name.includes("timestamp")) expect(name).toMatch(/_total$/);
   });
 
-  it("of the table is told by a process that relays, with its type, and no other is", async () => {
+  it("of the table is exported by a process that relays, with its type, and no other is", async () => {
     const here = await startTestDataplane({}, { admin: true });
     const text = await (await fetch(`http://127.0.0.1:${here.dataplane.admin?.port}/metrics`)).text();
     await here.stop();

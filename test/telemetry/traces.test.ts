@@ -71,7 +71,7 @@ describe("turnpike operator", () => {
     return collectionPath(kind!, String(object["apiVersion"]).split("/").at(-1)!);
   };
 
-  it("traces a change of endpoints up to every dataplane that is told", async () => {
+  it("traces a change of endpoints up to every dataplane that receives it", async () => {
     const objects = [
       gatewayClass,
       gatewayConfig(),

@@ -69,12 +69,12 @@ describe("icetester", () => {
     },
   );
 
-  it("uses a relay on its own side, too, if it is told to", async () => {
+  it("uses a relay on its own side, too, if one is configured", async () => {
     const at = await start({ ICE_SERVERS: JSON.stringify([turn("udp")]), ICE_TRANSPORT_POLICY: "relay" });
     await expectEcho(await dial(`${at}/whip`), "its own relay");
   });
 
-  it("asks for its token, serves where it is told to, and takes nothing but SDP", async () => {
+  it("asks for its token, serves at the configured path, and accepts only SDP", async () => {
     const at = await start({ BEARER_TOKEN: "whiptoken", WHIP_ENDPOINT: "/custompath" });
     await expect(dial(`${at}/custompath`)).rejects.toThrow(/answered 401/);
     await expect(dial(`${at}/custompath`, { bearerToken: "wrong" })).rejects.toThrow(/answered 401/);

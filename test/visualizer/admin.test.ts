@@ -118,7 +118,7 @@ describe("the admin port", () => {
     }
   });
 
-  it("sends the log as it stands, from a line on, and tells how much there is", async () => {
+  it("sends the log as it stands, from a line on, and its size", async () => {
     const many = mkdtempSync(join(tmpdir(), "turnpike-admin-log-"));
     const journal = openJournal(many, { segmentBytes: 2000 });
     for (let n = 0; n < 100; n += 1) {

@@ -65,7 +65,7 @@ beforeEach(async () => {
 });
 
 describe("a pool of workers", () => {
-  it("spreads clients over its workers, TCP staying on its own thread, and tells of them as one", async () => {
+  it("spreads clients over its workers, keeps TCP on its own thread, and reports the state of all", async () => {
     const report = await pool.apply(config());
     expect(report.listeners).toMatchObject([
       { listener: "ns/gw/tcp", change: "started" },

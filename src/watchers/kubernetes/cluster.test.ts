@@ -72,7 +72,7 @@ describe("the first complete list of a kind", () => {
   const of = ({ lists }: ReturnType<typeof follow>) =>
     lists.flatMap(({ kind, event, ...rest }) => (kind === "GatewayConfig" ? [{ event, ...rest }] : []));
 
-  it("is told with how long it took and how many tries, once", async () => {
+  it("is reported once, with the time and the tries that it took", async () => {
     server.answer({ of: (asked) => asked.path === path, status: 500, times: 2 });
     const followed = follow();
     await followed.synced();
@@ -150,7 +150,7 @@ it("asks for nothing outside the namespaces that it is limited to, but for what 
 });
 
 describe("a route that is served in two versions", () => {
-  it("is told once, and gone when neither has it", async () => {
+  it("is reported once, and removed when no version has it", async () => {
     server.put(ROUTES, made("r", { spec: {} }));
     server.put(ALPHA_ROUTES, made("r", { spec: {} }));
     const { words, until, synced } = follow();

@@ -48,7 +48,7 @@ const follow = (answers: Readonly<Record<string, readonly unknown[] | number>>) 
 const soon = (assertion: () => void): Promise<void> => vi.waitFor(assertion, { timeout: 60_000, interval: 5 });
 
 describe("ReferenceGrants in a cluster", () => {
-  it("are told once where both versions are served, and gone when both have lost them", async () => {
+  it("are reported once if both versions are served, and removed when both have lost them", async () => {
     const { told, watches } = follow({ [grants("v1")]: [grant("v1")], [grants("v1beta1")]: [grant("v1beta1")] });
     await soon(() => expect(watches.size).toBeGreaterThan(10));
     expect(told()).toEqual(["seen", "synced"]);

@@ -83,7 +83,7 @@ describe("a list", () => {
     expect(lists()).toHaveLength(4);
   });
 
-  it("tells at once when it fails, and again when it does not", async () => {
+  it("reports a failure at once, and its end", async () => {
     server.answer({ status: 500, times: 3 });
     server.put(PATH, service("a"));
     const { until } = follow();
@@ -110,7 +110,7 @@ describe("a list", () => {
 });
 
 describe("a watch", () => {
-  it("tells what changes", async () => {
+  it("reports changes", async () => {
     const { until, watching } = follow();
     await watching();
     server.put(PATH, service("a"));
@@ -171,7 +171,7 @@ describe("a watch", () => {
     },
   );
 
-  it("tells that it is lost with the second failure in a row, and once", async () => {
+  it("reports a lost watch once, with the second failure in a row", async () => {
     const { words, watching } = follow();
     await watching();
     server.answer({ status: 500, times: 1 });
@@ -361,7 +361,7 @@ describe("whatever happens", () => {
     fc.record({ do: fc.constant("withdraw" as const) }),
   );
 
-  it("exactly the server's objects are told in the end", { timeout: 300_000 }, async () => {
+  it("exactly the server's objects are reported in the end", { timeout: 300_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
         const own = await startFakeApi();
