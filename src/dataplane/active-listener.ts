@@ -1,4 +1,5 @@
 /** A listener that is there: its sockets and routes, what it hands to requests, and what it is asked by its allocations. */
+import { messageOf } from "../errors.ts";
 import { monotonicMs } from "../clock.ts";
 import { refusals, type DropCode, type RefusalCode } from "../reasons.ts";
 import { formatAddress } from "../net/address.ts";
@@ -126,7 +127,7 @@ export class ActiveListener implements RequestContext, ListenerOwner {
       this.#open?.renew?.(materialOf(config));
       return undefined;
     } catch (error) {
-      return `the certificate is not renewed: ${error instanceof Error ? error.message : String(error)}`;
+      return `the certificate is not renewed: ${messageOf(error)}`;
     }
   }
 

@@ -1,4 +1,5 @@
 /** The relay: gateways by name, each with its policy and its listeners. */
+import { messageOf } from "../errors.ts";
 import { wallTimeOf } from "../clock.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { formatAddress } from "../net/address.ts";
@@ -33,8 +34,6 @@ interface Tenant {
   readonly listeners: Map<string, ActiveListener>;
   readonly resolver: Resolver;
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** A relay on the thread that makes it. */
 export class EmbeddedRelay implements Relay {

@@ -1,7 +1,7 @@
 /** What protects the discovery server, from files: a certificate, its key, a token. They may be renewed while it runs. */
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import type { DiscoveryServer, TlsMaterial } from "./server.ts";
 
 export interface AccessFiles {
@@ -20,7 +20,7 @@ const textOf = (path: string): string => {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new TurnpikeError("discovery-file", `${path}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new TurnpikeError("discovery-file", `${path}: ${messageOf(error)}`);
   }
 };
 
@@ -29,7 +29,7 @@ const tlsOf = (files: NonNullable<AccessFiles["tls"]>): TlsMaterial => {
   try {
     createSecureContext(material);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new TurnpikeError("discovery-file", `${files.cert} and ${files.key} cannot be used: ${reason}`);
   }
   return material;
@@ -81,7 +81,7 @@ export const followAccess = (
       current = text;
       onRenewed();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       if (reason !== refusal) onRefused(reason);
       refusal = reason;
     }

@@ -1,4 +1,5 @@
 /** Configs as they change, from a discovery server that may come and go: ours or STUNner's. */
+import { messageOf } from "../errors.ts";
 import { backoffMs } from "../retry.ts";
 import { Observable } from "rxjs";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -41,7 +42,7 @@ const eventOf = (text: string, id: string | undefined, environment: Environment)
     if (id !== undefined && name !== id) return { event: "refused", reason: `${id} was asked for, not ${name}` };
     return isZeroConfig(config) ? { event: "deleted", id: name } : { event: "config", config };
   } catch (error) {
-    return { event: "refused", reason: error instanceof Error ? error.message : String(error) };
+    return { event: "refused", reason: messageOf(error) };
   }
 };
 

@@ -1,5 +1,5 @@
 /** One look at what a discovery server has. Placeholders stay as they are: they are for the dataplane's own watch. */
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import { get } from "node:http";
 import { get as getSecurely } from "node:https";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -54,7 +54,7 @@ const fetchText = async (target: FetchOptions, otherPath?: string): Promise<stri
       request.on("error", reject);
     });
   } catch (error) {
-    const reason = signal.aborted ? "no answer in time" : error instanceof Error ? error.message : String(error);
+    const reason = signal.aborted ? "no answer in time" : messageOf(error);
     throw new DiscoveryError(`${url}: ${reason}`, undefined, { cause: error });
   }
   const text = Buffer.concat(chunks).toString("utf8");

@@ -3,7 +3,7 @@ import { readFileSync, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import { Observable } from "rxjs";
 import { parse as parseYaml } from "yaml";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { ConfigEvent } from "./client.ts";
 import { readConfig } from "./document.ts";
@@ -61,7 +61,7 @@ export const watchConfigFile = (path: string, environment: Environment = process
         text = next;
         subscriber.next({ event: "config", config: readConfig(expandPlaceholders(parseText(next), environment)) });
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         if (error instanceof TurnpikeError) subscriber.next({ event: "refused", reason });
         else lose(reason);
       }

@@ -2,6 +2,7 @@
  * Makes the relay do what the core says: a config for each gateway, or its removal. What came of it returns as facts.
  * Gateways do not wait for each other.
  */
+import { messageOf } from "../errors.ts";
 import { backoffMs, type Backoff } from "../retry.ts";
 import type { GatewayChange } from "../core/fold.ts";
 import type { ApplyReport, Relay } from "../dataplane/relay.ts";
@@ -124,7 +125,7 @@ export const createPublisher = ({ relay, vault, address, report }: PublisherOpti
         report(factsOf(gateway, done, cause));
     } catch (error) {
       settle(change, false, failures);
-      const reason = vault.scrub(error instanceof Error ? error.message : String(error));
+      const reason = vault.scrub(messageOf(error));
       if (failures === 0)
         report([
           {

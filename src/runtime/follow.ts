@@ -1,4 +1,5 @@
 /** A source that is subscribed to as long as it is wanted: again, with growing pauses, when it fails. */
+import { messageOf } from "../errors.ts";
 import { defer, retry, tap, timer, type Observable } from "rxjs";
 import { backoffMs, type Backoff } from "../retry.ts";
 
@@ -29,7 +30,7 @@ export const follow = <T>({ start, onNext, onFailure, onRestored }: Followed<T>)
       retry({
         delay: (error: unknown) => {
           failures += 1;
-          if (failures === 1) onFailure(error instanceof Error ? error.message : String(error));
+          if (failures === 1) onFailure(messageOf(error));
           return timer(backoffMs(BACKOFF, failures));
         },
       }),

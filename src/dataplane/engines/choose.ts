@@ -1,4 +1,5 @@
 /** Which engine moves packets: the fast one where it works, the portable one elsewhere. */
+import { messageOf } from "../../errors.ts";
 import type { Logger } from "pino";
 import { createBatchEngine } from "./batch/batch.ts";
 import { createDgramEngine } from "./dgram.ts";
@@ -14,7 +15,7 @@ export const createEngine = (name: EngineName, options: EngineOptions, log: Logg
     return createBatchEngine(options);
   } catch (error) {
     if (name === "batch") throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     log.info({ reason }, "packets are moved by the dgram engine: the batch engine does not run here");
     return createDgramEngine(options);
   }

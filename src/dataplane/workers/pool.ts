@@ -2,6 +2,7 @@
  * A relay on several threads: each worker is a whole relay for the clients over UDP and DTLS that the kernel gives it; those
  * over TCP and TLS are this thread's. A worker that ends is replaced: its own clients begin anew, nobody else's notice.
  */
+import { messageOf } from "../../errors.ts";
 import { Subject } from "rxjs";
 import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
 import { parseConfig, type ValidConfig } from "../config.ts";
@@ -58,7 +59,7 @@ export class WorkerPool implements Relay {
       loadSys();
       return true;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.info({ reason }, "one thread relays for everybody: workers do not run here");
       return false;
     }

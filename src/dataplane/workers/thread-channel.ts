@@ -1,4 +1,5 @@
 /** Questions and answers, and things told, between two threads. */
+import { messageOf } from "../../errors.ts";
 import type { MessagePort, Worker } from "node:worker_threads";
 
 type Message =
@@ -40,8 +41,7 @@ export const openThreadChannel = (
     else if ("ask" in message)
       handle(message.what, message.value).then(
         (value) => send({ answer: message.ask, value }),
-        (error: unknown) =>
-          send({ answer: message.ask, error: error instanceof Error ? error.message : String(error) }),
+        (error: unknown) => send({ answer: message.ask, error: messageOf(error) }),
       );
     else {
       const waits = waiting.get(message.answer);

@@ -1,4 +1,5 @@
 /** One worker as the pool sees it: started, asked, and started again when it ends by itself. */
+import { messageOf } from "../../errors.ts";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { TransportAddress } from "../../net/address.ts";
@@ -123,7 +124,7 @@ export class WorkerHandle {
       if (this.#wakeFd >= 0) sys.wake(this.#wakeFd);
     });
     worker.on("error", (error: unknown) => {
-      this.#reason = error instanceof Error ? error.message : String(error);
+      this.#reason = messageOf(error);
     });
     worker.on("exit", () => this.#ended(channel));
     return [worker, channel];
