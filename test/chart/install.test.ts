@@ -179,10 +179,35 @@ it("fails to uninstall, and keeps everything, while something cannot be removed"
     readonly rules: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[];
   }>(role);
   const withoutDelete = rules.map((rule) => ({ ...rule, verbs: rule.verbs.filter((verb) => verb !== "delete") }));
+  /** The API server goes by a changed role a little later. */
+  const mayDelete = (allowed: boolean): Promise<void> =>
+    vi.waitFor(
+      async () => {
+        const { status } = await cluster.client.request<{ readonly status: { readonly allowed: boolean } }>(
+          "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+          {
+            method: "POST",
+            body: {
+              apiVersion: "authorization.k8s.io/v1",
+              kind: "SubjectAccessReview",
+              spec: {
+                user: `system:serviceaccount:${NAMESPACE}:turnpike`,
+                resourceAttributes: { namespace: "media", verb: "delete", resource: "services" },
+              },
+            },
+          },
+        );
+        expect(status.allowed).toBe(allowed);
+      },
+      { timeout: 60_000, interval: 50 },
+    );
+  await mayDelete(true);
   await cluster.client.patch(role, { rules: withoutDelete });
+  await mayDelete(false);
   await expect(helm("uninstall", "turnpike", "--namespace", NAMESPACE)).rejects.toThrow("turnpike-cleanup");
   expect(await deploymentOf(NAMESPACE, "turnpike")).toBeDefined();
   await cluster.client.patch(role, { rules });
+  await mayDelete(true);
   await helm("uninstall", "turnpike", "--namespace", NAMESPACE);
   await isGone("media");
 });
