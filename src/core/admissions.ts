@@ -6,7 +6,6 @@ import {
   clusterTransitions,
   type AdmissionStep,
   type AdmissionTransition,
-  type AdmittedCluster,
   type EndpointMove,
 } from "../admission/transition.ts";
 import { endpointEntity, type Backend } from "../resources/entities.ts";
@@ -23,6 +22,8 @@ interface Moved extends EndpointMove {
 export interface Admissions {
   /** Keeps the transitions of endpoint machines among `derived` until the next fold. */
   note(derived: readonly Derived[]): void;
+  /** A route has changed, or is gone: its cluster led to `backends` until now. */
+  left(cluster: string, backends: readonly Backend[]): void;
   /** The step from what was rendered of `gateway` before to what is now. @param cause of what no endpoint machine explains. */
   step(
     gateway: Name,
@@ -34,21 +35,52 @@ export interface Admissions {
   folded(): void;
 }
 
+/** A cluster as a gateway lists it, with its terminating endpoints. */
+interface Listed {
+  readonly cluster: ClusterConfig;
+  readonly draining: readonly string[];
+}
+
+const NONE: readonly string[] = [];
+
 /** Names are resolved by the relay, which then knows their addresses better than anybody. */
 const isListed = ({ type }: ClusterConfig): boolean => type === "STATIC";
 
-const clustersOf = (gateway: RenderedGateway | undefined): ReadonlyMap<string, AdmittedCluster> =>
-  new Map(
-    (gateway?.config?.clusters ?? []).filter(isListed).map(({ name, protocol, endpoints = [] }) => {
-      const draining = gateway?.draining[name];
-      return [name, { name, protocol, endpoints, draining: draining && new Set(draining) }];
-    }),
+const listedIn = (gateway: RenderedGateway | undefined, name: string): Listed | undefined => {
+  const cluster = gateway?.config?.clusters?.find((one) => one.name === name);
+  if (gateway === undefined || cluster === undefined || !isListed(cluster)) return undefined;
+  return { cluster, draining: gateway.draining[name] ?? NONE };
+};
+
+const sameTexts = (a: readonly string[] = NONE, b: readonly string[] = NONE): boolean =>
+  a === b || (a.length === b.length && a.every((text, index) => text === b[index]));
+
+const isSame = (a: Listed | undefined, b: Listed | undefined): boolean =>
+  a === b ||
+  (a !== undefined &&
+    b !== undefined &&
+    a.cluster.protocol === b.cluster.protocol &&
+    sameTexts(a.cluster.endpoints, b.cluster.endpoints) &&
+    sameTexts(a.draining, b.draining));
+
+/** As `clusterTransitions` understands what is admitted, and what is to be. */
+const transitionsOf = (name: string, before: Listed | undefined, next: Listed | undefined) => {
+  const present = new Map(
+    before?.cluster.endpoints?.map((endpoint) => [
+      endpoint,
+      { protocol: before.cluster.protocol, draining: before.draining.includes(endpoint) },
+    ]),
   );
-
-const admittedIn = ({ protocol, endpoints, draining }: AdmittedCluster) =>
-  new Map(endpoints.map((endpoint) => [endpoint, { protocol, draining: draining?.has(endpoint) ?? false }]));
-
-const NOTHING = new Map<never, never>();
+  return clusterTransitions(
+    name,
+    present,
+    next && {
+      protocol: next.cluster.protocol,
+      endpoints: next.cluster.endpoints ?? NONE,
+      draining: new Set(next.draining),
+    },
+  );
+};
 
 /** An endpoint without its ports: what endpoint machines are named by. */
 const addressOf = (endpoint: string): string => endpoint.replace(/:<\d+-\d+>$/, "");
@@ -58,10 +90,9 @@ const leadsTo = { admit: "active", drain: "terminating", revoke: "gone" } as con
 /** @param backendsOf a cluster, as things are now. */
 export const createAdmissions = (backendsOf: (cluster: string) => readonly Backend[]): Admissions => {
   const revisions = new Map<Name, number>();
-  /** Of each cluster as of its last step: a route that is gone, or was changed, says no more which they were. */
-  const backendsBefore = new Map<string, readonly Backend[]>();
-  const backendsNow = new Map<string, readonly Backend[]>();
+  /** Since the last fold. */
   const moved = new Map<string, Moved>();
+  const backendsBefore = new Map<string, readonly Backend[]>();
 
   const explain = (
     transition: AdmissionTransition,
@@ -79,6 +110,17 @@ export const createAdmissions = (backendsOf: (cluster: string) => readonly Backe
     return { ...transition, cause: found.cause, because: { entity, from, to } };
   };
 
+  const changesOf = (
+    name: string,
+    before: Listed | undefined,
+    next: Listed | undefined,
+    cause: number,
+  ): readonly AdmissionTransition[] => {
+    if (isSame(before, next)) return [];
+    const backends = moved.size === 0 ? [] : [...backendsOf(name), ...(backendsBefore.get(name) ?? [])];
+    return transitionsOf(name, before, next).map((transition) => explain(transition, backends, cause));
+  };
+
   return {
     note(derived) {
       for (const { cause, derivation } of derived)
@@ -87,28 +129,24 @@ export const createAdmissions = (backendsOf: (cluster: string) => readonly Backe
           moved.set(entity, { entity, from, to, cause });
         }
     },
+    left(cluster, backends) {
+      // Of several changes between two folds the first one left what was folded.
+      if (!backendsBefore.has(cluster)) backendsBefore.set(cluster, backends);
+    },
     step(gateway, before, next, cause) {
       const from = revisions.get(gateway) ?? 0;
       const to = from + 1;
       revisions.set(gateway, to);
-      const [was, is] = [clustersOf(before), clustersOf(next)];
-      const transitions = [...new Set([...was.keys(), ...is.keys()])].flatMap((name) => {
-        const [present, wanted] = [was.get(name), is.get(name)];
-        const backends = backendsOf(name);
-        const candidates = [...new Set([...backends, ...(backendsBefore.get(name) ?? [])])];
-        backendsNow.set(name, backends);
-        return clusterTransitions(name, present === undefined ? NOTHING : admittedIn(present), wanted).map((one) =>
-          explain(one, candidates, cause),
-        );
-      });
+      const names = new Set<string>();
+      for (const one of [before, next]) for (const { name } of one?.config?.clusters ?? []) names.add(name);
+      const transitions: AdmissionTransition[] = [];
+      for (const name of names)
+        transitions.push(...changesOf(name, listedIn(before, name), listedIn(next, name), cause));
       return { from, to, transitions };
     },
     folded() {
       moved.clear();
-      for (const [cluster, backends] of backendsNow)
-        if (backends.length === 0) backendsBefore.delete(cluster);
-        else backendsBefore.set(cluster, backends);
-      backendsNow.clear();
+      backendsBefore.clear();
     },
   };
 };

@@ -102,6 +102,8 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     if (kind === "Gateway" && object !== undefined && registry.state("gateway", name) === "terminating")
       transitions.push(...registry.send("gateway", name, "recreated"));
 
+    if (before !== undefined && (kind === "UDPRoute" || kind === "GatewayUDPRoute"))
+      admissions.left(name, referencesOf(kind, before).filter(isBackend));
     for (const backend of backendsTouched(kind, name, [before, object]))
       transitions.push(...backends.reconcile(backend));
 
