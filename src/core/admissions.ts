@@ -46,11 +46,12 @@ const NONE: readonly string[] = [];
 /** Names are resolved by the relay, which then knows their addresses better than anybody. */
 const isListed = ({ type }: ClusterConfig): boolean => type === "STATIC";
 
-const listedIn = (gateway: RenderedGateway | undefined, name: string): Listed | undefined => {
-  const cluster = gateway?.config?.clusters?.find((one) => one.name === name);
-  if (gateway === undefined || cluster === undefined || !isListed(cluster)) return undefined;
-  return { cluster, draining: gateway.draining[name] ?? NONE };
-};
+const listedIn = (gateway: RenderedGateway | undefined): ReadonlyMap<string, Listed> =>
+  new Map(
+    (gateway?.config?.clusters ?? [])
+      .filter(isListed)
+      .map((cluster) => [cluster.name, { cluster, draining: gateway?.draining[cluster.name] ?? NONE }]),
+  );
 
 const sameTexts = (a: readonly string[] = NONE, b: readonly string[] = NONE): boolean =>
   a === b || (a.length === b.length && a.every((text, index) => text === b[index]));
@@ -65,10 +66,11 @@ const isSame = (a: Listed | undefined, b: Listed | undefined): boolean =>
 
 /** As `clusterTransitions` understands what is admitted, and what is to be. */
 const transitionsOf = (name: string, before: Listed | undefined, next: Listed | undefined) => {
+  const drained = new Set(before?.draining);
   const present = new Map(
     before?.cluster.endpoints?.map((endpoint) => [
       endpoint,
-      { protocol: before.cluster.protocol, draining: before.draining.includes(endpoint) },
+      { protocol: before.cluster.protocol, draining: drained.has(endpoint) },
     ]),
   );
   return clusterTransitions(
@@ -137,11 +139,9 @@ export const createAdmissions = (backendsOf: (cluster: string) => readonly Backe
       const from = revisions.get(gateway) ?? 0;
       const to = from + 1;
       revisions.set(gateway, to);
-      const names = new Set<string>();
-      for (const one of [before, next]) for (const { name } of one?.config?.clusters ?? []) names.add(name);
-      const transitions: AdmissionTransition[] = [];
-      for (const name of names)
-        transitions.push(...changesOf(name, listedIn(before, name), listedIn(next, name), cause));
+      const [was, is] = [listedIn(before), listedIn(next)];
+      const names = new Set([...was.keys(), ...is.keys()]);
+      const transitions = [...names].flatMap((name) => changesOf(name, was.get(name), is.get(name), cause));
       return { from, to, transitions };
     },
     folded() {
