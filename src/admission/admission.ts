@@ -3,9 +3,8 @@
  * the clusters that it routes.
  */
 import type { DenialCode } from "../reasons.ts";
-import { parseIp, type Family, type Ip } from "../net/ip.ts";
+import { parseIp, bitsOf, type Family, type Ip } from "../net/ip.ts";
 import { parseEndpoint, type Endpoint } from "../net/endpoint.ts";
-import { bitsOf } from "../net/ip.ts";
 import type { OwnHost } from "./own-host.ts";
 import { specialBlock } from "./special.ts";
 import type { AdmissionTransition, PeerProtocol } from "./transition.ts";

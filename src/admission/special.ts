@@ -2,8 +2,7 @@
  * Blocks that a wide prefix must not open by accident: `0.0.0.0/0` means "anywhere out there", not the relay's own
  * loopback or the cloud's metadata service. Only an endpoint inside the block admits an address in it.
  */
-import { parseIp, type Ip } from "../net/ip.ts";
-import { bitsOf } from "../net/ip.ts";
+import { parseIp, bitsOf, type Ip } from "../net/ip.ts";
 
 export interface Block {
   readonly ip: Ip;

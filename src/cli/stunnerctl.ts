@@ -1,6 +1,6 @@
 /** `stunnerctl`: STUNner's command line under its own names and flags. */
 import { Command, Option } from "commander";
-import { withProgress } from "./output.ts";
+import { withProgress, outputOption, type Format } from "./output.ts";
 import { TurnpikeError } from "../errors.ts";
 import { apiOf } from "../kubernetes/connect.ts";
 import { loadKubeconfig } from "../kubernetes/kubeconfig.ts";
@@ -18,7 +18,6 @@ import {
 import { fetchLicense } from "../discovery/fetch.ts";
 import { addIceTestOptions } from "./icetest.ts";
 import { documentWriter } from "./documents.ts";
-import { outputOption, type Format } from "./output.ts";
 import { addPodOptions, parsePodPort, showPodDocuments } from "./status.ts";
 
 interface AuthFlags extends ClusterFlags {

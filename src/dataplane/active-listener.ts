@@ -3,7 +3,7 @@ import { messageOf } from "../errors.ts";
 import { monotonicMs } from "../clock.ts";
 import { refusals, type DropCode, type RefusalCode } from "../reasons.ts";
 import { formatAddress } from "../net/address.ts";
-import { type Family, type Ip } from "../net/ip.ts";
+import type { Family, Ip } from "../net/ip.ts";
 import type { Denial, Verdict } from "../admission/admission.ts";
 import type { PeerProtocol } from "../admission/transition.ts";
 import type { Allocation, Owner } from "./allocation.ts";

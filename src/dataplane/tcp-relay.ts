@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { familyOf, type TransportAddress } from "../net/address.ts";
-import { type Family } from "../net/ip.ts";
+import type { Family } from "../net/ip.ts";
 import { connectMilliseconds } from "./limits.ts";
 import type { RelayAddress } from "./placement.ts";
 import { dial, sharesAddresses } from "./tcp-dial.ts";

@@ -1,8 +1,16 @@
 /** What the HTTP API answers: documents, errors, or that a watch may begin. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { encodeConfig, JSON_TYPE, LICENSE_BODY, notFoundBody, parseWatch, resourceAt, TEXT_TYPE } from "./protocol.ts";
-import type { Scope } from "./protocol.ts";
+import {
+  encodeConfig,
+  JSON_TYPE,
+  LICENSE_BODY,
+  notFoundBody,
+  parseWatch,
+  resourceAt,
+  TEXT_TYPE,
+  type Scope,
+} from "./protocol.ts";
 import { withNodeAddress } from "./node-address.ts";
 import type { ConfigStore, StoredConfig } from "./store.ts";
 

@@ -1,6 +1,5 @@
 /** Names that Kubernetes does not take for what is made for a Gateway, which has the Gateway's name. */
-import type { Name } from "../resources/keys.ts";
-import { splitName } from "../resources/keys.ts";
+import { splitName, type Name } from "../resources/keys.ts";
 import type { MadeKind } from "../resources/kinds.ts";
 
 const MAX_LABEL = 63;

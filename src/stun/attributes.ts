@@ -1,5 +1,5 @@
 /** STUN and TURN attribute types, and values that are bytes. */
-import { type TransportAddress } from "../net/address.ts";
+import type { TransportAddress } from "../net/address.ts";
 import { bytesOf, parseIp, textOfBytes } from "../net/ip.ts";
 
 /** RFC 8489 §18.3, RFC 8656 §18. */

@@ -6,7 +6,7 @@
 import stunCreate from "stun/src/node_modules/lib/create-message.js";
 import stunDecode from "stun/src/node_modules/message/decode.js";
 import type { DropCode } from "../reasons.ts";
-import { type TransportAddress } from "../net/address.ts";
+import type { TransportAddress } from "../net/address.ts";
 import { parseIp } from "../net/ip.ts";
 import { attribute, draftAdditionalAddressFamily, isUnknown } from "../stun/attributes.ts";
 import { fingerprintIsValid } from "../stun/integrity.ts";

@@ -1,5 +1,5 @@
 /** PROXY headers, version 2, as a load balancer writes them. */
-import { type TransportAddress } from "../../src/net/address.ts";
+import type { TransportAddress } from "../../src/net/address.ts";
 import { bytesOf, parseIp } from "../../src/net/ip.ts";
 
 export const PROXY_SIGNATURE = Buffer.from("0d0a0d0a000d0a515549540a", "hex");

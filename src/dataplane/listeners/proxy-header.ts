@@ -1,5 +1,5 @@
 /** The header of PROXY protocol version 2, with which a load balancer says whom it speaks for. */
-import { type TransportAddress } from "../../net/address.ts";
+import type { TransportAddress } from "../../net/address.ts";
 import { textOfBytes } from "../../net/ip.ts";
 
 export interface ProxyHeader {

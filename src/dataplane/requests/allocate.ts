@@ -1,6 +1,6 @@
 /** Allocate, RFC 8656 §7.2. */
 import { familyOf } from "../../net/address.ts";
-import { type Family } from "../../net/ip.ts";
+import type { Family } from "../../net/ip.ts";
 import type { RelayPort } from "../flows.ts";
 import { grantedSeconds } from "../lifetimes.ts";
 import { addressErrorCodeValue, addressFamily, addressValue, attribute } from "../../stun/attributes.ts";

@@ -1,6 +1,6 @@
 /** A relayed transport address of the batch engine: its socket, and the flow that takes what peers send to it. */
 import { familyOf } from "../../../net/address.ts";
-import { type Family } from "../../../net/ip.ts";
+import type { Family } from "../../../net/ip.ts";
 import type { Flow, PeerFlow, RelayPort } from "../../flows.ts";
 import type { RelayAddress } from "../../placement.ts";
 import type { HeldPort } from "../engine.ts";

@@ -2,8 +2,7 @@
 import { isWildcard, type TransportAddress } from "../../../net/address.ts";
 import { FlowTable, type Drops, type Flow, type RelayPort, type Traffic } from "../../flows.ts";
 import type { RelayAddress } from "../../placement.ts";
-import type { HeldPort } from "../engine.ts";
-import type { ClientPort, ClientPortOwner, DatagramPort, Engine, EngineOptions } from "../engine.ts";
+import type { HeldPort, ClientPort, ClientPortOwner, DatagramPort, Engine, EngineOptions } from "../engine.ts";
 import { fromClient, isSendIndication } from "../forward.ts";
 import { IPV4_MARK, type Arena } from "./arena.ts";
 import { BatchRelay } from "./batch-relay.ts";
