@@ -103,6 +103,18 @@ export default defineConfig({
         ],
       },
     },
+    // A second is no time on a busy machine.
+    {
+      files: ["**/*.test.ts", "test/**/*.ts"],
+      excludeFiles: ["test/support/eventually.ts"],
+      rules: {
+        "no-restricted-properties": [
+          "error",
+          { object: "vi", property: "waitFor", message: "Its patience is a second: eventually() of test/support." },
+          { object: "vi", property: "waitUntil", message: "Its patience is a second: eventually() of test/support." },
+        ],
+      },
+    },
     // Runs in a browser page, as a plain script.
     { files: ["test/**/*.page.js"], rules: { "unicorn/prefer-add-event-listener": "off" } },
     { files: ["**/*.config.ts"], rules: { "import/no-default-export": "off" } },

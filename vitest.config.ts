@@ -8,9 +8,9 @@ export default defineConfig({
   test: {
     globalSetup: ["test/support/logs.ts"],
     // For what hangs, not for what is slow: a busy machine is no failure, and speed is measured by `npm run bench`.
-    testTimeout: 180_000,
-    expect: { poll: { timeout: 60_000 } },
-    hookTimeout: 300_000,
+    testTimeout: 300_000,
+    expect: { poll: { timeout: 120_000 } },
+    hookTimeout: 600_000,
     pool: "forks",
     projects: [
       {

@@ -1,7 +1,8 @@
 import { createServer } from "node:http";
-import { onTestFinished, expect, it, vi } from "vitest";
+import { onTestFinished, expect, it } from "vitest";
 import { answer, listen } from "../http.ts";
 import { followEndpoint } from "./follow.ts";
+import { eventually } from "../../test/support/eventually.ts";
 
 const BACKOFF = { firstMs: 10, longestMs: 20 };
 const greet = () => (_: unknown, response: Parameters<typeof answer>[0]) => answer(response, 200, "hello");
@@ -24,9 +25,9 @@ it("binds an address that was in use as soon as it is free, and reports it once"
   const { port, release } = await occupied();
   const { endpoint, failures } = following();
   await endpoint.at(`http://127.0.0.1:${port}`);
-  await vi.waitFor(() => expect(failures).toHaveLength(1));
+  await eventually(() => expect(failures).toHaveLength(1));
   await release();
-  await vi.waitFor(async () => expect(await textOf(port)).toBe("hello"));
+  await eventually(async () => expect(await textOf(port)).toBe("hello"));
   expect(failures).toEqual([expect.stringContaining("EADDRINUSE")]);
 });
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PATIENCE_MS } from "../../test/support/eventually.ts";
 
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
 let folder: string;
@@ -18,7 +19,7 @@ const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}
     encoding: "utf8",
     cwd: folder,
     env: { PATH: process.env["PATH"], ...env },
-    timeout: 20_000,
+    timeout: PATIENCE_MS,
   });
 
 const BAD = [

@@ -5,8 +5,9 @@ import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { newCertificate } from "../../test/support/certificate.ts";
 import { followAccess, readAccess, type AccessFiles } from "./access-files.ts";
 import { fetchConfig } from "./fetch.ts";
-import { configOf, soon, start, type Running } from "../../test/support/discovery.ts";
+import { configOf, start, type Running } from "../../test/support/discovery.ts";
 import type { TlsMaterial } from "./server.ts";
+import { eventually } from "../../test/support/eventually.ts";
 
 let [first, second]: TlsMaterial[] = [];
 beforeAll(() => {
@@ -65,24 +66,24 @@ it("serves with the certificate and token of the files", async () => {
 it("takes renewed files without a restart, each once", async () => {
   const { renewed, refused } = await follow();
   write(second!, "n3w");
-  await soon(() => expect(renewed()).toBeGreaterThan(0));
-  await soon(async () => expect(await config(second!.cert, "n3w")).toMatchObject({ version: "v1" }));
+  await eventually(() => expect(renewed()).toBeGreaterThan(0));
+  await eventually(async () => expect(await config(second!.cert, "n3w")).toMatchObject({ version: "v1" }));
   await expect(config(second!.cert, "s3cret")).rejects.toThrow("401");
   const before = renewed();
   rmSync(files.token);
-  await soon(() => expect(refused.at(-1)).toContain("ENOENT"));
+  await eventually(() => expect(refused.at(-1)).toContain("ENOENT"));
   expect(renewed()).toBe(before);
 });
 
 it("keeps what it has while the files cannot be used, and says so once", async () => {
   const { renewed, refused } = await follow();
   writeFileSync(files.tls.key, second!.key);
-  await soon(() => expect(refused).toHaveLength(1));
+  await eventually(() => expect(refused).toHaveLength(1));
   expect(refused[0]).toMatch(/cannot be used: .*key/i);
   expect(await config(first!.cert, "s3cret")).toMatchObject({ version: "v1" });
   writeFileSync(files.tls.key, first!.key);
   writeFileSync(files.token, " \n");
-  await soon(() => expect(refused).toHaveLength(2));
+  await eventually(() => expect(refused).toHaveLength(2));
   expect(refused[1]).toContain("empty token");
   expect(await config(first!.cert, "s3cret")).toMatchObject({ version: "v1" });
   expect(renewed()).toBe(0);

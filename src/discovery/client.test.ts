@@ -4,10 +4,11 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vit
 import { WebSocketServer, type WebSocket } from "ws";
 import { watchConfigs, type ConfigEvent, type WatchOptions } from "./client.ts";
 import { DiscoveryError, fetchConfig, fetchConfigs } from "./fetch.ts";
-import { configOf, largeConfig, listenerAt, soon, start, type Running } from "../../test/support/discovery.ts";
+import { configOf, largeConfig, listenerAt, start, type Running } from "../../test/support/discovery.ts";
 import { NODE_ADDRESS_PLACEHOLDER } from "./node-address.ts";
 import { addressOf } from "./origin.ts";
 import { encodeConfig, zeroConfig } from "./protocol.ts";
+import { eventually } from "../../test/support/eventually.ts";
 
 const timing = { pingMs: 50, livenessMs: 2000, retryFirstMs: 40, retryMostMs: 80 };
 let server: Running;
@@ -33,12 +34,12 @@ const wordOf = (event: ConfigEvent): string => {
   return event.event === "deleted" ? `-${event.id}` : event.event;
 };
 const told = (events: readonly ConfigEvent[], ...expected: readonly string[]): Promise<void> =>
-  soon(() => expect(events.map(wordOf)).toEqual(expected));
+  eventually(() => expect(events.map(wordOf)).toEqual(expected));
 
 describe("a watching client", () => {
   it("hears what comes, changes and goes", async () => {
     const [all, one] = [follow(), follow({ id: "ns/gw" })];
-    await soon(() => expect(server.stats().watchers).toBe(2));
+    await eventually(() => expect(server.stats().watchers).toBe(2));
     server.set("ns/gw", configOf("ns/gw"));
     await told(one, "ns/gw=one");
     server.set("ns/other", configOf("ns/other"));
@@ -52,7 +53,7 @@ describe("a watching client", () => {
   it("of a namespace hears of that namespace", async () => {
     server.replace([configOf("a/gw"), configOf("b/gw")]);
     const events = follow({ namespace: "b" });
-    await soon(() => expect(events.map(wordOf)).toEqual(["b/gw=one"]));
+    await eventually(() => expect(events.map(wordOf)).toEqual(["b/gw=one"]));
   });
 
   it("survives a restart of the server", async () => {
@@ -61,11 +62,11 @@ describe("a watching client", () => {
     await told(a, "ns/a=one");
     await told(b, "ns/b=one");
     await server.close();
-    await soon(() => expect(a.at(-1)?.event).toBe("lost"));
+    await eventually(() => expect(a.at(-1)?.event).toBe("lost"));
     server = await start({ port: server.port });
     server.replace([configOf("ns/a", "two"), configOf("ns/b")]);
     const restored = (events: readonly ConfigEvent[], word: string): Promise<void> =>
-      soon(() => {
+      eventually(() => {
         const words = events.map(wordOf).filter((one, place, others) => one !== others[place - 1]);
         expect(words).toEqual([words[0], "lost", "restored", word]);
       });
@@ -92,7 +93,7 @@ describe("a watching client", () => {
     ready = true;
     await told(events, "lost", "restored");
     ready = false;
-    await soon(() => expect(events.at(2)).toEqual({ event: "lost", reason: "standby" }));
+    await eventually(() => expect(events.at(2)).toEqual({ event: "lost", reason: "standby" }));
   });
 
   it("puts its environment in, but not into credentials", async () => {
@@ -114,16 +115,16 @@ describe("a watching client", () => {
   it("takes configs of megabytes", async () => {
     server.set("ns/gw", largeConfig("ns/gw", "large", 3_000_000));
     const events = follow();
-    await soon(() => expect(events.map(wordOf)).toEqual(["ns/gw=large"]));
+    await eventually(() => expect(events.map(wordOf)).toEqual(["ns/gw=large"]));
   });
 
   it("leaves when it is not wanted any more", async () => {
     const first = watch();
-    await soon(() => expect(server.stats().watchers).toBe(1));
+    await eventually(() => expect(server.stats().watchers).toBe(1));
     first.leave();
-    await soon(() => expect(server.stats().watchers).toBe(0));
+    await eventually(() => expect(server.stats().watchers).toBe(0));
     watch().leave();
-    await soon(() => expect(server.stats().watchers).toBe(0));
+    await eventually(() => expect(server.stats().watchers).toBe(0));
   });
 
   it("refuses to watch what cannot be understood", () => {
@@ -154,7 +155,7 @@ describe("a watching client of a server that misbehaves", () => {
     http = upgrader;
     sockets.length = 0;
     new WebSocketServer({ server: upgrader, autoPong }).on("connection", (socket) => sockets.push(socket));
-    await soon(() => expect(upgrader.listening).toBe(true));
+    await eventually(() => expect(upgrader.listening).toBe(true));
     return `ws://127.0.0.1:${(upgrader.address() as AddressInfo).port}`;
   };
   afterEach(() => {
@@ -164,7 +165,7 @@ describe("a watching client of a server that misbehaves", () => {
 
   it("skips what is no sound config, and keeps the connection", async () => {
     const events = follow({ origin: await strange(), id: "ns/gw" });
-    await soon(() => expect(sockets.length).toBe(1));
+    await eventually(() => expect(sockets.length).toBe(1));
     const bad = JSON.stringify({ ...configOf("ns/gw"), version: "v3" });
     for (const text of ["", `{"password":"hunter2"`, "[]", bad, encodeConfig(configOf("ns/other"))])
       sockets[0]!.send(text);
@@ -177,19 +178,19 @@ describe("a watching client of a server that misbehaves", () => {
 
   it("reconnects after a killed connection, a binary frame, and a server that falls silent", async () => {
     const events = follow({ origin: await strange(false), timing: { ...timing, livenessMs: 300 } });
-    await soon(() => expect(sockets.length).toBe(1));
+    await eventually(() => expect(sockets.length).toBe(1));
     sockets[0]!.terminate();
-    await soon(() => expect(sockets.length).toBe(2));
+    await eventually(() => expect(sockets.length).toBe(2));
     sockets[1]!.send(Buffer.from("{}"));
     // Nobody answers pings from here on.
-    await soon(() => expect(sockets.length).toBe(4));
+    await eventually(() => expect(sockets.length).toBe(4));
     const reasons = events.flatMap((event) => (event.event === "lost" ? [event.reason] : []));
     expect(reasons.slice(1, 3)).toEqual(["the server sent a binary frame", "nothing heard for 300 ms"]);
   });
 
   it("pings with 'keepalive'", async () => {
     follow({ origin: await strange() });
-    await soon(() => expect(sockets.length).toBe(1));
+    await eventually(() => expect(sockets.length).toBe(1));
     const payload = await new Promise((resolve) => {
       sockets[0]!.once("ping", resolve);
     });
@@ -199,11 +200,11 @@ describe("a watching client of a server that misbehaves", () => {
   it("gives up a handshake that is never answered", async () => {
     const held: Socket[] = [];
     const silent = createTcpServer((socket) => held.push(socket)).listen(0, "127.0.0.1");
-    await soon(() => expect(silent.listening).toBe(true));
+    await eventually(() => expect(silent.listening).toBe(true));
     const origin = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
     const { events, leave } = watch({ origin, timing: { ...timing, livenessMs: 100 } });
     await told(events, "lost");
-    await soon(() => expect(held.length).toBeGreaterThan(1));
+    await eventually(() => expect(held.length).toBeGreaterThan(1));
     leave();
     for (const socket of held) socket.destroy();
     silent.close();
@@ -233,7 +234,7 @@ describe("a one-shot client", () => {
     expect(await failure(server.origin)).toMatchObject({ code: "discovery-refused", status: 404 });
     const { port } = server;
     const silent = createTcpServer(() => undefined).listen(0, "127.0.0.1");
-    await soon(() => expect(silent.listening).toBe(true));
+    await eventually(() => expect(silent.listening).toBe(true));
     const late = await failure(`127.0.0.1:${(silent.address() as AddressInfo).port}`);
     expect(late).toMatchObject({
       code: "discovery-unreachable",

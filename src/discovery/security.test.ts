@@ -4,8 +4,9 @@ import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vite
 import { newCertificate } from "../../test/support/certificate.ts";
 import { watchConfigs, type ConfigEvent, type WatchOptions } from "./client.ts";
 import { fetchConfig } from "./fetch.ts";
-import { configOf, refusedWatch, soon, start, type Running } from "../../test/support/discovery.ts";
+import { configOf, refusedWatch, start, type Running } from "../../test/support/discovery.ts";
 import type { TlsMaterial } from "./server.ts";
+import { eventually } from "../../test/support/eventually.ts";
 
 let first: TlsMaterial;
 let second: TlsMaterial;
@@ -33,9 +34,9 @@ describe("discovery over TLS", () => {
     server.set("ns/gw", configOf("ns/gw"));
     expect(await fetchConfig({ origin: server.origin, id: "ns/gw", ca: first.cert })).toMatchObject({ version: "v1" });
     const events = follow({ origin: server.origin.replace("https", "wss"), ca: first.cert });
-    await soon(() => expect(events).toMatchObject([{ event: "config" }]));
+    await eventually(() => expect(events).toMatchObject([{ event: "config" }]));
     const doubting = follow({ ca: second.cert });
-    await soon(() =>
+    await eventually(() =>
       expect(doubting).toMatchObject([{ event: "lost", reason: expect.stringContaining("certificate") }]),
     );
     await expect(fetchConfig({ origin: server.origin, id: "ns/gw" })).rejects.toThrow("certificate");
@@ -44,12 +45,12 @@ describe("discovery over TLS", () => {
   it("changes its certificate without losing a watcher, and refuses a bad one", async () => {
     server = await start({ tls: first });
     const events = follow({ ca: first.cert });
-    await soon(() => expect(server.stats().watchers).toBe(1));
+    await eventually(() => expect(server.stats().watchers).toBe(1));
     server.setTls(second);
     expect(() => server.setTls({ cert: first.cert, key: second.key })).toThrow(/key/i);
     expect(() => server.setTls({ cert: "nonsense", key: first.key })).toThrow(/pem/i);
     server.set("ns/gw", configOf("ns/gw"));
-    await soon(() => expect(events).toMatchObject([{ event: "config" }]));
+    await eventually(() => expect(events).toMatchObject([{ event: "config" }]));
     expect(await fetchConfig({ origin: server.origin, id: "ns/gw", ca: second.cert })).toMatchObject({ version: "v1" });
     await expect(fetchConfig({ origin: server.origin, id: "ns/gw", ca: first.cert })).rejects.toThrow("certificate");
   });
@@ -94,8 +95,8 @@ describe("discovery with a token", () => {
     server.set("ns/gw", configOf("ns/gw"));
     expect(await fetchConfig({ origin: server.origin, id: "ns/gw", token: "s3cret" })).toMatchObject({ version: "v1" });
     const [known, unknown] = [follow({ token: "s3cret" }), follow({ token: "guess" })];
-    await soon(() => expect(known).toMatchObject([{ event: "config" }]));
-    await soon(() => expect(unknown).toEqual([{ event: "lost", reason: "401 Unauthorized" }]));
+    await eventually(() => expect(known).toMatchObject([{ event: "config" }]));
+    await eventually(() => expect(unknown).toEqual([{ event: "lost", reason: "401 Unauthorized" }]));
   });
 
   it("must not be empty", async () => {

@@ -7,12 +7,12 @@ import { WebSocket } from "ws";
 import {
   configOf,
   largeConfig,
-  soon,
   start,
   watchPath,
   type Running,
   type TestWatcher,
 } from "../../test/support/discovery.ts";
+import { eventually } from "../../test/support/eventually.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
@@ -52,7 +52,7 @@ const open = async (stallMs: number): Promise<void> => {
 const publish = async (): Promise<void> => {
   for (let state = 1; state <= STATES; state += 1) {
     server.set("ns/large", largeConfig("ns/large", `state-${state}`, STATE_BYTES));
-    await soon(() => expect(healthy.told.at(-1)).toBe(`ns/large=state-${state}`));
+    await eventually(() => expect(healthy.told.at(-1)).toBe(`ns/large=state-${state}`));
     healthy.frames.length = 0;
   }
 };
@@ -76,12 +76,12 @@ describe("a watcher that does not read", () => {
 
     server.set("ns/small", configOf("ns/small"));
     server.set("ns/gone", configOf("ns/gone"));
-    await soon(() => expect(healthy.told.at(-1)).toBe("ns/gone=one"));
+    await eventually(() => expect(healthy.told.at(-1)).toBe("ns/gone=one"));
     server.set("ns/gone", undefined);
     let tail = "";
     stuck.on("data", (chunk) => (tail = (tail + chunk.toString("latin1")).slice(-100_000)));
     stuck.resume();
-    await soon(() => expect(tail).toContain(`"name":"ns/small"`));
+    await eventually(() => expect(tail).toContain(`"name":"ns/small"`));
     expect(tail).not.toContain("ns/gone");
     // It got what was under way, then the newest of each.
     expect(server.stats().framesSent - before - STATES - sentToStuck).toBeLessThanOrEqual(2 + 3);
@@ -90,7 +90,7 @@ describe("a watcher that does not read", () => {
   it("holds no more memory than what is under way", async () => {
     await publish();
     healthy.frames.length = 0;
-    await soon(() => {
+    await eventually(() => {
       collectGarbage();
       // The state in force, the one under way, and what the healthy watcher has just received. All would be eighty.
       expect(process.memoryUsage().arrayBuffers).toBeLessThan(20 * MEGABYTE);
@@ -103,10 +103,10 @@ describe("a watcher that does not read", () => {
     await server.close();
     await open(500);
     await publish();
-    await soon(() => expect(slowOnes()).toBe(1));
+    await eventually(() => expect(slowOnes()).toBe(1));
     expect(server.stats().watchers).toBe(1);
     server.set("ns/after", configOf("ns/after"));
-    await soon(() => expect(healthy.told.at(-1)).toBe("ns/after=one"));
+    await eventually(() => expect(healthy.told.at(-1)).toBe("ns/after=one"));
   });
 
   it("piles up no pongs", async () => {
@@ -118,7 +118,7 @@ describe("a watcher that does not read", () => {
     const flood = setInterval(() => {
       if (stuck.writable && stuck.writableLength < MEGABYTE) stuck.write(pings);
     }, 1);
-    await soon(() => expect(slowOnes()).toBe(1)).finally(() => clearInterval(flood));
+    await eventually(() => expect(slowOnes()).toBe(1)).finally(() => clearInterval(flood));
     expect(await healthy.news()).toEqual([]);
   });
 });

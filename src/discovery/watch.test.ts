@@ -2,17 +2,10 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import {
-  configOf,
-  listenerAt,
-  refusedWatch,
-  soon,
-  start,
-  watchPath,
-  type Running,
-} from "../../test/support/discovery.ts";
+import { configOf, listenerAt, refusedWatch, start, watchPath, type Running } from "../../test/support/discovery.ts";
 import { NODE_ADDRESS_PLACEHOLDER } from "./node-address.ts";
 import { encodeConfig, zeroConfig } from "./protocol.ts";
+import { eventually } from "../../test/support/eventually.ts";
 
 const addresses = new Map<string, string>();
 let server: Running;
@@ -126,7 +119,7 @@ describe("the watch stream", () => {
     watcher.socket.send("x".repeat(10_000));
     const [code] = await once(watcher.socket, "close");
     expect(code).toBe(1009);
-    await soon(() => expect(server.reports.at(-1)).toMatchObject({ event: "closed", reason: "protocol" }));
+    await eventually(() => expect(server.reports.at(-1)).toMatchObject({ event: "closed", reason: "protocol" }));
     expect(server.stats().watchers).toBe(0);
   });
 
@@ -177,7 +170,7 @@ describe("a watcher that is not there any more", () => {
     const watcher = await watchPath(server, "", { autoPong: false });
     const [code] = await once(watcher.socket, "close");
     expect(code).toBe(1006);
-    await soon(() => expect(server.reports.at(-1)).toMatchObject({ event: "closed", reason: "dead" }));
+    await eventually(() => expect(server.reports.at(-1)).toMatchObject({ event: "closed", reason: "dead" }));
   });
 
   it("is not confused with a quiet one", async () => {
@@ -189,7 +182,7 @@ describe("a watcher that is not there any more", () => {
   it("leaves nothing behind", async () => {
     const watcher = await watchPath(server, "/ns/gw");
     watcher.socket.close();
-    await soon(() => expect(server.stats().watchers).toBe(0));
+    await eventually(() => expect(server.stats().watchers).toBe(0));
     server.set("ns/gw", configOf("ns/gw"));
     expect(server.reports.map(({ event }) => event)).toEqual(["opened", "closed"]);
   });
@@ -211,7 +204,7 @@ describe("a standby", () => {
     ready = false;
     const [code, reason] = await once(watcher.socket, "close");
     expect([code, String(reason)]).toEqual([1013, "standby"]);
-    await soon(() => expect(server.reports.at(-1)).toMatchObject({ event: "closed", reason: "standby" }));
+    await eventually(() => expect(server.reports.at(-1)).toMatchObject({ event: "closed", reason: "standby" }));
   });
 });
 
@@ -220,10 +213,10 @@ describe("many watchers", () => {
     server.set("ns/gw", configOf("ns/gw"));
     const watchers = await Promise.all(Array.from({ length: 2000 }, () => watchPath(server, "/ns/gw")));
     server.set("ns/gw", configOf("ns/gw", "two"));
-    await soon(() => expect(watchers.every(({ told }) => told.at(-1) === "ns/gw=two")).toBe(true));
+    await eventually(() => expect(watchers.every(({ told }) => told.at(-1) === "ns/gw=two")).toBe(true));
     expect(server.stats()).toMatchObject({ configs: 1, framesSent: 4000 });
     expect(watchers.every(({ told }) => told.length === 2)).toBe(true);
     await server.close();
-    await soon(() => expect(watchers.every(({ socket }) => socket.readyState === WebSocket.CLOSED)).toBe(true));
+    await eventually(() => expect(watchers.every(({ socket }) => socket.readyState === WebSocket.CLOSED)).toBe(true));
   });
 });

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startFakeApi, type FakeApi, type Scripted } from "../../test/support/fake-api.ts";
 import type { Api } from "../kubernetes/api.ts";
 import { holdLease, type Lease, type LeaseOptions } from "./lease.ts";
+import { eventually, throughout } from "../../test/support/eventually.ts";
 
 const PATH = "/apis/coordination.k8s.io/v1/leases";
-const soon = { timeout: 60_000, interval: 2 };
 
 let server: FakeApi;
 let leases: Lease[] = [];
@@ -57,16 +57,9 @@ describe("a lease", () => {
   it("is held by one of those who want it, all the time", async () => {
     const all = ["a", "b", "c", "d"].map((holder) => stand(holder));
     const held = () => all.filter(({ lease }) => lease.isHeld);
-    await vi.waitFor(() => expect(held()).toHaveLength(1), soon);
+    await eventually(() => expect(held()).toHaveLength(1));
     // Past its duration, so that only renewing keeps it.
-    const until = performance.now() + 1500;
-    await vi.waitFor(
-      () => {
-        if (held().length > 1) throw new Error("two hold it");
-        expect(performance.now()).toBeGreaterThan(until);
-      },
-      { timeout: 60_000, interval: 5 },
-    );
+    await throughout(1500, () => expect(held().length).toBeLessThanOrEqual(1));
     expect(held()).toHaveLength(1);
     expect(all.flatMap(({ log }) => log)).toEqual(["acquired"]);
     expect(specOf()).toMatchObject({ leaseTransitions: 0, leaseDurationSeconds: 1 });
@@ -74,13 +67,13 @@ describe("a lease", () => {
 
   it("is handed over at once when it is released", async () => {
     const first = stand("first");
-    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    await eventually(() => expect(first.lease.isHeld).toBe(true));
     const second = stand("second", { durationSeconds: 3600 });
     const third = server.asked.length + 2;
-    await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(third), soon);
+    await eventually(() => expect(server.asked.length).toBeGreaterThan(third));
     await first.lease.release();
     expect(first.lease.isHeld).toBe(false);
-    await vi.waitFor(() => expect(second.lease.isHeld).toBe(true), soon);
+    await eventually(() => expect(second.lease.isHeld).toBe(true));
     expect(specOf()).toMatchObject({ holderIdentity: "second", leaseTransitions: 1 });
   });
 
@@ -88,7 +81,7 @@ describe("a lease", () => {
     const metadata = { name: "turnpike", namespace: "ns", labels: { by: "Helm" }, annotations: { release: "r" } };
     server.put(PATH, { metadata });
     const { lease } = stand("a");
-    await vi.waitFor(() => expect(lease.isHeld).toBe(true), soon);
+    await eventually(() => expect(lease.isHeld).toBe(true));
     await lease.release();
     expect(server.objects(PATH)[0]).toMatchObject({ metadata, spec: { holderIdentity: "" } });
   });
@@ -97,7 +90,7 @@ describe("a lease", () => {
     server.answer({ of: ({ method }) => method === "POST", delayMs: 0 });
     server.answer({ of: ({ method }) => method === "GET", delayMs: 100, status: 404 });
     const { lease, log } = stand("a");
-    await vi.waitFor(() => expect(server.asked).toHaveLength(1), soon);
+    await eventually(() => expect(server.asked).toHaveLength(1));
     await lease.release();
     expect(log).toEqual([]);
     expect(specOf()?.["holderIdentity"]).toBe("");
@@ -105,10 +98,10 @@ describe("a lease", () => {
 
   it("is left alone by whoever does not hold it and gives up", async () => {
     const first = stand("first");
-    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    await eventually(() => expect(first.lease.isHeld).toBe(true));
     const second = stand("second");
     const asked = server.asked.length + 4;
-    await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(asked), soon);
+    await eventually(() => expect(server.asked.length).toBeGreaterThan(asked));
     await second.lease.release();
     expect(specOf()?.["holderIdentity"]).toBe("first");
     expect(first.lease.isHeld).toBe(true);
@@ -126,7 +119,7 @@ describe("a lease", () => {
     ["is slow", { delayMs: 240, status: 500 } as const],
   ])("is given up by a holder whose server %s before another can take it over", async (_, script: Scripted) => {
     const first = stand("first", {}, server.connect("first"));
-    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    await eventually(() => expect(first.lease.isHeld).toBe(true));
     const { of: matches = () => true } = script;
     server.answer({
       ...script,
@@ -134,17 +127,17 @@ describe("a lease", () => {
       times: Number.POSITIVE_INFINITY,
     });
     const second = stand("second");
-    await vi.waitFor(() => expect(second.lease.isHeld).toBe(true), soon);
+    await eventually(() => expect(second.lease.isHeld).toBe(true));
     expect(order).toEqual(["first acquired", "first lost", "second acquired"]);
     expect(first.log).toEqual(["acquired", expect.stringMatching(/^lost: the lease could not be renewed/)]);
   });
 
   it("survives failures that are shorter than the deadline", async () => {
     const first = stand("first");
-    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    await eventually(() => expect(first.lease.isHeld).toBe(true));
     server.answer({ status: 500, times: 5 });
     const asked = server.asked.length + 12;
-    await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(asked), soon);
+    await eventually(() => expect(server.asked.length).toBeGreaterThan(asked));
     expect(first.log).toEqual(["acquired"]);
   });
 
@@ -156,7 +149,7 @@ describe("a lease", () => {
       });
       const startedAt = performance.now();
       const { lease } = stand("next");
-      await vi.waitFor(() => expect(lease.isHeld).toBe(true), soon);
+      await eventually(() => expect(lease.isHeld).toBe(true));
       expect(performance.now() - startedAt).toBeGreaterThanOrEqual(1000);
       expect(specOf()).toMatchObject({ holderIdentity: "next", leaseTransitions: 5 });
       await lease.release();
@@ -165,15 +158,15 @@ describe("a lease", () => {
 
   it("is not taken over early when this machine's clock is set forward", async () => {
     const first = stand("first");
-    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    await eventually(() => expect(first.lease.isHeld).toBe(true));
     const second = stand("second");
     const asked = server.asked.length + 4;
-    await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(asked), soon);
+    await eventually(() => expect(server.asked.length).toBeGreaterThan(asked));
     const now = Date.now();
     vi.spyOn(Date, "now").mockImplementation(() => now + 3_600_000);
     try {
       const more = server.asked.length + 8;
-      await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(more), soon);
+      await eventually(() => expect(server.asked.length).toBeGreaterThan(more));
     } finally {
       vi.restoreAllMocks();
     }
@@ -182,20 +175,20 @@ describe("a lease", () => {
 
   it("is lost to whoever took it, at the next look", async () => {
     const first = stand("first");
-    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    await eventually(() => expect(first.lease.isHeld).toBe(true));
     const [present] = server.objects(PATH);
     server.put(PATH, { ...present!, spec: { holderIdentity: "thief", leaseDurationSeconds: 3600 } });
-    await vi.waitFor(() => expect(first.log).toEqual(["acquired", "lost: thief holds the lease"]), soon);
+    await eventually(() => expect(first.log).toEqual(["acquired", "lost: thief holds the lease"]));
     expect(specOf()?.["holderIdentity"]).toBe("thief");
   });
 
   it("is not said to be lost by one who is giving it back, however long that takes", async () => {
     const first = stand("first");
-    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    await eventually(() => expect(first.lease.isHeld).toBe(true));
     server.answer({ instead: "silence", times: Number.POSITIVE_INFINITY });
     // The first is given up after half of the deadline; the second lasts past it.
     const asked = server.asked.length;
-    await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(asked + 1), soon);
+    await eventually(() => expect(server.asked.length).toBeGreaterThan(asked + 1));
     await first.lease.release();
     expect(first.log).toEqual(["acquired"]);
     expect(first.lease.isHeld).toBe(false);
@@ -203,12 +196,12 @@ describe("a lease", () => {
 
   it("comes back to a holder that lost touch for a while", async () => {
     const first = stand("first");
-    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    await eventually(() => expect(first.lease.isHeld).toBe(true));
     let isDown = true;
     server.answer({ of: () => isDown, status: 500, times: Number.POSITIVE_INFINITY });
-    await vi.waitFor(() => expect(first.lease.isHeld).toBe(false), soon);
+    await eventually(() => expect(first.lease.isHeld).toBe(false));
     isDown = false;
-    await vi.waitFor(() => expect(first.lease.isHeld).toBe(true), soon);
+    await eventually(() => expect(first.lease.isHeld).toBe(true));
     expect(first.log.map((one) => one.split(":")[0])).toEqual(["acquired", "lost", "acquired"]);
   });
 });

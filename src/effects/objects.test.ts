@@ -18,11 +18,11 @@ beforeAll(async () => {
   cluster = await startCluster();
   ({ client } = cluster);
   api = await connect(cluster.kubeconfig);
-}, 300_000);
+});
 afterAll(async () => {
   await api?.close();
   await cluster?.stop();
-}, 300_000);
+});
 beforeEach(() => resetCluster(client));
 
 const kind = kindOf("Service");

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startFakeApi, type Asked, type FakeApi } from "../../test/support/fake-api.ts";
 import { aCall, dataplane } from "../../test/support/objects.ts";
 import { createCore } from "../core/core.ts";
@@ -10,6 +10,7 @@ import { OWNED_BY_LABEL, OWNED_BY_VALUE } from "../resources/names.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import { operatorOptions } from "../runtime/options.ts";
 import { createReconciler, type Reconciler } from "./reconcile.ts";
+import { eventually, throughout } from "../../test/support/eventually.ts";
 
 let server: FakeApi;
 
@@ -61,7 +62,7 @@ it("nothing is concluded, let alone removed, before the first fold", async () =>
   await new Promise((resolve) => setImmediate(resolve));
   expect(server.asked).toEqual([]);
   fold();
-  await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(0));
+  await eventually(() => expect(server.asked.length).toBeGreaterThan(0));
   expect(server.asked.filter(({ method }) => method === "DELETE")).toEqual([]);
   reconciler.close();
 });
@@ -72,15 +73,13 @@ it("nothing is written by one who does not lead, or leads no more; it stays to b
   expect(reconciler.left).toContain("Deployment ns/gw");
   reconciler.lead(true);
   server.answer({ status: 500, times: Number.POSITIVE_INFINITY });
-  await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(3));
+  await eventually(() => expect(server.asked.length).toBeGreaterThan(3));
   reconciler.lead(false);
   await reconciler.idle();
   // What was under way may still reach the server; nothing more is begun.
   const begun = { ...server.api.requests };
   // The pauses of what failed are over by then.
-  const until = performance.now() + 400;
-  await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(until), { timeout: 2000, interval: 20 });
-  expect(server.api.requests).toEqual(begun);
+  await throughout(400, () => expect(server.api.requests).toEqual(begun));
   expect(reconciler.left).toContain("Deployment ns/gw");
   reconciler.close();
 });
@@ -91,10 +90,10 @@ it("one who leads no more does not go on with what it had begun", async () => {
   server.answer({ delayMs: 300, times: Number.POSITIVE_INFINITY });
   fold();
   reconciler.lead(true);
-  await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(0));
+  await eventually(() => expect(server.asked.length).toBeGreaterThan(0));
   reconciler.lead(false);
   await reconciler.idle();
-  await vi.waitFor(() => expect(server.asked.filter(({ isOpen }) => isOpen)).toEqual([]));
+  await eventually(() => expect(server.asked.filter(({ isOpen }) => isOpen)).toEqual([]));
   expect(server.asked.filter(({ method, path }) => method !== "GET" && !path.endsWith("/status"))).toEqual([]);
   expect(reconciler.left).toContain("Deployment ns/gw");
 });
@@ -120,7 +119,7 @@ describe("a write that failed", () => {
     const { reconciler, fold } = setUp(reported);
     fold();
     reconciler.lead(true);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(aboutService(reported)).toEqual([
         expect.objectContaining({ effect: "write", target, status: 422 }),
         { object, outcome },
@@ -137,7 +136,7 @@ describe("a write that failed", () => {
     const { reconciler, fold } = setUp(reported);
     fold();
     reconciler.lead(true);
-    await vi.waitFor(() => expect(aboutService(reported)).toContainEqual({ object, outcome: "created" }), 10_000);
+    await eventually(() => expect(aboutService(reported)).toContainEqual({ object, outcome: "created" }));
     expect(aboutService(reported)).toMatchObject([{ status: 500 }, { status: 422 }, { effect: "write" }, { object }]);
     reconciler.close();
   });
@@ -152,7 +151,7 @@ it("a failure shows no secret that a refusal of a ConfigMap quotes", async () =>
   for (const path of ["/api/v1/services", "/api/v1/configmaps"]) server.serve(path);
   fold();
   reconciler.lead(true);
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(reported).toContainEqual({
       type: "effect.failed",
       data: expect.objectContaining({

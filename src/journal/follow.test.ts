@@ -1,11 +1,12 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Fact } from "./fact.ts";
 import { followJournal } from "./follow.ts";
 import { segmentsIn } from "./segment.ts";
 import { openJournal } from "./writer.ts";
+import { eventually } from "../../test/support/eventually.ts";
 
 let folder: string;
 let stop: AbortController;
@@ -28,8 +29,7 @@ const follow = (path = folder) => {
     for await (const line of followJournal(path, { signal: stop.signal, onCaughtUp: () => (state.caughtUp += 1) }))
       seen.push(line.type === "watch.lost" ? line.data.reason : line.type);
   })().catch((error: unknown) => (state.error = error));
-  const reads = (...expected: readonly string[]): Promise<void> =>
-    vi.waitFor(() => expect(seen).toEqual(expected), 5000);
+  const reads = (...expected: readonly string[]): Promise<void> => eventually(() => expect(seen).toEqual(expected));
   return { seen, state, ended, reads };
 };
 
@@ -40,7 +40,7 @@ describe("following a log", () => {
     journal.flush();
     const { reads, state } = follow();
     await reads("one");
-    await vi.waitFor(() => expect(state.caughtUp).toBeGreaterThan(0));
+    await eventually(() => expect(state.caughtUp).toBeGreaterThan(0));
     journal.append(note("two"), "test", null);
     journal.flush();
     await reads("one", "two");
@@ -64,7 +64,7 @@ describe("following a log", () => {
     await reads("one");
     appendFileSync(segment, next.slice(0, 30));
     const before = state.caughtUp;
-    await vi.waitFor(() => expect(state.caughtUp).toBeGreaterThan(before));
+    await eventually(() => expect(state.caughtUp).toBeGreaterThan(before));
     await reads("one");
     truncateSync(segment, whole.length);
     appendFileSync(segment, next.replace("two", "another"));
@@ -85,7 +85,7 @@ describe("following a log", () => {
     const journal = openJournal(folder);
     journal.close();
     const { reads, state } = follow();
-    await vi.waitFor(() => expect(state.caughtUp).toBeGreaterThan(0));
+    await eventually(() => expect(state.caughtUp).toBeGreaterThan(0));
     const again = openJournal(folder);
     again.append(note("one"), "test", null);
     again.close();
@@ -95,7 +95,7 @@ describe("following a log", () => {
   it("ends when it is aborted, and at a line that cannot be read", async () => {
     openJournal(folder).close();
     const told = follow();
-    await vi.waitFor(() => expect(told.state.caughtUp).toBeGreaterThan(0));
+    await eventually(() => expect(told.state.caughtUp).toBeGreaterThan(0));
     stop.abort();
     await told.ended;
     expect(told.state.error).toBeUndefined();

@@ -2,12 +2,13 @@ import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Subscription } from "rxjs";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { gateway, route, service, slice } from "../../test/support/objects.ts";
 import { keyOf, nameOfObject } from "../resources/keys.ts";
 import { watchDirectory } from "./directory.ts";
 import type { WatchEvent } from "./source.ts";
+import { eventually } from "../../test/support/eventually.ts";
 
 let root: string;
 let events: WatchEvent[];
@@ -46,12 +47,11 @@ const word = (event: WatchEvent): string => {
   }
 };
 const told = (): readonly string[] => events.map(word);
-const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 60_000, interval: 2 });
 /** Clears what was told, makes a change, and waits for exactly these events. */
 const after = async (change: () => void, ...expected: readonly string[]): Promise<void> => {
   events.length = 0;
   change();
-  await soon(() => expect(told()).toEqual(expected));
+  await eventually(() => expect(told()).toEqual(expected));
 };
 
 describe("a directory of manifests", () => {
@@ -175,7 +175,7 @@ describe("a directory of manifests", () => {
       }, 5);
     });
     put("marker.yaml", service("marker"));
-    await soon(() => expect(told()).toContain("seen Service/ns/marker"));
+    await eventually(() => expect(told()).toContain("seen Service/ns/marker"));
     expect(told()).toEqual(["seen Service/ns/marker"]);
   });
 });
@@ -299,7 +299,7 @@ describe("a directory that cannot be read", () => {
     events.length = 0;
     mkdirSync(root);
     put("a.yaml", service("a"), service("b"));
-    await soon(() => expect(told().toSorted()).toEqual(["restored", "seen Service/ns/b"]));
+    await eventually(() => expect(told().toSorted()).toEqual(["restored", "seen Service/ns/b"]));
     rmSync(`${root}-away`, { recursive: true });
   });
 });

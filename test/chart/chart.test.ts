@@ -16,7 +16,7 @@ const inChart = (path: string): string => readFileSync(join(chart, path), "utf8"
 let helm: Helm;
 beforeAll(async () => {
   helm = await helmFor();
-}, 600_000);
+});
 
 describe("the chart", () => {
   it("passes helm lint", async () => expect(await helm("lint", "--strict", chart)).toContain("0 chart(s) failed"));

@@ -4,7 +4,7 @@
  * default Dataplane says, which here is ours.
  */
 import { fileURLToPath } from "node:url";
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import type { Pod } from "../cluster/node-agent.ts";
 import type { Literal, Reference } from "../cluster/client.ts";
 import { scenarios } from "../conformance/scenario.ts";
@@ -12,7 +12,8 @@ import { STUNNERD } from "../support/dataplane-process.ts";
 import { startStream, type Stream } from "../support/stream.ts";
 import { chart } from "./helm.ts";
 import { inventoryOf } from "./inventory.ts";
-import { soon, useReleases } from "./releases.ts";
+import { useReleases } from "./releases.ts";
+import { eventually } from "../support/eventually.ts";
 
 const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const theirs = pathOf("stunner");
@@ -94,7 +95,7 @@ const podsOf = (namespace: string, labelSelector: string): Promise<readonly Pod[
 
 /** The dataplane that takes new calls: it has been told of `origin`, and serves. */
 const dataplaneOf = (origin: RegExp): Promise<string> =>
-  vi.waitFor(async () => {
+  eventually(async () => {
     const pods = (await podsOf(NAMESPACE, "app=stunner")).filter(
       (pod) => pod.metadata.deletionTimestamp === undefined && origin.test(JSON.stringify(pod.spec)),
     );
@@ -102,18 +103,17 @@ const dataplaneOf = (origin: RegExp): Promise<string> =>
     const address = releases.node.addressOf(pods[0]!.metadata.name)!;
     expect((await fetch(`http://${address}:8086/ready`)).status).toBe(200);
     return address;
-  }, soon);
+  });
 
 const call = async (host: string): Promise<Stream> => {
-  const media = await vi.waitFor(async () => {
+  const media = await eventually(async () => {
     const [pod] = await podsOf(NAMESPACE, "app=media");
     const address = releases.node.addressOf(pod?.metadata.name ?? "");
     expect(address).toBeDefined();
     return address!;
-  }, soon);
-  const stream = await vi.waitFor(
-    () => startStream({ host, port: 3478, transport: "udp", ...credentials }, { address: media, port: MEDIA_PORT }),
-    soon,
+  });
+  const stream = await eventually(() =>
+    startStream({ host, port: 3478, transport: "udp", ...credentials }, { address: media, port: MEDIA_PORT }),
   );
   onTestFinished(() => stream.stop());
   await stream.flows(20);
@@ -132,7 +132,7 @@ const PASSING = /^(pods|ipaddresses\.networking\.k8s\.io|replicasets\.apps|secre
 const inventory = async (): Promise<readonly string[]> =>
   (await inventoryOf(releases.cluster.client)).filter((one) => !PASSING.test(one));
 
-it("keeps calls, addresses and objects, there and back", { timeout: 300_000 }, async () => {
+it("keeps calls, addresses and objects, there and back", async () => {
   const { cluster, helm } = releases;
   const workload = () => cluster.client.get<Workload>(DEPLOYMENT);
   const service = () =>
@@ -158,25 +158,25 @@ it("keeps calls, addresses and objects, there and back", { timeout: 300_000 }, a
     metadata: { uid: before.service.metadata.uid },
     spec: before.service.spec as object,
   });
-  await vi.waitFor(async () => expect(await gatewayMessages()).not.toContain("stand-in"), soon);
+  await eventually(async () => expect(await gatewayMessages()).not.toContain("stand-in"));
   await releases.rolledOut(SYSTEM, "stunner-turnpike-auth");
   const auth = await cluster.client.get<{ readonly spec: { readonly clusterIP: string } }>({
     apiVersion: "v1",
     kind: "Service",
     metadata: { name: "stunner-auth", namespace: SYSTEM },
   });
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const ice = await fetch(`http://${auth.spec.clusterIP}:8088/ice?service=turn&public-addr=192.0.2.1`);
     expect(await ice.json()).toMatchObject({ iceServers: [{ username: "user", credential: "secret-pass" }] });
-  }, soon);
+  });
 
   await helm("rollback", "stunner", "1", "-n", SYSTEM);
   const third = await dataplaneOf(/http:\/\/10\.244\./);
   const atThird = await call(third);
   for (const stream of [atFirst, atSecond, atThird]) await stream.flows(100);
   for (const stream of [atFirst, atSecond, atThird]) expect(await stream.lost()).toEqual([]);
-  await vi.waitFor(async () => expect(await gatewayMessages()).toContain("stand-in"), soon);
-  await vi.waitFor(async () => expect(await inventory()).toEqual(before.objects), soon);
+  await eventually(async () => expect(await gatewayMessages()).toContain("stand-in"));
+  await eventually(async () => expect(await inventory()).toEqual(before.objects));
   expect((await service()).spec).toEqual(before.service.spec);
   const { metadata } = before.workload;
   expect((await workload()).metadata).toMatchObject({ uid: metadata.uid, labels: metadata.labels });
@@ -184,8 +184,8 @@ it("keeps calls, addresses and objects, there and back", { timeout: 300_000 }, a
   // STUNner takes away no security context that its Dataplane does not have: whoever goes back does it by hand. There is none
   // where our operator saw that Dataplane come back before it ended.
   if (hasLeftovers(await workload())) await cluster.client.patch(DEPLOYMENT, withoutLeftovers, { type: "json" });
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const now = templateOf(await workload());
     expect(now).toEqual(templateOf(before.workload));
-  }, soon);
+  });
 });

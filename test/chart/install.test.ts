@@ -1,13 +1,14 @@
 /** The chart installed by Helm, as users do: alone, as a part of another chart, twice; upgraded, and removed again. */
 import { readFileSync } from "node:fs";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { DEFAULT_CONTROLLER_NAME } from "../../src/resources/names.ts";
 import { orAbsent, type Literal } from "../cluster/client.ts";
 import { applyAll, controllerOf, inNamespace, removeAll, world } from "../cluster/world.ts";
 import { chart } from "./helm.ts";
 import { inventoryOf } from "./inventory.ts";
-import { soon, useReleases } from "./releases.ts";
+import { useReleases } from "./releases.ts";
+import { eventually } from "../support/eventually.ts";
 
 const releases = useReleases();
 const NAMESPACE = "turnpike-system";
@@ -57,14 +58,14 @@ const makeGateways = async (...args: Parameters<typeof gateways>): Promise<void>
 };
 
 const isServed = (namespace: string): Promise<void> =>
-  vi.waitFor(async () => {
+  eventually(async () => {
     for (const name of ["a", "b"]) {
       expect((await gatewayOf(namespace, name))?.status?.conditions).toContainEqual(
         expect.objectContaining({ type: "Programmed", status: "True" }),
       );
       expect(await deploymentOf(namespace, name)).toBeDefined();
     }
-  }, soon);
+  });
 
 /** Nothing is served there any more, and the statuses say so. */
 const isGone = async (namespace: string): Promise<void> => {
@@ -79,14 +80,14 @@ const isGone = async (namespace: string): Promise<void> => {
 
 /** Replica sets and pods go when the garbage collector has seen to it. */
 const isAs = (before: readonly string[]): Promise<void> =>
-  vi.waitFor(async () => expect(await inventoryOf(releases.cluster.client)).toEqual(before), soon);
+  eventually(async () => expect(await inventoryOf(releases.cluster.client)).toEqual(before));
 
 const read = (manifest: string): readonly Literal[] =>
   parseAllDocuments(readFileSync(new URL(`../../deploy/manifests/${manifest}`, import.meta.url), "utf8")).map(
     (document) => document.toJS() as Literal,
   );
 
-it("serves, is upgraded without a dataplane noticing, and leaves nothing behind", { timeout: 300_000 }, async () => {
+it("serves, is upgraded without a dataplane noticing, and leaves nothing behind", async () => {
   const { cluster, helm, node } = releases;
   const before = await inventoryOf(cluster.client);
   const notes = await install("turnpike", NAMESPACE, `controllerName=${controllerOf("media")}`);
@@ -105,7 +106,7 @@ it("serves, is upgraded without a dataplane noticing, and leaves nothing behind"
   expect((await fetch(`http://${address}:13478/api/v1/configs/media/a`)).status).toBe(200);
   expect(await (await fetch(`http://${address}:8080/metrics`)).text()).toContain("turnpike_journal_sequence");
   for (const service of ["discovery", "metrics"])
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const slices = await cluster.client.list<{
         readonly endpoints: readonly { readonly addresses: readonly string[] }[];
       }>({
@@ -115,7 +116,7 @@ it("serves, is upgraded without a dataplane noticing, and leaves nothing behind"
         labelSelector: `kubernetes.io/service-name=turnpike-${service}`,
       });
       expect(slices.flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses))).toEqual([address]);
-    }, soon);
+    });
   // The admin API is for `kubectl port-forward` only.
   await expect(fetch(`http://${address}:8086/api/v1/state`)).rejects.toThrow("fetch failed");
 
@@ -123,7 +124,7 @@ it("serves, is upgraded without a dataplane noticing, and leaves nothing behind"
   expect(JSON.stringify(dataplane?.spec.template)).toContain("http://turnpike-discovery.turnpike-system.svc:13478");
   await helm("upgrade", "turnpike", chart, "--namespace", NAMESPACE, "--reuse-values", "--set", "logLevel=debug");
   await releases.rolledOut(NAMESPACE, "turnpike");
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const now = await cluster.client.list<{ readonly metadata: { readonly name: string } }>({
       apiVersion: "v1",
       kind: "Pod",
@@ -131,7 +132,7 @@ it("serves, is upgraded without a dataplane noticing, and leaves nothing behind"
     });
     expect(now.map(({ metadata }) => metadata.name)).not.toContain(pods[0]!.metadata.name);
     expect(now.length).toBe(1);
-  }, soon);
+  });
   await isServed("media");
   const after = await deploymentOf("media");
   expect(after?.metadata.uid).toBe(dataplane?.metadata.uid);
@@ -140,10 +141,10 @@ it("serves, is upgraded without a dataplane noticing, and leaves nothing behind"
   await helm("uninstall", "turnpike", "--namespace", NAMESPACE);
   await isGone("media");
   // Pods go as soon as they have ended.
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const left = (await inventoryOf(cluster.client)).filter((object) => object.includes(` ${NAMESPACE}/`));
     expect(left).toEqual([]);
-  }, soon);
+  });
   await removeAll(cluster.client, ...gateways("media"));
   await cluster.client.delete({ apiVersion: "v1", kind: "Namespace", metadata: { name: "media" } });
   // The namespace is `helm install --create-namespace`'s, which never removes one.
@@ -151,7 +152,7 @@ it("serves, is upgraded without a dataplane noticing, and leaves nothing behind"
   await isAs(before);
 });
 
-it("cleans up also after an operator that does not run", { timeout: 300_000 }, async () => {
+it("cleans up also after an operator that does not run", async () => {
   const { cluster, helm } = releases;
   await install("turnpike", NAMESPACE, `controllerName=${controllerOf("media")}`);
   await releases.rolledOut(NAMESPACE, "turnpike");
@@ -163,7 +164,7 @@ it("cleans up also after an operator that does not run", { timeout: 300_000 }, a
   await isGone("media");
 });
 
-it("fails to uninstall, and keeps everything, while something cannot be removed", { timeout: 300_000 }, async () => {
+it("fails to uninstall, and keeps everything, while something cannot be removed", async () => {
   const { cluster, helm } = releases;
   // It would be tried again after ten seconds, and after twenty more.
   await install("turnpike", NAMESPACE, `controllerName=${controllerOf("media")},cleanup.timeoutSeconds=10`);
@@ -181,26 +182,23 @@ it("fails to uninstall, and keeps everything, while something cannot be removed"
   const withoutDelete = rules.map((rule) => ({ ...rule, verbs: rule.verbs.filter((verb) => verb !== "delete") }));
   /** The API server goes by a changed role a little later. */
   const mayDelete = (allowed: boolean): Promise<void> =>
-    vi.waitFor(
-      async () => {
-        const { status } = await cluster.client.request<{ readonly status: { readonly allowed: boolean } }>(
-          "/apis/authorization.k8s.io/v1/subjectaccessreviews",
-          {
-            method: "POST",
-            body: {
-              apiVersion: "authorization.k8s.io/v1",
-              kind: "SubjectAccessReview",
-              spec: {
-                user: `system:serviceaccount:${NAMESPACE}:turnpike`,
-                resourceAttributes: { namespace: "media", verb: "delete", resource: "services" },
-              },
+    eventually(async () => {
+      const { status } = await cluster.client.request<{ readonly status: { readonly allowed: boolean } }>(
+        "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+        {
+          method: "POST",
+          body: {
+            apiVersion: "authorization.k8s.io/v1",
+            kind: "SubjectAccessReview",
+            spec: {
+              user: `system:serviceaccount:${NAMESPACE}:turnpike`,
+              resourceAttributes: { namespace: "media", verb: "delete", resource: "services" },
             },
           },
-        );
-        expect(status.allowed).toBe(allowed);
-      },
-      { timeout: 60_000, interval: 50 },
-    );
+        },
+      );
+      expect(status.allowed).toBe(allowed);
+    });
   await mayDelete(true);
   await cluster.client.patch(role, { rules: withoutDelete });
   await mayDelete(false);
@@ -212,7 +210,7 @@ it("fails to uninstall, and keeps everything, while something cannot be removed"
   await isGone("media");
 });
 
-it("is installed by plain manifests, and removed by them", { timeout: 300_000 }, async () => {
+it("is installed by plain manifests, and removed by them", async () => {
   const { client } = releases.cluster;
   const before = await inventoryOf(client);
   const manifests = read("turnpike.yaml").filter(({ kind }) => kind !== "CustomResourceDefinition");
@@ -222,17 +220,17 @@ it("is installed by plain manifests, and removed by them", { timeout: 300_000 },
   await makeGateways("media", "default", DEFAULT_CONTROLLER_NAME);
   await isServed("media");
   for (const object of cleanup) await client.apply(object);
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const job = await get("batch/v1", "Job", NAMESPACE, "turnpike-cleanup");
     expect(job?.status?.conditions).toContainEqual(expect.objectContaining({ type: "Complete", status: "True" }));
-  }, soon);
+  });
   await isGone("media");
   await removeAll(client, ...cleanup, ...manifests, ...gateways("media"));
   await client.delete({ apiVersion: "v1", kind: "Namespace", metadata: { name: "media" } });
   await isAs(before);
 });
 
-it("is installed twice, in two namespaces, and removed once", { timeout: 300_000 }, async () => {
+it("is installed twice, in two namespaces, and removed once", async () => {
   const { cluster, helm } = releases;
   for (const name of ["one", "two"])
     await install("turnpike", `${name}-system`, `controllerName=${controllerOf(name)}`, `dataplane.name=${name}`);
@@ -248,16 +246,16 @@ it("is installed twice, in two namespaces, and removed once", { timeout: 300_000
   await isServed("two");
   // It still works: what is taken from it comes back.
   await cluster.client.delete({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "a", namespace: "two" } });
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const again = await deploymentOf("two");
     expect(again).toBeDefined();
     expect(again?.metadata.uid).not.toBe(other?.metadata.uid);
-  }, soon);
+  });
   await helm("uninstall", "turnpike", "--namespace", "two-system");
   await isGone("two");
 });
 
-it("is a part of another chart, twice under two names, in namespaces of their own", { timeout: 300_000 }, async () => {
+it("is a part of another chart, twice under two names, in namespaces of their own", async () => {
   const { cluster, helm } = releases;
   const folder = releases.umbrella("calls", ["inner", "outer"]);
   await helm("dependency", "update", folder);

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { ApiError } from "../../src/kubernetes/api.ts";
 import { finalize } from "../../src/runtime/finalize.ts";
 import { startOperator, type Operator, type OperatorOptions } from "../../src/runtime/operator.ts";
@@ -19,8 +19,7 @@ import { applyAll, world } from "../cluster/world.ts";
 import { gateway } from "../support/objects.ts";
 import { watchRefusals, type Refusals } from "./refusals.ts";
 import { rightsIn, rightsOf, type Access, type Rights } from "./rights.ts";
-
-const soon = { timeout: 20_000, interval: 20 };
+import { eventually } from "../support/eventually.ts";
 
 let cluster: Cluster;
 let refusals: Refusals;
@@ -30,11 +29,11 @@ let root: string;
 beforeAll(async () => {
   cluster = await startCluster();
   refusals = watchRefusals(() => access?.token ?? "none");
-}, 300_000);
+});
 afterAll(async () => {
   refusals?.stop();
   await cluster?.stop();
-}, 300_000);
+});
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const MODES = ["managed", "managed with Endpoints", "in one namespace", "legacy"] as const;
@@ -111,7 +110,7 @@ const has = async (kind: string, count: number, text = ""): Promise<void> => {
   expect(found.length).toBe(count);
   for (const one of found) expect(JSON.stringify(one.spec)).toContain(text);
 };
-const until = (check: () => Promise<unknown>): Promise<void> => vi.waitFor(async () => void (await check()), soon);
+const until = (check: () => Promise<unknown>): Promise<void> => eventually(async () => void (await check()));
 const listenerRefused = async (): Promise<void> => {
   await applyAll(cluster.client, crowded);
   await until(async () => {
@@ -151,7 +150,7 @@ const live = async (mode: Mode, rights: Rights): Promise<void> => {
   let isOver = false;
   let isStopped = false;
   const isRefused = (): boolean => refusals.lacked.size > 0;
-  const refused = vi.waitUntil(() => isOver || isRefused(), { timeout: 60_000, interval: 5 });
+  const refused = eventually(() => expect(isOver || isRefused()).toBe(true));
   try {
     const steps = [
       () => until(async () => expect(operator.state).toBe("leading")),
@@ -218,7 +217,7 @@ const isGranted = ({ roles }: Rights, missing?: string): Promise<void> =>
 const APPLIED = [/^create .*\/(services|configmaps|deployments|daemonsets)$/];
 
 describe.each(MODES)("the rights of an operator, %s", (mode) => {
-  it("are enough for all that it does, and are all used", { timeout: 300_000 }, async () => {
+  it("are enough for all that it does, and are all used", async () => {
     await start();
     const rights = await rightsOf(valuesOf[mode]);
     access = await rights.grant(cluster);
@@ -250,7 +249,6 @@ const RIGHTS: readonly (readonly [Mode, readonly string[]])[] = await (async () 
 
 it.each(RIGHTS.flatMap(([mode, rights]) => rights.map((right) => [right, mode] as const)))(
   "misses %s (%s)",
-  { timeout: 60_000 },
   async (right, mode) => {
     await start();
     const rights = await rightsOf(valuesOf[mode]);
@@ -280,7 +278,7 @@ describe("the Job that removes everything", () => {
     });
   };
 
-  it("has the rights that it needs", { timeout: 300_000 }, async () => {
+  it("has the rights that it needs", async () => {
     await run();
     expect([...refusals.lacked]).toEqual([]);
     expect(JOB.filter((right) => !refusals.used.has(right))).toEqual([]);
@@ -289,7 +287,7 @@ describe("the Job that removes everything", () => {
     });
   });
 
-  it.each(JOB)("misses %s", { timeout: 300_000 }, async (right) => {
+  it.each(JOB)("misses %s", async (right) => {
     await expect(run(right)).rejects.toThrow(ApiError);
     expect([...refusals.lacked]).toEqual([right]);
   });

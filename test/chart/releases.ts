@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { stringify } from "yaml";
 import { startCluster, type Cluster } from "../cluster/cluster.ts";
 import type { Commands, NodeAgent } from "../cluster/node-agent.ts";
@@ -11,6 +11,7 @@ import { resetCluster } from "../cluster/reset.ts";
 import { startServicedNode } from "../cluster/serviced-node.ts";
 import { enterOwnNetwork } from "../support/network.ts";
 import { chart, helmFor, type Helm } from "./helm.ts";
+import { eventually } from "../support/eventually.ts";
 
 const TURNPIKE = fileURLToPath(new URL("../../bin/turnpike", import.meta.url));
 
@@ -36,8 +37,6 @@ export interface Releases {
   rolledOut(namespace: string, name: string): Promise<Status>;
 }
 
-export const soon = { timeout: 30_000, interval: 50 };
-
 /** No calls, then: only that it is there. */
 const IDLE: Commands = { stunnerd: ["sh", "-c", "exec sleep infinity"] };
 
@@ -55,7 +54,7 @@ export const useReleases = (commands: Commands = IDLE): Releases => {
     cluster = await startCluster();
     helm = await helmFor(cluster.kubeconfig);
     node = await startServicedNode(cluster, { turnpike: [TURNPIKE], ...commands }, root);
-  }, 600_000);
+  });
   afterEach(async () => {
     for (const { name, namespace } of JSON.parse(
       await helm("list", "--all-namespaces", "--output", "json"),
@@ -67,12 +66,12 @@ export const useReleases = (commands: Commands = IDLE): Releases => {
     await resetCluster(cluster.client);
     // The node went with everything else.
     await node.addNode();
-  }, 120_000);
+  });
   afterAll(async () => {
     await node?.close();
     await cluster?.stop();
     rmSync(root, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   return {
     get cluster() {
@@ -104,7 +103,7 @@ export const useReleases = (commands: Commands = IDLE): Releases => {
     },
     async rolledOut(namespace, name) {
       let found: Status | undefined;
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         found = await cluster.client.get<Status>({
           apiVersion: "apps/v1",
           kind: "Deployment",
@@ -114,7 +113,7 @@ export const useReleases = (commands: Commands = IDLE): Releases => {
         expect(status?.observedGeneration).toBe(metadata.generation);
         expect(status?.updatedReplicas).toBe(spec.replicas ?? 1);
         expect(status?.readyReplicas).toBe(spec.replicas ?? 1);
-      }, soon);
+      });
       return found!;
     },
   };

@@ -1,11 +1,11 @@
 /** Our operator's rights as the chart gives them, for operators that tests run without installing the chart. */
 import { join } from "node:path";
-import { vi } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { Literal } from "../cluster/client.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { writeKubeconfig } from "../cluster/credentials.ts";
 import { chart, helmFor } from "./helm.ts";
+import { eventually } from "../support/eventually.ts";
 
 export interface Rule {
   readonly apiGroups: readonly string[];
@@ -34,7 +34,6 @@ export interface Rights {
 }
 
 const NAMESPACE = "turnpike-system";
-const GRANTING = { timeout: 60_000, interval: 100 };
 const KINDS = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
 
 /** @param withJob whether they are those of the Job, too, that removes everything. */
@@ -52,7 +51,7 @@ export const rightsOf = async (values: Readonly<Record<string, unknown>> = {}, w
     roles: objects.filter((object): object is Role => "rules" in object),
     async grant(cluster, missing) {
       // A deletion of the test before may still be on its way, and take along what was just made.
-      const { status } = await vi.waitFor(async () => {
+      const { status } = await eventually(async () => {
         await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
         for (const object of objects)
           await cluster.client.apply(
@@ -62,7 +61,7 @@ export const rightsOf = async (values: Readonly<Record<string, unknown>> = {}, w
           `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/turnpike/token`,
           { method: "POST", body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} } },
         );
-      }, GRANTING);
+      }, 100);
       const kubeconfig = join(cluster.directory, "operator.kubeconfig");
       writeKubeconfig(kubeconfig, { ...cluster, token: status.token });
       return { kubeconfig, token: status.token };

@@ -128,8 +128,8 @@ beforeAll(async () => {
   for (const name of [NAMESPACE, "elsewhere"])
     await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
   await installStandIns(cluster.client);
-}, 600_000);
-afterAll(async () => cluster?.stop(), 60_000);
+});
+afterAll(async () => cluster?.stop());
 
 /** As `kubectl apply --server-side --dry-run=server --validate=strict`. */
 const wouldTake = async (object: Literal): Promise<unknown> => {

@@ -4,14 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CoreV1Api, KubeConfig, type V1ConfigMap, type V1EndpointSlice, type V1Pod } from "@kubernetes/client-node";
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { Client, orAbsent } from "./client.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import { installGatewayApi } from "./crds.ts";
 import { addNode, endPod, reportPod, schedulePod } from "./node.ts";
 import { resetCluster } from "./reset.ts";
-
-const soon = { timeout: 20_000, interval: 50 };
+import { eventually } from "../support/eventually.ts";
 
 const configMap = (
   name: string,
@@ -168,11 +167,11 @@ describe("a cluster", () => {
   test("runs a Deployment up to its pods, and lists those that are ready in an EndpointSlice", async () => {
     await client.apply(service);
     await client.apply(deployment);
-    const pods = await vi.waitFor(async () => {
+    const pods = await eventually(async () => {
       const found = await podsOf(client);
       expect(found).toHaveLength(2);
       return found;
-    }, soon);
+    });
     expect(pods.map(({ status }) => status?.phase)).toEqual(["Pending", "Pending"]);
 
     const name = pods[0]?.metadata?.name ?? "";
@@ -180,17 +179,17 @@ describe("a cluster", () => {
     await schedulePod(client, { name }, "node");
     await reportPod(client, { name }, ["10.1.2.3"]);
     const listed = (conditions: object) =>
-      vi.waitFor(async () => {
+      eventually(async () => {
         // An empty slice has null for its endpoints.
         const endpoints = (await slicesOf(client)).flatMap((slice) => slice.endpoints ?? []);
         expect(endpoints).toMatchObject([{ addresses: ["10.1.2.3"], conditions, targetRef: { name } }]);
-      }, soon);
+      });
     await listed({ ready: true, serving: true, terminating: false });
 
     await client.delete(deployment);
     await listed({ ready: false, serving: true, terminating: true });
     await endPod(client, { name });
-    await vi.waitFor(async () => expect(await podsOf(client)).toEqual([]), soon);
+    await eventually(async () => expect(await podsOf(client)).toEqual([]));
   });
 
   test("collects what an owner of our kinds leaves behind", async () => {
@@ -203,7 +202,7 @@ describe("a cluster", () => {
     };
     await client.apply(configMap("owned", {}, [reference]));
     await client.delete(gateway(3478));
-    await vi.waitFor(async () => expect(await client.get(configMap("owned")).catch(orAbsent)).toBeUndefined(), soon);
+    await eventually(async () => expect(await client.get(configMap("owned")).catch(orAbsent)).toBeUndefined());
   });
 
   test("gives service accounts tokens that may do what roles allow, and no more", async () => {
@@ -226,7 +225,7 @@ describe("a cluster", () => {
       roleRef: { apiGroup: group, kind: "Role", name: "reader" },
       subjects: [{ kind: "ServiceAccount", name: "reader", namespace: "default" }],
     });
-    await vi.waitFor(async () => expect(await look()).toEqual([]), soon);
+    await eventually(async () => expect(await look()).toEqual([]));
     await reader.close();
   });
 
@@ -279,7 +278,7 @@ test("a cluster can be an old one", async () => {
 
     await client.apply(service);
     const endpoints = { apiVersion: "v1", kind: "Endpoints", metadata: { name: "media" } };
-    await vi.waitFor(async () => expect(await client.get(endpoints)).toBeDefined(), soon);
+    await eventually(async () => expect(await client.get(endpoints)).toBeDefined());
   } finally {
     await cluster.stop();
   }
@@ -307,9 +306,9 @@ test.for(["SIGTERM", "SIGINT", "SIGKILL"] as const)("%s during the start leaves 
   const main = fileURLToPath(new URL("main.ts", import.meta.url));
   const child = spawn(process.execPath, [main, "--dir", directory], { stdio: "ignore" });
   const ended = new Promise((done) => child.once("exit", done));
-  await vi.waitFor(() => expect(processesOf(directory)).toHaveLength(2), soon);
+  await eventually(() => expect(processesOf(directory)).toHaveLength(2));
   child.kill(signal);
   await ended;
-  await vi.waitFor(() => expect(processesOf(directory)).toEqual([]), soon);
+  await eventually(() => expect(processesOf(directory)).toEqual([]));
   rmSync(directory, { recursive: true });
 });

@@ -2,13 +2,11 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { fetchConfig } from "../../src/discovery/fetch.ts";
 import { newCertificate } from "../support/certificate.ts";
 import { useOperatorCommand } from "./operator-command.ts";
-
-const soon = (check: () => Promise<unknown>): Promise<void> =>
-  vi.waitFor(async () => void (await check()), { timeout: 60_000, interval: 50 });
+import { eventually } from "../support/eventually.ts";
 
 const command = useOperatorCommand();
 const { start } = command;
@@ -28,14 +26,14 @@ it("serves configs over TLS to clients with the token, and configures dataplanes
     { STUNNER_GATEWAY_OPERATOR_ADDRESS: "discovery.example.org" },
   );
   const origin = `https://127.0.0.1:${ports.discovery}`;
-  await soon(async () =>
+  await eventually(async () =>
     expect(await fetchConfig({ origin, id: "stunner/gw", ca: cert, token: "s3cret" })).toMatchObject({
       admin: { name: "stunner/gw" },
     }),
   );
   await expect(fetchConfig({ origin, id: "stunner/gw", ca: cert })).rejects.toThrow("401");
   const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "gw", namespace: "stunner" } };
-  await soon(async () =>
+  await eventually(async () =>
     expect(JSON.stringify(await command.cluster.client.get(deployment))).toContain(
       '"STUNNER_CONFIG_ORIGIN","value":"https://discovery.example.org:',
     ),
@@ -67,7 +65,7 @@ it("counts folds and writes as STUNner's operator does, and says which dataplane
   };
   const operations = (kind: string, operation: string, scope = "spec"): string =>
     `resource_operations_total{scope="${scope}",kind="${kind}",operation="${operation}"}`;
-  await soon(async () => {
+  await eventually(async () => {
     const now = await values();
     expect(now).toMatchObject({
       [operations("ConfigMap", "created")]: 1,

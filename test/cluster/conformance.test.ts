@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { pino } from "pino";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { replay } from "../../src/core/replay.ts";
 import { digest } from "../../src/journal/digest.ts";
 import { readJournal } from "../../src/journal/reader.ts";
@@ -22,6 +22,7 @@ import { startCluster, type Cluster } from "./cluster.ts";
 import type { GatewayApi } from "./crds.ts";
 import { observeCluster, perform, type RouteVersion } from "./recorded.ts";
 import { resetCluster } from "./reset.ts";
+import { eventually } from "../support/eventually.ts";
 
 /** Scenarios with UDPRoutes of Gateway API. */
 const ofGatewayApi = scenarios.filter((one) => JSON.stringify(one).includes("gateway.networking.k8s.io/v1alpha2"));
@@ -54,14 +55,14 @@ describe.each(installations)("with Gateway API: $gatewayApi", ({ gatewayApi, rou
       Endpoints: await rightsOf({ endpointSource: "Endpoints" }),
     };
     refusals = watchRefusals(() => access?.token ?? "none");
-  }, 600_000);
+  });
   afterAll(async () => {
     refusals?.stop();
     await cluster?.stop();
     console.log(
       `on a real API server, Gateway API ${gatewayApi}: ${outcome.equal} equal, ${outcome.deviations} deviations, ${outcome.different} different`,
     );
-  }, 300_000);
+  });
 
   const configsOf = async (operator: Operator): Promise<readonly DataplaneConfig[]> => {
     const response = await fetch(`http://127.0.0.1:${operator.discovery.port}/api/v1/configs`);
@@ -69,7 +70,7 @@ describe.each(installations)("with Gateway API: $gatewayApi", ({ gatewayApi, rou
   };
 
   describe("the operator", () => {
-    it.each(played)("$name", { timeout: 300_000 }, async (scenario) => {
+    it.each(played)("$name", async (scenario) => {
       const root = mkdtempSync(join(tmpdir(), "turnpike-operator-"));
       const journal = join(root, "journal");
       await resetCluster(cluster.client);
@@ -85,16 +86,11 @@ describe.each(installations)("with Gateway API: $gatewayApi", ({ gatewayApi, rou
       /** What is there once it is as expected, or after a while as it is then. */
       const settled = async (expected: Observed): Promise<Observed> => {
         let observed: Observed | undefined;
-        await vi
-          .waitFor(
-            async () => {
-              if (operator !== undefined) lastConfigs = await configsOf(operator);
-              observed = await observeCluster(cluster, lastConfigs, routeVersion);
-              expect(isDeepStrictEqual(observed, expected)).toBe(true);
-            },
-            { timeout: 20_000, interval: 50 },
-          )
-          .catch(() => undefined);
+        await eventually(async () => {
+          if (operator !== undefined) lastConfigs = await configsOf(operator);
+          observed = await observeCluster(cluster, lastConfigs, routeVersion);
+          expect(isDeepStrictEqual(observed, expected)).toBe(true);
+        }, 50).catch(() => undefined);
         return observed!;
       };
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { startOperator, type Operator } from "../../src/runtime/operator.ts";
 import { operatorOptions } from "../../src/runtime/options.ts";
 import { scenarios } from "../conformance/scenario.ts";
@@ -11,6 +11,7 @@ import type { Literal } from "./client.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import { perform } from "./recorded.ts";
 import { resetCluster } from "./reset.ts";
+import { eventually } from "../support/eventually.ts";
 
 let cluster: Cluster;
 let root: string;
@@ -27,12 +28,12 @@ beforeAll(async () => {
     finalizer: false,
     log: pino({ level: "silent" }),
   });
-}, 300_000);
+});
 afterAll(async () => {
   await operator?.stop("test");
   await cluster?.stop();
   rmSync(root, { recursive: true, force: true });
-}, 300_000);
+});
 beforeEach(() => resetCluster(cluster.client));
 
 interface Event {
@@ -46,8 +47,6 @@ const eventsOf = async (): Promise<readonly Event[]> =>
   (await cluster.client.list<Event>({ apiVersion: "events.k8s.io/v1", kind: "Event", namespace: "stunner" })).filter(
     ({ regarding }) => regarding.kind === "Gateway",
   );
-const soon = (check: () => Promise<unknown>): Promise<void> =>
-  vi.waitFor(async () => void (await check()), { timeout: 60_000, interval: 50 });
 const nodePort = (port: number) => ({
   "stunner.l7mp.io/service-type": "NodePort",
   "stunner.l7mp.io/nodeport": `{"udp":${port}}`,
@@ -73,7 +72,7 @@ it("a node port that is taken is reported, with the message of Kubernetes", asyn
   await given((object) => {
     if (object.kind === "Gateway") object.metadata["annotations"] = { "stunner.l7mp.io/nodeport": '{"udp":30777}' };
   });
-  await soon(async () =>
+  await eventually(async () =>
     expect(await eventsOf()).toContainEqual(
       expect.objectContaining({
         type: "Warning",
@@ -103,7 +102,7 @@ it("of two Gateways that want one node port the second says so, in its status to
         metadata: { name, namespace: "stunner" },
       })
     ).spec.ports[0]?.nodePort;
-  await soon(async () => expect(await portOf("gw")).toBe(30_778));
+  await eventually(async () => expect(await portOf("gw")).toBe(30_778));
   await cluster.client.apply({
     ...gatewayNamed("second"),
     metadata: { name: "second", namespace: "stunner", annotations: nodePort(30_778) },
@@ -115,20 +114,20 @@ it("of two Gateways that want one node port the second says so, in its status to
     );
     return status?.conditions?.find(({ type }) => type === "Programmed") ?? {};
   };
-  await soon(async () =>
+  await eventually(async () =>
     expect(await programmed()).toMatchObject({
       status: "False",
       message: expect.stringMatching(/^Kubernetes refuses the Service stunner\/second: .*30778.*allocated/),
     }),
   );
-  await soon(async () =>
+  await eventually(async () =>
     expect(await eventsOf()).toContainEqual(
       expect.objectContaining({ reason: "WriteFailed", regarding: expect.objectContaining({ name: "second" }) }),
     ),
   );
   await cluster.client.patch(gatewayNamed("gw"), { metadata: { annotations: nodePort(30_779) } });
-  await soon(async () => expect(await portOf("second")).toBe(30_778));
-  await soon(async () => expect((await programmed()).message).not.toContain("refuses"));
+  await eventually(async () => expect(await portOf("second")).toBe(30_778));
+  await eventually(async () => expect((await programmed()).message).not.toContain("refuses"));
 });
 
 it("an object of the Gateway's name that is not managed is reported, and left as it is", async () => {
@@ -137,7 +136,7 @@ it("an object of the Gateway's name that is not managed is reported, and left as
   await cluster.client.apply({ ...mine, spec: { ports: [{ name: "mine", port: 80 }] } });
   const before = await cluster.client.get<{ spec: unknown }>(mine);
   await given(() => undefined);
-  await soon(async () =>
+  await eventually(async () =>
     expect(
       await cluster.client.get({
         apiVersion: "gateway.networking.k8s.io/v1",
@@ -158,7 +157,7 @@ it("a Gateway that cannot be rendered is reported, with the reason", async () =>
   await given((object) => {
     if (object.kind === "GatewayConfig") object.spec = { authType: "static" };
   });
-  await soon(async () =>
+  await eventually(async () =>
     expect(await eventsOf()).toContainEqual(
       expect.objectContaining({
         type: "Warning",

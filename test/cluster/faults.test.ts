@@ -1,18 +1,19 @@
 /** What the operator does when the cluster fails in the middle of things. */
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { gateway, route } from "../support/objects.ts";
 import { installGatewayApi, installOurs } from "./crds.ts";
 import { isChange } from "./fresh.ts";
 import { useCluster } from "./fixture.ts";
 import { impatient } from "./operators.ts";
-import { configsAt, objectsIn, reachable, reaches, settled, soon, type Versions } from "./survey.ts";
+import { configsAt, objectsIn, reachable, reaches, settled, type Versions } from "./survey.ts";
 import { media, world } from "./world.ts";
+import { eventually } from "../support/eventually.ts";
 
 const fixture = useCluster();
 const { apply, remove, start, endsWell } = fixture;
 const objects = (): Promise<Versions> => objectsIn(fixture.cluster);
 
-describe("the operator survives", { timeout: 300_000 }, () => {
+describe("the operator survives", () => {
   it("an API server that is killed while objects change", async () => {
     const operator = await start();
     await reaches(operator, { a: ["10.0.0.1"], b: ["10.0.0.2"] });
@@ -27,7 +28,7 @@ describe("the operator survives", { timeout: 300_000 }, () => {
       ]);
       await fixture.cluster.apiServer.kill();
       await changes;
-      await vi.waitFor(() => expect(operator.loop.core.registry.state("operator", "operator")).toBe("leading"), soon);
+      await eventually(() => expect(operator.loop.core.registry.state("operator", "operator")).toBe("leading"));
       await fixture.cluster.apiServer.restart();
       // Before its watches are back, some of them.
       await remove(route("to-b", [], []), media("media-b", []));
@@ -38,7 +39,7 @@ describe("the operator survives", { timeout: 300_000 }, () => {
     }
     await apply(route("to-b", ["b"], ["media-b"]), media("media-b", ["10.0.0.9"]));
     await reaches(operator, { a: ["10.0.1.2"], b: ["10.0.0.9"] });
-    await vi.waitFor(async () => expect(Object.keys(await objects())).toEqual(Object.keys(before)), soon);
+    await eventually(async () => expect(Object.keys(await objects())).toEqual(Object.keys(before)));
     const now = await objects();
     expect(Object.values(now).map(({ uid }) => uid)).toEqual(Object.values(before).map(({ uid }) => uid));
     expect(now["Service b"]).toEqual(before["Service b"]);
@@ -66,8 +67,8 @@ describe("the operator survives", { timeout: 300_000 }, () => {
     // The operator may be quicker than the second of these: then they hang as well.
     const change = apply(...changes).catch(() => undefined);
     try {
-      await vi.waitFor(() => expect(paused).toBe(true), soon);
-      await vi.waitFor(() => expect(failures.length).toBeGreaterThanOrEqual(2), soon);
+      await eventually(() => expect(paused).toBe(true));
+      await eventually(() => expect(failures.length).toBeGreaterThanOrEqual(2));
       // Served as before.
       expect(reachable(await configsAt(operator.discovery.port))).toHaveProperty("a");
     } finally {
@@ -75,7 +76,7 @@ describe("the operator survives", { timeout: 300_000 }, () => {
     }
     expect(failures.join()).toContain("no answer within");
     await change;
-    await vi.waitFor(() => apply(...changes), soon);
+    await eventually(() => apply(...changes));
     await reaches(operator, { a: ["10.0.1.1"], b: ["10.0.0.2"], c: ["10.0.0.2"] });
     await settled(fixture.cluster, operator);
     expect(await objects()).toMatchObject(
@@ -111,7 +112,7 @@ describe("the operator survives", { timeout: 300_000 }, () => {
     await fixture.cluster.client.delete(definition);
     try {
       await reaches(operator, group === "stunner.l7mp.io" ? { a: [], b: [] } : { a: ["10.0.0.1"], b: ["10.0.0.2"] });
-      await vi.waitFor(() => expect(fixture.cluster.client.get(definition)).rejects.toThrow("not found"), soon);
+      await eventually(() => expect(fixture.cluster.client.get(definition)).rejects.toThrow("not found"));
     } finally {
       await install();
     }

@@ -35,8 +35,8 @@ export const useCluster = (): Fixture => {
 
   beforeAll(async () => {
     cluster = await startCluster();
-  }, 120_000);
-  afterAll(async () => cluster?.stop(), 60_000);
+  });
+  afterAll(async () => cluster?.stop());
 
   beforeEach(async () => {
     root = mkdtempSync(join(tmpdir(), "turnpike-faults-"));
@@ -46,7 +46,7 @@ export const useCluster = (): Fixture => {
     await applyAll(cluster.client, ...world);
     random = randomOfTest();
     proxy = await startFaultyProxy(cluster, { file: join(root, "kubeconfig"), random: random.fork() });
-  }, 60_000);
+  });
 
   const stop = async (limitMs?: number): Promise<readonly string[]> => {
     const operator = running?.operator;
@@ -57,7 +57,7 @@ export const useCluster = (): Fixture => {
     await stop(1000);
     await proxy?.stop();
     rmSync(root, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   return {
     get cluster() {

@@ -1,13 +1,14 @@
 /** The end of every story of faults: a new operator, which knows nothing, comes to the same. */
 import { join } from "node:path";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import type { Operator, OperatorOptions } from "../../src/runtime/operator.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Asked } from "./faulty/faults.ts";
 import { startFaultyProxy } from "./faulty/proxy.ts";
 import { createRandom } from "./faulty/random.ts";
 import { optionsOf, startQuietly } from "./operators.ts";
-import { objectsIn, replays, settled, soon } from "./survey.ts";
+import { objectsIn, replays, settled } from "./survey.ts";
+import { eventually } from "../support/eventually.ts";
 
 /** A write that changes what is; Events and leases only tell. */
 export const isChange = ({ verb, path }: Asked): boolean =>
@@ -36,7 +37,7 @@ export const isWhatAFreshOneComputes = async (ending: Ending): Promise<void> => 
   const proxy = await startFaultyProxy(cluster, { file: join(root, `${fresh}.kubeconfig`), random: createRandom(0) });
   const next = await startQuietly(optionsOf(root, fresh, proxy.kubeconfig, overrides));
   try {
-    await vi.waitFor(() => expect(next.state).toBe("leading"), soon);
+    await eventually(() => expect(next.state).toBe("leading"));
     expect(await settled(cluster, next)).toEqual(before);
     expect(proxy.asked.filter(isChange)).toEqual([]);
     expect(await objectsIn(cluster, namespace)).toEqual(versions);

@@ -3,13 +3,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { startOperator, type Operator } from "../../src/runtime/operator.ts";
 import { operatorOptions } from "../../src/runtime/options.ts";
 import { scenarios } from "../conformance/scenario.ts";
 import { keepLog } from "../support/logs.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import { perform } from "./recorded.ts";
+import { eventually } from "../support/eventually.ts";
 
 let cluster: Cluster;
 let root: string;
@@ -19,11 +20,11 @@ beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), "turnpike-ha-"));
   const basic = scenarios.find(({ name }) => name === "basic-udp");
   for (const operation of basic!.stages[0]!.do) await perform(cluster.client, operation);
-}, 300_000);
+});
 afterAll(async () => {
   await cluster?.stop();
   rmSync(root, { recursive: true, force: true });
-}, 300_000);
+});
 
 const start = (name: string, lease: { readonly durationSeconds?: number } = {}): Promise<Operator> =>
   startOperator({
@@ -38,8 +39,6 @@ const start = (name: string, lease: { readonly durationSeconds?: number } = {}):
 
 const ask = (operator: Operator): Promise<Response> =>
   fetch(`http://127.0.0.1:${operator.discovery.port}/api/v1/configs/stunner/gw`);
-const soon = (check: () => unknown): Promise<void> =>
-  vi.waitFor(async () => void (await check()), { timeout: 20_000, interval: 20 });
 const uids = async (): Promise<readonly (string | undefined)[]> =>
   Promise.all(
     [
@@ -56,51 +55,47 @@ const uids = async (): Promise<readonly (string | undefined)[]> =>
     ),
   );
 
-it(
-  "hands over from the leader that stops to the standby, which writes nothing before and disturbs nothing after",
-  { timeout: 90_000 },
-  async () => {
-    // It runs out long after the test: a standby that takes over within it was given it.
-    const first = await start("first", { durationSeconds: 3600 });
-    await soon(async () => expect((await ask(first)).status).toBe(200));
-    await soon(uids);
-    await first.idle();
-    const before = await uids();
-    const config = await (await ask(first)).json();
+it("hands over from the leader that stops to the standby, which writes nothing before and disturbs nothing after", async () => {
+  // It runs out long after the test: a standby that takes over within it was given it.
+  const first = await start("first", { durationSeconds: 3600 });
+  await eventually(async () => expect((await ask(first)).status).toBe(200));
+  await eventually(uids);
+  await first.idle();
+  const before = await uids();
+  const config = await (await ask(first)).json();
 
-    const second = await start("second");
-    await soon(() => expect(second.state).toBe("standby"));
-    expect((await ask(second)).status).toBe(503);
-    expect((await ask(first)).status).toBe(200);
-    const writesOfStandby = { ...second.requests };
-    expect(writesOfStandby["PATCH"]).toBeUndefined();
+  const second = await start("second");
+  await eventually(() => expect(second.state).toBe("standby"));
+  expect((await ask(second)).status).toBe(503);
+  expect((await ask(first)).status).toBe(200);
+  const writesOfStandby = { ...second.requests };
+  expect(writesOfStandby["PATCH"]).toBeUndefined();
 
-    // Warm: it knows of a change before it leads.
-    await cluster.client.patch(
-      { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", metadata: { name: "media-a", namespace: "stunner" } },
-      { endpoints: [{ addresses: ["10.1.0.9"], conditions: { ready: true } }] },
-    );
-    await soon(async () => expect(JSON.stringify(await (await ask(first)).json())).toContain("10.1.0.9"));
+  // Warm: it knows of a change before it leads.
+  await cluster.client.patch(
+    { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", metadata: { name: "media-a", namespace: "stunner" } },
+    { endpoints: [{ addresses: ["10.1.0.9"], conditions: { ready: true } }] },
+  );
+  await eventually(async () => expect(JSON.stringify(await (await ask(first)).json())).toContain("10.1.0.9"));
 
-    expect(await first.stop("rollout")).toEqual([]);
-    await soon(async () => expect((await ask(second)).status).toBe(200));
-    const after = (await (await ask(second)).json()) as {
-      readonly clusters: readonly { readonly endpoints: readonly string[] }[];
-    };
-    expect(after.clusters[0]?.endpoints).toEqual(["10.1.0.9", "10.96.10.10"]);
-    expect({ ...after, clusters: [] }).toEqual({ ...(config as object), clusters: [] });
+  expect(await first.stop("rollout")).toEqual([]);
+  await eventually(async () => expect((await ask(second)).status).toBe(200));
+  const after = (await (await ask(second)).json()) as {
+    readonly clusters: readonly { readonly endpoints: readonly string[] }[];
+  };
+  expect(after.clusters[0]?.endpoints).toEqual(["10.1.0.9", "10.96.10.10"]);
+  expect({ ...after, clusters: [] }).toEqual({ ...(config as object), clusters: [] });
 
-    await second.idle();
-    expect(await uids()).toEqual(before);
-    // What the first one wrote stands, so there is nothing for the second to write.
-    expect(second.requests["PATCH"]).toBeUndefined();
-    expect(second.requests["DELETE"]).toBeUndefined();
-    expect(await second.stop("test")).toEqual([]);
-    for (const name of ["first", "second"]) keepLog(join(root, name));
-  },
-);
+  await second.idle();
+  expect(await uids()).toEqual(before);
+  // What the first one wrote stands, so there is nothing for the second to write.
+  expect(second.requests["PATCH"]).toBeUndefined();
+  expect(second.requests["DELETE"]).toBeUndefined();
+  expect(await second.stop("test")).toEqual([]);
+  for (const name of ["first", "second"]) keepLog(join(root, name));
+});
 
-it("takes over from a leader that vanished once its lease has run out", { timeout: 300_000 }, async () => {
+it("takes over from a leader that vanished once its lease has run out", async () => {
   // Somebody who died without a word holds it.
   await cluster.client.apply({
     apiVersion: "coordination.k8s.io/v1",
@@ -113,8 +108,8 @@ it("takes over from a leader that vanished once its lease has run out", { timeou
     },
   });
   const third = await start("third");
-  await soon(() => expect(third.state).toBe("standby"));
-  await soon(() => expect(third.state).toBe("leading"));
+  await eventually(() => expect(third.state).toBe("standby"));
+  await eventually(() => expect(third.state).toBe("leading"));
   expect((await ask(third)).status).toBe(200);
   await third.stop("test");
 });

@@ -48,14 +48,14 @@ beforeAll(async () => {
     finalizer: false,
     log: pino({ level: "silent" }),
   });
-}, 300_000);
+});
 afterEach(() => givesAddresses?.abort());
 afterAll(async () => {
   await operator?.stop("test");
   await node?.close();
   await cluster?.stop();
   rmSync(root, { recursive: true, force: true });
-}, 300_000);
+});
 
 /** A load balancer: the address of each Gateway's Service is that of the pod behind it. */
 const giveAddresses = async (signal: AbortSignal): Promise<void> => {
@@ -100,7 +100,7 @@ const isGone = async (): Promise<void> => {
   }
 };
 
-it("holds calls over UDP and TCP, one end relayed and both, and leaves nothing", { timeout: 300_000 }, async () => {
+it("holds calls over UDP and TCP, one end relayed and both, and leaves nothing", async () => {
   givesAddresses = new AbortController();
   const giving = giveAddresses(givesAddresses.signal);
   const { code, stdout, stderr } = await icetest("udp", "tcp", "--duration", "2s", "-o", "json");
@@ -132,7 +132,7 @@ it("holds calls over UDP and TCP, one end relayed and both, and leaves nothing",
   await isGone();
 });
 
-it("says which step took too long and why, and leaves nothing", { timeout: 300_000 }, async () => {
+it("says which step took too long and why, and leaves nothing", async () => {
   const { code, stdout, stderr } = await icetest("--timeout", "6s");
   expect(code).toBe(1);
   expect(stdout).toMatch(/: Checking Gateway over udp\.\.\. error$/m);
@@ -140,7 +140,7 @@ it("says which step took too long and why, and leaves nothing", { timeout: 300_0
   await isGone();
 });
 
-it("does not touch a namespace that is there already", { timeout: 300_000 }, async () => {
+it("does not touch a namespace that is there already", async () => {
   await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
   const { code, stderr } = await icetest();
   expect(code).toBe(1);

@@ -42,11 +42,11 @@ let root: string;
 beforeAll(async () => {
   cluster = await startCluster();
   root = mkdtempSync(join(tmpdir(), "turnpike-kills-"));
-}, 300_000);
+});
 afterAll(async () => {
   await cluster?.stop();
   rmSync(root, { recursive: true, force: true });
-}, 300_000);
+});
 
 interface Lane {
   readonly name: string;
@@ -163,71 +163,67 @@ const metadataOf = async (lane: Lane): Promise<unknown> =>
 
 const WANTED = ["Deployment a", "Deployment b", "Service a"];
 
-it(
-  "an operator that is killed a hundred times leaves nothing that the next one does not put right",
-  { timeout: 300_000 },
-  async () => {
-    const random = randomOfTest();
-    const lanes = await Promise.all(LANES.map((name) => createLane(name, random.fork())));
-    const start = (lane: Lane) => startQuietly(optionsOf(root, lane.name, lane.proxy.kubeconfig, lane.overrides));
-    const uidsOf = async (lane: Lane) => {
-      const objects = await objectsIn(cluster, lane.name);
-      return WANTED.map((name) => objects[name]?.uid);
-    };
+it("an operator that is killed a hundred times leaves nothing that the next one does not put right", async () => {
+  const random = randomOfTest();
+  const lanes = await Promise.all(LANES.map((name) => createLane(name, random.fork())));
+  const start = (lane: Lane) => startQuietly(optionsOf(root, lane.name, lane.proxy.kubeconfig, lane.overrides));
+  const uidsOf = async (lane: Lane) => {
+    const objects = await objectsIn(cluster, lane.name);
+    return WANTED.map((name) => objects[name]?.uid);
+  };
 
-    const before = new Map<Lane, unknown>();
-    for (const lane of lanes) {
-      const operator = await start({ ...lane, overrides: { ...lane.overrides, finalizer: false } });
-      await settled(cluster, operator);
-      await operator.stop("test");
-      before.set(lane, { uids: await uidsOf(lane), theirs: await metadataOf(lane) });
+  const before = new Map<Lane, unknown>();
+  for (const lane of lanes) {
+    const operator = await start({ ...lane, overrides: { ...lane.overrides, finalizer: false } });
+    await settled(cluster, operator);
+    await operator.stop("test");
+    before.set(lane, { uids: await uidsOf(lane), theirs: await metadataOf(lane) });
+  }
+
+  const startedAt = performance.now();
+  await Promise.all(
+    lanes.map(async (lane) => {
+      const moments = lane.name === "finalizing" ? MOMENTS_OF_FINALIZING : MOMENTS;
+      if (lane.name === "faulty") lane.proxy.suffer(FAULTS);
+      for (let n = 0; n < ROUNDS; n += 1) await round(lane, moments[n % moments.length]!);
+      lane.proxy.listen({});
+      await lane.proxy.heal();
+    }),
+  );
+  const kills = lanes.flatMap((lane) => lane.kills);
+  const counts = Object.entries(Object.groupBy(kills, (moment) => moment)).map(
+    ([moment, all]) => `${all.length} ${moment}`,
+  );
+  const faults = lanes.flatMap(({ proxy }) => Object.values(proxy.happened)).reduce((sum, times) => sum + times, 0);
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  console.log(`${kills.length} kills in ${seconds} s: ${counts.join(", ")}; ${faults} faults meanwhile`);
+  expect(faults).toBeGreaterThan(ROUNDS);
+  expect(kills).toHaveLength(LANES.length * ROUNDS);
+
+  for (const lane of lanes) {
+    replays(join(root, lane.name));
+    const operator = await start({ ...lane, overrides: { ...lane.overrides, finalizer: false } });
+    await settled(cluster, operator);
+    const now = { uids: await uidsOf(lane), theirs: await metadataOf(lane) };
+    if (lane.name === "finalizing") expect(now.theirs).toEqual((before.get(lane) as typeof now).theirs);
+    else {
+      expect(now).toEqual(before.get(lane));
+      const removed = lane.proxy.asked.filter(({ method }) => method === "DELETE").map(({ path }) => path);
+      expect(removed.filter((path) => /(deployments\/[ab]|services\/a)$/.test(path))).toEqual([]);
     }
-
-    const startedAt = performance.now();
-    await Promise.all(
-      lanes.map(async (lane) => {
-        const moments = lane.name === "finalizing" ? MOMENTS_OF_FINALIZING : MOMENTS;
-        if (lane.name === "faulty") lane.proxy.suffer(FAULTS);
-        for (let n = 0; n < ROUNDS; n += 1) await round(lane, moments[n % moments.length]!);
-        lane.proxy.listen({});
-        await lane.proxy.heal();
-      }),
-    );
-    const kills = lanes.flatMap((lane) => lane.kills);
-    const counts = Object.entries(Object.groupBy(kills, (moment) => moment)).map(
-      ([moment, all]) => `${all.length} ${moment}`,
-    );
-    const faults = lanes.flatMap(({ proxy }) => Object.values(proxy.happened)).reduce((sum, times) => sum + times, 0);
-    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-    console.log(`${kills.length} kills in ${seconds} s: ${counts.join(", ")}; ${faults} faults meanwhile`);
-    expect(faults).toBeGreaterThan(ROUNDS);
-    expect(kills).toHaveLength(LANES.length * ROUNDS);
-
-    for (const lane of lanes) {
-      replays(join(root, lane.name));
-      const operator = await start({ ...lane, overrides: { ...lane.overrides, finalizer: false } });
-      await settled(cluster, operator);
-      const now = { uids: await uidsOf(lane), theirs: await metadataOf(lane) };
-      if (lane.name === "finalizing") expect(now.theirs).toEqual((before.get(lane) as typeof now).theirs);
-      else {
-        expect(now).toEqual(before.get(lane));
-        const removed = lane.proxy.asked.filter(({ method }) => method === "DELETE").map(({ path }) => path);
-        expect(removed.filter((path) => /(deployments\/[ab]|services\/a)$/.test(path))).toEqual([]);
-      }
-      // Nothing outside its own namespace, nor what others have there.
-      const writes = lane.proxy.asked.filter(isChange).map(({ path }) => path);
-      expect(writes.filter((path) => !path.includes(`/${lane.name}/`))).toEqual([]);
-      expect(writes.filter((path) => /services\/(b|media-[ab])$/.test(path))).toEqual([]);
-      await isWhatAFreshOneComputes({
-        cluster,
-        root,
-        operator,
-        journal: lane.name,
-        namespace: lane.name,
-        overrides: { ...lane.overrides, finalizer: false },
-        stop: async () => void (await operator.stop("test")),
-      });
-      await lane.proxy.stop();
-    }
-  },
-);
+    // Nothing outside its own namespace, nor what others have there.
+    const writes = lane.proxy.asked.filter(isChange).map(({ path }) => path);
+    expect(writes.filter((path) => !path.includes(`/${lane.name}/`))).toEqual([]);
+    expect(writes.filter((path) => /services\/(b|media-[ab])$/.test(path))).toEqual([]);
+    await isWhatAFreshOneComputes({
+      cluster,
+      root,
+      operator,
+      journal: lane.name,
+      namespace: lane.name,
+      overrides: { ...lane.overrides, finalizer: false },
+      stop: async () => void (await operator.stop("test")),
+    });
+    await lane.proxy.stop();
+  }
+});

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { readJournal } from "../../src/journal/reader.ts";
 import type { Operator } from "../../src/runtime/operator.ts";
 import { gateway } from "../support/objects.ts";
@@ -12,8 +12,9 @@ import { startFaultyProxy, type FaultyProxy, type Rule } from "./faulty/proxy.ts
 import { randomOfTest } from "./faulty/random.ts";
 import { isChange, isWhatAFreshOneComputes } from "./fresh.ts";
 import { impatient, optionsOf, startQuietly } from "./operators.ts";
-import { replays, soon } from "./survey.ts";
+import { replays } from "./survey.ts";
 import { applyAll, foreign, media, world } from "./world.ts";
+import { eventually } from "../support/eventually.ts";
 
 const HANDOVERS = 4;
 /** Enough for any fault to come about. */
@@ -31,11 +32,11 @@ beforeAll(async () => {
   await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "ns" } });
   await applyAll(cluster.client, foreign);
   await applyAll(cluster.client, ...world);
-}, 300_000);
+});
 afterAll(async () => {
   await cluster?.stop();
   rmSync(root, { recursive: true, force: true });
-}, 300_000);
+});
 
 interface Candidate {
   readonly name: string;
@@ -78,7 +79,7 @@ const reignsOf = (name: string): readonly Reign[] => {
   return reigns;
 };
 
-it("two never write at once, however their renewals fail", { timeout: 300_000 }, async () => {
+it("two never write at once, however their renewals fail", async () => {
   const random = randomOfTest();
   const candidates: readonly Candidate[] = await Promise.all(
     ["first", "second"].map(async (name) => {
@@ -88,11 +89,11 @@ it("two never write at once, however their renewals fail", { timeout: 300_000 },
     }),
   );
   const leader = (): Promise<Candidate> =>
-    vi.waitFor(() => {
+    eventually(() => {
       const leading = candidates.filter(({ operator }) => operator.state === "leading");
       expect(leading).toHaveLength(1);
       return leading[0]!;
-    }, soon);
+    });
 
   let changes = 0;
   const change = async (): Promise<void> => {
@@ -110,19 +111,19 @@ it("two never write at once, however their renewals fail", { timeout: 300_000 },
     const { proxy, operator } = await leader();
     const renewals = (): number => proxy.asked.filter((asked) => isOfLease(asked) && asked.verb === "write").length;
     const enough = renewals() + RENEWALS;
-    await vi.waitFor(() => {
+    await eventually(() => {
       if (operator.state === "leading") expect(renewals()).toBeGreaterThanOrEqual(enough);
-    }, soon);
+    });
     proxy.suffer(PARTED);
     // There is always something to be written while it does not know yet that it leads no more.
     while (operator.state === "leading") {
       const written = proxy.asked.filter(isChange).length;
       await change();
-      await vi.waitFor(() => {
+      await eventually(() => {
         if (operator.state === "leading") expect(proxy.asked.filter(isChange).length).toBeGreaterThan(written);
-      }, soon);
+      });
     }
-    await vi.waitFor(async () => expect((await leader()).operator).not.toBe(operator), soon);
+    await eventually(async () => expect((await leader()).operator).not.toBe(operator));
   }
   expect(lacking()).toBe(false);
   await Promise.all(candidates.map(({ proxy }) => proxy.heal()));

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { replay } from "../../src/core/replay.ts";
 import { digest } from "../../src/journal/digest.ts";
 import { readJournal } from "../../src/journal/reader.ts";
@@ -14,6 +14,7 @@ import { keepLog } from "../support/logs.ts";
 import { orAbsent, type Literal } from "./client.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import { resetCluster } from "./reset.ts";
+import { eventually } from "../support/eventually.ts";
 
 const namespace = "testnamespace";
 const named = (apiVersion: string, kind: string, name: string, spec?: unknown, more: object = {}): Literal => ({
@@ -58,10 +59,10 @@ let operator: Operator | undefined;
 
 beforeAll(async () => {
   cluster = await startCluster();
-}, 300_000);
+});
 afterAll(async () => {
   await cluster?.stop();
-}, 300_000);
+});
 
 const start = async (journal = "journal"): Promise<Operator> => {
   operator = await startOperator({
@@ -85,7 +86,7 @@ beforeEach(async () => {
   await cluster.client.patchStatus(named("v1", "Node", "testnode-ok"), {
     addresses: [{ type: "ExternalIP", address: "1.2.3.4" }],
   });
-}, 300_000);
+});
 afterEach(async () => {
   await operator?.stop("test");
   operator = undefined;
@@ -95,7 +96,7 @@ afterEach(async () => {
     keepLog(path);
   }
   rmSync(root, { recursive: true, force: true });
-}, 300_000);
+});
 
 interface Stored {
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -105,16 +106,11 @@ interface Stored {
 const text = async (): Promise<string | undefined> =>
   (await cluster.client.get<Stored>(configMap).catch(orAbsent))?.data?.["stunnerd.conf"];
 const configIs = (check: (config: DataplaneConfig) => void): Promise<void> =>
-  vi.waitFor(
-    async () => {
-      const found = await text();
-      expect(found).toMatch(/^\{.*\}$/);
-      check(JSON.parse(found ?? "") as DataplaneConfig);
-    },
-    { timeout: 60_000, interval: 50 },
-  );
-const soon = (check: () => Promise<unknown>): Promise<void> =>
-  vi.waitFor(async () => void (await check()), { timeout: 60_000, interval: 50 });
+  eventually(async () => {
+    const found = await text();
+    expect(found).toMatch(/^\{.*\}$/);
+    check(JSON.parse(found ?? "") as DataplaneConfig);
+  });
 
 it("the ConfigMap holds the listeners, routes and addresses of a Gateway, and follows their changes", async () => {
   const { discovery } = await start();
@@ -143,7 +139,7 @@ it("the ConfigMap holds the listeners, routes and addresses of a Gateway, and fo
       { type: "STRICT_DNS", endpoints: ["testservice-ok.testnamespace.svc.cluster.local"] },
     ]);
   });
-  await soon(async () =>
+  await eventually(async () =>
     expect(await cluster.client.get(gateway())).toMatchObject({
       status: {
         conditions: [
@@ -185,8 +181,8 @@ it("the ConfigMap follows credentials, inline and from a Secret, and is empty wi
   await apply(authSecret({ type: "ephemeral", secret: "dummy-secret" }));
   await authIs({ type: "ephemeral", credentials: { secret: "dummy-secret" } });
   await cluster.client.delete(authSecret({}));
-  await soon(async () => expect(await text()).toBe(""));
-  await soon(async () =>
+  await eventually(async () => expect(await text()).toBe(""));
+  await eventually(async () =>
     expect(await cluster.client.get(gateway())).toMatchObject({
       status: { conditions: [{ type: "Accepted", status: "False", reason: "Pending" }, {}] },
     }),
@@ -246,7 +242,7 @@ it("the ConfigMap is restored when somebody changes or deletes it; a second oper
   await configIs(({ listeners }) => expect(listeners).toHaveLength(2));
   await first.idle();
   const second = await start("second");
-  await vi.waitFor(() => expect(second.state).toBe("leading"), { timeout: 60_000 });
+  await eventually(() => expect(second.state).toBe("leading"));
   await second.idle();
   const { GET: _, ...writes } = second.requests;
   expect(writes).toEqual({});
@@ -269,7 +265,7 @@ it("somebody else's ConfigMap stays as it is, and is reported until it is gone",
   await start();
   await apply(gateway("gateway-1", [udp]));
   const programmed = (expected: object): Promise<void> =>
-    soon(async () =>
+    eventually(async () =>
       expect(await cluster.client.get(gateway())).toMatchObject({
         status: { conditions: [{}, { type: "Programmed", ...expected }] },
       }),

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { replay } from "../../src/core/replay.ts";
 import { digest } from "../../src/journal/digest.ts";
 import { readJournal } from "../../src/journal/reader.ts";
@@ -23,9 +23,9 @@ import { startCluster, type Cluster } from "./cluster.ts";
 import { credentials, dataplane, gateway, media, MEDIA_PORT, meta, NAMESPACE, world } from "./media-world.ts";
 import { startNodeAgent, type NodeAgent, type Pod } from "./node-agent.ts";
 import { resetCluster } from "./reset.ts";
+import { eventually } from "../support/eventually.ts";
 
 export const DISCOVERY = 13_478;
-export const soon = { timeout: 20_000, interval: 20 };
 
 /** Registers the hooks of a test file: each test begins with the world, two media servers, and an operator that runs. */
 export const useMediaStage = () => {
@@ -39,10 +39,10 @@ export const useMediaStage = () => {
   beforeAll(async () => {
     enterOwnNetwork();
     cluster = await startCluster();
-  }, 300_000);
+  });
   afterAll(async () => {
     await cluster?.stop();
-  }, 300_000);
+  });
 
   const apply = (...objects: readonly Literal[]) => Promise.all(objects.map((object) => cluster.client.apply(object)));
 
@@ -71,7 +71,7 @@ export const useMediaStage = () => {
     cluster.client.list<Pod>({ apiVersion: "v1", kind: "Pod", namespace: NAMESPACE, labelSelector: selector });
   /** Pods that run and are not on their way out. */
   const ready = async (selector: string, count: number): Promise<readonly Pod[]> =>
-    vi.waitFor(async () => {
+    eventually(async () => {
       const pods = (await labelled(selector)) as readonly (Pod & {
         readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
       })[];
@@ -82,22 +82,22 @@ export const useMediaStage = () => {
       );
       expect(are).toHaveLength(count);
       return are;
-    }, soon);
+    });
   const address = (pod: Pod): string => node.addressOf(pod.metadata.name)!;
 
   const served = async (): Promise<string> =>
     (await fetch(`http://127.0.0.1:${DISCOVERY}/api/v1/configs/${NAMESPACE}/gateway`)).text();
   const serves = (...pods: readonly Pod[]) =>
-    vi.waitFor(async () => {
+    eventually(async () => {
       const text = await served();
       for (const pod of pods) expect(text).toContain(`"${address(pod)}"`);
-    }, soon);
+    });
 
   /** A call through the relay at an address to a media pod. */
   const callAt = async (host: string, port: number, to: string, transport: "udp" | "tcp" = "udp"): Promise<Stream> => {
     const connection = { host, port, transport, ...credentials };
     // The endpoint is on its way to the dataplane.
-    const stream = await vi.waitFor(() => startStream(connection, { address: to, port: MEDIA_PORT }), soon);
+    const stream = await eventually(() => startStream(connection, { address: to, port: MEDIA_PORT }));
     streams.push(stream);
     await stream.flows(5);
     return stream;
@@ -107,7 +107,7 @@ export const useMediaStage = () => {
     callAt(address(through), 3478, to, transport);
   /** A client may not reach `to` through `through`, or soon may not: what the operator serves is on its way to the dataplane. */
   const refused = (through: Pod, to: string): Promise<void> =>
-    vi.waitFor(async () => {
+    eventually(async () => {
       const client = await TurnClient.connect({ host: address(through), port: 3478, ...credentials });
       try {
         await client.allocate();
@@ -115,7 +115,7 @@ export const useMediaStage = () => {
       } finally {
         client.close();
       }
-    }, soon);
+    });
   /** As a person does it: with the pod's own grace period. */
   const deletePod = async ({ metadata }: Pod): Promise<void> => {
     await cluster.client.request(`/api/v1/namespaces/${NAMESPACE}/pods/${metadata.name}`, { method: "DELETE" });
@@ -143,7 +143,7 @@ export const useMediaStage = () => {
     });
     await apply(dataplane(), ...world, ...media("media", 2));
     await startOurs();
-  }, 300_000);
+  });
 
   afterEach(async () => {
     for (const stream of streams) stream.stop();
@@ -153,7 +153,7 @@ export const useMediaStage = () => {
     await node.close();
     for (const folder of readdirSync(root)) replays(join(root, folder));
     rmSync(root, { recursive: true, force: true });
-  }, 300_000);
+  });
 
   const replays = (journal: string): void => {
     expect(replay(readJournal(journal), digest).divergence).toBeUndefined();

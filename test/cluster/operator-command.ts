@@ -38,10 +38,10 @@ export const useOperatorCommand = (): OperatorCommand => {
 
   beforeAll(async () => {
     cluster = await startCluster();
-  }, 120_000);
+  });
   afterAll(async () => {
     await cluster?.stop();
-  }, 60_000);
+  });
   beforeEach(async () => {
     root = mkdtempSync(join(tmpdir(), "turnpike-command-"));
     await resetCluster(cluster.client);

@@ -23,7 +23,6 @@ const sliceWith = (endpoints: readonly unknown[]): Literal => {
 it("shows a pod that comes, terminates and goes, the objects made for a Gateway, and what led there", async () => {
   const { admin } = await command.start();
   const { page, problems } = await visit(browser, `127.0.0.1:${admin}`);
-  page.setDefaultTimeout(20_000);
   await untilLoaded(page);
   await page.getByText("managed").waitFor();
   await page.getByRole("button", { name: "gateway stunner/gw: active" }).waitFor();
@@ -61,7 +60,6 @@ it("shows a pod that comes, terminates and goes, the objects made for a Gateway,
 it("shows what a Gateway that is refused lacks", async () => {
   const { admin } = await command.start();
   const { page, problems } = await visit(browser, `127.0.0.1:${admin}`);
-  page.setDefaultTimeout(20_000);
   await untilLoaded(page);
   await page.getByRole("button", { name: "gateway stunner/gw: active" }).waitFor();
   await command.cluster.client.delete({

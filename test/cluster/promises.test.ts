@@ -1,11 +1,12 @@
 /** What users are promised, end to end, on the media stage. */
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { operatorOptions } from "../../src/runtime/options.ts";
 import type { OperatorOptions } from "../../src/runtime/operator.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 import { addAddress, HOST_ADDRESS } from "../support/network.ts";
-import { DISCOVERY, soon, useMediaStage } from "./media-stage.ts";
+import { DISCOVERY, useMediaStage } from "./media-stage.ts";
 import { credentials, DATAPLANE, dataplane, gateway, MEDIA, media, meta, NAMESPACE } from "./media-world.ts";
+import { eventually } from "../support/eventually.ts";
 
 const stage = useMediaStage();
 const { address, apply, call, callAt, dataplanesReplay, deletePod, exists, labelled, newOperator } = stage;
@@ -14,7 +15,7 @@ const { programmed, ready, refused, served, serves, startOurs, stopOurs } = stag
 const DEPLOYMENT = { apiVersion: "apps/v1", kind: "Deployment", name: "gateway" };
 const SERVICE = { apiVersion: "v1", kind: "Service", name: "gateway" };
 
-describe("graceful shutdown of backends", { timeout: 300_000 }, () => {
+describe("graceful shutdown of backends", () => {
   it("a deleted pod keeps its calls until it is gone, losing nothing; then they are cut, and nobody else's", async () => {
     const [relay] = await ready(DATAPLANE, 1);
     const [leaving, staying] = await ready(MEDIA, 2);
@@ -24,7 +25,7 @@ describe("graceful shutdown of backends", { timeout: 300_000 }, () => {
     const others = await Promise.all([call(relay!, address(staying!)), call(relay!, address(staying!), "tcp")]);
 
     await deletePod(leaving!);
-    await vi.waitFor(() => expect(stage.node.outputOf(leaving!.metadata.name)).toContain("asked to end"), soon);
+    await eventually(() => expect(stage.node.outputOf(leaving!.metadata.name)).toContain("asked to end"));
     // Its calls go on through two seconds of its grace, and it can still be asked for.
     await Promise.all(calls.map((one) => one.flows(100)));
     const late = await call(relay!, leavingAt);
@@ -32,9 +33,9 @@ describe("graceful shutdown of backends", { timeout: 300_000 }, () => {
       const { received } = one;
       expect(Math.max(...received) + 1 - received.size).toBe(0);
     }
-    await vi.waitFor(async () => expect(await served()).not.toContain(`"${leavingAt}"`), soon);
+    await eventually(async () => expect(await served()).not.toContain(`"${leavingAt}"`));
     const { sent } = calls[0];
-    await vi.waitFor(() => expect(calls[0].sent).toBeGreaterThan(sent + 10), soon);
+    await eventually(() => expect(calls[0].sent).toBeGreaterThan(sent + 10));
     // Twenty milliseconds a packet: none beyond the next five came back.
     expect([...calls[0].received].filter((number) => number > sent + 5)).toEqual([]);
     await refused(relay!, leavingAt);
@@ -47,7 +48,7 @@ describe("graceful shutdown of backends", { timeout: 300_000 }, () => {
   });
 });
 
-describe("a media Deployment", { timeout: 300_000 }, () => {
+describe("a media Deployment", () => {
   it("that is scaled down lets the calls of the pods that go finish, and disturbs no other", async () => {
     const [relay] = await ready(DATAPLANE, 1);
     const pods = await ready(MEDIA, 2);
@@ -55,10 +56,10 @@ describe("a media Deployment", { timeout: 300_000 }, () => {
     const addresses = pods.map(address);
     const calls = await Promise.all(addresses.map((one) => call(relay!, one)));
     await stage.cluster.client.patch({ ...DEPLOYMENT, metadata: meta("media") }, { spec: { replicas: 1 } });
-    await vi.waitFor(() => expect(pods.some((pod) => stage.node.outputOf(pod.metadata.name) !== "")).toBe(true), soon);
+    await eventually(() => expect(pods.some((pod) => stage.node.outputOf(pod.metadata.name) !== "")).toBe(true));
     const goes = pods.findIndex((pod) => stage.node.outputOf(pod.metadata.name) !== "");
     await Promise.all(calls.map((one) => one.flows(50)));
-    await vi.waitFor(async () => expect(await served()).not.toContain(`"${addresses[goes]!}"`), soon);
+    await eventually(async () => expect(await served()).not.toContain(`"${addresses[goes]!}"`));
     await refused(relay!, addresses[goes]!);
     await calls[1 - goes]!.flows(20);
     expect(await calls[1 - goes]!.lost()).toEqual([]);
@@ -75,19 +76,19 @@ describe("a media Deployment", { timeout: 300_000 }, () => {
     await serves(...before);
     const calls = await Promise.all(before.map((pod) => call(relay!, address(pod))));
     await apply(...media("media", 2, { annotations: { release: "two" } }));
-    await vi.waitFor(() => {
+    await eventually(() => {
       for (const pod of before) expect(stage.node.outputOf(pod.metadata.name)).toContain("asked to end");
-    }, soon);
+    });
     const after = await ready(MEDIA, 2);
     await serves(...after);
     const later = await Promise.all(after.map((pod) => call(relay!, address(pod))));
     for (const { received } of calls) expect(Math.max(...received) + 1 - received.size).toBe(0);
-    await vi.waitFor(async () => expect(await labelled(MEDIA)).toHaveLength(2), soon);
+    await eventually(async () => expect(await labelled(MEDIA)).toHaveLength(2));
     expect(await Promise.all(later.map((one) => one.lost()))).toEqual([[], []]);
   });
 });
 
-describe("the way in", { timeout: 300_000 }, () => {
+describe("the way in", () => {
   it("leads to routed pods and to no other", async () => {
     await apply(...media("other", 1));
     const [relay] = await ready(DATAPLANE, 1);
@@ -103,13 +104,13 @@ describe("the way in", { timeout: 300_000 }, () => {
 
   it("keeps the client's address where the Gateway asks for it", async () => {
     await apply(gateway({ "stunner.l7mp.io/external-traffic-policy": "local" }));
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const service = await stage.cluster.client.get<{ readonly spec: Readonly<Record<string, unknown>> }>({
         ...SERVICE,
         metadata: meta("gateway"),
       });
       expect(service.spec).toMatchObject({ externalTrafficPolicy: "Local", type: "LoadBalancer" });
-    }, soon);
+    });
     const [relay] = await ready(DATAPLANE, 1);
     const client = await TurnClient.connect({ host: address(relay!), port: 3478, ...credentials });
     expect((await client.allocate()).mapped?.address).toBe(HOST_ADDRESS);
@@ -117,7 +118,7 @@ describe("the way in", { timeout: 300_000 }, () => {
   });
 });
 
-describe("dataplanes", { timeout: 300_000 }, () => {
+describe("dataplanes", () => {
   it("are shaped by the Dataplane: secrets to pull with, spread, security", async () => {
     const asked = {
       imagePullSecrets: [{ name: "registry" }],
@@ -133,11 +134,11 @@ describe("dataplanes", { timeout: 300_000 }, () => {
       containerSecurityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
     };
     await apply(dataplane(asked));
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const pods = await ready(DATAPLANE, 1);
       const { containerSecurityContext, ...ofPod } = asked;
       expect(pods[0]!.spec).toMatchObject({ ...ofPod, containers: [{ securityContext: containerSecurityContext }] });
-    }, soon);
+    });
   });
 
   it("may be user-managed: the managed one ends after its calls, Service and config stay, and it can come back", async () => {
@@ -146,14 +147,14 @@ describe("dataplanes", { timeout: 300_000 }, () => {
     await serves(...pods);
     const stream = await call(managed!, address(pods[0]!));
     await apply(gateway({ "stunner.l7mp.io/disable-managed-dataplane": "true" }));
-    await vi.waitFor(async () => expect(await exists(DEPLOYMENT)).toBe(false), soon);
+    await eventually(async () => expect(await exists(DEPLOYMENT)).toBe(false));
     // It drains: the call that is open goes on.
     await stream.flows(50);
     expect(await exists(SERVICE)).toBe(true);
     expect(await served()).toContain(`"${address(pods[0]!)}"`);
     expect(await stream.lost()).toEqual([]);
     await stream.client.refresh(0);
-    await vi.waitFor(async () => expect(await labelled(DATAPLANE)).toHaveLength(0), soon);
+    await eventually(async () => expect(await labelled(DATAPLANE)).toHaveLength(0));
 
     await apply({
       apiVersion: "v1",
@@ -202,7 +203,7 @@ describe("dataplanes", { timeout: 300_000 }, () => {
   });
 });
 
-describe("an operator that is removed", { timeout: 300_000 }, () => {
+describe("an operator that is removed", () => {
   it("leaves nothing behind, says that its Gateways are gone, and ends no call", async () => {
     const theirs = { ...media("theirs", 0)[1]!, metadata: meta("theirs") };
     await apply(theirs);
@@ -211,7 +212,7 @@ describe("an operator that is removed", { timeout: 300_000 }, () => {
     const [relay] = await ready(DATAPLANE, 1);
     const [pod] = await ready(MEDIA, 2);
     await serves(pod!);
-    await vi.waitFor(async () => expect(await programmed()).toBeDefined(), soon);
+    await eventually(async () => expect(await programmed()).toBeDefined());
     const stream = await call(relay!, address(pod!));
     await stopOurs();
     expect(await exists(DEPLOYMENT)).toBe(false);
@@ -222,11 +223,11 @@ describe("an operator that is removed", { timeout: 300_000 }, () => {
     await stream.flows(50);
     expect(await stream.lost()).toEqual([]);
     await stream.client.refresh(0);
-    await vi.waitFor(async () => expect(await labelled(DATAPLANE)).toHaveLength(0), soon);
+    await eventually(async () => expect(await labelled(DATAPLANE)).toHaveLength(0));
   });
 });
 
-describe("an operator that relays itself", { timeout: 300_000 }, () => {
+describe("an operator that relays itself", () => {
   const STANDBY_ADDRESS = "10.244.0.2";
   const selector = { "app.kubernetes.io/name": "turnpike" };
   const embedded = (relayAt: string, port: number): Partial<OperatorOptions> => ({
@@ -239,13 +240,13 @@ describe("an operator that relays itself", { timeout: 300_000 }, () => {
     addAddress(STANDBY_ADDRESS);
     await stopOurs();
     const leader = await startOurs(embedded(HOST_ADDRESS, DISCOVERY));
-    await vi.waitFor(() => expect(leader.state).toBe("leading"), soon);
+    await eventually(() => expect(leader.state).toBe("leading"));
     const standby = await newOperator(embedded(STANDBY_ADDRESS, 0));
     try {
-      await vi.waitFor(() => expect(standby.state).toBe("standby"), soon);
+      await eventually(() => expect(standby.state).toBe("standby"));
       // The managed dataplane of before goes; the Service leads to the operators' pods.
-      await vi.waitFor(async () => expect(await exists(DEPLOYMENT)).toBe(false), soon);
-      const service = await vi.waitFor(async () => {
+      await eventually(async () => expect(await exists(DEPLOYMENT)).toBe(false));
+      const service = await eventually(async () => {
         const found = await stage.cluster.client.get<{
           readonly spec: {
             readonly selector: unknown;
@@ -254,7 +255,7 @@ describe("an operator that relays itself", { timeout: 300_000 }, () => {
         }>({ ...SERVICE, metadata: meta("gateway") });
         expect(found.spec.selector).toEqual(selector);
         return found;
-      }, soon);
+      });
       const port = service.spec.ports.find(({ name }) => name === "udp")!.targetPort;
 
       const [leaving, staying] = await ready(MEDIA, 2);
@@ -267,19 +268,19 @@ describe("an operator that relays itself", { timeout: 300_000 }, () => {
       const cut = await Promise.all([callAt(HOST_ADDRESS, port, leavingAt), callAt(STANDBY_ADDRESS, port, leavingAt)]);
       // Both consume the same transitions.
       await deletePod(leaving!);
-      await vi.waitFor(() => {
+      await eventually(() => {
         for (const { relay } of [leader, standby])
           expect(
             relay!.state().allocations.flatMap(({ permissions }) => permissions.map(({ peer }) => peer)),
           ).not.toContain(leavingAt);
-      }, soon);
+      });
       for (const { client } of cut) client.close();
 
       const { GET: _, ...writes } = standby.requests;
       expect(writes["PATCH"] ?? 0).toBe(0);
       expect(writes["DELETE"] ?? 0).toBe(0);
       const stopping = stopOurs();
-      await vi.waitFor(() => expect(standby.state).toBe("leading"), soon);
+      await eventually(() => expect(standby.state).toBe("leading"));
       await calls[1].flows(20);
       expect(await calls[1].lost()).toEqual([]);
       expect(standby.requests["DELETE"] ?? 0).toBe(0);
@@ -293,10 +294,10 @@ describe("an operator that relays itself", { timeout: 300_000 }, () => {
     await stopOurs();
     const draining = await startOurs({ ...embedded(HOST_ADDRESS, DISCOVERY), drainMs: 60_000 });
     const [pod] = await ready(MEDIA, 2);
-    const port = await vi.waitFor(() => {
+    const port = await eventually(() => {
       const listener = draining.relay!.state().listeners.find(({ name, at }) => name.endsWith("/udp") && at.length > 0);
       return Number(listener!.at[0]!.split(":").at(-1));
-    }, soon);
+    });
     const stream = await callAt(HOST_ADDRESS, port, address(pod!));
     const stopping = stopOurs();
     await stream.flows(50);

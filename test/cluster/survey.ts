@@ -1,5 +1,5 @@
 /** What is there once all is quiet, and whether it is what it should be. */
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import { replay } from "../../src/core/replay.ts";
 import { digest } from "../../src/journal/digest.ts";
 import { readJournal } from "../../src/journal/reader.ts";
@@ -16,8 +16,7 @@ import { keepLog } from "../support/logs.ts";
 import { orAbsent } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
 import { observeCluster } from "./recorded.ts";
-
-export const soon = { timeout: 20_000, interval: 50 };
+import { eventually } from "../support/eventually.ts";
 
 export const configsAt = async (port: number): Promise<readonly DataplaneConfig[]> => {
   const response = await fetch(`http://127.0.0.1:${port}/api/v1/configs`);
@@ -36,12 +35,12 @@ export const reachable = (configs: readonly DataplaneConfig[]): Readonly<Record<
 
 /** Waits until these gateways, and no others, reach these pods. */
 export const reaches = (operator: Operator, expected: Readonly<Record<string, readonly string[]>>): Promise<void> =>
-  vi.waitFor(async () => {
+  eventually(async () => {
     const found = reachable(await configsAt(operator.discovery.port));
     expect(Object.keys(found).toSorted()).toEqual(Object.keys(expected).toSorted());
     for (const [name, addresses] of Object.entries(expected))
       expect(found[name]?.filter((one) => one.startsWith("10.0."))).toEqual(addresses);
-  }, soon);
+  });
 
 /** Of what may hold secrets the operator keeps digests, so only which object and which version can be compared. */
 const HOLD_SECRETS: readonly KindId[] = ["Secret", "GatewayConfig"];
@@ -90,7 +89,7 @@ const knows = async (cluster: Cluster, operator: Operator): Promise<void> => {
 /** Configs, objects and statuses, once the operator knows all, has written all, and nothing changes any more. */
 export const settled = async (cluster: Cluster, operator: Operator): Promise<Observed> => {
   let last: string | undefined;
-  return vi.waitFor(async () => {
+  return eventually(async () => {
     await operator.idle();
     expect(operator.left).toEqual([]);
     await knows(cluster, operator);
@@ -100,7 +99,7 @@ export const settled = async (cluster: Cluster, operator: Operator): Promise<Obs
     last = text;
     expect(text).toBe(before);
     return observed;
-  }, soon);
+  });
 };
 
 export type Versions = Readonly<Record<string, { readonly uid: string; readonly version: string }>>;

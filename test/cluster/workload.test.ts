@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { AnyObject } from "../../src/resources/kinds.ts";
 import { startOperator, type Operator } from "../../src/runtime/operator.ts";
 import { operatorOptions } from "../../src/runtime/options.ts";
@@ -12,6 +12,7 @@ import { orAbsent } from "./client.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import { perform } from "./recorded.ts";
 import { resetCluster } from "./reset.ts";
+import { eventually } from "../support/eventually.ts";
 
 let cluster: Cluster;
 let root: string;
@@ -19,17 +20,17 @@ let operator: Operator | undefined;
 
 beforeAll(async () => {
   cluster = await startCluster();
-}, 300_000);
+});
 afterAll(async () => {
   await cluster?.stop();
-}, 300_000);
+});
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), "turnpike-daemonset-"));
   await resetCluster(cluster.client);
   const basic = scenarios.find(({ name }) => name === "basic-udp");
   for (const operation of basic!.stages[0]!.do) await perform(cluster.client, operation);
   operator = await start(true);
-}, 300_000);
+});
 const start = (finalizer: boolean): Promise<Operator> =>
   startOperator({
     kubeconfig: cluster.kubeconfig,
@@ -43,7 +44,7 @@ afterEach(async () => {
   await operator?.stop("test");
   operator = undefined;
   rmSync(root, { recursive: true, force: true });
-}, 300_000);
+});
 
 const named = (kind: "Deployment" | "DaemonSet") => ({
   apiVersion: "apps/v1",
@@ -59,13 +60,11 @@ const gateway = {
 const isThere = async (kind: "Deployment" | "DaemonSet"): Promise<boolean> =>
   (await cluster.client.get(named(kind)).catch(orAbsent)) !== undefined;
 const become = (deployment: boolean, daemonSet: boolean): Promise<void> =>
-  vi.waitFor(
-    async () =>
-      expect([await isThere("Deployment"), await isThere("DaemonSet")], "Deployment, DaemonSet").toEqual([
-        deployment,
-        daemonSet,
-      ]),
-    { timeout: 60_000, interval: 50 },
+  eventually(async () =>
+    expect([await isThere("Deployment"), await isThere("DaemonSet")], "Deployment, DaemonSet").toEqual([
+      deployment,
+      daemonSet,
+    ]),
   );
 const ask = (dataplaneResource: string) => cluster.client.patch(dataplane, { spec: { dataplaneResource } });
 
@@ -92,12 +91,10 @@ describe("a DaemonSet", () => {
     await become(false, true);
     const labels = { "stunner.l7mp.io/related-gateway-name": "other" };
     await cluster.client.patch(named("DaemonSet"), { metadata: { labels } });
-    await vi.waitFor(
-      async () =>
-        expect(await cluster.client.get(named("DaemonSet"))).toMatchObject({
-          metadata: { labels: { "stunner.l7mp.io/related-gateway-name": "gw" } },
-        }),
-      { timeout: 60_000, interval: 50 },
+    await eventually(async () =>
+      expect(await cluster.client.get(named("DaemonSet"))).toMatchObject({
+        metadata: { labels: { "stunner.l7mp.io/related-gateway-name": "gw" } },
+      }),
     );
     await cluster.client.delete(named("DaemonSet"));
     await become(false, true);
@@ -120,12 +117,10 @@ describe("a DaemonSet", () => {
     await cluster.client.apply(theirs);
     await ask("DaemonSet");
     const programmed = (expected: unknown) =>
-      vi.waitFor(
-        async () =>
-          expect(await cluster.client.get(gateway)).toMatchObject({
-            status: { conditions: expect.arrayContaining([expected]) },
-          }),
-        { timeout: 60_000, interval: 50 },
+      eventually(async () =>
+        expect(await cluster.client.get(gateway)).toMatchObject({
+          status: { conditions: expect.arrayContaining([expected]) },
+        }),
       );
     const inTheWay = expect.stringContaining("a DaemonSet named stunner/gw exists");
     await programmed(expect.objectContaining({ type: "Programmed", status: "False", message: inTheWay }));
@@ -145,19 +140,18 @@ describe("a Deployment", () => {
     const { spec } = await cluster.client.get<{ spec: unknown }>(named("Deployment"));
     return ['"EXTRA"', '"tolerations"'].map((text) => JSON.stringify(spec).includes(text));
   };
-  const soon = { timeout: 60_000, interval: 50 };
 
   it("loses what the Dataplane no longer asks for, at once or when an operator starts again", async () => {
     await operator?.stop("test");
     operator = await start(false);
     const asking = { env: [{ name: "EXTRA", value: "1" }], tolerations: [{ operator: "Exists" }] };
     await cluster.client.patch(dataplane, { spec: asking });
-    await vi.waitFor(async () => expect(await pods()).toEqual([true, true]), soon);
+    await eventually(async () => expect(await pods()).toEqual([true, true]));
     await cluster.client.patch(dataplane, { spec: { env: null } });
-    await vi.waitFor(async () => expect(await pods()).toEqual([false, true]), soon);
+    await eventually(async () => expect(await pods()).toEqual([false, true]));
     await operator.stop("test");
     await cluster.client.patch(dataplane, { spec: { tolerations: null } });
     operator = await start(false);
-    await vi.waitFor(async () => expect(await pods()).toEqual([false, false]), soon);
+    await eventually(async () => expect(await pods()).toEqual([false, false]));
   });
 });

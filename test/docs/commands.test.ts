@@ -8,7 +8,7 @@ import { blocksOf, commandsOf } from "./shell.ts";
 let helm: Helm;
 beforeAll(async () => {
   helm = await helmFor();
-}, 600_000);
+});
 
 const SHELLS = ["sh", "bash", "console", "shell"];
 
@@ -44,7 +44,7 @@ const complaints = async (): Promise<readonly string[]> => {
 };
 
 describe("the commands of the documentation", () => {
-  it("are taken by their programs", { timeout: 300_000 }, async () => {
+  it("are taken by their programs", async () => {
     expect(found.length).toBeGreaterThan(80);
     expect(await complaints()).toEqual([]);
   });

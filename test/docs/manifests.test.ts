@@ -54,7 +54,6 @@ describe("the manifests of the documentation", () => {
 
   it.each(withYaml.filter((page) => yamlOf(page).some((text) => VALUES.test(text))))(
     "have values that the chart takes, in %s",
-    { timeout: 600_000 },
     async (page) => {
       const helm = await helmFor();
       const folder = mkdtempSync(join(tmpdir(), "turnpike-docs-"));

@@ -6,13 +6,14 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildSite } from "../../scripts/site/build.ts";
 import { openBrowser } from "../support/browser.ts";
+import { PATIENCE_MS } from "../support/eventually.ts";
 
 let out: string;
 let written: readonly string[];
 beforeAll(() => {
   out = mkdtempSync(join(tmpdir(), "turnpike-site-"));
   written = buildSite(out);
-}, 300_000);
+});
 afterAll(() => rmSync(out, { recursive: true, force: true }));
 
 const read = (path: string): string => readFileSync(join(out, path), "utf8");
@@ -42,7 +43,7 @@ it("loads nothing from elsewhere", () => {
   }
 });
 
-it("shows pages and draws diagrams in a browser, from files", { timeout: 300_000 }, async () => {
+it("shows pages and draws diagrams in a browser, from files", async () => {
   const browser = await openBrowser();
   try {
     const page = await browser.newPage();
@@ -52,9 +53,9 @@ it("shows pages and draws diagrams in a browser, from files", { timeout: 300_000
       if (!request.url().startsWith("file:")) problems.push(request.url());
     });
     await page.goto(pathToFileURL(join(out, "index.html")).href);
-    await page.locator("pre.mermaid svg").first().waitFor({ timeout: 30_000 });
+    await page.locator("pre.mermaid svg").first().waitFor({ timeout: PATIENCE_MS });
     await page.getByRole("navigation").getByRole("link", { name: "The machines" }).click();
-    await expect.poll(() => page.locator("pre.mermaid svg").count(), { timeout: 30_000 }).toBeGreaterThan(3);
+    await expect.poll(() => page.locator("pre.mermaid svg").count()).toBeGreaterThan(3);
     expect(problems).toEqual([]);
   } finally {
     await browser.close();

@@ -6,10 +6,10 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { vi } from "vitest";
 import { tiedToUs } from "../cluster/process.ts";
 import type { Ran, Running } from "../support/commands.ts";
 import { readDockerfile } from "./dockerfile.ts";
+import { eventually } from "../support/eventually.ts";
 
 export interface ContainerOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -93,14 +93,11 @@ export const startContainer = (
       return streams.stderr;
     },
     printed: (pattern) =>
-      vi.waitFor(
-        () => {
-          const match = pattern.exec(streams.output);
-          if (match === null) throw new Error(`${pattern.source} is not in:\n${streams.output}`);
-          return match;
-        },
-        { timeout: 40_000, interval: 20 },
-      ),
+      eventually(() => {
+        const match = pattern.exec(streams.output);
+        if (match === null) throw new Error(`${pattern.source} is not in:\n${streams.output}`);
+        return match;
+      }),
     ended,
     stop(signal = "SIGTERM") {
       // `unshare` hands on no signals.

@@ -80,7 +80,7 @@ beforeAll(async () => {
     await run(process.execPath, [script, join(folder, name), name, tarball], { maxBuffer: 16 * 2 ** 20 });
   linter = await hadolint();
   enterOwnNetwork();
-}, 300_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Says something at `port` until it comes back. */
@@ -435,5 +435,5 @@ describe(`a container for ${foreign}, emulated`, () => {
     await gateway.printed(/Ctrl-C/);
     const probed = await turnpike(["probe", "turn:127.0.0.1:3478"]);
     expect(probed.stdout).toMatch(/10 of 10 echoed, 0 lost/);
-  }, 300_000);
+  });
 });

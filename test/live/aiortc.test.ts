@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { pythonWithAiortc } from "../interop/python.ts";
 import { credentials, startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
 import { enterOwnNetwork, HOST_ADDRESS } from "../support/network.ts";
+import { PATIENCE_MS } from "../support/eventually.ts";
 
 const run = promisify(execFile);
 
@@ -23,7 +24,7 @@ beforeAll(async () => {
   dataplane = await startTestDataplane({ address: HOST_ADDRESS, endpoints: [HOST_ADDRESS] });
   folder = mkdtempSync(join(tmpdir(), "turnpike-aiortc-"));
   writeFileSync(join(folder, "authority.pem"), dataplane.certificate.certificate);
-}, 300_000);
+});
 afterAll(async () => {
   await dataplane?.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -33,11 +34,11 @@ it.each([
   ["udp", "turn", "udp"],
   ["tcp", "turn", "tcp"],
   ["tls", "turns", "tcp"],
-] as const)("aiortc holds a call through the relay over %s", { timeout: 60_000 }, async (name, scheme, transport) => {
+] as const)("aiortc holds a call through the relay over %s", async (name, scheme, transport) => {
   const url = `${scheme}:${HOST_ADDRESS}:${dataplane.ports[name]}?transport=${transport}`;
   const script = fileURLToPath(new URL("../interop/aiortc/call.py", import.meta.url));
   const { stdout } = await run(python, [script, url, credentials.username, credentials.password], {
-    timeout: 50_000,
+    timeout: PATIENCE_MS,
     env: { ...process.env, SSL_CERT_FILE: join(folder, "authority.pem") },
   });
   expect(stdout).toBe("20 of 20 echoed\n");

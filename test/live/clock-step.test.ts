@@ -14,7 +14,6 @@ import { freePort } from "../support/free-port.ts";
 import { startEchoBackend, type EchoBackend } from "../support/live.ts";
 
 const [library] = globSync("/usr/lib/*/faketime/libfaketimeMT.so.1");
-const soon = { timeout: 20_000, interval: 20 };
 
 let folder: string;
 let clock: string;
@@ -51,7 +50,7 @@ const start = async (...args: readonly string[]): Promise<void> => {
       return 0;
     }
   };
-  await expect.poll(bound, soon).toBe(2);
+  await expect.poll(bound).toBe(2);
 };
 
 const client = async (transport: "udp" | "tcp"): Promise<TurnClient> => {
@@ -125,7 +124,7 @@ describe("a wall clock that steps", () => {
     // Its two seconds have passed, so the relay has looked for what has expired, under the new clock.
     const closed = () =>
       dataplane.lines().flatMap((line) => (line.type === "allocation.closed" ? [line.data.reason] : []));
-    await expect.poll(closed, soon).toEqual(["expired"]);
+    await expect.poll(closed).toEqual(["expired"]);
 
     for (const caller of [overUdp, overTcp]) {
       await echoes(caller, `through a step of ${step}`);

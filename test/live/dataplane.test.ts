@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { startDiscovery, type DiscoveryServer } from "../../src/discovery/server.ts";
 import type { DataplaneConfig } from "../../src/resources/dataplane-config.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
@@ -10,11 +10,11 @@ import { startStunnerd, type DataplaneProcess } from "../support/dataplane-proce
 import { freePort } from "../support/free-port.ts";
 import { startEchoBackend, type EchoBackend } from "../support/live.ts";
 import { startStream, type Stream } from "../support/stream.ts";
+import { eventually } from "../support/eventually.ts";
 
 const ID = "media/gateway";
 const PASSWORD = "a-password-to-look-for";
 /** A process that starts sixteen threads on a busy machine takes its time. */
-const soon = { timeout: 60_000, interval: 10 };
 
 let discovery: DiscoveryServer | undefined;
 let dataplane: DataplaneProcess | undefined;
@@ -72,7 +72,7 @@ const health = async (path: string): Promise<{ readonly status: number; readonly
   const response = await fetch(`http://127.0.0.1:${healthPort}${path}`);
   return { status: response.status, text: await response.text() };
 };
-const isReady = () => vi.waitFor(async () => expect((await health("/ready")).status).toBe(200), soon);
+const isReady = () => eventually(async () => expect((await health("/ready")).status).toBe(200));
 
 const call = async (transport: "udp" | "tcp" = "udp"): Promise<Stream> => {
   const options = { host: "127.0.0.1", port, transport, username: "user-1", password: PASSWORD };
@@ -83,7 +83,7 @@ const call = async (transport: "udp" | "tcp" = "udp"): Promise<Stream> => {
 };
 const types = (): readonly string[] => dataplane!.lines().map(({ type }) => type);
 
-describe("a dataplane", { timeout: 300_000 }, () => {
+describe("a dataplane", () => {
   it("serves the config of the discovery server, and follows its changes while calls go on", async () => {
     start();
     discovery!.set(ID, config());
@@ -91,10 +91,7 @@ describe("a dataplane", { timeout: 300_000 }, () => {
     const calls = await Promise.all([call(), call("tcp")]);
 
     discovery!.set(ID, config(["127.0.0.1", "127.0.0.2"], "another"));
-    await vi.waitFor(
-      () => expect(types().filter((type) => type === "gateway.published").length).toBeGreaterThan(1),
-      soon,
-    );
+    await eventually(() => expect(types().filter((type) => type === "gateway.published").length).toBeGreaterThan(1));
     await Promise.all(calls.map((one) => one.flows(5)));
     expect(await Promise.all(calls.map((one) => one.lost()))).toEqual([[], []]);
   });
@@ -105,7 +102,7 @@ describe("a dataplane", { timeout: 300_000 }, () => {
     await isReady();
     const stream = await call();
     discovery!.set(ID, config(["127.0.0.2"]));
-    await vi.waitFor(() => expect(types()).toContain("endpoint.revoked"), soon);
+    await eventually(() => expect(types()).toContain("endpoint.revoked"));
     const revoked = dataplane!.lines().find(({ type }) => type === "endpoint.revoked");
     expect(revoked?.data).toMatchObject({
       cluster: "media/echo",
@@ -115,7 +112,7 @@ describe("a dataplane", { timeout: 300_000 }, () => {
       because: { entity: "media/echo#127.0.0.1", from: "active", to: "gone" },
     });
     const { sent } = stream;
-    await vi.waitFor(() => expect(stream.sent).toBeGreaterThan(sent + 10), soon);
+    await eventually(() => expect(stream.sent).toBeGreaterThan(sent + 10));
     expect([...stream.received].filter((number) => number > sent + 1)).toEqual([]);
   });
 
@@ -125,10 +122,10 @@ describe("a dataplane", { timeout: 300_000 }, () => {
     await isReady();
     const stream = await call();
     discovery!.set(ID, undefined);
-    await vi.waitFor(() => expect(types()).toContain("config.withdrawn"), soon);
+    await eventually(() => expect(types()).toContain("config.withdrawn"));
     await discovery!.close();
     discovery = undefined;
-    await vi.waitFor(() => expect(types()).toContain("watch.lost"), soon);
+    await eventually(() => expect(types()).toContain("watch.lost"));
     await stream.flows(5);
     await call("tcp");
     expect(await stream.lost()).toEqual([]);
@@ -152,7 +149,7 @@ describe("a dataplane", { timeout: 300_000 }, () => {
     await call();
     discovery = await startServer(at);
     discovery.set(ID, config(["127.0.0.3"]));
-    await vi.waitFor(() => expect(types()).toContain("endpoint.revoked"), soon);
+    await eventually(() => expect(types()).toContain("endpoint.revoked"));
   });
 
   it("drains on SIGTERM: it stays ready, goes on following its config, and ends with its last call", async () => {
@@ -161,13 +158,13 @@ describe("a dataplane", { timeout: 300_000 }, () => {
     await isReady();
     const stream = await call();
     running.child.kill("SIGTERM");
-    await vi.waitFor(() => expect(types()).toContain("operator.stopping"), soon);
+    await eventually(() => expect(types()).toContain("operator.stopping"));
     expect(JSON.parse((await health("/status")).text)).toMatchObject({ status: "TERMINATING", allocationCount: 1 });
     expect((await health("/ready")).status).toBe(200);
     expect((await health("/live")).status).toBe(200);
     await stream.flows(10);
     discovery!.set(ID, config(["127.0.0.1", "127.0.0.2"]));
-    await vi.waitFor(() => expect(types().filter((type) => type === "gateway.published")).toHaveLength(2), soon);
+    await eventually(() => expect(types().filter((type) => type === "gateway.published")).toHaveLength(2));
     expect(await stream.lost()).toEqual([]);
     expect(running.child.exitCode).toBeNull();
     await stream.client.refresh(0);
@@ -183,11 +180,11 @@ describe("a dataplane", { timeout: 300_000 }, () => {
       ...config(),
       clusters: [{ name: "media/echo", type: "STATIC", protocol: "UDP", endpoints: ["10.0.0.1/99"] }],
     });
-    await vi.waitFor(() => expect(types()).toContain("object.rejected"), soon);
+    await eventually(() => expect(types()).toContain("object.rejected"));
     await stream.flows(5);
     expect(await stream.lost()).toEqual([]);
     discovery!.set(ID, config(["127.0.0.1", "127.0.0.9"]));
-    await vi.waitFor(() => expect(types()).toContain("object.corrected"), soon);
+    await eventually(() => expect(types()).toContain("object.corrected"));
   });
 
   it("shows its state and metrics, and no secret anywhere", async () => {
@@ -236,17 +233,14 @@ describe("a dataplane", { timeout: 300_000 }, () => {
     start({ STUNNER_CONFIG_ORIGIN: `file://${file}` }, folder);
     await isReady();
     writeFileSync(file, readFileSync(file, "utf8").replace("127.0.0.2", "127.0.0.1"));
-    await vi.waitFor(
-      () => expect(types().filter((type) => type === "gateway.published").length).toBeGreaterThan(1),
-      soon,
-    );
+    await eventually(() => expect(types().filter((type) => type === "gateway.published").length).toBeGreaterThan(1));
     await call();
     await dataplane!.clean();
 
     port = await freePort("127.0.0.1");
     dataplane = startStunnerd([`turn://user-1:${PASSWORD}@127.0.0.1:${port}`], {});
     // A listener is bound before its peers are admitted.
-    await vi.waitFor(() => expect(types()).toContain("gateway.published"), soon);
+    await eventually(() => expect(types()).toContain("gateway.published"));
     const client = await TurnClient.connect({ host: "127.0.0.1", port, username: "user-1", password: PASSWORD });
     await client.allocate();
     // Loopback is for endpoints that name it.

@@ -14,6 +14,7 @@ import {
   type TransportName,
 } from "../support/dataplane.ts";
 import { startEchoBackend, type EchoBackend } from "../support/live.ts";
+import { PATIENCE_MS } from "../support/eventually.ts";
 
 const run = promisify(execFile);
 const MESSAGES = 20;
@@ -50,7 +51,7 @@ beforeAll(async () => {
     batch: await startTestDataplane({ address: "::1", endpoints: ["::1"] }, { engine: "batch" }),
     dgram: await startTestDataplane({ address: "::1", endpoints: ["::1"] }, { engine: "dgram" }),
   };
-}, 300_000);
+});
 afterAll(async () => {
   const all = [...Object.values(dataplanes ?? {}), ...Object.values(dataplanes6 ?? {})];
   await Promise.all(all.map((one) => one.stop()));
@@ -63,7 +64,7 @@ afterAll(async () => {
 });
 
 const output = async (command: string, args: readonly string[]): Promise<string> => {
-  const { stdout, stderr } = await run(command, args, { timeout: 60_000 }).catch(
+  const { stdout, stderr } = await run(command, args, { timeout: PATIENCE_MS }).catch(
     (error: { readonly stdout: string; readonly stderr: string }) => error,
   );
   return stdout + stderr;

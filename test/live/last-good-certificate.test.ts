@@ -10,7 +10,6 @@ import { startStream, type Stream } from "../support/stream.ts";
 
 const NAME = "default/secure" as Name;
 const credentials = { username: "user-1", password: "pass-1" };
-const soon = { timeout: 20_000, interval: 20 };
 const first = makeCertificate("first");
 const second = makeCertificate("second");
 
@@ -23,7 +22,7 @@ const secretOf = (data: Readonly<Record<string, string>>): unknown => ({
 });
 const whole = ({ cert64, key64 }: TestCertificate): unknown => secretOf({ "tls.crt": cert64, "tls.key": key64 });
 
-describe("a call over TLS or DTLS", { timeout: 300_000 }, () => {
+describe("a call over TLS or DTLS", () => {
   let live: Live;
   let backend: EchoBackend;
   let streams: Stream[];
@@ -96,13 +95,13 @@ describe("a call over TLS or DTLS", { timeout: 300_000 }, () => {
 
     live.write(worldWith(...broken));
     const told = expect.stringMatching(new RegExp(`${why.source}.*the last good certificate is served`));
-    await expect.poll(messages, soon).toEqual([told, told]);
+    await expect.poll(messages).toEqual([told, told]);
     expect(await subject()).toBe("first");
     calls.push(...(await Promise.all([call("tls"), call("dtls")])));
     await Promise.all(calls.map((one) => one.flows(20)));
 
     live.write(worldWith(whole(second)));
-    await expect.poll(subject, soon).toBe("second");
+    await expect.poll(subject).toBe("second");
     await Promise.all(calls.map((one) => one.flows(20)));
     expect(await Promise.all(calls.map((one) => one.lost()))).toEqual(calls.map(() => []));
     expect(live.facts.filter(({ type }) => type === "listener.closed" || type === "effect.failed")).toEqual([]);

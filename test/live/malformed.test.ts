@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { readFileSync } from "node:fs";
 import { connect, type Socket as Stream } from "node:net";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { replay } from "../../src/core/replay.ts";
 import { attribute } from "../../src/stun/attributes.ts";
 import { encode } from "../../src/turn-client/codec.ts";
@@ -14,6 +14,7 @@ import { startGatewayProcess, type GatewayProcess } from "../support/gateway-pro
 import { startEchoBackend, type EchoBackend } from "../support/live.ts";
 import { malformed, randomFrom } from "../support/malformed.ts";
 import { startStream, type Stream as Call } from "../support/stream.ts";
+import { eventually } from "../support/eventually.ts";
 
 const DATAGRAMS = 1_000_000;
 const STREAMS = 3_000;
@@ -56,13 +57,10 @@ const bindingRequest = (): Buffer =>
 /** Resolves once the relay has taken all that `socket` sent before: it answers in order. */
 const keepUp = async (socket: Socket, answered: () => number): Promise<void> => {
   const before = answered();
-  await vi.waitFor(
-    () => {
-      socket.send(bindingRequest(), gateway.port, "127.0.0.1");
-      expect(answered()).toBeGreaterThan(before);
-    },
-    { timeout: 60_000, interval: 2 },
-  );
+  await eventually(() => {
+    socket.send(bindingRequest(), gateway.port, "127.0.0.1");
+    expect(answered()).toBeGreaterThan(before);
+  });
 };
 
 const isBindingSuccess = (message: Buffer): boolean => message.length >= 20 && message.readUInt16BE(0) === 0x0101;
@@ -115,7 +113,7 @@ describe("the relay", () => {
     expect((after.external - warm.external) / MIB).toBeLessThan(8);
     expect((await gateway.state()).allocations).toHaveLength(calls.length);
     await noneLost();
-  }, 300_000);
+  });
 
   it(`takes ${STREAMS.toLocaleString("en")} broken, truncated, oversized and slow streams the same way`, async () => {
     await start();
@@ -156,16 +154,13 @@ describe("the relay", () => {
     expect((after.heapUsed - warm.heapUsed) / MIB).toBeLessThan(8);
 
     // Only those that are still slowly sending are left, beside the call.
-    await vi.waitFor(
-      async () => {
-        const [tcp] = (await gateway.state()).relay.listeners.filter(({ protocol }) => protocol === "TURN-TCP");
-        expect(tcp?.connections).toBeLessThanOrEqual(slow.length + 1);
-      },
-      { timeout: 60_000, interval: 50 },
-    );
+    await eventually(async () => {
+      const [tcp] = (await gateway.state()).relay.listeners.filter(({ protocol }) => protocol === "TURN-TCP");
+      expect(tcp?.connections).toBeLessThanOrEqual(slow.length + 1);
+    });
     for (const stream of slow) stream.destroy();
     await noneLost();
-  }, 300_000);
+  });
 });
 
 describe("a request without credentials", () => {

@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../support/free-port.ts";
 import { keepLog } from "../support/logs.ts";
+import { eventually, PATIENCE_MS } from "../support/eventually.ts";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -30,7 +31,7 @@ interface Ran {
 
 /** Runs `turnpike` from another folder, as a user might. */
 const turnpike = (...args: readonly string[]): Promise<Ran> =>
-  run(bin, args, { cwd: tmpdir(), timeout: 20_000 }).then(
+  run(bin, args, { cwd: tmpdir(), timeout: PATIENCE_MS }).then(
     ({ stdout, stderr }) => ({ stdout, stderr, code: 0 }),
     ({ stdout, stderr, code }: Ran) => ({ stdout, stderr, code }),
   );
@@ -50,7 +51,7 @@ beforeAll(async () => {
   });
   gateway.stdout?.on("data", (text: Buffer) => (output += text.toString()));
   gateway.stderr?.on("data", (text: Buffer) => (output += text.toString()));
-  await vi.waitFor(() => expect(output).toContain("Ctrl-C"), { timeout: 20_000, interval: 20 });
+  await eventually(() => expect(output).toContain("Ctrl-C"));
   admin = /Admin API {3}http:\/\/(\S+)/.exec(output)?.[1] ?? "";
 });
 afterAll(() => {

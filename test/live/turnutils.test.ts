@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startEchoBackend, startLive, type EchoBackend, type Live } from "../support/live.ts";
+import { PATIENCE_MS } from "../support/eventually.ts";
 
 const run = promisify(execFile);
 const CLIENTS = 3;
@@ -51,7 +52,7 @@ const uclient = async (
     String(port),
     "127.0.0.1",
   ];
-  const { stdout, stderr } = await run("turnutils_uclient", args, { timeout: 60_000 }).catch(
+  const { stdout, stderr } = await run("turnutils_uclient", args, { timeout: PATIENCE_MS }).catch(
     (error: { stdout: string; stderr: string }) => error,
   );
   return stdout + stderr;
@@ -120,7 +121,9 @@ it("turnutils_uclient reaches an IPv6 backend through an IPv6 listener", async (
     "5",
     ...staticCredentials,
   ];
-  const { stdout } = await run("turnutils_uclient", [...args, "-p", String(dual.port), "::1"], { timeout: 60_000 });
+  const { stdout } = await run("turnutils_uclient", [...args, "-p", String(dual.port), "::1"], {
+    timeout: PATIENCE_MS,
+  });
   expect(stdout).toContain("tot_send_msgs=40, tot_recv_msgs=40");
   await dual.stop();
   await backend.close();
@@ -139,6 +142,8 @@ it("a refusal is in the log with its reason", async () => {
 });
 
 it("turnutils_stunclient learns its address without credentials", async () => {
-  const { stdout } = await run("turnutils_stunclient", ["-p", String(fixed.port), "127.0.0.1"], { timeout: 20_000 });
+  const { stdout } = await run("turnutils_stunclient", ["-p", String(fixed.port), "127.0.0.1"], {
+    timeout: PATIENCE_MS,
+  });
   expect(stdout).toMatch(/reflexive addr: 127\.0\.0\.1/);
 });

@@ -3,18 +3,18 @@
  * Prints, for each change, how many packets were under way meanwhile and how many were lost.
  */
 import { performance } from "node:perf_hooks";
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WorkerPool } from "../../src/dataplane/workers/pool.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { credentials, startTestDataplane, type ConfigChanges, type TestDataplane } from "../support/dataplane.ts";
 import { startEchoBackend, type EchoBackend } from "../support/live.ts";
 import { startStream, type Stream } from "../support/stream.ts";
+import { eventually } from "../support/eventually.ts";
 
 const CLIENTS = 200;
 const WORKERS = 2;
 const PACKETS = 20;
-const soon = { timeout: 20_000, interval: 5 };
 const table: (readonly [change: string, calls: number, sent: number, lost: number])[] = [];
 
 let dataplane: TestDataplane;
@@ -59,12 +59,12 @@ beforeEach(async () => {
   [staying, leaving] = await Promise.all([startEchoBackend("127.0.0.1"), startEchoBackend("127.0.0.2")]);
   dataplane = await startTestDataplane(both, { engine: "batch", workers: WORKERS });
   streams = [];
-}, 300_000);
+});
 afterEach(async () => {
   for (const stream of streams) stream.stop();
   await dataplane.stop();
   await Promise.all([staying.close(), leaving.close()]);
-}, 300_000);
+});
 afterAll(() => {
   const lines = table.map(
     ([change, count, sent, lost]) => `${change.padEnd(48)} ${count} calls, ${sent} packets, ${lost} lost`,
@@ -72,7 +72,7 @@ afterAll(() => {
   process.stdout.write(`\n${lines.join("\n")}\n`);
 });
 
-describe("no packet is lost", { timeout: 300_000 }, () => {
+describe("no packet is lost", () => {
   it("when a certificate is renewed: new handshakes see the new one, connections stay", async () => {
     const all = await calls(CLIENTS, staying);
     const next = makeCertificate("renewed");
@@ -92,15 +92,13 @@ describe("no packet is lost", { timeout: 300_000 }, () => {
     const all = await calls(20, staying);
     const broken = { ...dataplane.certificate, key64: makeCertificate().key64 };
     await dataplane.apply({ ...both, certificate: broken });
-    await vi.waitFor(
-      () =>
-        expect(dataplane.facts).toContainEqual(
-          expect.objectContaining({
-            type: "effect.failed",
-            data: expect.objectContaining({ effect: "update", target: "media/gateway/tls" }),
-          }),
-        ),
-      soon,
+    await eventually(() =>
+      expect(dataplane.facts).toContainEqual(
+        expect.objectContaining({
+          type: "effect.failed",
+          data: expect.objectContaining({ effect: "update", target: "media/gateway/tls" }),
+        }),
+      ),
     );
     all.push(...(await calls(20, staying)));
     await noneLost("certificate that is none", all);
@@ -160,7 +158,7 @@ describe("no packet is lost", { timeout: 300_000 }, () => {
     const at = performance.now();
     await dataplane.apply({ endpoints: ["127.0.0.1"] });
     const sent = gone.map((one) => one.sent);
-    await vi.waitFor(() => expect(gone.every((one, index) => one.sent > sent[index]! + 10)).toBe(true), soon);
+    await eventually(() => expect(gone.every((one, index) => one.sent > sent[index]! + 10)).toBe(true));
     const last = Math.max(...gone.map(({ lastAt }) => lastAt)) - at;
     table.push([`endpoint removed: last packet after ${last.toFixed(0)} ms`, gone.length, 0, 0]);
     // Nothing that was sent after the change was published has returned.
@@ -182,7 +180,7 @@ describe("no packet is lost", { timeout: 300_000 }, () => {
     const others = all.filter(({ client }) => !struckPorts.has(client.local.port));
     expect(others.length).toBeLessThan(all.length);
     pool.failWorker(0, "for a test");
-    await vi.waitFor(() => expect(dataplane.facts.map(({ type }) => type)).toContain("worker.restored"), soon);
+    await eventually(() => expect(dataplane.facts.map(({ type }) => type)).toContain("worker.restored"));
     await noneLost(`worker crashed and replaced, ${all.length - others.length} calls of its own`, others);
   });
 

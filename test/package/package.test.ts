@@ -53,7 +53,7 @@ beforeAll(async () => {
   await run("npm", ["install", "--prefer-offline", "--no-audit", "ms@2.1.3"], { cwd: folder });
   // The example has the ports that everybody has.
   enterOwnNetwork();
-}, 300_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("what is in it", () => {

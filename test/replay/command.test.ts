@@ -5,13 +5,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Fact, JournalLine } from "../../src/journal/fact.ts";
 import { openJournal, type WriterOptions } from "../../src/journal/writer.ts";
 import { createLoop } from "../../src/runtime/loop.ts";
 import { standaloneOptions } from "../../src/runtime/options.ts";
 import { createHistory, gone, seen, synced } from "../support/given.ts";
 import { aCall, gateway, route, slice } from "../support/objects.ts";
+import { eventually } from "../support/eventually.ts";
 
 const TURNPIKE = fileURLToPath(new URL("../../bin/turnpike", import.meta.url));
 
@@ -148,7 +149,7 @@ describe("turnpike replay --watch", () => {
     let output = "";
     child.stdout.on("data", (data: Buffer) => (output += data.toString()));
     const ended = once(child, "exit");
-    const prints = (text: RegExp): Promise<void> => vi.waitFor(() => expect(output).toMatch(text), 10_000);
+    const prints = (text: RegExp): Promise<void> => eventually(() => expect(output).toMatch(text));
     return { child, ended, prints, output: () => output };
   };
 

@@ -1,6 +1,7 @@
 /** A real Chromium, and pages of it that fail the test at any error, and at any request that leaves the machine. */
 import { chromium, type Browser, type Page } from "playwright-core";
 import { expect } from "vitest";
+import { PATIENCE_MS } from "./eventually.ts";
 
 const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
@@ -25,6 +26,7 @@ export interface Visit {
 export const visit = async (browser: Browser, address: string, options: Visit = {}): Promise<Visited> => {
   const { path = "/", fragment = "", dark = false, size = { width: 1400, height: 900 } } = options;
   const page = await browser.newPage({ viewport: size, colorScheme: dark ? "dark" : "light", acceptDownloads: true });
+  page.setDefaultTimeout(PATIENCE_MS);
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(`error: ${error.message}`));
   page.on("console", (message) => {

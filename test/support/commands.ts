@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { vi } from "vitest";
+import { eventually } from "./eventually.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/", import.meta.url));
 
@@ -66,14 +66,11 @@ export const launch = (
       return stderr;
     },
     printed: (pattern) =>
-      vi.waitFor(
-        () => {
-          const match = pattern.exec(output);
-          if (match === null) throw new Error(`${pattern.source} is not in:\n${output}`);
-          return match;
-        },
-        { timeout: 20_000, interval: 10 },
-      ),
+      eventually(() => {
+        const match = pattern.exec(output);
+        if (match === null) throw new Error(`${pattern.source} is not in:\n${output}`);
+        return match;
+      }),
     ended,
     stop(signal = "SIGTERM") {
       child.kill(signal);

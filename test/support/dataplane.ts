@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino, type Logger } from "pino";
 import { ReplaySubject } from "rxjs";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import { replay } from "../../src/core/replay.ts";
 import type { EngineName } from "../../src/dataplane/engines/choose.ts";
 import type { RelayTuning } from "../../src/dataplane/relay.ts";
@@ -23,6 +23,7 @@ import { startDataplane, type Dataplane } from "../../src/runtime/dataplane.ts";
 import { makeCertificate, type TestCertificate } from "./certificate.ts";
 import { freePort } from "./free-port.ts";
 import { keepLog } from "./logs.ts";
+import { eventually } from "./eventually.ts";
 
 export const credentials = { username: "user-1", password: "pass-1" } as const;
 export const GATEWAY = "media/gateway";
@@ -65,8 +66,6 @@ const protocolOf: Readonly<Record<TransportName, ListenerProtocol>> = {
   tls: "TURN-TLS",
   dtls: "TURN-DTLS",
 };
-
-const soon = { timeout: 60_000, interval: 5 };
 
 export const startTestDataplane = async (
   changes: ConfigChanges = {},
@@ -134,7 +133,7 @@ export const startTestDataplane = async (
       const before = facts.length;
       const isPublished = (): boolean => facts.findLastIndex(({ type }) => type === "gateway.published") >= before;
       configs.next({ event: "config", config: config(now) });
-      await vi.waitFor(() => expect(isPublished()).toBe(true), soon);
+      await eventually(() => expect(isPublished()).toBe(true));
     },
     async stop() {
       // Clients that are still there are not waited for.

@@ -1,6 +1,5 @@
 /** Config discovery in this process: configs, a server, and a watcher that collects what it receives. */
 import { WebSocket, type ClientOptions } from "ws";
-import { vi } from "vitest";
 import type { DataplaneConfig, ListenerConfig } from "../../src/resources/dataplane-config.ts";
 import {
   startDiscovery,
@@ -8,9 +7,6 @@ import {
   type DiscoveryReport,
   type DiscoveryServer,
 } from "../../src/discovery/server.ts";
-
-export const soon = (check: () => void | Promise<void>): Promise<void> =>
-  vi.waitFor(check, { timeout: 60_000, interval: 2 });
 
 export const listenerAt = (name: string, address = "$STUNNER_ADDR"): ListenerConfig => ({
   name,

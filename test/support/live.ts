@@ -15,13 +15,14 @@ import {
   udpRoute,
   type Endpoint,
 } from "./manifests.ts";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import { stringify } from "yaml";
 import { replay } from "../../src/core/replay.ts";
 import { digest } from "../../src/journal/digest.ts";
 import type { FactLine, JournalLine } from "../../src/journal/fact.ts";
 import { readJournal } from "../../src/journal/reader.ts";
 import { startStandalone, type Standalone } from "../../src/runtime/standalone.ts";
+import { eventually } from "./eventually.ts";
 
 export interface World {
   readonly auth?: Readonly<Record<string, unknown>>;
@@ -113,7 +114,7 @@ export interface Live {
 export const startLive = async (world: World = {}, addresses: readonly string[] = ["127.0.0.1"]): Promise<Live> => {
   const root = mkdtempSync(join(tmpdir(), "turnpike-live-"));
   const [manifests, journal] = [join(root, "manifests.yaml"), join(root, "journal")];
-  const waitFor = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 60_000, interval: 5 });
+  const waitFor = (check: () => void): Promise<void> => eventually(check);
 
   // Another process may take the port between the look and the bind.
   for (let attempt = 1; ; attempt += 1) {

@@ -3,6 +3,7 @@ import { performance } from "node:perf_hooks";
 import { expect } from "vitest";
 import { TurnClient, type TurnClientOptions } from "../../src/turn-client/turn-client.ts";
 import type { EchoBackend } from "./live.ts";
+import { PATIENCE_MS } from "./eventually.ts";
 
 export interface Stream {
   readonly client: TurnClient;
@@ -86,7 +87,7 @@ export const startStream = async (
     },
     async flows(packets) {
       const goal = received.size + packets;
-      expect(await returned(() => goal, 10_000), `${received.size} of ${goal} packets returned`).toBe(true);
+      expect(await returned(() => goal, PATIENCE_MS), `${received.size} of ${goal} packets returned`).toBe(true);
     },
     stop() {
       clearInterval(timer);

@@ -26,7 +26,6 @@ import {
 import { messageOf } from "../../src/errors.ts";
 
 /** Dozens of processes start and end here. */
-const patience = { timeout: 180_000 };
 
 const root = mkdtempSync(join(tmpdir(), "turnpike-canaries-"));
 const running = new Set<Running>();
@@ -174,7 +173,7 @@ describe("whoever listens", () => {
 });
 
 describe("turnpike standalone", () => {
-  it("shows no secret, and neither does any command over what it left behind", patience, async () => {
+  it("shows no secret, and neither does any command over what it left behind", async () => {
     const { tracer, realmOf } = createTracer();
     const aviary = new Aviary(accountsOf(realmOf));
     const [ports, admin] = [await freePorts(), await freePort("127.0.0.1")];
@@ -197,7 +196,7 @@ describe("turnpike standalone", () => {
     const [, config] = world.objects;
     const before = gateway.output.length;
     file("manifests/1.yaml", stringify(config).replaceAll(/^( {2}password: ).*$/gm, `$1*${changed}`));
-    await expect.poll(() => gateway.output.slice(before), { timeout: 60_000 }).toContain("1.yaml:");
+    await expect.poll(() => gateway.output.slice(before)).toContain("1.yaml:");
 
     const outlets = new Outlets();
     await outlets.ask(`http://${at}`, "/live", "/ready", "/metrics", "/api/v1/state", "/none");
@@ -285,7 +284,7 @@ describe("turnpike operator and its dataplane", () => {
     "trace",
   ];
 
-  it("tell no secret but to each other", patience, async () => {
+  it("tell no secret but to each other", async () => {
     const { tracer, realmOf } = createTracer();
     const aviary = new Aviary(accountsOf(realmOf));
     const ports = await freePorts();
@@ -368,7 +367,7 @@ describe("turnpike operator and its dataplane", () => {
     });
     server.compact();
     server.cut();
-    await expect.poll(log, { timeout: 20_000 }).toMatch(/not JSON, \d+ characters/);
+    await expect.poll(log).toMatch(/not JSON, \d+ characters/);
 
     await outlets.ask(`http://127.0.0.1:${metrics}`, "/metrics");
     await outlets.ask(`http://127.0.0.1:${health}`, "/healthz", "/readyz");
@@ -415,7 +414,7 @@ describe("turnpike operator and its dataplane", () => {
     api = undefined;
   });
 
-  it("tell no secret in legacy mode but in the ConfigMap", patience, async () => {
+  it("tell no secret in legacy mode but in the ConfigMap", async () => {
     const { tracer, realmOf } = createTracer();
     const aviary = new Aviary(accountsOf(realmOf));
     const world = secretWorld(aviary, await freePorts(), certificates(), realmOf);
@@ -433,7 +432,7 @@ describe("turnpike operator and its dataplane", () => {
     const operator = start([...operatorArgs(config, journal), "--dataplane-mode", "legacy"]);
     await operator.printed(/operator started/);
     const written = () => server.asked.filter(isConfigMap).map(({ body }) => body);
-    await expect.poll(() => written().length, { timeout: 60_000 }).toBeGreaterThan(1);
+    await expect.poll(() => written().length).toBeGreaterThan(1);
     const outlets = new Outlets();
     await outlets.ask(`http://127.0.0.1:${portsOf(operator.output).metrics}`, "/metrics");
     await operator.stop();
@@ -448,7 +447,7 @@ describe("turnpike operator and its dataplane", () => {
     api = undefined;
   });
 
-  it("do not quote a kubeconfig or a config that they cannot read", patience, async () => {
+  it("do not quote a kubeconfig or a config that they cannot read", async () => {
     const aviary = new Aviary();
     const outlets = new Outlets();
     const broken: readonly ((canary: string) => string)[] = [
@@ -475,7 +474,7 @@ describe("turnpike operator and its dataplane", () => {
 });
 
 describe("turnpike dataplane with a config from a file", () => {
-  it("shows no secret of a config, accepted or refused", patience, async () => {
+  it("shows no secret of a config, accepted or refused", async () => {
     const { tracer, realmOf } = createTracer();
     const aviary = new Aviary(accountsOf(realmOf));
     const [port, tls, health, admin] = await portsFor(4);
@@ -521,7 +520,7 @@ describe("turnpike dataplane with a config from a file", () => {
       const before = refused();
       writeFileSync(path, make(aviary.plant(`config that is refused, ${index}`)));
       // The reasons of two that follow each other differ, or the second were no news.
-      await expect.poll(refused, { timeout: 60_000 }).toBeGreaterThan(before);
+      await expect.poll(refused).toBeGreaterThan(before);
     }
     const outlets = new Outlets();
     await outlets.ask(`http://127.0.0.1:${health}`, "/live", "/ready", "/status", "/none");

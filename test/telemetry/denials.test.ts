@@ -156,13 +156,10 @@ describe("the latest refusals of a gateway", () => {
     await ask(0);
     // Fifty a second are told: those of another second are.
     await expect
-      .poll(
-        async () => {
-          await ask(100);
-          return told().length;
-        },
-        { timeout: 20_000 },
-      )
+      .poll(async () => {
+        await ask(100);
+        return told().length;
+      })
       .toBeGreaterThan(60);
     const [gateway] = (await api<ProgramState>("/api/v1/state")).gateways;
     expect(gateway?.refusals.map(({ seq }) => seq)).toEqual(

@@ -36,7 +36,6 @@ afterEach(async () => {
 });
 
 const silent = pino({ level: "silent" });
-const soon = { timeout: 60_000, interval: 10 };
 
 const tracerFor = (url: string, overrides: Partial<TracerOptions> = {}): Promise<Tracer> =>
   openTracer({ ...traceSettings(url, {})!, scheduledDelayMillis: 10, mode: "test", log: silent, ...overrides });
@@ -46,7 +45,7 @@ const childrenOf = (span: CollectedSpan, name: string): readonly CollectedSpan[]
 
 /** Waits until there are so many spans of that name below `span`. */
 const childrenSoon = async (span: CollectedSpan, name: string, count = 1): Promise<readonly CollectedSpan[]> => {
-  await expect.poll(() => childrenOf(span, name).length, soon).toBe(count);
+  await expect.poll(() => childrenOf(span, name).length).toBe(count);
   return childrenOf(span, name);
 };
 
@@ -55,7 +54,7 @@ const watchEventSoon = async (object: string): Promise<CollectedSpan> => {
     collector.spans.find(
       ({ name, attributes }) => name === "watch event" && attributes["turnpike.object.name"] === object,
     );
-  await expect.poll(found, soon).toBeDefined();
+  await expect.poll(found).toBeDefined();
   return found()!;
 };
 
@@ -104,20 +103,20 @@ describe("turnpike operator", () => {
     });
     const target = { origin: `127.0.0.1:${operator.discovery.port}`, id: "ns/gw" };
     const told: string[][] = [[], []];
-    await expect.poll(() => operator.discovery.stats().configs, soon).toBe(1);
+    await expect.poll(() => operator.discovery.stats().configs).toBe(1);
     const watches = told.map((list) =>
       watchConfigs(target).subscribe((event) => {
         if (event.event === "config") list.push(event.config.clusters?.[0]?.endpoints?.join(" ") ?? "");
       }),
     );
-    await expect.poll(() => told, soon).toEqual([["10.0.0.1"], ["10.0.0.1"]]);
+    await expect.poll(() => told).toEqual([["10.0.0.1"], ["10.0.0.1"]]);
     await operator.idle();
     // Who has just come is told what is there, which no event has led to.
     expect(collector.spans.filter(({ name }) => name === "config push")).toEqual([]);
     collector.clear();
 
     server.put("/apis/discovery.k8s.io/v1/endpointslices", slice("media-1", "media", ["10.0.0.2"]) as unknown as Made);
-    await expect.poll(() => told, soon).toEqual(told.map(() => ["10.0.0.1", "10.0.0.2"]));
+    await expect.poll(() => told).toEqual(told.map(() => ["10.0.0.1", "10.0.0.2"]));
 
     const event = await watchEventSoon("ns/media-1");
     const seq = event.attributes["turnpike.event.seq"] as number;
@@ -170,7 +169,7 @@ describe("turnpike operator", () => {
     const edit = await watchEventSoon("ns/gw");
     const [refold] = await childrenSoon(edit, "fold");
     await expect
-      .poll(() => childrenOf(refold!, "write").map(({ attributes }) => attributes["turnpike.object.kind"]), soon)
+      .poll(() => childrenOf(refold!, "write").map(({ attributes }) => attributes["turnpike.object.kind"]))
       .toEqual(expect.arrayContaining(["Service", "status"]));
 
     for (const watch of watches) watch.unsubscribe();
@@ -200,13 +199,13 @@ describe("turnpike standalone", () => {
 
   it("traces events that were folded together as one, with a link to each, up to the config in force", async () => {
     const { standalone, write } = await start(await tracerFor(collector.url));
-    await expect.poll(() => collector.spans.filter(({ name }) => name === "publish").length, soon).toBe(1);
+    await expect.poll(() => collector.spans.filter(({ name }) => name === "publish").length).toBe(1);
     collector.clear();
     write({ backends: [{ address: "127.0.0.2" }], otherBackends: [{ address: "127.0.0.4" }] });
     const [one, other] = [await watchEventSoon("default/echo-1"), await watchEventSoon("default/other-1")];
     const folds = () =>
       collector.spans.filter(({ name, attributes }) => name === "fold" && attributes["turnpike.facts"] === 2);
-    await expect.poll(() => folds().length, soon).toBe(1);
+    await expect.poll(() => folds().length).toBe(1);
     const [fold] = folds();
     const [main, linked] = fold!.parentSpanId === one.spanId ? [one, other] : [other, one];
     expect(fold).toMatchObject({ traceId: main.traceId, parentSpanId: main.spanId, links: [linked.spanId] });
@@ -226,7 +225,7 @@ describe("turnpike standalone", () => {
     standalone.relay.apply = () => Promise.reject(new Error("the relay is out of order"));
     write({ backends: [{ address: "127.0.0.2" }] });
     const failed = () => collector.spans.find(({ name, failure }) => name === "publish" && failure !== undefined);
-    await expect.poll(failed, soon).toBeDefined();
+    await expect.poll(failed).toBeDefined();
     expect(failed()?.failure).toBe("the relay is out of order");
     await standalone.stop("test");
   });
@@ -239,9 +238,9 @@ describe("turnpike standalone", () => {
     const { standalone, write } = await start(await tracerFor(`http://127.0.0.1:${dead}`, { log, maxQueueSize: 4 }));
     for (const address of ["127.0.0.5", "127.0.0.6", "127.0.0.7"]) {
       write({ backends: [{ address }] });
-      await expect.poll(() => standalone.state().endpoints.some((one) => one.address === address), soon).toBe(true);
+      await expect.poll(() => standalone.state().endpoints.some((one) => one.address === address)).toBe(true);
     }
-    await expect.poll(() => lines.length, soon).toBeGreaterThan(0);
+    await expect.poll(() => lines.length).toBeGreaterThan(0);
     await standalone.stop("test");
     expect(lines.map(({ msg }) => msg)).toEqual(["traces cannot be sent, and are dropped"]);
     const tracer = await tracerFor(hanging.url);

@@ -5,12 +5,13 @@ import { once } from "node:events";
 import { rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket as NetSocket } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { startDiscovery, type DiscoveryServer } from "../../src/discovery/server.ts";
 import { launch, turnpike, type CommandOptions, type Running } from "../support/commands.ts";
 import { GATEWAY, startTestDataplane, transports, type TestDataplane } from "../support/dataplane.ts";
 import { freePort } from "../support/free-port.ts";
 import { startEchoBackend, type EchoBackend } from "../support/live.ts";
+import { eventually } from "../support/eventually.ts";
 
 let relay: TestDataplane;
 let echo: EchoBackend;
@@ -107,13 +108,10 @@ const newSocket = (): Promise<Socket> =>
 const expectEcho = async (socket: Socket, port: number, text: string): Promise<void> => {
   let heard = "";
   socket.on("message", (bytes) => (heard = bytes.toString()));
-  await vi.waitFor(
-    () => {
-      socket.send(text, port, "127.0.0.1");
-      expect(heard).toBe(text);
-    },
-    { timeout: 60_000, interval: 20 },
-  );
+  await eventually(() => {
+    socket.send(text, port, "127.0.0.1");
+    expect(heard).toBe(text);
+  });
 };
 
 const allocations = async (): Promise<number> => (await relay.dataplane.status()).allocationCount;
@@ -136,7 +134,7 @@ describe("turnpike connect", () => {
     const socket = await newSocket();
     await expectEcho(socket, portOf(running), "once");
     await running.printed(/: closed, idle/);
-    await vi.waitFor(async () => expect(await allocations()).toBe(0));
+    await eventually(async () => expect(await allocations()).toBe(0));
     await expectEcho(socket, portOf(running), "again");
     socket.close();
   });

@@ -27,7 +27,7 @@ beforeAll(async () => {
   });
   const [ready] = (await once(server.stdout!, "data")) as [Buffer];
   expect(ready.toString()).toBe("listening\n");
-}, 300_000);
+});
 afterAll(async () => {
   server?.kill("SIGKILL");
   await echo?.close();

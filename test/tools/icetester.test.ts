@@ -5,6 +5,7 @@ import { dialWhip, type DialOptions, type WhipConnection } from "../../src/icete
 import { fnv1a } from "../../src/icetest/whip-server.ts";
 import { launch, turnpike } from "../support/commands.ts";
 import { startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
+import { PATIENCE_MS } from "../support/eventually.ts";
 
 /** Of this machine: WebRTC has no use for loopback. */
 const [own = "127.0.0.1"] = Object.values(networkInterfaces())
@@ -27,7 +28,13 @@ const start = async (env: Readonly<Record<string, string>> = {}): Promise<string
 };
 
 const dial = async (url: string, more: Partial<DialOptions> = {}): Promise<WhipConnection> => {
-  const connection = await dialWhip({ url, iceServers: [], iceTransportPolicy: "all", timeoutMs: 20_000, ...more });
+  const connection = await dialWhip({
+    url,
+    iceServers: [],
+    iceTransportPolicy: "all",
+    timeoutMs: PATIENCE_MS,
+    ...more,
+  });
   onTestFinished(() => connection.close());
   return connection;
 };

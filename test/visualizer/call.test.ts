@@ -20,8 +20,6 @@ afterAll(async () => {
   await Promise.all([open?.stop(), closed?.stop()]);
 });
 
-const patience = { timeout: 20_000 };
-
 const onPage = async (live: Live, fragment: string, work: (page: Page) => Promise<void>): Promise<void> => {
   const address = `127.0.0.1:${live.standalone.admin.port}`;
   const { page, problems } = await visit(browser, address, { path: "/call", fragment });
@@ -34,44 +32,40 @@ const onPage = async (live: Live, fragment: string, work: (page: Page) => Promis
 };
 const value = (page: Page, name: string) => page.getByRole("row", { name }).getByRole("cell");
 
-it.each(["udp", "tcp"])("holds a call over %s, and shows it", { timeout: 300_000 }, async (transport) => {
+it.each(["udp", "tcp"])("holds a call over %s, and shows it", async (transport) => {
   await onPage(open, "user=user-1&password=pass-1", async (page) => {
     // Nobody reads a password off the address bar.
     expect(page.url()).not.toContain("pass-1");
     await page.getByLabel("Listener").selectOption(`turn:127.0.0.1:${open.port}?transport=${transport}`);
     await page.getByRole("button", { name: "Call" }).click();
-    await page.getByText("The call is up, through the gateway alone.").waitFor(patience);
-    await expect
-      .poll(async () => Number(await value(page, "Pictures received").textContent()), patience)
-      .toBeGreaterThan(25);
+    await page.getByText("The call is up, through the gateway alone.").waitFor();
+    await expect.poll(async () => Number(await value(page, "Pictures received").textContent())).toBeGreaterThan(25);
     const relayed = await value(page, "Relayed address of the caller").textContent();
     expect(relayed).toMatch(/^127\.0\.0\.1:\d+$/);
     expect(JSON.stringify(open.facts.filter(({ type }) => type === "allocation.opened"))).toContain(relayed);
     const received = page.locator("video").nth(1);
-    await expect
-      .poll(() => received.evaluate((video) => Number(Reflect.get(video, "videoWidth"))), patience)
-      .toBeGreaterThan(0);
+    await expect.poll(() => received.evaluate((video) => Number(Reflect.get(video, "videoWidth")))).toBeGreaterThan(0);
     await page.evaluate(
       `document.querySelector("form").addEventListener("submit", () => (window.hasCalledAgain = true))`,
     );
     await page.getByRole("button", { name: "Hang up" }).click();
-    await page.getByRole("button", { name: "Call" }).waitFor(patience);
+    await page.getByRole("button", { name: "Call" }).waitFor();
     expect(await page.locator("video").count()).toBe(0);
     expect(await page.evaluate("window.hasCalledAgain")).toBeUndefined();
   });
 });
 
-it("says that a password is wrong", { timeout: 300_000 }, async () => {
+it("says that a password is wrong", async () => {
   await onPage(open, "user=user-1&password=wrong", async (page) => {
     await page.getByRole("button", { name: "Call" }).click();
-    await page.getByRole("cell", { name: /^401 / }).waitFor(patience);
+    await page.getByRole("cell", { name: /^401 / }).waitFor();
   });
 });
 
-it("says that nothing came through, where no route lets it", { timeout: 300_000 }, async () => {
+it("says that nothing came through, where no route lets it", async () => {
   await onPage(closed, "user=user-1&password=pass-1", async (page) => {
     await page.getByRole("button", { name: "Call" }).click();
-    await page.getByText("No packet comes through the gateway.").waitFor(patience);
+    await page.getByText("No packet comes through the gateway.").waitFor();
     expect(closed.facts.map(({ type }) => type)).toContain("peer.refused");
   });
 });

@@ -17,7 +17,6 @@ afterAll(async () => {
 it("shows listeners, clusters and endpoints of the config, and what its relay does", async () => {
   const { port } = here.dataplane.admin!;
   const { page, problems } = await visit(browser, `127.0.0.1:${port}`);
-  page.setDefaultTimeout(15_000);
   await untilLoaded(page);
   await page.getByText("dataplane", { exact: true }).waitFor();
   await page.getByRole("button", { name: /^gateway .*: active$/ }).waitFor();

@@ -40,7 +40,6 @@ const onPage = async (
   work: (page: Page, problems: readonly string[]) => Promise<void>,
 ): Promise<void> => {
   const { page, problems } = await visit(browser, address, options);
-  page.setDefaultTimeout(15_000);
   try {
     await untilLoaded(page);
     await work(page, problems);

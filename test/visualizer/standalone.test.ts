@@ -50,7 +50,6 @@ afterAll(async () => {
 const onPage = async (options: Visit, work: (page: Page) => Promise<void>): Promise<void> => {
   const { page, problems } = await visit(browser, address, options);
   try {
-    page.setDefaultTimeout(12_000);
     await untilLoaded(page);
     await work(page);
     expect(problems).toEqual([]);
@@ -92,7 +91,7 @@ describe("the topology", () => {
         `endpoint ${LEAVING.address}: active`,
       ])
         await expect.poll(() => node(page, name).count(), { message: name }).toBe(1);
-      await expect.poll(() => page.locator(".edge.busy text").allTextContents(), { timeout: 60_000 }).not.toEqual([]);
+      await expect.poll(() => page.locator(".edge.busy text").allTextContents()).not.toEqual([]);
       const rates = await page.locator(".edge.busy text").allTextContents();
       expect(rates.every((rate) => /^[\d.]+k? pkt\/s$/.test(rate))).toBe(true);
     }));
@@ -124,7 +123,7 @@ describe("the topology", () => {
     onPage({}, async (page) => {
       await live.edit({ ...world, otherBackends: [{ ...LEAVING, terminating: true }] });
       const name = new RegExp(`^endpoint ${LEAVING.address}: terminating \\d+ s, 1 call left$`);
-      await node(page, name).waitFor({ timeout: 60_000 });
+      await node(page, name).waitFor();
       await live.edit({ ...world, otherBackends: [] });
       await expect
         .poll(() => page.getByRole("button", { name: new RegExp(`endpoint ${LEAVING.address}`) }).count())
@@ -330,17 +329,15 @@ describe("allocations", () => {
     onPage({ fragment: "view=allocations" }, async (page) => {
       const table = page.getByRole("table", { name: "Allocations" });
       // Two streams, the client that was refused, and the head.
-      await expect.poll(() => table.getByRole("row").count(), { timeout: 60_000 }).toBe(4);
+      await expect.poll(() => table.getByRole("row").count()).toBe(4);
       const opened = live.facts.flatMap((fact) => (fact.type === "allocation.opened" ? [fact.data] : []));
       const text = (await table.getByRole("row").allTextContents()).join("\n");
       for (const { user, client, relayed } of opened.slice(0, 2))
         for (const part of [user, client, relayed]) expect(text).toContain(part);
       await table.getByRole("button", { name: STAYING.address, exact: true }).waitFor();
-      await expect
-        .poll(() => table.locator(".spark").last().textContent(), { timeout: 60_000 })
-        .toMatch(/[1-9]\d* pkt\/s/);
+      await expect.poll(() => table.locator(".spark").last().textContent()).toMatch(/[1-9]\d* pkt\/s/);
       await page.getByPlaceholder("user, client, relayed address, peer").fill(opened[0]!.client);
-      await expect.poll(() => table.getByRole("row").count(), { timeout: 60_000 }).toBe(2);
+      await expect.poll(() => table.getByRole("row").count()).toBe(2);
     }));
 
   it("tell why a peer was refused, at a click", () =>

@@ -1,5 +1,5 @@
 import { pino, type Logger } from "pino";
-import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { freePort } from "../../../test/support/free-port.ts";
 import { startEchoBackend, type EchoBackend } from "../../../test/support/live.ts";
 import { startStream, type Stream } from "../../../test/support/stream.ts";
@@ -9,9 +9,9 @@ import { TurnClient } from "../../turn-client/turn-client.ts";
 import { placeOn } from "../placement.ts";
 import type { RelayEvent } from "../relay.ts";
 import { WorkerPool } from "./pool.ts";
+import { eventually } from "../../../test/support/eventually.ts";
 
 const WORKERS = 3;
-const soon = { timeout: 60_000, interval: 10 };
 
 let pool: WorkerPool;
 let echo: EchoBackend;
@@ -92,7 +92,7 @@ describe("a pool of workers", () => {
       { change: "revoke", cluster: "ns/r", endpoint: "127.0.0.1", permissions: 12, channels: 12 },
     ]);
     const sent = calls.map((one) => one.sent);
-    await vi.waitFor(() => expect(calls[0]!.sent).toBeGreaterThan(sent[0]! + 5), soon);
+    await eventually(() => expect(calls[0]!.sent).toBeGreaterThan(sent[0]! + 5));
     for (const [index, { received }] of calls.entries())
       expect([...received].filter((number) => number > sent[index]! + 1)).toEqual([]);
   });
@@ -110,7 +110,7 @@ describe("a pool of workers", () => {
     expect(await allocations()).toHaveLength(12);
 
     pool.failWorker(0, "for this test");
-    await vi.waitFor(() => expect(events).toContainEqual({ event: "worker.restored", worker: 0 }), soon);
+    await eventually(() => expect(events).toContainEqual({ event: "worker.restored", worker: 0 }));
     const again = { change: "admit", cluster: "ns/r", endpoint: "127.0.0.1" } as const;
     await pool.apply(config(["127.0.0.1", "127.0.0.2"]), step(2, again));
     const more = await Promise.all(Array.from({ length: 12 }, () => stream()));
@@ -133,7 +133,7 @@ describe("a pool of workers", () => {
     expect(struck.length).toBeGreaterThan(0);
     const others = calls.filter((one) => !struck.includes(one));
     pool.failWorker(1, "for a test");
-    await vi.waitFor(() => expect(events.at(-1)).toEqual({ event: "worker.restored", worker: 1 }), soon);
+    await eventually(() => expect(events.at(-1)).toEqual({ event: "worker.restored", worker: 1 }));
     expect(events).toContainEqual({
       event: "worker.lost",
       worker: 1,
@@ -166,10 +166,7 @@ describe("a pool of workers", () => {
     const open = await allocations();
     expect(open).toHaveLength(4);
     for (const worker of [0, 1, 2]) pool.failWorker(worker, "for a test");
-    await vi.waitFor(
-      () => expect(events.filter(({ event }) => event === "worker.restored")).toHaveLength(WORKERS),
-      soon,
-    );
+    await eventually(() => expect(events.filter(({ event }) => event === "worker.restored")).toHaveLength(WORKERS));
     const client = await TurnClient.connect(connection());
     onTestFinished(() => client.close());
     await client.allocate();
@@ -221,10 +218,7 @@ describe("a pool of workers", () => {
     });
 
     for (const worker of [0, 1, 2]) pool.failWorker(worker, "for a test");
-    await vi.waitFor(
-      () => expect(events.filter(({ event }) => event === "worker.restored")).toHaveLength(WORKERS),
-      soon,
-    );
+    await eventually(() => expect(events.filter(({ event }) => event === "worker.restored")).toHaveLength(WORKERS));
     await expect(all[0]!.client.createPermission("127.0.0.1")).rejects.toMatchObject({ code: 403 });
   });
 
@@ -252,7 +246,7 @@ describe("a pool of workers", () => {
     await apply("silent.invalid");
     log.level = "warn";
     await apply("told.invalid");
-    await vi.waitFor(() => expect(unresolved("told.invalid")).toBe(WORKERS), soon);
+    await eventually(() => expect(unresolved("told.invalid")).toBe(WORKERS));
   });
 
   it("refuses a config that is not sound, whole", async () => {

@@ -1,13 +1,13 @@
 import type { Subscription } from "rxjs";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startFakeApi, type FakeApi, type Made } from "../../../test/support/fake-api.ts";
 import { collectionPath } from "../../kubernetes/paths.ts";
 import { keyOf, nameOfObject } from "../../resources/keys.ts";
 import { kindOf, kinds, type AnyObject } from "../../resources/kinds.ts";
 import type { WatchEvent } from "../source.ts";
 import { watchCluster } from "./cluster.ts";
+import { eventually } from "../../../test/support/eventually.ts";
 
-const soon = { timeout: 60_000, interval: 2 };
 const SECRETS = "/api/v1/secrets";
 const SERVICES = "/api/v1/services";
 const NODES = "/api/v1/nodes";
@@ -49,13 +49,13 @@ const follow = (endpointSource: "EndpointSlice" | "Endpoints" = "EndpointSlice",
     words,
     objects,
     lists,
-    until: (...expected: readonly string[]) => vi.waitFor(() => expect(words).toEqual(expected), soon),
+    until: (...expected: readonly string[]) => eventually(() => expect(words).toEqual(expected)),
     synced: () =>
-      vi.waitFor(() => {
+      eventually(() => {
         expect(words.some((one) => one.startsWith("synced"))).toBe(true);
         expect(server.watches).toBeGreaterThanOrEqual(server.asked.filter(({ query }) => query["watch"]).length);
         expect(server.watches).toBeGreaterThan(10);
-      }, soon),
+      }),
   };
 };
 
@@ -81,9 +81,8 @@ describe("the first complete list of a kind", () => {
     ]);
     server.compact();
     server.cut();
-    await vi.waitFor(
-      () => expect(server.asked.filter((one) => one.path === path && one.query["watch"] === undefined)).toHaveLength(4),
-      soon,
+    await eventually(() =>
+      expect(server.asked.filter((one) => one.path === path && one.query["watch"] === undefined)).toHaveLength(4),
     );
     expect(of(followed)).toHaveLength(1);
   });
@@ -93,7 +92,7 @@ describe("the first complete list of a kind", () => {
     const followed = follow();
     await followed.synced();
     server.serve(path);
-    await vi.waitFor(() => expect(of(followed)).toHaveLength(2), soon);
+    await eventually(() => expect(of(followed)).toHaveLength(2));
     expect(of(followed)).toEqual([
       { event: "absent", version: "v1" },
       { event: "listed", version: "v1", objects: 0, seconds: expect.any(Number), attempts: 1 },
@@ -108,7 +107,7 @@ describe("synced", () => {
     let isHeld = true;
     server.answer({ of: ({ path }) => path === SECRETS && isHeld, times: Number.POSITIVE_INFINITY, status: 500 });
     const { words, until } = follow();
-    await vi.waitFor(() => expect(server.watches).toBe(WATCHES - 1), soon);
+    await eventually(() => expect(server.watches).toBe(WATCHES - 1));
     expect(words.toSorted()).toEqual(["lost", "seen Service/ns/a"]);
     isHeld = false;
     await until(...words, "restored", "seen Secret/ns/b", "synced 2");
@@ -161,10 +160,10 @@ describe("a route that is served in two versions", () => {
     server.put(ALPHA_ROUTES, made("r", { spec: { rules: [] } }));
     server.delete(ROUTES, "ns/r");
     server.put(SERVICES, made("after"));
-    await vi.waitFor(() => expect(words).toContain("seen Service/ns/after"), soon);
+    await eventually(() => expect(words).toContain("seen Service/ns/after"));
     expect(words.filter((one) => one.startsWith("gone"))).toEqual([]);
     server.delete(ALPHA_ROUTES, "ns/r");
-    await vi.waitFor(() => expect(words.at(-1)).toBe("gone GatewayUDPRoute/ns/r"), soon);
+    await eventually(() => expect(words.at(-1)).toBe("gone GatewayUDPRoute/ns/r"));
     expect(words.filter((one) => one === "seen GatewayUDPRoute/ns/r")).toHaveLength(2);
     await until(...words);
   });
@@ -177,10 +176,10 @@ describe("a route that is served in two versions", () => {
     const asked = server.asked.length;
     server.withdraw(ALPHA_ROUTES);
     const again = () => server.asked.slice(asked).filter(({ path }) => path === ALPHA_ROUTES).length;
-    await vi.waitFor(() => expect(again()).toBeGreaterThan(2), soon);
+    await eventually(() => expect(again()).toBeGreaterThan(2));
     expect(words).toEqual(["seen GatewayUDPRoute/ns/r", "synced 1"]);
     server.withdraw(ROUTES);
-    await vi.waitFor(() => expect(words.at(-1)).toBe("gone GatewayUDPRoute/ns/r"), soon);
+    await eventually(() => expect(words.at(-1)).toBe("gone GatewayUDPRoute/ns/r"));
   });
 
   it("is written down with the group and version that it was read in", async () => {
@@ -209,7 +208,7 @@ describe("what nobody needs", () => {
     await synced();
     for (const heartbeat of ["2", "3", "4"]) server.put(NODES, node(heartbeat));
     server.put(NODES, { metadata: { name: "other" } });
-    await vi.waitFor(() => expect(words.at(-1)).toBe("seen Node/other"), soon);
+    await eventually(() => expect(words.at(-1)).toBe("seen Node/other"));
     expect(words).toEqual(["seen Node/n", "synced 1", "seen Node/other"]);
   });
 
@@ -238,10 +237,10 @@ it("is lost with the first kind that is, and restored with the last", async () =
   const failing = new Set([SERVICES, SECRETS]);
   server.answer({ of: ({ path }) => failing.has(path), times: Number.POSITIVE_INFINITY, status: 500 });
   server.cut();
-  await vi.waitFor(() => expect(words).toEqual(["lost", "lost"]), soon);
+  await eventually(() => expect(words).toEqual(["lost", "lost"]));
   failing.delete(SERVICES);
-  await vi.waitFor(() => expect(server.watches).toBe(WATCHES - 1), soon);
+  await eventually(() => expect(server.watches).toBe(WATCHES - 1));
   expect(words).toEqual(["lost", "lost"]);
   failing.clear();
-  await vi.waitFor(() => expect(words).toEqual(["lost", "lost", "restored"]), soon);
+  await eventually(() => expect(words).toEqual(["lost", "lost", "restored"]));
 });

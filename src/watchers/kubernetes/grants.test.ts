@@ -1,8 +1,9 @@
 import { PassThrough } from "node:stream";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { ApiError, type Api } from "../../kubernetes/api.ts";
 import type { WatchEvent } from "../source.ts";
 import { watchCluster } from "./cluster.ts";
+import { eventually } from "../../../test/support/eventually.ts";
 
 const grants = (version: string): string => `/apis/gateway.networking.k8s.io/${version}/referencegrants`;
 const grant = (version: string, resourceVersion = "1") => ({
@@ -45,32 +46,30 @@ const follow = (answers: Readonly<Record<string, readonly unknown[] | number>>) 
   return { told, watches };
 };
 
-const soon = (assertion: () => void): Promise<void> => vi.waitFor(assertion, { timeout: 60_000, interval: 5 });
-
 describe("ReferenceGrants in a cluster", () => {
   it("are reported once if both versions are served, and removed when both have lost them", async () => {
     const { told, watches } = follow({ [grants("v1")]: [grant("v1")], [grants("v1beta1")]: [grant("v1beta1")] });
-    await soon(() => expect(watches.size).toBeGreaterThan(10));
+    await eventually(() => expect(watches.size).toBeGreaterThan(10));
     expect(told()).toEqual(["seen", "synced"]);
     for (const version of ["v1", "v1beta1"])
       watches.get(grants(version))!.write(`${JSON.stringify({ type: "DELETED", object: grant(version, "2") })}\n`);
-    await soon(() => expect(told()).toEqual(["seen", "synced", "gone"]));
+    await eventually(() => expect(told()).toEqual(["seen", "synced", "gone"]));
   });
 
   it("are read where only the older version is served", async () => {
     const { told } = follow({ [grants("v1")]: 404, [grants("v1beta1")]: [grant("v1beta1")] });
-    await soon(() => expect(told()).toEqual(["seen", "synced"]));
+    await eventually(() => expect(told()).toEqual(["seen", "synced"]));
   });
 
   it("do not keep an operator from starting that may not read them", async () => {
     const { told } = follow({ [grants("v1")]: 403, [grants("v1beta1")]: 403 });
-    await soon(() => expect(told()).toContain("synced"));
+    await eventually(() => expect(told()).toContain("synced"));
     expect(told()).toContain("ReferenceGrant v1: answered 403");
   });
 
   it("are waited for where they cannot be read for another reason", async () => {
     const { told, watches } = follow({ [grants("v1")]: 503, [grants("v1beta1")]: [] });
-    await soon(() => expect(watches.size).toBeGreaterThan(10));
+    await eventually(() => expect(watches.size).toBeGreaterThan(10));
     expect(told()).toEqual(["ReferenceGrant v1: answered 503"]);
   });
 });

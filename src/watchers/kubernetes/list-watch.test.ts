@@ -1,13 +1,13 @@
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import type { Subscription } from "rxjs";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startFakeApi, type FakeApi, type Made } from "../../../test/support/fake-api.ts";
 import { createRecovery } from "./recovery.ts";
 import { listWatch, type Listed, type ListWatchEvent, type ListWatchOptions } from "./list-watch.ts";
+import { eventually, throughout } from "../../../test/support/eventually.ts";
 
 const PATH = "/api/v1/services";
-const soon = { timeout: 60_000, interval: 2 };
 
 let server: FakeApi;
 let subscriptions: Subscription[] = [];
@@ -53,9 +53,9 @@ const follow = (options: Partial<ListWatchOptions> = {}, of: FakeApi = server) =
     words,
     told,
     subscription,
-    until: (...expected: readonly string[]) => vi.waitFor(() => expect(words).toEqual(expected), soon),
+    until: (...expected: readonly string[]) => eventually(() => expect(words).toEqual(expected)),
     /** A watch is open, and none is on its way. */
-    watching: () => vi.waitFor(() => expect([of.watches, words.includes("listed")]).toEqual([1, true]), soon),
+    watching: () => eventually(() => expect([of.watches, words.includes("listed")]).toEqual([1, true])),
   };
 };
 
@@ -130,7 +130,7 @@ describe("a watch", () => {
     server[how]();
     server.put(PATH, service("c"));
     server.delete(PATH, "ns/a");
-    await vi.waitFor(() => expect(watches().length).toBeGreaterThan(1), soon);
+    await eventually(() => expect(watches().length).toBeGreaterThan(1));
     await until("seen ns/a", "listed", "seen ns/b", "seen ns/c", "gone ns/a");
     expect(Number(watches()[1]?.query["resourceVersion"])).toBeGreaterThanOrEqual(last);
     expect(lists()).toHaveLength(1);
@@ -145,7 +145,7 @@ describe("a watch", () => {
     const bookmarked = server.version;
     server.put("/api/v1/pods", service("elsewhere", "again"));
     server.end();
-    await vi.waitFor(() => expect(watches()).toHaveLength(2), soon);
+    await eventually(() => expect(watches()).toHaveLength(2));
     expect(watches()[1]?.query["resourceVersion"]).toBe(String(bookmarked));
     await until("listed");
   });
@@ -164,10 +164,7 @@ describe("a watch", () => {
       server.compact(as);
       server.mute(false);
       server.cut();
-      await vi.waitFor(
-        () => expect(words).toEqual(["gone ns/vanished", "seen ns/changed", "seen ns/new", "listed"]),
-        soon,
-      );
+      await eventually(() => expect(words).toEqual(["gone ns/vanished", "seen ns/changed", "seen ns/new", "listed"]));
     },
   );
 
@@ -176,13 +173,13 @@ describe("a watch", () => {
     await watching();
     server.answer({ status: 500, times: 1 });
     server.end();
-    await vi.waitFor(() => expect(watches()).toHaveLength(3), soon);
+    await eventually(() => expect(watches()).toHaveLength(3));
     await watching();
     expect(words).toEqual(["listed"]);
 
     server.answer({ status: 500, times: 5 });
     server.cut();
-    await vi.waitFor(() => expect(words).toEqual(["listed", "lost", "restored"]), soon);
+    await eventually(() => expect(words).toEqual(["listed", "lost", "restored"]));
     expect(lists()).toHaveLength(1);
   });
 
@@ -208,14 +205,7 @@ describe("a watch", () => {
   it("lives by its bookmarks", async () => {
     const { watching, words } = follow({ livenessMs: 500 });
     await watching();
-    const until = performance.now() + 1200;
-    await vi.waitFor(
-      () => {
-        server.bookmark();
-        expect(performance.now()).toBeGreaterThan(until);
-      },
-      { timeout: 60_000, interval: 20 },
-    );
+    await throughout(1200, () => server.bookmark(), 20);
     expect(watches()).toHaveLength(1);
     expect(words).toEqual(["listed"]);
   });
@@ -248,10 +238,8 @@ describe("a watch", () => {
     const of = ({ query }: { readonly query: Readonly<Record<string, string>> }) => query["watch"] === "true";
     const body = { ends: "", fails: "{not json\n", expires: "" }[how] ?? "";
     server.answer({ of, times: Number.POSITIVE_INFINITY, status: how === "expires" ? 410 : 200, body });
-    const until = performance.now() + 300;
-    await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(until), { timeout: 2000, interval: 20 });
-    expect(watches().length).toBeGreaterThan(2);
-    expect(watches().length).toBeLessThan(12);
+    await eventually(() => expect(watches().length).toBeGreaterThan(2));
+    await throughout(300, () => expect(watches().length).toBeLessThan(12));
     expect(words).not.toContain("lost");
   });
 });
@@ -263,20 +251,19 @@ describe("a kind", () => {
     const { words, watching } = follow();
     await watching();
     server.withdraw(PATH);
-    await vi.waitFor(
-      () => expect(words.slice(0, 6)).toEqual(["seen ns/a", "seen ns/b", "listed", "gone ns/a", "gone ns/b", "absent"]),
-      soon,
+    await eventually(() =>
+      expect(words.slice(0, 6)).toEqual(["seen ns/a", "seen ns/b", "listed", "gone ns/a", "gone ns/b", "absent"]),
     );
     server.serve(PATH);
     server.put(PATH, service("c"));
-    await vi.waitFor(() => expect(words.filter((one) => one !== "absent").slice(-2)).toContain("seen ns/c"), soon);
+    await eventually(() => expect(words.filter((one) => one !== "absent").slice(-2)).toContain("seen ns/c"));
     expect(words).not.toContain("lost");
   });
 
   it("that never was is absent, and asked for from time to time", async () => {
     server.withdraw(PATH);
     const { words } = follow();
-    await vi.waitFor(() => expect(lists().length).toBeGreaterThan(2), soon);
+    await eventually(() => expect(lists().length).toBeGreaterThan(2));
     expect(words).toEqual(["absent"]);
   });
 });
@@ -321,10 +308,10 @@ describe("a server", () => {
   ])("is left alone as soon as nobody listens, in the middle of %s", async (_, script) => {
     server.answer(script);
     const { subscription, words } = follow({ longestPauseMs: 9000, absentPauseMs: 9000 });
-    await vi.waitFor(() => expect(server.asked).toHaveLength(1), soon);
-    if ("status" in script) await vi.waitFor(() => expect(words).toHaveLength(1), soon);
+    await eventually(() => expect(server.asked).toHaveLength(1));
+    if ("status" in script) await eventually(() => expect(words).toHaveLength(1));
     subscription.unsubscribe();
-    await vi.waitFor(() => expect(server.asked.filter(({ isOpen }) => isOpen)).toEqual([]), soon);
+    await eventually(() => expect(server.asked.filter(({ isOpen }) => isOpen)).toEqual([]));
     expect(server.asked).toHaveLength(1);
   });
 
@@ -332,7 +319,7 @@ describe("a server", () => {
     const { subscription, watching, words } = follow();
     await watching();
     subscription.unsubscribe();
-    await vi.waitFor(() => expect(server.watches).toBe(0), soon);
+    await eventually(() => expect(server.watches).toBe(0));
     server.put(PATH, service("a"));
     expect(server.asked).toHaveLength(2);
     expect(words).toEqual(["listed"]);
@@ -361,7 +348,7 @@ describe("whatever happens", () => {
     fc.record({ do: fc.constant("withdraw" as const) }),
   );
 
-  it("exactly the server's objects are reported in the end", { timeout: 300_000 }, async () => {
+  it("exactly the server's objects are reported in the end", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
         const own = await startFakeApi();
@@ -383,8 +370,8 @@ describe("whatever happens", () => {
           }
           const present = new Map(own.objects(PATH).map((made) => [`ns/${made.metadata.name}`, made["text"]]));
           const sorted = (map: ReadonlyMap<string, unknown>) => [...map].toSorted();
-          await vi.waitFor(() => expect(sorted(told)).toEqual(sorted(present)), { timeout: 60_000, interval: 1 });
-          await vi.waitFor(() => expect(own.watches).toBe(1), { timeout: 60_000, interval: 1 });
+          await eventually(() => expect(sorted(told)).toEqual(sorted(present)));
+          await eventually(() => expect(own.watches).toBe(1));
           // Nothing is told lost twice, nor gone that was not there.
           const signs = words.filter((one) => one === "lost" || one === "restored");
           expect(signs).toEqual(signs.map((_, index) => (index % 2 === 0 ? "lost" : "restored")));

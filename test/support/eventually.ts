@@ -1,0 +1,25 @@
+/** Waits of tests. */
+import { setTimeout as pause } from "node:timers/promises";
+import { vi } from "vitest";
+
+/**
+ * How long what must come is waited for. A busy machine may take long, and that is no failure: speed is measured by
+ * benchmarks. `expect.poll` is as patient: `vitest.config.ts`.
+ */
+export const PATIENCE_MS = 120_000;
+
+/**
+ * Resolves to what `check` returns once it neither throws nor rejects; rejects with its last error.
+ * @param interval between two checks, in ms.
+ */
+export const eventually = <T>(check: () => T | Promise<T>, interval = 10): Promise<T> =>
+  vi.waitFor(check, { timeout: PATIENCE_MS, interval });
+
+/** Resolves after `ms`; rejects when `check`, done every `interval` ms until then, fails: for what must not happen. */
+export const throughout = async (ms: number, check: () => void, interval = 10): Promise<void> => {
+  const until = performance.now() + ms;
+  do {
+    check();
+    await pause(interval);
+  } while (performance.now() < until);
+};
