@@ -30,6 +30,7 @@ const follow = (changes: readonly GatewayChange[]) => {
   const admissions = new Map<Name, { readonly revision: number; readonly admission: Admission }>();
   const gaps: string[] = [];
   for (const { gateway, admission: step } of changes) {
+    if (step === undefined) throw new Error("no relay is said to take them");
     const { revision, admission } = admissions.get(gateway) ?? { revision: 0, admission: new Admission(hostAt([])) };
     if (step.from !== revision) gaps.push(`${gateway}: at ${revision}, step from ${step.from}`);
     admission.apply(step.transitions);
@@ -82,7 +83,7 @@ describe("a transition of admission", () => {
     history.take(...aCall(["10.0.0.1", "10.0.0.2"]), synced);
     const { changes } = foldsOf(history);
     history.take(...facts);
-    return changes.flatMap(({ gateway, admission }) => (gateway === GATEWAY ? admission.transitions : []));
+    return changes.flatMap(({ gateway, admission }) => (gateway === GATEWAY ? (admission?.transitions ?? []) : []));
   };
   const listed = (...addresses: readonly string[]) => seen("EndpointSlice", slice("media-1", "media", addresses));
   const cause = expect.any(Number);

@@ -204,7 +204,7 @@ describe("the last good certificate", () => {
     expect(snapshot.certificates).toEqual([
       [GATEWAY, { tls: { cert: "vault:crt-A", key: "vault:key-A", secret: "ns/secret", notAfter } }],
     ]);
-    const resumed = createCore(history.core.options, digest, snapshot);
+    const resumed = createCore(history.core.options, digest, { snapshot });
     expect(JSON.stringify(resumed.export())).toBe(JSON.stringify(history.core.export()));
     expect(served(resumed)).toBe("vault:crt-A");
     expect(resumed.certificateDigests).toEqual(history.core.certificateDigests);

@@ -242,7 +242,7 @@ describe("any history", () => {
   /** Without the revisions of admission, which count within one process. */
   const concluded = ({ derived, changes }: Fold) => ({
     derived,
-    changes: changes.map(({ admission, ...change }) => ({ ...change, transitions: admission.transitions })),
+    changes: changes.map(({ admission, ...change }) => ({ ...change, transitions: admission?.transitions })),
   });
 
   it("goes on from a snapshot as if nothing had been left out", () => {
@@ -256,7 +256,7 @@ describe("any history", () => {
           history.take(...base, seen("Dataplane", dataplane));
           for (const fact of before) history.take(fact);
           const snapshot = JSON.parse(JSON.stringify(history.core.export())) as CoreSnapshot;
-          const resumed = createCore(snapshot.options, digest, snapshot);
+          const resumed = createCore(snapshot.options, digest, { snapshot, relay: true });
           expect(resumed.export()).toEqual(history.core.export());
           for (const [index, fact] of after.entries()) {
             const line = { v: 1, seq: 10_000 + index, time: 1_000_000, source: "test", cause: null, ...fact } as const;
@@ -333,7 +333,7 @@ describe("a write that Kubernetes refuses", () => {
     const history = setUp();
     history.take(failed(422));
     const snapshot = JSON.parse(JSON.stringify(history.core.export())) as CoreSnapshot;
-    const restored = createCore(history.core.options, digest, snapshot);
+    const restored = createCore(history.core.options, digest, { snapshot });
     expect(JSON.stringify(restored.export())).toBe(JSON.stringify(history.core.export()));
     expect(programmed(restored)).toContain("30777");
     history.take(written("Service/ns/gw", "created"));

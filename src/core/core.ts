@@ -57,14 +57,21 @@ export interface Core {
 /** A digest of a text, the same on every machine. */
 export type Digest = (text: string) => string;
 
-export const createCore = (options: RenderOptions, digest: Digest, snapshot?: CoreSnapshot): Core => {
+export interface CoreFor {
+  /** What it begins with, instead of nothing. */
+  readonly snapshot?: CoreSnapshot;
+  /** Whether a relay takes what is folded, as steps of admission. */
+  readonly relay?: boolean;
+}
+
+export const createCore = (options: RenderOptions, digest: Digest, { snapshot, relay = false }: CoreFor = {}): Core => {
   const objects = createObjects();
   const registry = createRegistry(snapshot?.registry);
   const backends = createBackends(objects, registry, options);
   const outputs = createOutputs(digest);
   const refusals = createRefusals(snapshot?.refusals);
   const certificates = createCertificates(snapshot?.certificates);
-  const admissions = createAdmissions(backendsOfRoute(objects));
+  const admissions = relay ? createAdmissions(backendsOfRoute(objects)) : undefined;
   const view = createView(objects, backends, refusals, certificates);
   const folding = createFolding(view, options, registry, { outputs, certificates, admissions });
   const touched: Touched = { gateways: new Map(), routes: new Map(), classes: new Map() };
@@ -103,7 +110,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
       transitions.push(...registry.send("gateway", name, "recreated"));
 
     if (before !== undefined && (kind === "UDPRoute" || kind === "GatewayUDPRoute"))
-      admissions.left(name, referencesOf(kind, before).filter(isBackend));
+      admissions?.left(name, referencesOf(kind, before).filter(isBackend));
     for (const backend of backendsTouched(kind, name, [before, object]))
       transitions.push(...backends.reconcile(backend));
 
@@ -229,7 +236,7 @@ export const createCore = (options: RenderOptions, digest: Digest, snapshot?: Co
     status: (object) => outputs.get(`status ${object}`),
     apply(fact) {
       const derived = move(fact).map((derivation) => ({ cause: fact.seq, derivation }));
-      admissions.note(derived);
+      admissions?.note(derived);
       return derived;
     },
     get dirty() {

@@ -33,8 +33,8 @@ export interface GatewayChange {
   readonly config: DataplaneConfig | undefined;
   /** Terminating endpoints of the config, by cluster. */
   readonly draining: Readonly<Record<string, readonly string[]>>;
-  /** What the change means for admission. */
-  readonly admission: AdmissionStep;
+  /** What the change means for admission, where a relay takes it. */
+  readonly admission: AdmissionStep | undefined;
 }
 
 export interface Fold {
@@ -90,7 +90,7 @@ export const createFolding = (
     outputs,
     certificates,
     admissions,
-  }: { readonly outputs: Outputs; readonly certificates: Certificates; readonly admissions: Admissions },
+  }: { readonly outputs: Outputs; readonly certificates: Certificates; readonly admissions: Admissions | undefined },
 ): Folding => {
   const rendered = new Map<Name, RenderedGateway>();
   const configMaps = new Map<Name, ClassConfigMap>();
@@ -137,7 +137,7 @@ export const createFolding = (
               cause,
               config: next?.config,
               draining: next?.draining ?? {},
-              admission: admissions.step(name, before, next, cause),
+              admission: admissions?.step(name, before, next, cause),
             },
           ]
         : [];
@@ -229,7 +229,7 @@ export const createFolding = (
       classes.clear();
       gateways.clear();
       routes.clear();
-      admissions.folded();
+      admissions?.folded();
       return { derived, changes };
     },
   };

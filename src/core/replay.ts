@@ -207,7 +207,7 @@ export const createReplayer = (digest: Digest, { compare = true }: ReplayerOptio
     const left = isBeginning ? undefined : missing(line.seq);
     if (left !== undefined) return left;
     expect([]);
-    if (core === undefined || isBeginning) core = createCore(snapshot.options, digest, snapshot);
+    if (core === undefined || isBeginning) core = createCore(snapshot.options, digest, { snapshot });
     else if (compare && JSON.stringify(core.export()) !== JSON.stringify(snapshot))
       return {
         seq: line.seq,

@@ -63,7 +63,7 @@ export interface Apply {
    * What this config changes about admission. A relay that is not at its `from`, or is given none, admits the endpoints of the
    * config instead.
    */
-  readonly admission?: AdmissionStep;
+  readonly admission?: AdmissionStep | undefined;
   /** Endpoints of this config that are terminating, by cluster. */
   readonly draining?: ReadonlyMap<string, ReadonlySet<string>>;
   /** Ports at which its listeners take datagrams, if other relays than this one have some of them. */

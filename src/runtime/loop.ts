@@ -3,7 +3,7 @@
  * that arrived together are in; what follows is written down, and only then acted on.
  */
 import { wallMs } from "../clock.ts";
-import { createCore, type Core } from "../core/core.ts";
+import { createCore, type Core, type CoreFor } from "../core/core.ts";
 import type { Fold } from "../core/fold.ts";
 import { digest } from "../journal/digest.ts";
 import type { FactLine, Happening } from "../journal/fact.ts";
@@ -24,8 +24,12 @@ export interface Loop {
   afterFold(): Promise<void>;
 }
 
-export const createLoop = (journal: JournalWriter, options: RenderOptions): Loop => {
-  const core = createCore(options, digest);
+export const createLoop = (
+  journal: JournalWriter,
+  options: RenderOptions,
+  coreFor: Pick<CoreFor, "relay"> = {},
+): Loop => {
+  const core = createCore(options, digest, coreFor);
   const foldListeners: ((fold: Fold, seconds: number) => void)[] = [];
   const factListeners: ((fact: FactLine, seconds: number) => void)[] = [];
   const turnListeners: (() => void)[] = [];

@@ -75,7 +75,7 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
   const startedAt = wallMs();
   const vault = createVault();
   const journal = openJournal(options.journal, { onDisk: tellOfDisk(log), ...options.journalOptions });
-  const loop = createLoop(journal, options.render);
+  const loop = createLoop(journal, options.render, { relay: true });
   const { registry } = loop.core;
   if (options.tracer !== undefined) traceLoop({ tracer: options.tracer, loop, relays: true });
   const report = (happenings: readonly Happening[]): void => void loop.take(happenings);

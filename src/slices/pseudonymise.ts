@@ -133,7 +133,7 @@ export const pseudonymise = (lines: readonly JournalLine[], coin: Coin, digest: 
       const isBeginning = core === undefined || line.seq !== (lines[index - 1]?.seq ?? 0) + 1;
       if (core === undefined || isBeginning) {
         const snapshot = snapshotOf(line.data as CoreSnapshot, names);
-        core = createCore(snapshot.options, digest, snapshot);
+        core = createCore(snapshot.options, digest, { snapshot });
       }
       written.push({ ...line, data: core.export() });
     } else {

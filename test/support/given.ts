@@ -33,7 +33,7 @@ const word = (derivation: Derivation): readonly string[] => {
 };
 
 export const createHistory = (options: RenderOptions = standaloneOptions("127.0.0.1")): History => {
-  const core = createCore(options, digest);
+  const core = createCore(options, digest, { relay: true });
   const lines: JournalLine[] = [];
   let seq = 0;
   const derive = (derivation: Derivation, cause: number, time: number): void => {
