@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { IceConfig } from "../credentials/turn-auth.ts";
-import { TurnpikeError } from "../errors.ts";
+import { messageOf, TurnpikeError } from "../errors.ts";
 import type { Api } from "../kubernetes/api.ts";
 import { measure, type Measured, type MeasureOptions } from "./measure.ts";
 import { loadWebRtc } from "./peer.ts";
@@ -18,7 +18,7 @@ import {
   type Transport,
 } from "./objects.ts";
 import { apply, read, remove, until } from "./objects-in-cluster.ts";
-import { dialWhip } from "./whip-client.ts";
+import { dialWhip, type DialOptions, type WhipConnection } from "./whip-client.ts";
 
 export interface IceTestOptions extends MeasureOptions {
   readonly api: Api;
@@ -46,9 +46,8 @@ export interface Result extends Measured {
   readonly test: "asymmetric" | "symmetric";
 }
 
-const BACKEND_MS = 30_000;
-const ADDRESS_MS = 60_000;
-const CREDENTIALS_MS = 10_000;
+/** Of one try to connect, and of all. */
+const TRY_MS = 30_000;
 const DIAL_MS = 90_000;
 const GONE_MS = 60_000;
 
@@ -102,6 +101,17 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
   // It is looked at in steps only.
   aborted.catch(() => undefined);
 
+  /** What is waited for, and how it is. */
+  let awaited: string | undefined;
+  /** As long as the whole test may take. */
+  const untilThere = <T extends object>(what: string, look: () => Promise<T | string>): Promise<T> =>
+    until(what, Number.POSITIVE_INFINITY, async () => {
+      options.signal.throwIfAborted();
+      const found = await look();
+      awaited = typeof found === "string" ? `${what}: ${found}` : undefined;
+      return found;
+    });
+
   const step = async <T>(name: string, work: () => Promise<T>, over?: Transport): Promise<T> => {
     const common = { step: name, ...(over !== undefined && { over }) };
     report({ ...common, state: "begun" });
@@ -111,6 +121,7 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
       return value;
     } catch (error) {
       report({ ...common, state: "error" });
+      if (options.signal.aborted && awaited !== undefined) fail(`${messageOf(error)}, waiting for ${awaited}`);
       throw error;
     }
   };
@@ -147,7 +158,7 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
   };
 
   const addressed = (transport: Transport): Promise<object> =>
-    until(`an address of Gateway ${gatewayOf(transport)}`, ADDRESS_MS, async () => {
+    untilThere(`an address of Gateway ${gatewayOf(transport)}`, async () => {
       const gateway = { apiVersion: "gateway.networking.k8s.io/v1", kind: "Gateway" };
       const found = await read<Gateway>(api, { ...gateway, metadata: { name: gatewayOf(transport), namespace } });
       if (found?.status?.addresses?.[0] !== undefined) return {};
@@ -156,7 +167,7 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
     });
 
   const backendReady = async (): Promise<void> => {
-    await until("the far end", BACKEND_MS, async () => {
+    await untilThere("the far end", async () => {
       const pod = await read<Pod>(api, { apiVersion: "v1", kind: "Pod", metadata: { name: BACKEND, namespace } });
       const { conditions = [], containerStatuses = [], phase } = pod?.status ?? {};
       if (conditions.some(({ type, status }) => type === "Ready" && status === "True")) return {};
@@ -190,7 +201,7 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
       for (const transport of transports)
         configs.set(
           transport,
-          await until(`the config of ${gatewayOf(transport)}`, CREDENTIALS_MS, () =>
+          await untilThere(`the config of ${gatewayOf(transport)}`, () =>
             options.iceConfig(`${namespace}/${gatewayOf(transport)}`),
           ),
         );
@@ -201,22 +212,32 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
       const tell = async (iceServers: IceConfig["iceServers"], policy: "all" | "relay"): Promise<void> => {
         const response = await fetch(`http://${backend.at}/config`, {
           method: "POST",
-          signal: AbortSignal.timeout(CREDENTIALS_MS),
+          signal: options.signal,
           headers: { "content-type": "application/json" },
           body: JSON.stringify({ ICEServers: iceServers, ICETransportPolicy: policy }),
         });
         if (!response.ok) fail(`the far end answered ${response.status}: ${await response.text()}`);
       };
+      /** A dataplane that does not know of the far end yet refuses it, and ICE does not ask twice. */
+      const dial = async (to: DialOptions): Promise<WhipConnection> => {
+        const end = performance.now() + DIAL_MS;
+        for (;;)
+          try {
+            return await dialWhip(to);
+          } catch (error) {
+            if (options.signal.aborted || performance.now() > end) throw error;
+          }
+      };
       const test = async (transport: Transport, kind: Result["test"]): Promise<Result> => {
         const config = configs.get(transport) ?? fail(`no config of ${gatewayOf(transport)}`);
         if (kind === "asymmetric") await tell([], "all");
         else await tell(at(config, `${gatewayOf(transport)}.${namespace}.svc`), "relay");
-        const connection = await dialWhip({
+        const connection = await dial({
           url: `http://${backend.at}/whip`,
           bearerToken,
           iceServers: config.iceServers,
           iceTransportPolicy: "relay",
-          timeoutMs: DIAL_MS,
+          timeoutMs: TRY_MS,
         });
         try {
           const measured = await measure(connection.channel, options);

@@ -36,11 +36,16 @@ export const dialWhip = async (options: DialOptions): Promise<WhipConnection> =>
     ]);
   try {
     const channel = peer.createDataChannel(LABEL);
-    const opened = new Promise<void>((resolve) => {
+    const opened = new Promise<void>((resolve, reject) => {
       channel.stateChanged.subscribe((state) => {
         if (state === "open") resolve();
       });
+      peer.connectionStateChange.subscribe((state) => {
+        if (state === "failed") reject(new Error("no pair of candidates works"));
+      });
     });
+    // It is looked at only once there is an answer.
+    opened.catch(() => undefined);
     await peer.setLocalDescription(await peer.createOffer());
     const offer = await inTime("gathering", gathered(peer));
     const response = await fetch(url, {
