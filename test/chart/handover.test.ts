@@ -183,9 +183,8 @@ it("keeps calls, addresses and objects, there and back", async () => {
 
   // STUNner takes away no security context that its Dataplane does not have: whoever goes back does it by hand. There is none
   // where our operator saw that Dataplane come back before it ended.
-  if (hasLeftovers(await workload())) await cluster.client.patch(DEPLOYMENT, withoutLeftovers, { type: "json" });
   await eventually(async () => {
-    const now = templateOf(await workload());
-    expect(now).toEqual(templateOf(before.workload));
+    if (hasLeftovers(await workload())) await cluster.client.patch(DEPLOYMENT, withoutLeftovers, { type: "json" });
+    expect(templateOf(await workload())).toEqual(templateOf(before.workload));
   });
 });
