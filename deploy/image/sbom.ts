@@ -1,4 +1,5 @@
 /** What is in the image, as CycloneDX: what npm says of its packages, less what was left out, with Node and Debian's. */
+import { createHash } from "node:crypto";
 import type { Architecture } from "./architecture.ts";
 import { SUITE, type DebianPackage } from "./debian.ts";
 
@@ -19,7 +20,8 @@ interface Dependency {
 }
 
 export interface Sbom {
-  readonly metadata: { readonly component: Component; readonly [more: string]: unknown };
+  readonly serialNumber: string;
+  readonly metadata: { readonly component: Component; readonly timestamp?: string; readonly [more: string]: unknown };
   readonly components: readonly Component[];
   readonly dependencies: readonly Dependency[];
   readonly [more: string]: unknown;
@@ -75,6 +77,15 @@ const withUris = (component: Component): Component => ({
   })),
 });
 
+/** A UUID (version 8 of RFC 9562) that follows from what it names. */
+const uuidOf = (content: unknown): string => {
+  const hex = createHash("sha256").update(JSON.stringify(content)).digest("hex");
+  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
+    "-",
+  );
+};
+
+/** The same for the same contents: it says nothing of when, and its number follows from them. */
 export const sbomOf = (contents: Contents, architecture: Architecture): Sbom => {
   const { npm, installed, debian, node, linked } = contents;
   const turnpike: Component = { ...npm.metadata.component, name: "turnpike", type: "application" };
@@ -85,11 +96,13 @@ export const sbomOf = (contents: Contents, architecture: Architecture): Sbom => 
     nodeOf(node, linked),
     ...debian.map((one) => debianOf(one, architecture)),
   ];
+  const { timestamp: _, ...metadata } = npm.metadata;
   const refs = new Set(components.map(({ "bom-ref": ref }) => ref));
   return {
     ...npm,
+    serialNumber: `urn:uuid:${uuidOf({ components, architecture })}`,
     metadata: {
-      ...npm.metadata,
+      ...metadata,
       component: {
         "bom-ref": "image",
         type: "container",

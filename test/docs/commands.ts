@@ -16,6 +16,7 @@ const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 const OTHERS: readonly string[] = [
   "cd",
   "cp",
+  "ctr",
   "curl",
   "docker",
   "echo",
@@ -31,6 +32,7 @@ const OTHERS: readonly string[] = [
   "tail",
   "tar",
   "perf",
+  "podman",
   "iperf3",
   "unshare",
   "chroot",

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildSite } from "../../scripts/site/build.ts";
 import { openBrowser } from "../support/browser.ts";
-import { PATIENCE_MS } from "../support/eventually.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 let out: string;
 let written: readonly string[];

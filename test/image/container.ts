@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tiedToUs } from "../cluster/process.ts";
 import type { Ran, Running } from "../support/commands.ts";
-import { readDockerfile } from "./dockerfile.ts";
+import { readDockerfile } from "../../deploy/image/dockerfile.ts";
 import { eventually } from "../support/eventually.ts";
 
 export interface ContainerOptions {

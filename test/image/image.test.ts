@@ -1,9 +1,11 @@
 /** The container image: assembled as the Dockerfile does it, for both machines; looked at, and run. */
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { createSocket } from "node:dgram";
 import {
   globSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -17,7 +19,10 @@ import { tmpdir } from "node:os";
 import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { writeArchive } from "../../deploy/image/archive.ts";
+import { imageConfig } from "../../deploy/image/main.ts";
 import { programs } from "../../deploy/image/names.ts";
 import { packagesIn } from "../../deploy/image/npm.ts";
 import type { Sbom } from "../../deploy/image/sbom.ts";
@@ -30,7 +35,7 @@ import { startFakeApi } from "../support/fake-api.ts";
 import { enterOwnNetwork } from "../support/network.ts";
 import { pack } from "../support/pack.ts";
 import { runContainer, startContainer, type ContainerOptions } from "./container.ts";
-import { path as dockerfile, readDockerfile } from "./dockerfile.ts";
+import { path as dockerfile, readDockerfile } from "../../deploy/image/dockerfile.ts";
 import { machineOf, neededBy } from "./elf.ts";
 
 const run = promisify(execFile);
@@ -197,6 +202,9 @@ describe.each(architectures)("the file system for %s", (name) => {
     const text = readFileSync(join(root(name), "usr/share/sbom/turnpike.cdx.json"), "utf8");
     expect(readFileSync(join(folder, name, "sbom.cdx.json"), "utf8")).toBe(text);
     const sbom = JSON.parse(text) as Sbom;
+    // Nothing in it is of the moment or of chance: the image is the same when it is made again.
+    expect(sbom.metadata).not.toHaveProperty("timestamp");
+    expect(sbom.serialNumber).toMatch(/^urn:uuid:[\da-f]{8}-[\da-f]{4}-8[\da-f]{3}-8[\da-f]{3}-[\da-f]{12}$/);
     const purls = sbom.components.map(({ purl }) => purl ?? "");
     const ofNpm = sbom.components.filter(({ purl }) => purl?.startsWith("pkg:npm/"));
     // As CycloneDX wants them: URIs, or parts of some.
@@ -262,6 +270,72 @@ describe("the Dockerfile", () => {
     ])
       expect(given).toContain(`!${needed}`);
     expect(given.filter((line) => /test|\.git|node_modules|work/.test(line))).toEqual([]);
+  });
+});
+
+describe("the archive", () => {
+  const name = `turnpike:${version}`;
+  const write = (out: string): string => {
+    const path = join(folder, out);
+    writeArchive({ root: root(), out: path, name, architecture: native, config: imageConfig() });
+    return path;
+  };
+  const digestOf = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+  it("is the same, byte for byte, when it is made again", () => {
+    expect(readFileSync(write("again.tar")).equals(readFileSync(write("once.tar")))).toBe(true);
+  });
+
+  it("is an OCI layout and a docker archive of one layer, each part what its digest says", async () => {
+    const unpacked = join(folder, "unpacked");
+    mkdirSync(unpacked);
+    await run("tar", ["-xf", write("image.tar"), "-C", unpacked]);
+    const text = (path: string): string => readFileSync(join(unpacked, path), "utf8");
+    const json = (path: string): unknown => JSON.parse(text(path));
+    for (const blob of readdirSync(join(unpacked, "blobs/sha256")))
+      expect(digestOf(readFileSync(join(unpacked, "blobs/sha256", blob)))).toBe(blob);
+
+    interface Descriptor {
+      readonly digest: string;
+      readonly size: number;
+      readonly platform?: unknown;
+      readonly annotations?: unknown;
+    }
+    const at = ({ digest }: Descriptor): string => `blobs/${digest.replace(":", "/")}`;
+    expect(json("oci-layout")).toEqual({ imageLayoutVersion: "1.0.0" });
+    const [manifest] = (json("index.json") as { readonly manifests: readonly [Descriptor] }).manifests;
+    expect(manifest).toMatchObject({
+      platform: { architecture: native, os: "linux" },
+      annotations: { "io.containerd.image.name": `docker.io/library/${name}` },
+    });
+    const { config, layers } = json(at(manifest)) as {
+      readonly config: Descriptor;
+      readonly layers: readonly [Descriptor];
+    };
+    for (const one of [manifest, config, ...layers]) expect(statSync(join(unpacked, at(one))).size).toBe(one.size);
+    expect(json("manifest.json")).toEqual([{ Config: at(config), RepoTags: [name], Layers: layers.map(at) }]);
+
+    const { rootfs, config: how } = json(at(config)) as {
+      readonly rootfs: { readonly diff_ids: readonly string[] };
+      readonly config: unknown;
+    };
+    const layer = gunzipSync(readFileSync(join(unpacked, at(layers[0]))));
+    expect(rootfs.diff_ids).toEqual([`sha256:${digestOf(layer)}`]);
+    expect(how).toMatchObject({
+      User: "65532:65532",
+      Entrypoint: ["/usr/bin/turnpike"],
+      WorkingDir: "/",
+      StopSignal: "SIGTERM",
+      Env: ["PATH=/usr/bin", "HOME=/home/nonroot", "NODE_USE_SYSTEM_CA=1"],
+    });
+
+    const inside = join(folder, "inside");
+    mkdirSync(inside);
+    writeFileSync(join(folder, "layer.tar"), layer);
+    await run("tar", ["-xpf", join(folder, "layer.tar"), "--numeric-owner", "-C", inside]);
+    const { stdout } = await run("diff", ["--recursive", "--no-dereference", root(), inside]);
+    expect(stdout).toBe("");
+    expect(statSync(join(inside, "home/nonroot"))).toMatchObject({ uid: 65_532, gid: 65_532 });
   });
 });
 

@@ -1,4 +1,4 @@
-/** What the Dockerfile says of the image, for a container that is run without Docker. */
+/** What the Dockerfile says of the image, for those who make or run it without Docker. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import {
@@ -9,7 +9,7 @@ import {
   type PropertyInstruction,
 } from "dockerfile-ast";
 
-export const path = fileURLToPath(new URL("../../deploy/image/Dockerfile", import.meta.url));
+export const path = fileURLToPath(new URL("Dockerfile", import.meta.url));
 
 export interface ImageSettings {
   /** `FROM`s, in order. */
@@ -21,6 +21,9 @@ export interface ImageSettings {
   readonly entrypoint: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
+  /** Such as `3478/udp`. */
+  readonly ports: readonly string[];
+  readonly stopSignal: string;
   /** What the build stage runs. */
   readonly run: string;
 }
@@ -53,6 +56,8 @@ export const readDockerfile = (): ImageSettings => {
     entrypoint: (only("ENTRYPOINT") as JSONInstruction).getJSONStrings().map((one) => one.getJSONValue()),
     env: pairs("ENV"),
     labels: pairs("LABEL"),
+    ports: argumentsOf(only("EXPOSE")).split(/\s+/),
+    stopSignal: argumentsOf(only("STOPSIGNAL")),
     run: all
       .filter((one) => one.getKeyword() === "RUN")
       .map(argumentsOf)
