@@ -144,6 +144,7 @@ export default defineConfig({
               "**.then",
               "after",
               "noneLost",
+              "holds",
               "onPage",
             ],
           },

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { PATIENCE_MS } from "./test/support/patience.ts";
 
 /** Gateways under attack and calls that may not lose a packet: one file at a time, after all else. */
 const ALONE = ["test/live/**/*.test.ts", "test/cluster/promises.test.ts"];
@@ -9,7 +10,7 @@ export default defineConfig({
     globalSetup: ["test/support/logs.ts"],
     // For what hangs, not for what is slow: a busy machine is no failure, and speed is measured by `npm run bench`.
     testTimeout: 300_000,
-    expect: { poll: { timeout: 120_000 } },
+    expect: { poll: { timeout: PATIENCE_MS } },
     hookTimeout: 600_000,
     pool: "forks",
     projects: [

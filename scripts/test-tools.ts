@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { buildHelm } from "../test/chart/helm.ts";
 import { testedVersion, findBinaries, MissingTool } from "../test/cluster/binaries.ts";
 import { prepareGatewayApi } from "../test/cluster/crds.ts";
+import { nodeTools, prepareNodes } from "../test/cluster/nodes/nodes.ts";
 import { whereIs } from "../test/cluster/process.ts";
 import { buildPion } from "../test/interop/go.ts";
 import { hadolint, pythonWithAiortc } from "../test/interop/python.ts";
@@ -28,7 +29,10 @@ const tools = [
   { command: "qemu-aarch64-static", debian: "qemu-user-static", purpose: "the image for arm64" },
   { command: "faketime", debian: "faketime", purpose: "a wall clock that steps" },
   { command: "etcd", debian: "etcd-server", purpose: "storage of the API server of Kubernetes" },
+  ...nodeTools,
 ] as const;
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 const assets = process.env["KUBEBUILDER_ASSETS"];
 
@@ -57,10 +61,10 @@ if (missing.length > 0) {
 }
 
 try {
-  if (missing.every(({ command }) => command !== "etcd"))
-    await findBinaries(testedVersion, (line) => process.stderr.write(`${line}\n`));
+  if (missing.every(({ command }) => command !== "etcd")) await findBinaries(testedVersion, say);
   await prepareGatewayApi();
-  await buildHelm((line) => process.stderr.write(`${line}\n`));
+  await buildHelm(say);
+  await prepareNodes(testedVersion, say);
   await buildPion("client");
   await pythonWithAiortc();
   await hadolint();

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { PATIENCE_MS } from "../../test/support/eventually.ts";
+import { PATIENCE_MS } from "../../test/support/patience.ts";
 
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
 let folder: string;

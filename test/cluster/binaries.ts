@@ -32,7 +32,15 @@ export const needGo = (purpose: string): void => {
     );
 };
 
-const buildInto = async (file: string, version: string): Promise<void> => {
+/** Programs that are built of the modules of Kubernetes, by their folder below `server/`. */
+const programs = {
+  server: { folder: ".", what: "the API server", minutes: 4 },
+  node: { folder: "./node", what: "kubelet, kube-proxy and the scheduler", minutes: 2 },
+} as const;
+
+export type Program = keyof typeof programs;
+
+const buildInto = async (file: string, version: string, folder: string): Promise<void> => {
   const [major, minor] = version.split(".");
   const stamp = Object.entries({ gitVersion: `v${version}`, gitMajor: major, gitMinor: minor })
     .map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`)
@@ -41,7 +49,7 @@ const buildInto = async (file: string, version: string): Promise<void> => {
   const temporary = `${file}.${process.pid}`;
   try {
     if (generated !== undefined) await writeGoModule(version, generated);
-    await go(generated ?? serverFolder, "build", "-p", "2", "-ldflags", `-s -w ${stamp}`, "-o", temporary, ".");
+    await go(generated ?? serverFolder, "build", "-p", "2", "-ldflags", `-s -w ${stamp}`, "-o", temporary, folder);
     renameSync(temporary, file);
   } finally {
     rmSync(temporary, { force: true });
@@ -49,25 +57,26 @@ const buildInto = async (file: string, version: string): Promise<void> => {
   }
 };
 
-/** The program that is both servers, built if it is not there. */
-export const builtServer = async (version: string, say: Say): Promise<string> => {
+/** A program of Kubernetes `version`, built if it is not there. */
+export const builtProgram = async (program: Program, version: string, say: Say): Promise<string> => {
+  const { folder, what, minutes } = programs[program];
   const source = createHash("sha256")
-    .update(readFileSync(join(serverFolder, "main.go")))
+    .update(readFileSync(join(serverFolder, folder, "main.go")))
     .digest("hex");
-  const file = join(cacheFolder(), `kube-${version}-${source.slice(0, 8)}`);
+  const file = join(cacheFolder(), `kube${program === "server" ? "" : `-${program}`}-${version}-${source.slice(0, 8)}`);
   if (existsSync(file)) return file;
   if (!/^1\.\d+\.\d+$/.test(version))
     throw new Error(`not a version of Kubernetes: ${version} (expected one such as ${defaultVersion})`);
-  needGo("builds the API server of Kubernetes");
+  needGo(`builds ${what} of Kubernetes`);
   mkdirSync(cacheFolder(), { recursive: true });
   const build = async (): Promise<void> => {
     if (existsSync(file)) return;
-    say(`building Kubernetes ${version}, once: about 4 minutes on two cores`);
+    say(`building ${what} of Kubernetes ${version}, once: about ${minutes} minutes on two cores`);
     const start = performance.now();
-    await buildInto(file, version);
-    say(`built Kubernetes ${version} in ${Math.round((performance.now() - start) / 1000)} s: ${file}`);
+    await buildInto(file, version, folder);
+    say(`built ${what} of Kubernetes ${version} in ${Math.round((performance.now() - start) / 1000)} s: ${file}`);
   };
-  await exclusively(`${file}.lock`, build, () => say(`waiting for another build of Kubernetes ${version}`));
+  await exclusively(`${file}.lock`, build, () => say(`waiting for another build of ${what} of Kubernetes ${version}`));
   return file;
 };
 
@@ -87,7 +96,7 @@ export const findBinaries = async (version: string, say: Say): Promise<Binaries>
     throw new MissingTool("missing: etcd (storage of the API server); on Debian: sudo apt-get install etcd-server");
   const either = async (name: string): Promise<readonly string[]> => {
     const there = asset(name);
-    return there === undefined ? [await builtServer(version, say), name] : [there];
+    return there === undefined ? [await builtProgram("server", version, say), name] : [there];
   };
   return {
     etcd,

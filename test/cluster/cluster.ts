@@ -1,6 +1,6 @@
 /**
- * A Kubernetes cluster without nodes on loopback ports: etcd, API server and controller manager. There is no scheduler
- * and no kubelet, so pods stay Pending until a test says otherwise.
+ * A Kubernetes cluster: etcd, API server and controller manager. Without nodes it is on loopback ports; there is no scheduler
+ * and no kubelet then, so pods stay Pending until a test says otherwise. With nodes, pods run.
  *
  * @example
  * const cluster = await startCluster();
@@ -13,6 +13,8 @@ import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { freePort } from "../support/free-port.ts";
 import { testedVersion, findBinaries, type Binaries, type Say } from "./binaries.ts";
+import { prepareNodes, startNodes, type Nodes, type NodesOptions } from "./nodes/nodes.ts";
+import { SERVICES } from "./nodes/settings.ts";
 import { Client, type Access } from "./client.ts";
 import { installGatewayApi, installOurs, type GatewayApi } from "./crds.ts";
 import { credentialsIn, writeKubeconfig } from "./credentials.ts";
@@ -29,6 +31,8 @@ export interface ClusterOptions {
   /** APIs that the server does not have. */
   readonly without?: readonly "endpointslices"[];
   readonly gatewayApi?: GatewayApi;
+  /** Real ones (Linux, root); none, if absent. */
+  readonly nodes?: NodesOptions;
   /** Told what takes long. */
   readonly say?: Say;
   /** Ends a start that is under way, and what it has started. */
@@ -54,12 +58,13 @@ export interface Cluster extends Access {
   };
   readonly etcd: Pausable;
   readonly controllerManager: Pausable;
+  readonly nodes: Nodes | undefined;
   /** Rejects when a server has ended by itself, with its last lines. */
   readonly failed: Promise<never>;
   stop(): Promise<void>;
 }
 
-/** The controllers that a cluster without nodes has work for. */
+/** The controllers that a cluster has work for. */
 const controllers = [
   "clusterrole-aggregation-controller",
   "daemonset-controller",
@@ -74,6 +79,25 @@ const controllers = [
   "serviceaccount-controller",
   "statefulset-controller",
 ] as const;
+
+/** Those that one without nodes has no work for. */
+const controllersOfNodes = [
+  "disruption-controller",
+  "horizontal-pod-autoscaler-controller",
+  "node-lifecycle-controller",
+  "pod-garbage-collector-controller",
+  "root-ca-certificate-publisher-controller",
+  "taint-eviction-controller",
+] as const;
+
+/** What the API server does otherwise without nodes: no pod wants a token, or to know where the server is. */
+const alone = [
+  "--disable-admission-plugins=ServiceAccount",
+  "--service-cluster-ip-range=10.96.0.0/16",
+  // No endpoints for the Service `kubernetes`: loopback addresses are not allowed in them.
+  "--endpoint-reconciler-type=none",
+];
+const withNodes = ["--kubelet-preferred-address-types=InternalIP"];
 
 const START_LIMIT_MS = 60_000;
 
@@ -94,13 +118,17 @@ const until = async (what: string, check: Check, isSo: () => Promise<boolean>): 
 class PortTaken extends Error {}
 
 /** One attempt: a port found free may be taken by the time a server wants it. */
-const attempt = async (binaries: Binaries, directory: string, options: ClusterOptions): Promise<Cluster> => {
+const attempt = async (binaries: ForCluster, directory: string, options: ClusterOptions): Promise<Cluster> => {
   const { without = [], gatewayApi = "both", signal } = options;
   const [etcdPort, port] = await Promise.all([freePort("127.0.0.1"), options.port ?? freePort("127.0.0.1")]);
   const lock = join(directory, "lock");
   if (!take(lock)) throw new Error(`another cluster runs in ${directory}`);
+  const kubeconfig = join(directory, "kubeconfig");
+  rmSync(kubeconfig, { force: true });
+  const nodes = binaries.nodes && (await openNodes(binaries.nodes, directory, kubeconfig, options));
   const credentials = credentialsIn(directory);
-  const url = `https://127.0.0.1:${port}`;
+  const address = nodes?.wire.addresses.v4 ?? "127.0.0.1";
+  const url = `https://${address}:${port}`;
   const etcdUrl = `http://127.0.0.1:${etcdPort}`;
   const at = (file: string): string => join(directory, file);
   const logs = {
@@ -115,7 +143,7 @@ const attempt = async (binaries: Binaries, directory: string, options: ClusterOp
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
   const start = (command: readonly string[], log: string): ServerProcess => {
-    const server = startServer(command, log);
+    const server = startServer(nodes?.wire.inside(command) ?? command, log);
     running.add(server);
     void server.ended.then((how) => {
       if (!running.delete(server)) return;
@@ -148,20 +176,17 @@ const attempt = async (binaries: Binaries, directory: string, options: ClusterOp
   const apiServerCommand = [
     ...binaries.apiServer,
     `--etcd-servers=${etcdUrl}`,
-    "--bind-address=127.0.0.1",
-    "--advertise-address=127.0.0.1",
+    `--bind-address=${nodes === undefined ? address : "0.0.0.0"}`,
+    `--advertise-address=${address}`,
     `--secure-port=${port}`,
     `--cert-dir=${at("certificates")}`,
     `--token-auth-file=${credentials.tokens}`,
     "--authorization-mode=RBAC",
-    "--disable-admission-plugins=ServiceAccount",
     "--service-account-issuer=https://kubernetes.default.svc",
     `--service-account-key-file=${credentials.signingKey}`,
     `--service-account-signing-key-file=${credentials.signingKey}`,
-    "--service-cluster-ip-range=10.96.0.0/16",
     "--allow-privileged=true",
-    // No endpoints for the Service `kubernetes`: loopback addresses are not allowed in them.
-    "--endpoint-reconciler-type=none",
+    ...(nodes === undefined ? alone : [...withNodes, `--service-cluster-ip-range=${SERVICES.v4},${SERVICES.v6}`]),
     ...(without.includes("endpointslices") ? ["--runtime-config=discovery.k8s.io/v1=false"] : []),
   ];
   const startApiServer = (): ServerProcess => start(apiServerCommand, logs.apiServer);
@@ -170,6 +195,7 @@ const attempt = async (binaries: Binaries, directory: string, options: ClusterOp
   const clients: Client[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all([...running].map(end));
+    await nodes?.close();
     await Promise.all(clients.map((client) => client.close()));
     release(lock);
     if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
@@ -203,7 +229,12 @@ const attempt = async (binaries: Binaries, directory: string, options: ClusterOp
       [
         ...binaries.controllerManager,
         `--kubeconfig=${internal}`,
-        `--controllers=${controllers.filter((name) => !(name.includes("endpointslice") && without.includes("endpointslices"))).join(",")}`,
+        `--controllers=${[...controllers, ...(nodes === undefined ? [] : controllersOfNodes)]
+          .filter((name) => !(name.includes("endpointslice") && without.includes("endpointslices")))
+          .join(",")}`,
+        ...(nodes === undefined
+          ? []
+          : [`--root-ca-file=${certificate}`, `--service-account-private-key-file=${credentials.signingKey}`]),
         "--leader-elect=false",
         "--secure-port=0",
         "--kube-api-qps=500",
@@ -214,8 +245,13 @@ const attempt = async (binaries: Binaries, directory: string, options: ClusterOp
     const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default" } };
     await until("controller manager", check, async () => (await client.get(account)) !== undefined);
 
-    const kubeconfig = at("kubeconfig");
+    // Nodes begin when it is there.
     writeKubeconfig(kubeconfig, access);
+    if (nodes !== undefined) {
+      start(nodes.scheduler, at("kube-scheduler.log"));
+      nodes.failed.catch((error: unknown) => failed.reject(error));
+      await Promise.race([nodes.ready(client), failed.promise, abortion(signal)]);
+    }
     const pausable = (server: () => ServerProcess): Pausable => ({
       get pid() {
         return server().pid;
@@ -242,6 +278,7 @@ const attempt = async (binaries: Binaries, directory: string, options: ClusterOp
         },
       ),
       failed: failed.promise,
+      nodes,
       stop,
     };
   } catch (error) {
@@ -256,9 +293,34 @@ const abortion = (signal?: AbortSignal): Promise<never> =>
     signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
   });
 
+interface ForCluster extends Binaries {
+  /** What nodes need, where there are to be any. */
+  readonly nodes: Awaited<ReturnType<typeof prepareNodes>> | undefined;
+}
+
+const find = async ({
+  version = testedVersion,
+  say = () => undefined,
+  nodes,
+}: ClusterOptions): Promise<ForCluster> => ({
+  ...(await findBinaries(version, say)),
+  nodes: nodes && (await prepareNodes(version, say)),
+});
+
+const openNodes = (
+  programs: NonNullable<ForCluster["nodes"]>,
+  directory: string,
+  kubeconfig: string,
+  { nodes = { count: 1 }, directory: kept }: ClusterOptions,
+): Promise<Nodes> =>
+  startNodes(programs, nodes, {
+    folder: join(directory, "nodes"),
+    kubeconfig,
+    temporary: kept === undefined ? directory : undefined,
+  });
+
 export const startCluster = async (options: ClusterOptions = {}): Promise<Cluster> => {
-  const { version = testedVersion, say = () => undefined, signal } = options;
-  const binaries = await Promise.race([findBinaries(version, say), abortion(signal)]);
+  const binaries = await Promise.race([find(options), abortion(options.signal)]);
   for (let tries = 1; ; tries += 1) {
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), "turnpike-cluster-"));
     mkdirSync(directory, { recursive: true });

@@ -6,7 +6,7 @@
  */
 import { spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { tiedToUs } from "./process.ts";
@@ -53,11 +53,13 @@ const goModOf = (version: string, kubernetesGoMod: string): string => {
   ].join("\n\n");
 };
 
-/** Writes `main.go`, `go.mod` and `go.sum` for a version into `folder`. Needs the Go module proxy or a filled cache. */
+/** Writes both `main.go`, `go.mod` and `go.sum` for a version into `folder`. Needs the Go module proxy or a filled cache. */
 export const writeGoModule = async (version: string, folder: string): Promise<void> => {
   mkdirSync(folder, { recursive: true });
-  const main = join(folder, "main.go");
-  if (!existsSync(main)) copyFileSync(join(serverFolder, "main.go"), main);
+  for (const main of ["main.go", "node/main.go"]) {
+    mkdirSync(dirname(join(folder, main)), { recursive: true });
+    if (!existsSync(join(folder, main))) copyFileSync(join(serverFolder, main), join(folder, main));
+  }
   const { GoMod } = await downloadModule("k8s.io/kubernetes", version);
   writeFileSync(join(folder, "go.mod"), `${goModOf(version, readFileSync(GoMod, "utf8"))}\n`);
   await go(folder, "mod", "tidy");

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { testedVersion, MissingTool } from "./binaries.ts";
 import { startCluster, type ClusterOptions } from "./cluster.ts";
 import type { GatewayApi } from "./crds.ts";
+import { diskOf, memoryOfAll } from "./usage.ts";
 
 interface Flags {
   readonly dir: string;
@@ -11,6 +12,10 @@ interface Flags {
   readonly port?: number;
   readonly without: ClusterOptions["without"];
   readonly gatewayApi: GatewayApi;
+  /** `true`: one. */
+  readonly node?: number | true;
+  readonly proxyMode: "nftables" | "iptables";
+  readonly image?: readonly string[];
 }
 
 const portOf = (text: string): number => {
@@ -18,6 +23,14 @@ const portOf = (text: string): number => {
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError("A port is 1 to 65535.");
   return port;
 };
+
+const countOf = (text: string): number => {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > 9) throw new InvalidArgumentError("There are 1 to 9 nodes.");
+  return count;
+};
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -30,7 +43,9 @@ if (process.env["npm_lifecycle_event"] === "cluster") {
   setInterval(() => void (process.ppid !== npm && given.abort("npm has ended")), 500).unref();
 }
 
-const run = async ({ dir, kubernetes, port, without, gatewayApi }: Flags): Promise<void> => {
+const run = async (flags: Flags): Promise<void> => {
+  const { dir, kubernetes, port, without, gatewayApi, node, proxyMode, image = [] } = flags;
+  const began = performance.now();
   const isStopped = new Promise<void>((done) => given.signal.addEventListener("abort", () => done(), { once: true }));
   const cluster = await startCluster({
     directory: resolve(dir),
@@ -38,13 +53,21 @@ const run = async ({ dir, kubernetes, port, without, gatewayApi }: Flags): Promi
     without: without ?? [],
     gatewayApi,
     ...(port === undefined ? {} : { port }),
+    ...(node === undefined ? {} : { nodes: { count: node === true ? 1 : node, proxyMode, images: image } }),
     say,
     signal: given.signal,
   });
   const { gitVersion } = await cluster.client.request<{ gitVersion: string }>("/version");
   say(`Kubernetes ${gitVersion} at ${cluster.url}`);
   say(`export KUBECONFIG=${cluster.kubeconfig}`);
-  say("cluster ready");
+  for (const { name, addresses } of cluster.nodes?.all ?? []) say(`${name} ${addresses.v4} ${addresses.v6}`);
+  if (cluster.nodes !== undefined) {
+    const { kubectl, outside } = cluster.nodes;
+    say(`kubectl: ${kubectl.join(" ")}`);
+    say(`a shell of a client outside: ${outside.inside(["sh"]).join(" ")}`);
+    say(`memory ${megabytes(memoryOfAll())}, disk ${megabytes(diskOf(cluster.directory))}`);
+  }
+  say(`cluster ready after ${((performance.now() - began) / 1000).toFixed(1)} s`);
   try {
     await Promise.race([isStopped, cluster.failed]);
   } finally {
@@ -53,7 +76,7 @@ const run = async ({ dir, kubernetes, port, without, gatewayApi }: Flags): Promi
 };
 
 const command = new Command("cluster")
-  .description("Runs etcd, the API server and the controller manager of Kubernetes on 127.0.0.1.")
+  .description("Runs etcd, the API server and the controller manager of Kubernetes, and nodes if asked to.")
   .requiredOption("--dir <folder>", "where data, logs and the kubeconfig go")
   .option("--kubernetes <version>", "version of Kubernetes", testedVersion)
   .option("--port <number>", "port of the API server (default: a free one)", portOf)
@@ -63,6 +86,15 @@ const command = new Command("cluster")
       .choices(["standard", "both", "v1alpha2", "v1", "none"])
       .default("both"),
   )
+  .option(
+    "--node [number]",
+    "real nodes, which run pods; needs Linux and root (default: none; without a number: 1)",
+    countOf,
+  )
+  .addOption(
+    new Option("--proxy-mode <mode>", "how kube-proxy does it").choices(["nftables", "iptables"]).default("nftables"),
+  )
+  .option("--image <archive...>", "an image that nodes have, as npm run image makes it")
   .action(run);
 
 try {

@@ -3,14 +3,14 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { accessSync, closeSync, constants, openSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** Path of a command, looked for in `folders` as a shell would. */
+/** Path of a command, looked for in `folders` as a shell would: one with a slash is where it says. */
 export const whereIs = (
   command: string,
   folders: readonly string[] = (process.env["PATH"] ?? "").split(delimiter),
 ): string | undefined =>
   folders
     .filter((folder) => folder !== "")
-    .map((folder) => join(folder, command))
+    .map((folder) => (command.includes("/") ? command : join(folder, command)))
     .find((path) => {
       try {
         accessSync(path, constants.X_OK);

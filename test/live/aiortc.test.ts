@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { pythonWithAiortc } from "../interop/python.ts";
 import { credentials, startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
 import { enterOwnNetwork, HOST_ADDRESS } from "../support/network.ts";
-import { PATIENCE_MS } from "../support/eventually.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const run = promisify(execFile);
 

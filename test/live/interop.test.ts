@@ -14,7 +14,7 @@ import {
   type TransportName,
 } from "../support/dataplane.ts";
 import { startEchoBackend, type EchoBackend } from "../support/live.ts";
-import { PATIENCE_MS } from "../support/eventually.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const run = promisify(execFile);
 const MESSAGES = 20;

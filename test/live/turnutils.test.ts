@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startEchoBackend, startLive, type EchoBackend, type Live } from "../support/live.ts";
-import { PATIENCE_MS } from "../support/eventually.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const run = promisify(execFile);
 const CLIENTS = 3;

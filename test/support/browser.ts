@@ -1,7 +1,7 @@
 /** A real Chromium, and pages of it that fail the test at any error, and at any request that leaves the machine. */
 import { chromium, type Browser, type Page } from "playwright-core";
 import { expect } from "vitest";
-import { PATIENCE_MS } from "./eventually.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 

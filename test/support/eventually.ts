@@ -1,12 +1,7 @@
 /** Waits of tests. */
 import { setTimeout as pause } from "node:timers/promises";
 import { vi } from "vitest";
-
-/**
- * How long what must come is waited for. A busy machine may take long, and that is no failure: speed is measured by
- * benchmarks. `expect.poll` is as patient: `vitest.config.ts`.
- */
-export const PATIENCE_MS = 120_000;
+import { PATIENCE_MS } from "./patience.ts";
 
 /**
  * Resolves to what `check` returns once it neither throws nor rejects; rejects with its last error.

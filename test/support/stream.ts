@@ -1,9 +1,8 @@
 /** A client that streams numbered packets through the relay to an echo backend and keeps count of what returns. */
 import { performance } from "node:perf_hooks";
-import { expect } from "vitest";
 import { TurnClient, type TurnClientOptions } from "../../src/turn-client/turn-client.ts";
 import type { EchoBackend } from "./live.ts";
-import { PATIENCE_MS } from "./eventually.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 export interface Stream {
   readonly client: TurnClient;
@@ -87,7 +86,7 @@ export const startStream = async (
     },
     async flows(packets) {
       const goal = received.size + packets;
-      expect(await returned(() => goal, PATIENCE_MS), `${received.size} of ${goal} packets returned`).toBe(true);
+      if (!(await returned(() => goal, PATIENCE_MS))) throw new Error(`${received.size} of ${goal} packets returned`);
     },
     stop() {
       clearInterval(timer);

@@ -5,7 +5,7 @@ import { dialWhip, type DialOptions, type WhipConnection } from "../../src/icete
 import { fnv1a } from "../../src/icetest/whip-server.ts";
 import { launch, turnpike } from "../support/commands.ts";
 import { startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
-import { PATIENCE_MS } from "../support/eventually.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 /** Of this machine: WebRTC has no use for loopback. */
 const [own = "127.0.0.1"] = Object.values(networkInterfaces())

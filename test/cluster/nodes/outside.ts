@@ -1,0 +1,38 @@
+/** A client outside: a network that reaches nodes, and through them what load balancers stand for; no pod, no Service. */
+import type { Closable } from "./nodes.ts";
+import { openNetwork, OUTSIDE, run, type Addresses, type Network, type Wire } from "./wire.ts";
+
+export interface Outside extends Network, Closable {
+  readonly addresses: Addresses;
+  /** Packets for `address` go to one of `nodes`, by flow; to none if there are none. */
+  route(address: string, nodes: readonly Addresses[]): void;
+}
+
+const familyOf = (address: string): "v4" | "v6" => (address.includes(":") ? "v6" : "v4");
+const flagOf = { v4: "-4", v6: "-6" } as const;
+const lengthOf = { v4: 32, v6: 128 } as const;
+
+export const openOutside = async (wire: Wire, nodes: readonly Addresses[]): Promise<Outside> => {
+  const network = await openNetwork();
+  const addresses = wire.at(OUTSIDE);
+  const inside = (...command: readonly string[]): string => run(network.inside(command));
+  try {
+    wire.plugOnly("outside", network.pid, OUTSIDE, nodes);
+    for (const file of ["ipv4/fib_multipath_hash_policy", "ipv6/fib_multipath_hash_policy"])
+      inside("sh", "-c", `echo 1 > /proc/sys/net/${file}`);
+  } catch (error) {
+    await network.close();
+    throw error;
+  }
+  return {
+    ...network,
+    addresses,
+    route(address, to) {
+      const family = familyOf(address);
+      const target = `${address}/${lengthOf[family]}`;
+      const hops = to.flatMap((node) => ["nexthop", "via", node[family], "dev", "eth0", "onlink"]);
+      if (hops.length > 0) inside("ip", flagOf[family], "route", "replace", target, ...hops);
+      else inside("ip", flagOf[family], "route", "replace", "unreachable", target);
+    },
+  };
+};

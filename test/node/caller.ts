@@ -1,0 +1,92 @@
+/**
+ * Clients outside a cluster, as a process: it is told what to do by messages, and answers each. Its network is another than
+ * that of the test, and so it cannot be in the test's process.
+ */
+import { startStream, type Stream, type StreamOptions } from "../support/stream.ts";
+import { TurnClient, TurnResponseError, type TurnClientOptions } from "../../src/turn-client/turn-client.ts";
+
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What a test may ask. */
+export interface Orders {
+  /** Begins a call: packets to `peer` through the relay, which come back. Resolves to its number. */
+  call(options: StreamOptions, peer: Peer): Promise<number>;
+  /** Waits until this many more packets have returned. */
+  flows(call: number, packets: number): Promise<void>;
+  /** Ends a call: how many packets were sent, and which of them did not return. */
+  end(call: number): Promise<{ readonly sent: number; readonly lost: readonly number[] }>;
+  /** What a STUN server says that the address here is; `HOST:PORT`. */
+  mapped(options: TurnClientOptions): Promise<string>;
+  /** The code that a permission for the peer is refused with; nothing if it is given. */
+  refusal(options: TurnClientOptions, peer: Peer): Promise<number | undefined>;
+}
+
+export type Order = {
+  readonly [Name in keyof Orders]: { readonly name: Name; readonly args: Parameters<Orders[Name]> };
+}[keyof Orders];
+
+export interface Answer {
+  readonly id: number;
+  readonly value?: unknown;
+  readonly error?: string;
+}
+
+const calls = new Map<number, Stream>();
+let last = 0;
+
+const callOf = (number: number): Stream => {
+  const stream = calls.get(number);
+  if (stream === undefined) throw new Error(`no call ${number}`);
+  return stream;
+};
+
+const orders: Orders = {
+  async call(options, peer) {
+    const stream = await startStream(options, peer);
+    last += 1;
+    calls.set(last, stream);
+    return last;
+  },
+  flows: (call, packets) => callOf(call).flows(packets),
+  async end(call) {
+    const stream = callOf(call);
+    const lost = await stream.lost();
+    stream.stop();
+    calls.delete(call);
+    return { sent: stream.sent, lost };
+  },
+  async mapped(options) {
+    const client = await TurnClient.connect(options);
+    try {
+      const mapped = await client.binding();
+      return `${mapped?.address}:${mapped?.port}`;
+    } finally {
+      client.close();
+    }
+  },
+  async refusal(options, peer) {
+    const client = await TurnClient.connect(options);
+    try {
+      await client.allocate({ family: peer.address.includes(":") ? "ipv6" : "ipv4" });
+      await client.createPermission(peer.address);
+      return undefined;
+    } catch (error) {
+      if (error instanceof TurnResponseError) return error.code;
+      throw error;
+    } finally {
+      client.close();
+    }
+  },
+};
+
+process.on("message", ({ id, name, args }: Order & { readonly id: number }) => {
+  const work = orders[name] as (...values: readonly unknown[]) => Promise<unknown>;
+  void work(...args).then(
+    (value) => process.send?.({ id, value } satisfies Answer),
+    (error: unknown) => process.send?.({ id, error: String(error) } satisfies Answer),
+  );
+});
+process.once("disconnect", () => process.exit());

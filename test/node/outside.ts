@@ -1,0 +1,56 @@
+/** Clients outside a cluster, as a test has them: `caller.ts` in the network that reaches nodes only. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Network } from "../cluster/nodes/wire.ts";
+import type { Answer, Orders } from "./caller.ts";
+
+const script = fileURLToPath(new URL("caller.ts", import.meta.url));
+
+export interface Caller extends Orders {
+  close(): Promise<void>;
+}
+
+/** Starts it in `network`. */
+export const startCaller = async (network: Network): Promise<Caller> => {
+  const folder = mkdtempSync(join(tmpdir(), "turnpike-caller-"));
+  // The program that a fork is started with, so that there is a channel to it.
+  const node = join(folder, "node");
+  const quoted = network.inside([process.execPath]).map((word) => `'${word}'`);
+  writeFileSync(node, `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`);
+  chmodSync(node, 0o755);
+  const child = fork(script, { execPath: node, execArgv: ["--disable-warning=ExperimentalWarning"] });
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  let last = 0;
+  child.on("message", ({ id, value, error }: Answer) => {
+    const one = waiting.get(id);
+    waiting.delete(id);
+    if (error === undefined) one?.resolve(value);
+    else one?.reject(new Error(error));
+  });
+  const ended = once(child, "exit");
+  void ended.then(() => {
+    for (const { reject } of waiting.values()) reject(new Error("the client outside has ended"));
+  });
+  const ask = (name: keyof Orders, args: readonly unknown[]): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      last += 1;
+      waiting.set(last, { resolve, reject });
+      child.send({ id: last, name, args });
+    });
+  return {
+    call: async (...args) => (await ask("call", args)) as number,
+    flows: async (...args) => void (await ask("flows", args)),
+    end: async (...args) => (await ask("end", args)) as Awaited<ReturnType<Orders["end"]>>,
+    mapped: async (...args) => (await ask("mapped", args)) as string,
+    refusal: async (...args) => (await ask("refusal", args)) as number | undefined,
+    async close() {
+      child.kill("SIGKILL");
+      await ended;
+      rmSync(folder, { recursive: true });
+    },
+  };
+};
