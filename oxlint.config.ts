@@ -144,7 +144,7 @@ export default defineConfig({
               "**.then",
               "after",
               "noneLost",
-              "holds",
+              "**.endsWhole",
               "onPage",
             ],
           },

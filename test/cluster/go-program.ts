@@ -7,7 +7,9 @@ import { go } from "./go-module.ts";
 import { exclusively } from "./lock.ts";
 
 /**
- * Builds the program in `FOLDER/NAME`, a package of the Go module in `FOLDER`, once for each version of its source.
+ * Builds the program `name`, a folder of the Go module in `folder` or a package that it requires, once for each version of
+ * its source.
+ * @param file what the program is called. @param purpose of it, for those who have no Go.
  * @returns its path. @throws MissingTool without Go.
  */
 export const buildGo = async (
@@ -18,8 +20,9 @@ export const buildGo = async (
   say: Say = () => undefined,
 ): Promise<string> => {
   const hash = createHash("sha256");
-  for (const one of ["go.mod", "go.sum", ...readdirSync(join(folder, name)).map((each) => join(name, each))])
-    hash.update(readFileSync(join(folder, one)));
+  const isFolder = existsSync(join(folder, name));
+  const own = isFolder ? readdirSync(join(folder, name)).map((each) => join(name, each)) : [];
+  for (const one of ["go.mod", "go.sum", ...own]) hash.update(readFileSync(join(folder, one)));
   const path = join(cacheFolder(), `${file}-${hash.digest("hex").slice(0, 12)}`);
   if (existsSync(path)) return path;
   needGo(purpose);
@@ -30,7 +33,7 @@ export const buildGo = async (
       if (existsSync(path)) return;
       say(`building ${file}, once`);
       const temporary = `${path}.${process.pid}`;
-      await go(folder, "build", "-p", "2", "-ldflags", "-s -w", "-o", temporary, `./${name}`);
+      await go(folder, "build", "-p", "2", "-ldflags", "-s -w", "-o", temporary, isFolder ? `./${name}` : name);
       renameSync(temporary, path);
     },
     () => undefined,

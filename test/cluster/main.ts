@@ -62,7 +62,8 @@ const run = async (flags: Flags): Promise<void> => {
   say(`export KUBECONFIG=${cluster.kubeconfig}`);
   for (const { name, addresses } of cluster.nodes?.all ?? []) say(`${name} ${addresses.v4} ${addresses.v6}`);
   if (cluster.nodes !== undefined) {
-    const { kubectl, outside } = cluster.nodes;
+    const { kubectl, outside, wire } = cluster.nodes;
+    say(`link: ${wire.link}`);
     say(`kubectl: ${kubectl.join(" ")}`);
     say(`a shell of a client outside: ${outside.inside(["sh"]).join(" ")}`);
     say(`memory ${megabytes(memoryOfAll())}, disk ${megabytes(diskOf(cluster.directory))}`);

@@ -2,6 +2,7 @@
  * Clients outside a cluster, as a process: it is told what to do by messages, and answers each. Its network is another than
  * that of the test, and so it cannot be in the test's process.
  */
+import { connect } from "node:net";
 import { startStream, type Stream, type StreamOptions } from "../support/stream.ts";
 import { TurnClient, TurnResponseError, type TurnClientOptions } from "../../src/turn-client/turn-client.ts";
 
@@ -20,6 +21,8 @@ export interface Orders {
   end(call: number): Promise<{ readonly sent: number; readonly lost: readonly number[] }>;
   /** What a STUN server says that the address here is; `HOST:PORT`. */
   mapped(options: TurnClientOptions): Promise<string>;
+  /** Whether a TCP connection to it comes about. */
+  opens(host: string, port: number): Promise<boolean>;
   /** The code that a permission for the peer is refused with; nothing if it is given. */
   refusal(options: TurnClientOptions, peer: Peer): Promise<number | undefined>;
 }
@@ -34,6 +37,9 @@ export interface Answer {
   readonly error?: string;
 }
 
+/** Long enough for what is on this machine. */
+const OPENING_MS = 3000;
+
 const calls = new Map<number, Stream>();
 let last = 0;
 
@@ -41,6 +47,12 @@ const callOf = (number: number): Stream => {
   const stream = calls.get(number);
   if (stream === undefined) throw new Error(`no call ${number}`);
   return stream;
+};
+
+/** Gives its allocation back, which a dataplane that is to end would wait for. There may be none, or nobody to give it to. */
+const hangUp = async (client: TurnClient): Promise<void> => {
+  await client.refresh(0).catch(() => undefined);
+  client.close();
 };
 
 const orders: Orders = {
@@ -54,6 +66,7 @@ const orders: Orders = {
   async end(call) {
     const stream = callOf(call);
     const lost = await stream.lost();
+    await hangUp(stream.client);
     stream.stop();
     calls.delete(call);
     return { sent: stream.sent, lost };
@@ -67,6 +80,17 @@ const orders: Orders = {
       client.close();
     }
   },
+  opens: (host, port) =>
+    new Promise((resolve) => {
+      const socket = connect({ host, port, timeout: OPENING_MS });
+      const settle = (isOpen: boolean): void => {
+        socket.destroy();
+        resolve(isOpen);
+      };
+      socket.once("connect", () => settle(true));
+      socket.once("error", () => settle(false));
+      socket.once("timeout", () => settle(false));
+    }),
   async refusal(options, peer) {
     const client = await TurnClient.connect(options);
     try {
@@ -77,7 +101,7 @@ const orders: Orders = {
       if (error instanceof TurnResponseError) return error.code;
       throw error;
     } finally {
-      client.close();
+      await hangUp(client);
     }
   },
 };

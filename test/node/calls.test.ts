@@ -1,53 +1,23 @@
 /** Calls from outside to media servers in pods, as a user installs it: each transport, by load balancer and by node port. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { TransportName } from "../../src/turn-client/turn-client.ts";
-import { literal } from "../cluster/world.ts";
-import { makeCertificate } from "../support/certificate.ts";
-import { eventually } from "../support/eventually.ts";
-import { gateway, gatewayClass, gatewayConfig, udpRoute, withMetadata } from "../support/manifests.ts";
-import { MEDIA_PORT, mediaServers, meta, NAMESPACE, useStage, type Pod, type ServiceObject } from "./stage.ts";
+import { useCalls } from "./calls.ts";
+import { mediaServers, useStage, type Pod, type ServiceObject } from "./stage.ts";
+import { base, gatewayWith, portOf, routeTo } from "./world.ts";
 
 const stage = useStage();
-const credentials = { username: "user-1", password: "pass-1" };
-const certificate = makeCertificate();
-const verification = { ca: certificate.certificate, serverName: "localhost" };
+const calls = useCalls(stage, "calls from outside to pods");
 const transports: readonly TransportName[] = ["udp", "tcp", "tls", "dtls"];
-const protocolOf = { udp: "TURN-UDP", tcp: "TURN-TCP", tls: "TURN-TLS", dtls: "TURN-DTLS" } as const;
-const portOf = { udp: 3478, tcp: 3478, tls: 5349, dtls: 5349 } as const;
-/** Listeners that one Service may have together: UDP beside TCP waits for `enable-mixed-protocol-lb`. */
-const annotations = { "stunner.l7mp.io/enable-mixed-protocol-lb": "true" };
 
 let address: string;
 let service: ServiceObject;
 let pods: readonly Pod[];
-const rows: string[] = [];
 
 beforeAll(async () => {
-  const certificateRefs = [{ kind: "Secret", name: "certificate" }];
-  const listeners = transports.map((name) => ({
-    name,
-    port: portOf[name],
-    protocol: protocolOf[name],
-    ...(name === "tls" || name === "dtls" ? { tls: { mode: "Terminate", certificateRefs } } : {}),
-  }));
   await stage.apply(
-    {
-      apiVersion: "v1",
-      kind: "Secret",
-      metadata: meta("certificate"),
-      type: "kubernetes.io/tls",
-      data: { "tls.crt": certificate.cert64, "tls.key": certificate.key64 },
-    },
-    literal(gatewayClass("media", `${NAMESPACE}/config`)),
-    literal(
-      gatewayConfig(`${NAMESPACE}/config`, {
-        authType: "static",
-        userName: credentials.username,
-        password: credentials.password,
-      }),
-    ),
-    literal(withMetadata(gateway(`${NAMESPACE}/gateway`, "media", listeners), { annotations })),
-    literal(udpRoute(`${NAMESPACE}/route`, [{ name: "gateway" }], [{ name: "media", namespace: NAMESPACE }])),
+    ...base,
+    gatewayWith("gateway", transports),
+    routeTo("gateway", "media"),
     ...mediaServers("media", 2),
     ...mediaServers("unrouted", 1),
   );
@@ -55,44 +25,35 @@ beforeAll(async () => {
   ({ address, service } = await stage.addressed("gateway"));
   await stage.ready("app=stunner", 1);
 });
-afterAll(() => console.log(["from outside to pods, packets sent and lost:", ...rows].join("\n")));
-
-const nodePort = (name: string): number => service.spec.ports.find((port) => port.name === name)!.nodePort;
-
-/** A call of 200 packets. */
-const holds = async (
-  what: string,
-  transport: TransportName,
-  host: string,
-  port: number,
-  peer: string,
-): Promise<void> => {
-  const options = { host, port, transport, ...credentials, ...verification, packetsPerSecond: 100 } as const;
-  // The endpoint is on its way to the dataplane.
-  const call = await eventually(() => stage.caller.call(options, { address: peer, port: MEDIA_PORT }), 200);
-  await stage.caller.flows(call, 200);
-  const { sent, lost } = await stage.caller.end(call);
-  rows.push(`${what}: ${sent} sent, ${lost.length} lost`);
-  expect(lost).toEqual([]);
-};
 
 describe.each(transports)("over %s", (transport) => {
-  it("holds a call through the load balancer", () =>
-    holds(`${transport}, load balancer`, transport, address, portOf[transport], pods[0]!.status.podIP));
-  it("holds a call through a node port", () =>
-    holds(
-      `${transport}, node port`,
-      transport,
-      stage.nodes.all[0]!.addresses.v4,
-      nodePort(transport),
-      pods[1]!.status.podIP,
-    ));
+  it.each(["load balancer", "node port"])("a call through the %s loses nothing", async (way) => {
+    const through =
+      way === "load balancer"
+        ? { host: address, port: portOf[transport], transport }
+        : {
+            host: stage.nodes.all[0]!.addresses.v4,
+            port: service.spec.ports.find(({ name }) => name === transport)!.nodePort,
+            transport,
+          };
+    const call = await calls.begin(`${transport}, ${way}`, through, pods[0]!.status.podIP);
+    await call.flows(200);
+    await call.endsWhole();
+  });
 });
 
-it("refuses a pod that no route names, and says so with 403", async () => {
+it("a pod that no route names is refused with 403", async () => {
   const [other] = await stage.ready("app=unrouted", 1);
-  const options = { host: address, port: 3478, transport: "udp", ...credentials } as const;
-  const peer = { address: other!.status.podIP, port: MEDIA_PORT };
-  expect(await stage.caller.refusal(options, peer)).toBe(403);
-  expect(await stage.caller.refusal(options, { ...peer, address: pods[0]!.status.podIP })).toBeUndefined();
+  const through = { host: address, port: 3478 };
+  expect(await calls.refusal(through, other!.status.podIP)).toBe(403);
+  expect(await calls.refusal(through, pods[0]!.status.podIP)).toBeUndefined();
+});
+
+it("nobody outside reaches a pod, a Service or the API server past the Gateway", async () => {
+  const [dataplane] = await stage.ready("app=stunner", 1);
+  const api = new URL(stage.cluster.url);
+  expect(await stage.caller.opens(address, portOf.tcp)).toBe(true);
+  expect(await stage.caller.opens(dataplane!.status.podIP, portOf.tcp)).toBe(false);
+  expect(await stage.caller.opens(service.spec.clusterIP, portOf.tcp)).toBe(false);
+  expect(await stage.caller.opens(api.hostname, Number(api.port))).toBe(false);
 });

@@ -46,6 +46,7 @@ export const startCaller = async (network: Network): Promise<Caller> => {
     flows: async (...args) => void (await ask("flows", args)),
     end: async (...args) => (await ask("end", args)) as Awaited<ReturnType<Orders["end"]>>,
     mapped: async (...args) => (await ask("mapped", args)) as string,
+    opens: async (...args) => (await ask("opens", args)) as boolean,
     refusal: async (...args) => (await ask("refusal", args)) as number | undefined,
     async close() {
       child.kill("SIGKILL");

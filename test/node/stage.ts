@@ -121,8 +121,13 @@ const isReady = ({ metadata, status }: Pod): boolean =>
 /** Values of the chart that have nodes run the image of this checkout. */
 export const ourImage = ["--set", "image.repository=turnpike", "--set", "image.tag=test"] as const;
 
+export interface StageOptions extends Omit<NodesOptions, "images"> {
+  /** Archives of further images, made where they are not there. */
+  readonly images?: () => Promise<readonly string[]>;
+}
+
 /** Registers the hooks of a test file: a cluster with nodes, the chart installed. @param values further arguments of Helm. */
-export const useStage = (options: NodesOptions = { count: 1 }, values: readonly string[] = []): Stage => {
+export const useStage = (options: StageOptions = { count: 1 }, values: readonly string[] = []): Stage => {
   let cluster: Cluster;
   let helm: Helm;
   let caller: Caller;
@@ -133,12 +138,16 @@ export const useStage = (options: NodesOptions = { count: 1 }, values: readonly 
   };
 
   beforeAll(async () => {
-    cluster = await startCluster({ nodes: { ...options, images: [await testImage()] } });
+    const { images = () => Promise.resolve([]), ...shape } = options;
+    cluster = await startCluster({ nodes: { ...shape, images: [await testImage(), ...(await images())] } });
     helm = await helmFor(cluster.kubeconfig);
     caller = await startCaller(nodes().outside);
-    const flags = ["--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout", "5m"];
+    // Where nothing may run but what asks for no more than it needs.
+    const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
+    for (const name of [SYSTEM, NAMESPACE])
+      await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
+    const flags = ["--namespace", SYSTEM, "--wait", "--timeout", "5m"];
     await helm("install", "turnpike", chart, ...flags, ...ourImage, ...values);
-    await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
   });
   afterAll(async () => {
     await caller?.close();

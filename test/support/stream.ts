@@ -26,8 +26,15 @@ export const startStream = async (
   backend: Pick<EchoBackend, "address" | "port">,
 ): Promise<Stream> => {
   const client = await TurnClient.connect(options);
-  await client.allocate({ family: backend.address.includes(":") ? "ipv6" : "ipv4" });
-  await client.channelBind(CHANNEL, backend);
+  try {
+    await client.allocate({ family: backend.address.includes(":") ? "ipv6" : "ipv4" });
+    await client.channelBind(CHANNEL, backend);
+  } catch (error) {
+    // A dataplane that is to end would wait for it.
+    await client.refresh(0).catch(() => undefined);
+    client.close();
+    throw error;
+  }
   const received = new Set<number>();
   const waiters = new Set<{ readonly goal: () => number; readonly resolve: () => void }>();
   let sent = 0;

@@ -7,8 +7,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { ApiError, type Client } from "../client.ts";
 import type { RealNode } from "./node.ts";
 import type { Closable } from "./nodes.ts";
-import type { Outside } from "./outside.ts";
-import type { Wire } from "./wire.ts";
+import { routeCommand, type Outside } from "./outside.ts";
+import { run, type Wire } from "./wire.ts";
 
 interface Service {
   readonly metadata: { readonly name: string; readonly namespace: string; readonly uid: string };
@@ -66,10 +66,10 @@ export const startLoadBalancer = (
   const lead = (address: string, to: readonly RealNode[]): void => {
     const text = to.map(({ name }) => name).join(" ");
     if (routes.get(address) === text) return;
-    outside.route(
-      address,
-      to.map(({ addresses }) => addresses),
-    );
+    const nodesOf = to.map(({ addresses }) => addresses);
+    outside.route(address, nodesOf);
+    // A route to nowhere belongs to no link, and would stay.
+    if (nodesOf.length > 0) run(routeCommand(address, nodesOf, wire.link));
     routes.set(address, text);
   };
 

@@ -12,6 +12,16 @@ const familyOf = (address: string): "v4" | "v6" => (address.includes(":") ? "v6"
 const flagOf = { v4: "-4", v6: "-6" } as const;
 const lengthOf = { v4: 32, v6: 128 } as const;
 
+/** What leads packets for `address` over `link` to one of `nodes`, by flow; to none if there are none. */
+export const routeCommand = (address: string, nodes: readonly Addresses[], link: string): readonly string[] => {
+  const family = familyOf(address);
+  const target = `${address}/${lengthOf[family]}`;
+  const hops = nodes.flatMap((node) => ["nexthop", "via", node[family], "dev", link, "onlink"]);
+  return hops.length > 0
+    ? ["ip", flagOf[family], "route", "replace", target, ...hops]
+    : ["ip", flagOf[family], "route", "replace", "unreachable", target];
+};
+
 export const openOutside = async (wire: Wire, nodes: readonly Addresses[]): Promise<Outside> => {
   const network = await openNetwork();
   const addresses = wire.at(OUTSIDE);
@@ -27,12 +37,6 @@ export const openOutside = async (wire: Wire, nodes: readonly Addresses[]): Prom
   return {
     ...network,
     addresses,
-    route(address, to) {
-      const family = familyOf(address);
-      const target = `${address}/${lengthOf[family]}`;
-      const hops = to.flatMap((node) => ["nexthop", "via", node[family], "dev", "eth0", "onlink"]);
-      if (hops.length > 0) inside("ip", flagOf[family], "route", "replace", target, ...hops);
-      else inside("ip", flagOf[family], "route", "replace", "unreachable", target);
-    },
+    route: (address, to) => void inside(...routeCommand(address, to, "eth0")),
   };
 };

@@ -98,6 +98,8 @@ const kubelet = ({ folder, cgroup }: NodeSettings) => ({
   evictionHard: { "memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%" },
   imageGCHighThresholdPercent: 100,
   nodeStatusUpdateFrequency: "5s",
+  // A pod that has ended is looked at again so often; by default once a minute, and so long it stays listed.
+  syncFrequency: "10s",
   oomScoreAdj: 0,
 });
 
