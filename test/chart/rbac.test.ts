@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { ApiError } from "../../src/kubernetes/api.ts";
+import { readJournal } from "../../src/journal/reader.ts";
 import { finalize } from "../../src/runtime/finalize.ts";
 import { startOperator, type Operator, type OperatorOptions } from "../../src/runtime/operator.ts";
 import { operatorOptions } from "../../src/runtime/options.ts";
@@ -164,6 +165,14 @@ const live = async (mode: Mode, rights: Rights): Promise<void> => {
       if (isRefused()) await stopping;
       isStopped = true;
     }
+  } catch (error) {
+    const last = [...readJournal(join(root, "journal"))].slice(-20);
+    console.log(
+      operator.state,
+      [...refusals.lacked],
+      last.map((line) => JSON.stringify(line).slice(0, 200)),
+    );
+    throw error;
   } finally {
     isOver = true;
     if (!isStopped) await operator.stop("test", 0);
