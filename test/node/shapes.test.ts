@@ -1,4 +1,4 @@
-/** Other ways to run the dataplane, on two nodes: clients' own addresses, pods of one's own, nodes' own network, IPv6. */
+/** Other ways to run the dataplane, on two nodes: clients' own addresses, pods of one's own, IPv6. */
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Literal } from "../cluster/client.ts";
 import { eventually } from "../support/eventually.ts";
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 
 /** As the guide has it: pods that the Gateway's Service selects, and that ask config discovery for its config. */
-const daemonSet = (gateway: string, more: Readonly<Record<string, unknown>> = {}): Literal => {
+const daemonSet = (gateway: string): Literal => {
   const labels = {
     app: "stunner",
     "stunner.l7mp.io/related-gateway-name": gateway,
@@ -54,7 +54,6 @@ const daemonSet = (gateway: string, more: Readonly<Record<string, unknown>> = {}
               securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
             },
           ],
-          ...more,
         },
       },
     },
@@ -109,31 +108,6 @@ describe("disable-managed-dataplane", () => {
     await call.flows(100);
     await call.endsWhole();
     await stage.cluster.client.delete(daemonSet("own"));
-  });
-
-  it("lets a DaemonSet use the nodes' own network, with the client's own address", async () => {
-    // Pods in their nodes' network are none that `restricted` lets in.
-    const labels = { "pod-security.kubernetes.io/enforce": "privileged" };
-    await stage.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE, labels } });
-    await stage.apply(
-      gatewayWith("host", ["udp"], { ...DAEMON_SET, ...LOCAL }),
-      routeTo("host", "media"),
-      daemonSet("host", { hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" }),
-    );
-    const pods = await stage.ready(selectorOf("host"), 2);
-    expect(pods.map(({ status }) => status.podIP).toSorted()).toEqual(
-      stage.nodes.all.map(({ addresses }) => addresses.v4).toSorted(),
-    );
-    const { address } = await stage.addressed("host");
-    for (const [what, host] of [
-      ["load balancer", address],
-      ["the node itself", pods[0]!.status.podIP],
-    ] as const) {
-      const call = await calls.begin(`hostNetwork DaemonSet, ${what}`, { host, port: 3478 }, media.status.podIP);
-      expect(await stage.caller.mapped({ host, port: 3478 })).toContain(`${outside()}:`);
-      await call.flows(200);
-      await call.endsWhole();
-    }
   });
 });
 
