@@ -19,7 +19,6 @@ const tools = [
   { command: "zsh", debian: "zsh", purpose: "its completion" },
   { command: "fish", debian: "fish", purpose: "its completion" },
   { command: "openssl", debian: "openssl", purpose: "test certificates" },
-  { command: "ip", debian: "iproute2", purpose: "networks of their own for tests" },
   { command: "unshare", debian: "util-linux", purpose: "networks of their own for tests" },
   {
     command: "python3",

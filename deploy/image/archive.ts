@@ -5,11 +5,11 @@
  *
  * @see https://github.com/opencontainers/image-spec/blob/main/image-layout.md
  */
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { command } from "./command.ts";
 
 /** How a container is run, in the words of the OCI. */
 export interface ImageConfig {
@@ -36,22 +36,11 @@ export interface Archive {
 /** Times of files and of the image, in seconds since 1970; anything that does not change. */
 const EPOCH = 0;
 
-const run = (command: string, ...args: readonly string[]): void => {
-  const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? stderr.trim()}`);
-};
-
 const tar = (out: string, folder: string, ...files: readonly string[]): void =>
-  run(
+  void command(
     "tar",
-    "--create",
-    "--format=gnu",
-    "--sort=name",
-    `--mtime=@${EPOCH}`,
-    "--numeric-owner",
-    `--file=${out}`,
-    `--directory=${folder}`,
-    ...files,
+    ["--create", "--format=gnu", "--sort=name", `--mtime=@${EPOCH}`, "--numeric-owner", `--file=${out}`, ...files],
+    { cwd: folder },
   );
 
 const digestOf = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
@@ -82,7 +71,7 @@ export const writeArchive = ({ root, out, name, architecture, config }: Archive)
     const layerFile = join(folder, "layer.tar");
     tar(layerFile, root, ".");
     const diffId = `sha256:${digestOf(readFileSync(layerFile))}`;
-    run("gzip", "--no-name", "--fast", layerFile);
+    command("gzip", ["--no-name", "--fast", layerFile], { cwd: folder });
     const layer = blob("layer.v1.tar+gzip", { file: `${layerFile}.gz` });
     const created = new Date(EPOCH * 1000).toISOString();
     const settings = blob("config.v1+json", {

@@ -3,6 +3,7 @@
  * the Gateway alone. Asymmetric: only this one is relayed. Symmetric: both are.
  */
 import { randomBytes } from "node:crypto";
+import { setTimeout as after } from "node:timers/promises";
 import type { IceConfig } from "../credentials/turn-auth.ts";
 import { messageOf, TurnpikeError } from "../errors.ts";
 import type { Api } from "../kubernetes/api.ts";
@@ -46,6 +47,8 @@ export interface Result extends Measured {
   readonly test: "asymmetric" | "symmetric";
 }
 
+/** Between two tries to connect. */
+const PAUSE_MS = 1000;
 /** Of one try to connect, and of all. */
 const TRY_MS = 30_000;
 const DIAL_MS = 90_000;
@@ -226,6 +229,8 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
             return await dialWhip(to);
           } catch (error) {
             if (options.signal.aborted || performance.now() > end) throw error;
+            // What fails at once would be asked without end.
+            await after(PAUSE_MS);
           }
       };
       const test = async (transport: Transport, kind: Result["test"]): Promise<Result> => {

@@ -1,9 +1,6 @@
 /** Clients outside a cluster, as a test has them: `caller.ts` in the network that reaches nodes only. */
-import { fork } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Network } from "../cluster/nodes/wire.ts";
 import type { Answer, Orders } from "./caller.ts";
@@ -16,13 +13,8 @@ export interface Caller extends Orders {
 
 /** Starts it in `network`. */
 export const startCaller = async (network: Network): Promise<Caller> => {
-  const folder = mkdtempSync(join(tmpdir(), "turnpike-caller-"));
-  // The program that a fork is started with, so that there is a channel to it.
-  const node = join(folder, "node");
-  const quoted = network.inside([process.execPath]).map((word) => `'${word}'`);
-  writeFileSync(node, `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`);
-  chmodSync(node, 0o755);
-  const child = fork(script, { execPath: node, execArgv: ["--disable-warning=ExperimentalWarning"] });
+  const [program = "", ...args] = network.inside([process.execPath, "--disable-warning=ExperimentalWarning", script]);
+  const child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let last = 0;
   child.on("message", ({ id, value, error }: Answer) => {
@@ -51,7 +43,6 @@ export const startCaller = async (network: Network): Promise<Caller> => {
     async close() {
       child.kill("SIGKILL");
       await ended;
-      rmSync(folder, { recursive: true });
     },
   };
 };

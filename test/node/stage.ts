@@ -121,13 +121,11 @@ const isReady = ({ metadata, status }: Pod): boolean =>
 /** Values of the chart that have nodes run the image of this checkout. */
 export const ourImage = ["--set", "image.repository=turnpike", "--set", "image.tag=test"] as const;
 
-export interface StageOptions extends Omit<NodesOptions, "images"> {
-  /** Archives of further images, made where they are not there. */
-  readonly images?: () => Promise<readonly string[]>;
-}
-
 /** Registers the hooks of a test file: a cluster with nodes, the chart installed. @param values further arguments of Helm. */
-export const useStage = (options: StageOptions = { count: 1 }, values: readonly string[] = []): Stage => {
+export const useStage = (
+  options: Omit<NodesOptions, "images"> = { count: 1 },
+  values: readonly string[] = [],
+): Stage => {
   let cluster: Cluster;
   let helm: Helm;
   let caller: Caller;
@@ -138,8 +136,7 @@ export const useStage = (options: StageOptions = { count: 1 }, values: readonly 
   };
 
   beforeAll(async () => {
-    const { images = () => Promise.resolve([]), ...shape } = options;
-    cluster = await startCluster({ nodes: { ...shape, images: [await testImage(), ...(await images())] } });
+    cluster = await startCluster({ nodes: { ...options, images: [await testImage()] } });
     helm = await helmFor(cluster.kubeconfig);
     caller = await startCaller(nodes().outside);
     // Where nothing may run but what asks for no more than it needs.

@@ -17,8 +17,6 @@ export interface RealNode extends Network {
   readonly addresses: Addresses;
   /** Rejects when a program of it has ended by itself, with its last lines. */
   readonly failed: Promise<never>;
-  /** Adds an image from an archive. */
-  importImage(archive: string): Promise<void>;
   /** Pulls the plug: nothing on the node runs on. */
   stop(): Promise<void>;
 }
@@ -140,17 +138,12 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
   });
   await Promise.race([isWaiting.promise, failed.promise]);
 
-  // Of the shell, which is the first process in the namespaces.
-  const inner = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
   return {
     ...networkOf(pid),
     name,
     number,
     addresses,
     failed: failed.promise,
-    async importImage(archive) {
-      run(["nsenter", `--target=${inner}`, "--mount", "--pid", "ctr", "-n", "k8s.io", "images", "import", archive]);
-    },
     async stop() {
       isStopping = true;
       child.kill("SIGKILL");
