@@ -5,7 +5,6 @@ import type { Literal } from "../cluster/client.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { writeKubeconfig } from "../cluster/credentials.ts";
 import { chart, helmFor } from "./helm.ts";
-import { eventually } from "../support/eventually.ts";
 
 export interface Rule {
   readonly apiGroups: readonly string[];
@@ -50,18 +49,15 @@ export const rightsOf = async (values: Readonly<Record<string, unknown>> = {}, w
     lease: "turnpike",
     roles: objects.filter((object): object is Role => "rules" in object),
     async grant(cluster, missing) {
-      // A deletion of the test before may still be on its way, and take along what was just made.
-      const { status } = await eventually(async () => {
-        await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
-        for (const object of objects)
-          await cluster.client.apply(
-            missing !== undefined && "rules" in object ? without(object as Role, missing) : object,
-          );
-        return cluster.client.request<{ readonly status: { readonly token: string } }>(
-          `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/turnpike/token`,
-          { method: "POST", body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} } },
+      await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
+      for (const object of objects)
+        await cluster.client.apply(
+          missing !== undefined && "rules" in object ? without(object as Role, missing) : object,
         );
-      }, 100);
+      const { status } = await cluster.client.request<{ readonly status: { readonly token: string } }>(
+        `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/turnpike/token`,
+        { method: "POST", body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} } },
+      );
       const kubeconfig = join(cluster.directory, "operator.kubeconfig");
       writeKubeconfig(kubeconfig, { ...cluster, token: status.token });
       return { kubeconfig, token: status.token };

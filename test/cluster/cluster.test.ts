@@ -253,16 +253,25 @@ describe("a cluster", () => {
 
   test("is as new after a reset", async () => {
     const namespace = "another";
-    await client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
+    const place = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } };
+    await client.apply({ ...place, metadata: { name: namespace, labels: { team: "media" } } });
     const finalizers = ["example.org/never"];
     for (const object of [service, deployment, gateway(3478), route(9000)])
       await client.apply({ ...object, metadata: { ...object.metadata, namespace, finalizers } });
     await resetCluster(client);
     expect(await client.list({ apiVersion: "apps/v1", kind: "Deployment" })).toEqual([]);
     expect(await client.list({ apiVersion: "stunner.l7mp.io/v1", kind: "UDPRoute" })).toEqual([]);
-    const namespaces = await client.list({ apiVersion: "v1", kind: "Namespace" });
-    expect(namespaces.map(({ metadata }) => metadata.name)).not.toContain(namespace);
+    const { metadata } = await client.get<{ readonly metadata: { readonly labels: object } }>(place);
+    expect(metadata.labels).toEqual({ "kubernetes.io/metadata.name": namespace });
     expect(await client.get({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default" } })).toBeDefined();
+  });
+
+  test("has nothing deleted after a reset by what the test before has deleted", async () => {
+    const place = { apiVersion: "v1", kind: "Namespace", metadata: { name: "deleted" } };
+    await client.apply(place);
+    await client.delete(place);
+    await resetCluster(client);
+    expect(await client.get(place).catch(orAbsent)).toBeUndefined();
   });
 });
 
