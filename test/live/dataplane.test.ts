@@ -171,6 +171,23 @@ describe("a dataplane", () => {
     expect(await running.ended).toBe(0);
   });
 
+  it("drains until the lifetime of a client that disappeared is over", async () => {
+    const running = start();
+    discovery!.set(ID, config());
+    await isReady();
+    const client = await TurnClient.connect({ host: "127.0.0.1", port, username: "user-1", password: PASSWORD });
+    await client.allocate({ lifetime: 2 });
+    client.close();
+    running.child.kill("SIGTERM");
+    expect(await running.ended).toBe(0);
+    expect(dataplane!.lines()).toContainEqual(
+      expect.objectContaining({
+        type: "allocation.closed",
+        data: expect.objectContaining({ reason: "expired" }) as unknown,
+      }),
+    );
+  });
+
   it("refuses a document that is not sound, whole, and says why", async () => {
     start();
     discovery!.set(ID, config());
