@@ -11,10 +11,17 @@ export interface Peer {
   readonly port: number;
 }
 
+/** A call that has begun. */
+export interface Begun {
+  readonly number: number;
+  /** IP address that the relay has allocated, which is that of its pod. */
+  readonly relay: string;
+}
+
 /** What a test may ask. */
 export interface Orders {
-  /** Begins a call: packets to `peer` through the relay, which come back. Resolves to its number. */
-  call(options: StreamOptions, peer: Peer): Promise<number>;
+  /** Begins a call: packets to `peer` through the relay, which come back. */
+  call(options: StreamOptions, peer: Peer): Promise<Begun>;
   /** Waits until this many more packets have returned. */
   flows(call: number, packets: number): Promise<void>;
   /** Ends a call: how many packets were sent, and which of them did not return. */
@@ -23,6 +30,8 @@ export interface Orders {
   mapped(options: TurnClientOptions): Promise<string>;
   /** Whether a TCP connection to it comes about. */
   opens(host: string, port: number): Promise<boolean>;
+  /** The status and body of what `url` answers to GET. */
+  get(url: string): Promise<{ readonly status: number; readonly body: string }>;
   /** The code that a permission for the peer is refused with; nothing if it is given. */
   refusal(options: TurnClientOptions, peer: Peer): Promise<number | undefined>;
 }
@@ -60,7 +69,7 @@ const orders: Orders = {
     const stream = await startStream(options, peer);
     last += 1;
     calls.set(last, stream);
-    return last;
+    return { number: last, relay: stream.relay };
   },
   flows: (call, packets) => callOf(call).flows(packets),
   async end(call) {
@@ -91,6 +100,10 @@ const orders: Orders = {
       socket.once("error", () => settle(false));
       socket.once("timeout", () => settle(false));
     }),
+  async get(url) {
+    const response = await fetch(url, { signal: AbortSignal.timeout(OPENING_MS) });
+    return { status: response.status, body: await response.text() };
+  },
   async refusal(options, peer) {
     const client = await TurnClient.connect(options);
     try {

@@ -1,5 +1,6 @@
 /** Calls from outside, each with what it shows, and a table of them at the end. */
 import { afterAll, afterEach, expect } from "vitest";
+import type { Credentials } from "../../src/turn-client/credentials.ts";
 import type { TransportName } from "../../src/turn-client/turn-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { MEDIA_PORT, type Stage } from "./stage.ts";
@@ -9,9 +10,13 @@ export interface Through {
   readonly host: string;
   readonly port: number;
   readonly transport?: TransportName;
+  /** `user-1`, if absent. */
+  readonly as?: Credentials;
 }
 
 export interface Call {
+  /** IP address of the pod that relays it. */
+  readonly relay: string;
   /** Waits until this many more packets have come back. */
   flows(packets: number): Promise<void>;
   /** Ends it: nothing was lost. */
@@ -42,8 +47,8 @@ export const useCalls = (stage: Stage, title: string): Calls => {
   });
   afterAll(() => console.log([`${title}:`, ...rows].join("\n")));
 
-  const optionsOf = ({ host, port, transport = "udp" }: Through) =>
-    ({ host, port, transport, ...credentials, ...verification, packetsPerSecond: PACKETS_PER_SECOND }) as const;
+  const optionsOf = ({ host, port, transport = "udp", as = credentials }: Through) =>
+    ({ host, port, transport, ...as, ...verification, packetsPerSecond: PACKETS_PER_SECOND }) as const;
   const end = (call: number) => {
     open.delete(call);
     return stage.caller.end(call);
@@ -51,12 +56,13 @@ export const useCalls = (stage: Stage, title: string): Calls => {
 
   return {
     async begin(what, through, peer) {
-      const call = await eventually(
+      const { number: call, relay } = await eventually(
         () => stage.caller.call(optionsOf(through), { address: peer, port: MEDIA_PORT }),
         200,
       );
       open.add(call);
       return {
+        relay,
         flows: (packets) => stage.caller.flows(call, packets),
         async endsWhole() {
           const { sent, lost } = await end(call);

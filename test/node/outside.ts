@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Network } from "../cluster/nodes/wire.ts";
-import type { Answer, Orders } from "./caller.ts";
+import type { Answer, Begun, Orders } from "./caller.ts";
 
 const script = fileURLToPath(new URL("caller.ts", import.meta.url));
 
@@ -34,11 +34,12 @@ export const startCaller = async (network: Network): Promise<Caller> => {
       child.send({ id: last, name, args });
     });
   return {
-    call: async (...args) => (await ask("call", args)) as number,
+    call: async (...args) => (await ask("call", args)) as Begun,
     flows: async (...args) => void (await ask("flows", args)),
     end: async (...args) => (await ask("end", args)) as Awaited<ReturnType<Orders["end"]>>,
     mapped: async (...args) => (await ask("mapped", args)) as string,
     opens: async (...args) => (await ask("opens", args)) as boolean,
+    get: async (...args) => (await ask("get", args)) as Awaited<ReturnType<Orders["get"]>>,
     refusal: async (...args) => (await ask("refusal", args)) as number | undefined,
     async close() {
       child.kill("SIGKILL");

@@ -6,6 +6,8 @@ import { PATIENCE_MS } from "./patience.ts";
 
 export interface Stream {
   readonly client: TurnClient;
+  /** IP address of the relay, which sends what comes from here to peers. */
+  readonly relay: string;
   readonly sent: number;
   readonly received: ReadonlySet<number>;
   /** Time of the last packet that returned, by `performance.now()`. */
@@ -26,8 +28,10 @@ export const startStream = async (
   backend: Pick<EchoBackend, "address" | "port">,
 ): Promise<Stream> => {
   const client = await TurnClient.connect(options);
+  let relay: string;
   try {
-    await client.allocate({ family: backend.address.includes(":") ? "ipv6" : "ipv4" });
+    const { relayed } = await client.allocate({ family: backend.address.includes(":") ? "ipv6" : "ipv4" });
+    relay = relayed[0]?.address ?? "";
     await client.channelBind(CHANNEL, backend);
   } catch (error) {
     // A dataplane that is to end would wait for it.
@@ -78,6 +82,7 @@ export const startStream = async (
 
   const stream: Stream = {
     client,
+    relay,
     received,
     get sent() {
       return sent;
