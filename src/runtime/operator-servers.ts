@@ -62,7 +62,9 @@ export const serveOperator = async (options: OperatorServersOptions): Promise<Op
   operator.loop.onFact(refusals.note);
   const notReady = (): string | undefined => {
     const { state } = operator;
-    return state === "leading" || state === "standby" ? undefined : `operator is ${state}`;
+    // Kubernetes sends packets of open calls to ready pods only.
+    const drainsCalls = state === "draining" && operator.relay !== undefined;
+    return state === "leading" || state === "standby" || drainsCalls ? undefined : `operator is ${state}`;
   };
   // What the API server takes is valid.
   const rejections = () => [];
