@@ -155,6 +155,17 @@ describe("the Deployment of a Gateway", () => {
     expect(container?.["env"]).toHaveLength(6);
   });
 
+  it("gives a container with a read-only root file system an emptyDir at /tmp, and no other", () => {
+    const podWith = (readOnlyRootFilesystem: boolean) =>
+      podOf(withDataplane({ containerSecurityContext: { readOnlyRootFilesystem } })).spec;
+    expect(podWith(true)).toMatchObject({
+      containers: [{ volumeMounts: [{ name: "tmp", mountPath: "/tmp" }] }],
+      volumes: [{ name: "tmp", emptyDir: {} }],
+    });
+    expect(podWith(false)).not.toHaveProperty("volumes");
+    expect(podWith(false).containers[0]).not.toHaveProperty("volumeMounts");
+  });
+
   it("carries the Gateway's labels and annotations, which its own override; its pods do not", () => {
     const objects = withMetadata({
       labels: { "dummy-label": null, "stunner.l7mp.io/owned-by": "dummy-owner", "valid-gw-label": "a" },

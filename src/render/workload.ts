@@ -44,6 +44,15 @@ const probe = (path: string): unknown => ({
   failureThreshold: 3,
 });
 
+const isReadOnly = ({ containerSecurityContext: context }: Spec): boolean =>
+  typeof context === "object" &&
+  context !== null &&
+  "readOnlyRootFilesystem" in context &&
+  context.readOnlyRootFilesystem === true;
+
+/** The event log and the last good config need a place, and a Dataplane has no field for volumes. */
+const TEMPORARY = { name: "tmp", mountPath: "/tmp" } as const;
+
 const container = (gateway: Gateway, spec: Spec, options: RenderOptions): unknown => ({
   name: DATAPLANE_CONTAINER,
   image: spec.image || DEFAULT_IMAGE,
@@ -55,6 +64,7 @@ const container = (gateway: Gateway, spec: Spec, options: RenderOptions): unknow
   resources: spec.resources ?? DEFAULT_RESOURCES,
   ...(spec.disableHealthCheck === true ? {} : { livenessProbe: probe("/live"), readinessProbe: probe("/ready") }),
   ...(spec.containerSecurityContext === undefined ? {} : { securityContext: spec.containerSecurityContext }),
+  ...(isReadOnly(spec) ? { volumeMounts: [TEMPORARY] } : {}),
 });
 
 /** Pod settings that stay as they are in the cluster unless the Dataplane asks for them. */
@@ -108,6 +118,7 @@ export const renderWorkload = (
           terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
           hostNetwork: spec.hostNetwork ?? false,
           ...optionalPodSettings(spec),
+          ...(isReadOnly(spec) ? { volumes: [{ name: TEMPORARY.name, emptyDir: {} }] } : {}),
         },
       },
     },

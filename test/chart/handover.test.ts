@@ -65,6 +65,7 @@ const mediaServer: Literal = {
 
 /** As docs/guides/moving-from-stunner.md has it. */
 const withoutLeftovers = [
+  { op: "remove", path: "/spec/template/spec/volumes" },
   { op: "remove", path: "/spec/template/spec/securityContext" },
   { op: "remove", path: "/spec/template/spec/containers/0/securityContext" },
 ];
@@ -181,8 +182,8 @@ it("keeps calls, addresses and objects, there and back", async () => {
   const { metadata } = before.workload;
   expect((await workload()).metadata).toMatchObject({ uid: metadata.uid, labels: metadata.labels });
 
-  // STUNner takes away no security context that its Dataplane does not have: whoever goes back does it by hand. There is none
-  // where our operator saw that Dataplane come back before it ended.
+  // STUNner takes away no volume, and no security context that its Dataplane does not have: whoever goes back does it by hand.
+  // There is none where our operator saw that Dataplane come back before it ended.
   await eventually(async () => {
     if (hasLeftovers(await workload())) await cluster.client.patch(DEPLOYMENT, withoutLeftovers, { type: "json" });
     expect(templateOf(await workload())).toEqual(templateOf(before.workload));

@@ -141,7 +141,9 @@ export const startNodeAgent = async (
     mkdirSync(folder);
     const command = [...(commands[program] ?? [program]), ...rest];
     const account = access && (await accountIn(client, pod, access, join(folder, "account")));
-    const mounted = [...(container?.volumeMounts ?? []), { name: "scratch", mountPath: SCRATCH }];
+    // What pods run may lie below the machine's temporary folder, which so stays in sight.
+    const own = (container?.volumeMounts ?? []).filter(({ mountPath }) => mountPath !== tmpdir());
+    const mounted = [...own, { name: "scratch", mountPath: SCRATCH }];
     const mounts = {
       ...(access === undefined ? {} : { ...volumesIn(folder, mounted), ...account?.mounts }),
       ...(hostsFile === undefined ? {} : { "/etc/hosts": hostsFile }),
