@@ -82,12 +82,25 @@ export const mediaServers = (name: string, replicas: number, graceSeconds = 5): 
 ];
 
 export interface Pod {
-  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
-  readonly spec: { readonly nodeName: string; readonly containers: readonly { readonly image: string }[] };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
+  };
+  readonly spec: {
+    readonly nodeName: string;
+    readonly containers: readonly {
+      readonly image: string;
+      readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+    }[];
+    readonly volumes?: readonly { readonly name: string }[];
+  };
   readonly status: {
     readonly podIP: string;
     readonly podIPs: readonly { readonly ip: string }[];
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly unknown[];
   };
 }
 
