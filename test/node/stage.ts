@@ -4,12 +4,13 @@
  */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { chart, helmFor, type Helm } from "../chart/helm.ts";
 import type { Literal, Reference } from "../cluster/client.ts";
 import { startCluster, type Cluster } from "../cluster/cluster.ts";
 import type { Nodes, NodesOptions } from "../cluster/nodes/nodes.ts";
 import { eventually } from "../support/eventually.ts";
+import { diagnose } from "./diagnosis.ts";
 import { IMAGE, testImage } from "./image.ts";
 import { startCaller, type Caller } from "./outside.ts";
 
@@ -148,6 +149,11 @@ export const useStage = (
     return cluster.nodes;
   };
 
+  const kubectl: Stage["kubectl"] = async (...args) => {
+    const [program = "", ...rest] = [...nodes().kubectl, ...args];
+    return (await run(program, rest, { maxBuffer: 16 * 2 ** 20 })).stdout;
+  };
+
   beforeAll(async () => {
     cluster = await startCluster({ nodes: { ...options, images: [await testImage()] } });
     helm = await helmFor(cluster.kubeconfig);
@@ -158,6 +164,9 @@ export const useStage = (
       await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
     const flags = ["--namespace", SYSTEM, "--wait", "--timeout", "5m"];
     await helm("install", "turnpike", chart, ...flags, ...ourImage, ...values);
+  });
+  afterEach(async ({ task }) => {
+    if (task.result?.state === "fail") console.log(`the cluster after "${task.name}":\n${await diagnose(kubectl)}`);
   });
   afterAll(async () => {
     await caller?.close();
@@ -177,10 +186,7 @@ export const useStage = (
     get caller() {
       return caller;
     },
-    async kubectl(...args) {
-      const [program = "", ...rest] = [...nodes().kubectl, ...args];
-      return (await run(program, rest, { maxBuffer: 16 * 2 ** 20 })).stdout;
-    },
+    kubectl,
     async apply(...objects) {
       for (const object of objects) await cluster.client.apply(object);
     },
