@@ -1,4 +1,4 @@
-/** Other ways to run the dataplane, on two nodes: clients' own addresses, pods of one's own, IPv6. */
+/** Other ways to run the dataplane, on two nodes: clients' own addresses, pods of one's own, nodes' own network, IPv6. */
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Literal } from "../cluster/client.ts";
 import { eventually } from "../support/eventually.ts";
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 
 /** As the guide has it: pods that the Gateway's Service selects, and that ask config discovery for its config. */
-const daemonSet = (gateway: string): Literal => {
+const daemonSet = (gateway: string, more: Readonly<Record<string, unknown>> = {}): Literal => {
   const labels = {
     app: "stunner",
     "stunner.l7mp.io/related-gateway-name": gateway,
@@ -54,6 +54,7 @@ const daemonSet = (gateway: string): Literal => {
               securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
             },
           ],
+          ...more,
         },
       },
     },
@@ -109,6 +110,33 @@ describe("disable-managed-dataplane", () => {
     await call.endsWhole();
     await stage.cluster.client.delete(daemonSet("own"));
   });
+
+  it("lets a DaemonSet use the nodes' own network, with the client's own address", async () => {
+    // Pods in their nodes' network are none that `restricted` lets in.
+    const labels = { "pod-security.kubernetes.io/enforce": "privileged" };
+    await stage.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE, labels } });
+    await stage.apply(
+      gatewayWith("host", ["udp"], { ...DAEMON_SET, ...LOCAL }),
+      routeTo("host", "media"),
+      daemonSet("host", { hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" }),
+    );
+    const pods = await stage.ready(selectorOf("host"), 2);
+    expect(pods.map(({ status }) => status.podIP).toSorted()).toEqual(
+      stage.nodes.all.map(({ addresses }) => addresses.v4).toSorted(),
+    );
+    const { address } = await stage.addressed("host");
+    const { v4, v6 } = stage.nodes.outside.addresses;
+    for (const [what, host, client] of [
+      ["load balancer", address, v4],
+      ["the node itself", pods[0]!.status.podIP, v4],
+      ["the node itself over IPv6", pods[0]!.status.podIPs[1]!.ip, v6],
+    ] as const) {
+      const call = await calls.begin(`hostNetwork DaemonSet, ${what}`, { host, port: 3478 }, media.status.podIP);
+      expect(await stage.caller.mapped({ host, port: 3478 })).toContain(`${client}:`);
+      await call.flows(200);
+      await call.endsWhole();
+    }
+  });
 });
 
 describe("dual stack", () => {
@@ -118,6 +146,23 @@ describe("dual stack", () => {
     const [, v6] = media.status.podIPs;
     expect(v6?.ip).toContain(":");
     const call = await calls.begin("IPv6 between relay and pod", { host: address, port: 3478 }, v6!.ip);
+    await call.flows(200);
+    await call.endsWhole();
+  });
+
+  it("a client over IPv6 has a call, through a Gateway's Service that was given both families", async () => {
+    await stage.apply(gatewayWith("six", ["udp"]), routeTo("six", "media"));
+    await stage.addressed("six");
+    await stage.ready(selectorOf("six"), 1);
+    const families = JSON.stringify({ spec: { ipFamilyPolicy: "RequireDualStack" } });
+    await stage.kubectl("patch", "service", "six", "--namespace", NAMESPACE, "--patch", families);
+    const host = await eventually(async () => {
+      const { service } = await stage.addressed("six");
+      const six = service.status.loadBalancer.ingress?.find(({ ip }) => ip.includes(":"));
+      expect(six).toBeDefined();
+      return six!.ip;
+    }, 100);
+    const call = await calls.begin("IPv6 between client and relay", { host, port: 3478 }, media.status.podIP);
     await call.flows(200);
     await call.endsWhole();
   });
