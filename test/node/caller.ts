@@ -3,6 +3,7 @@
  * that of the test, and so it cannot be in the test's process.
  */
 import { connect } from "node:net";
+import { follow } from "./process-outside.ts";
 import { startStream, type Stream, type StreamOptions } from "../support/stream.ts";
 import { TurnClient, TurnResponseError, type TurnClientOptions } from "../../src/turn-client/turn-client.ts";
 
@@ -34,16 +35,6 @@ export interface Orders {
   get(url: string): Promise<{ readonly status: number; readonly body: string }>;
   /** The code that a permission for the peer is refused with; nothing if it is given. */
   refusal(options: TurnClientOptions, peer: Peer): Promise<number | undefined>;
-}
-
-export type Order = {
-  readonly [Name in keyof Orders]: { readonly name: Name; readonly args: Parameters<Orders[Name]> };
-}[keyof Orders];
-
-export interface Answer {
-  readonly id: number;
-  readonly value?: unknown;
-  readonly error?: string;
 }
 
 /** Long enough for what is on this machine. */
@@ -119,11 +110,4 @@ const orders: Orders = {
   },
 };
 
-process.on("message", ({ id, name, args }: Order & { readonly id: number }) => {
-  const work = orders[name] as (...values: readonly unknown[]) => Promise<unknown>;
-  void work(...args).then(
-    (value) => process.send?.({ id, value } satisfies Answer),
-    (error: unknown) => process.send?.({ id, error: String(error) } satisfies Answer),
-  );
-});
-process.once("disconnect", () => process.exit());
+follow(orders);

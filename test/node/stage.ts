@@ -135,9 +135,14 @@ const isReady = ({ metadata, status }: Pod): boolean =>
 /** Values of the chart that have nodes run the image of this checkout. */
 export const ourImage = ["--set", "image.repository=turnpike", "--set", "image.tag=test"] as const;
 
+export interface StageOptions extends Omit<NodesOptions, "images"> {
+  /** Archives of further images that nodes have. */
+  readonly images?: () => Promise<readonly string[]>;
+}
+
 /** Registers the hooks of a test file: a cluster with nodes, the chart installed. @param values further arguments of Helm. */
 export const useStage = (
-  options: Omit<NodesOptions, "images"> = { count: 1 },
+  { images, ...options }: StageOptions = { count: 1 },
   values: readonly string[] = [],
 ): Stage => {
   let cluster: Cluster;
@@ -155,9 +160,9 @@ export const useStage = (
   };
 
   beforeAll(async () => {
-    cluster = await startCluster({ nodes: { ...options, images: [await testImage()] } });
+    cluster = await startCluster({ nodes: { ...options, images: [await testImage(), ...((await images?.()) ?? [])] } });
     helm = await helmFor(cluster.kubeconfig);
-    caller = await startCaller(nodes().outside);
+    caller = startCaller(nodes().outside);
     // Where nothing may run but what asks for no more than it needs.
     const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
     for (const name of [SYSTEM, NAMESPACE])

@@ -28,6 +28,8 @@ export const openOutside = async (wire: Wire, nodes: readonly Addresses[]): Prom
   const inside = (...command: readonly string[]): string => run(network.inside(command));
   try {
     wire.plugOnly("outside", network.pid, OUTSIDE, nodes);
+    // Firefox asks which of its addresses leads to the Internet; nobody there answers.
+    for (const family of Object.values(flagOf)) inside("ip", family, "route", "add", "default", "dev", "eth0");
     for (const file of ["ipv4/fib_multipath_hash_policy", "ipv6/fib_multipath_hash_policy"])
       inside("sh", "-c", `echo 1 > /proc/sys/net/${file}`);
   } catch (error) {
