@@ -11,6 +11,7 @@ import { nodeTools, prepareNodes } from "../test/cluster/nodes/nodes.ts";
 import { whereIs } from "../test/cluster/process.ts";
 import { buildPion } from "../test/interop/go.ts";
 import { hadolint, pythonWithAiortc } from "../test/interop/python.ts";
+import { serverImages } from "../test/media-servers/servers.ts";
 
 const tools = [
   { command: "turnutils_uclient", debian: "coturn", purpose: "TURN clients that we did not write" },
@@ -28,6 +29,8 @@ const tools = [
   { command: "qemu-aarch64-static", debian: "qemu-user-static", purpose: "the image for arm64" },
   { command: "faketime", debian: "faketime", purpose: "a wall clock that steps" },
   { command: "etcd", debian: "etcd-server", purpose: "storage of the API server of Kubernetes" },
+  { command: "firefox-esr", debian: "firefox-esr", purpose: "WebRTC in a browser of another kind" },
+  { command: "mmdebstrap", debian: "mmdebstrap", purpose: "images of media servers that Debian has" },
   ...nodeTools,
 ] as const;
 
@@ -67,6 +70,7 @@ try {
   await buildPion("client");
   await pythonWithAiortc();
   await hadolint();
+  await serverImages();
 } catch (error) {
   if (!(error instanceof MissingTool)) throw error;
   process.stderr.write(`${error.message}\n`);

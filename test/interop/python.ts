@@ -6,7 +6,7 @@ import { cacheFolder, MissingTool } from "../cluster/binaries.ts";
 import { exclusively } from "../cluster/lock.ts";
 import { whereIs } from "../cluster/process.ts";
 
-const AIORTC = "1.16.0";
+export const AIORTC = "1.16.0";
 const HADOLINT = "2.15.1";
 
 const run = (command: string, ...args: readonly string[]): void => {

@@ -1,0 +1,110 @@
+/** Images of media servers, each made once into the cache: a Go program alone, or packages of Debian. */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { writeArchive, type ImageConfig } from "../../deploy/image/archive.ts";
+import { cacheFolder } from "../cluster/binaries.ts";
+import { buildGo } from "../cluster/go-program.ts";
+import { exclusively } from "../cluster/lock.ts";
+import { pythonWithAiortc } from "../interop/python.ts";
+
+/** The Go module that names the media servers and their versions. */
+export const programs = fileURLToPath(new URL("programs", import.meta.url));
+
+const architecture = process.arch === "arm64" ? "arm64" : "amd64";
+
+/** @param fill puts into an empty folder what the root of the image is. @returns the archive. */
+const imageOnce = async (
+  key: string,
+  name: string,
+  config: ImageConfig,
+  fill: (root: string) => Promise<void>,
+): Promise<string> => {
+  const archive = join(cacheFolder(), `${key}.tar`);
+  const make = async (): Promise<void> => {
+    if (existsSync(archive)) return;
+    const root = mkdtempSync(join(tmpdir(), "turnpike-image-"));
+    try {
+      await fill(root);
+      for (const folder of ["tmp", "etc"]) mkdirSync(join(root, folder), { recursive: true });
+      const temporary = `${archive}.${process.pid}`;
+      writeArchive({ root, out: temporary, name, architecture, config });
+      renameSync(temporary, archive);
+    } finally {
+      rmSync(root, { recursive: true, force: true });
+    }
+  };
+  mkdirSync(cacheFolder(), { recursive: true });
+  await exclusively(`${archive}.lock`, make, () => undefined);
+  return archive;
+};
+
+/**
+ * @param name of the image. @param packageName a package that `programs/go.mod` requires, or a folder beside it.
+ * @returns its archive. @throws MissingTool without Go.
+ */
+export const goImage = async (name: string, packageName: string, program: string): Promise<string> => {
+  const built = await buildGo(programs, packageName, program, `builds ${program}, a media server`);
+  return imageOnce(
+    `${built.slice(built.lastIndexOf("/") + 1)}-image`,
+    name,
+    { Entrypoint: [`/${program}`] },
+    (root) => {
+      cpSync(built, join(root, program));
+      return Promise.resolve();
+    },
+  );
+};
+
+export interface DebianImage {
+  readonly packages: readonly string[];
+  /** Packages of PyPI, `NAME==VERSION`, for the Python of `packages`. */
+  readonly python?: readonly string[];
+  readonly config: ImageConfig;
+  /** Text files by their paths in the image. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+const run = (command: string, ...args: readonly string[]): void => {
+  const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 2 ** 26 });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? stderr}`);
+};
+
+const DEBIAN = { name: "bookworm", python: "3.11" };
+/** What no server reads. */
+const UNREAD = ["doc", "man", "locale", "icons", "fonts", "perl5", "mime"];
+const WHEELS = process.arch === "arm64" ? "aarch64" : "x86_64";
+
+/**
+ * An image of what `packages` and all that they depend on contain; nothing of it has been configured.
+ * @param name of the image. @returns its archive.
+ */
+export const debianImage = (name: string, image: DebianImage): Promise<string> => {
+  const { packages, python = [], config, files = {} } = image;
+  const hash = createHash("sha256").update(JSON.stringify([DEBIAN, name, image]));
+  const key = `${/[^/:]+(?=:)/.exec(name)?.[0] ?? "debian"}-${hash.digest("hex").slice(0, 12)}-image`;
+  return imageOnce(key, name, config, async (root) => {
+    run("mmdebstrap", "--quiet", "--variant=extract", `--include=${packages.join(",")}`, DEBIAN.name, root);
+    for (const folder of UNREAD) rmSync(join(root, "usr/share", folder), { recursive: true, force: true });
+    if (python.length > 0)
+      run(
+        await pythonWithAiortc(),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--only-binary=:all:",
+        `--python-version=${DEBIAN.python}`,
+        ...["manylinux_2_28", "manylinux_2_17", "manylinux2014"].map((kind) => `--platform=${kind}_${WHEELS}`),
+        `--target=${join(root, "usr/lib/python3/dist-packages")}`,
+        ...python,
+      );
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), text);
+    }
+  });
+};

@@ -1,0 +1,142 @@
+/**
+ * Media servers behind the Gateway, by their guides' own manifests, with their own clients in a browser that reaches nodes
+ * only.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { SYSTEM, useStage, type ServiceObject } from "../node/stage.ts";
+import type { BrowserName } from "./browsers.ts";
+import { readGuide } from "./guide.ts";
+import { startBrowsers, statsOf, type CallPage, type MediaStats, type OutsideBrowsers } from "./page.ts";
+import { serverImages, servers } from "./servers.ts";
+
+const stage = useStage({ count: 1, images: serverImages });
+const rows: string[] = [];
+let browsers: OutsideBrowsers;
+
+beforeAll(async () => {
+  browsers = await startBrowsers(stage.nodes.outside);
+});
+afterAll(async () => {
+  await browsers?.close();
+  console.log(["calls through media servers:", ...rows].join("\n"));
+});
+
+const addressOf = (namespace: string, name: string): Promise<string> =>
+  eventually(async () => {
+    const reference = { apiVersion: "v1", kind: "Service", metadata: { name, namespace } };
+    const { status } = await stage.cluster.client.get<ServiceObject>(reference);
+    const [ingress] = status.loadBalancer.ingress ?? [];
+    if (ingress === undefined) throw new Error(`${name} has no address yet`);
+    return ingress.ip;
+  }, 100);
+
+/** Waits until the page has decoded this much more. */
+const flowsIn = async (page: CallPage, frames: number, audioPackets: number): Promise<MediaStats> => {
+  const before = await statsOf(page);
+  return eventually(async () => {
+    const stats = await statsOf(page);
+    expect(stats.framesDecoded - before.framesDecoded).toBeGreaterThanOrEqual(frames);
+    expect(stats.audioPackets - before.audioPackets).toBeGreaterThanOrEqual(audioPackets);
+    return stats;
+  }, 200);
+};
+
+describe.each(servers.map((server) => [server.title, server] as const))("%s", (title, server) => {
+  const { namespace, name, signallingPort, mediaPort } = server;
+  const guide = readGuide(server.guide);
+  const selector = `app=${name}`;
+  let page: CallPage | undefined;
+  let signalling: string;
+  let gateway: string;
+
+  const call = async (browser: BrowserName = "chrome"): Promise<void> => {
+    await page?.close();
+    page = await browsers.open(browser, server.scripts);
+    await server.join(page, signalling, gateway);
+  };
+
+  beforeAll(async () => {
+    const [begin, rest] = [
+      guide.manifests.filter(({ kind }) => kind !== "Deployment"),
+      guide.manifests.filter(({ kind }) => kind === "Deployment"),
+    ];
+    await stage.apply(
+      { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
+      ...begin,
+      // In the place of an ingress.
+      {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { name: "signalling", namespace },
+        spec: { type: "LoadBalancer", selector: { app: name }, ports: [{ port: signallingPort }] },
+      },
+    );
+    gateway = await addressOf(namespace, "turn");
+    await stage.apply(...server.configuration(gateway), ...rest);
+    await stage.ready(selector, 1, namespace);
+    signalling = await addressOf(namespace, "signalling");
+  });
+  const flows = async (frames: number, audioPackets: number): Promise<MediaStats> => {
+    if (page === undefined) throw new Error("no page");
+    return flowsIn(page, frames, audioPackets);
+  };
+  afterEach(async () => {
+    await page?.close();
+    page = undefined;
+  });
+
+  it.each(["chrome", "firefox"] as const)(
+    "holds a call with %s, both ways, through the Gateway alone",
+    async (browser) => {
+      await eventually(() => call(browser), 500);
+      const stats = await flows(50, 100);
+      expect(stats.pairs).not.toEqual([]);
+      for (const pair of stats.pairs) expect(pair).toMatch(/^relay\//);
+      rows.push(
+        `  ${title} in ${browsers.versions[browser]}: ${stats.framesDecoded} frames decoded, ` +
+          `${stats.audioPackets} audio packets, candidate pairs ${stats.pairs.join(", ")}`,
+      );
+    },
+  );
+
+  it("is rolled out: calls run on in a pod that waits for them, new ones are held in the new pod", async () => {
+    await eventually(() => call(), 500);
+    await flows(1, 1);
+    const [before] = await stage.ready(selector, 1, namespace);
+    await stage.kubectl("rollout", "restart", `deployment/${name}`, "--namespace", namespace);
+    await stage.kubectl("rollout", "status", `deployment/${name}`, "--namespace", namespace);
+    const [after] = await stage.ready(selector, 1, namespace);
+    expect(after?.metadata.name).not.toBe(before?.metadata.name);
+    if (server.drains) {
+      const { framesDecoded } = await flows(50, 100);
+      expect(await stage.kubectl("get", "pod", "--namespace", namespace, `${before?.metadata.name}`)).toContain("1/1");
+      rows.push(`  ${title}, rolled out: the call runs on, ${framesDecoded} frames decoded`);
+    }
+    await eventually(() => call(), 500);
+    const { framesDecoded } = await flows(20, 20);
+    rows.push(`  ${title}, rolled out: a new call in the new pod, ${framesDecoded} frames decoded`);
+  });
+
+  it("with a wrong route has no call, and explain says why", async () => {
+    const [pod] = await stage.ready(selector, 1, namespace);
+    const asked = [
+      `${pod?.status.podIP}:${mediaPort}`,
+      "--gateway",
+      `${namespace}/turn`,
+      "--journal",
+      "/var/lib/turnpike",
+    ];
+    const explain = (): Promise<string> =>
+      stage
+        .kubectl("exec", "--namespace", SYSTEM, "deployment/turnpike", "--", "turnpike", "explain", ...asked)
+        // Its exit code says whether all is well.
+        .catch(({ stdout }: { readonly stdout: string }) => stdout);
+    expect(await explain()).toMatch(/ is reachable/);
+    const path = ["--namespace", namespace, "--type=merge", "--patch"];
+    const spec = { rules: [{ backendRefs: [{ name, port: 1 }] }] };
+    await stage.kubectl("patch", "udproutes.stunner.l7mp.io", name, ...path, JSON.stringify({ spec }));
+    await eventually(async () => expect(await explain()).toMatch(/ is not reachable/), 200);
+    rows.push(`  ${title}, wrong port in the route: ${(await explain()).split("\n")[0]}`);
+  });
+});
