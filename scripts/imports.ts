@@ -20,6 +20,10 @@ const SOURCE = fileURLToPath(new URL("../src", import.meta.url));
 
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 
+/** What the file at `path` imports, as its statements say it. */
+export const importsOf = (path: string): readonly string[] =>
+  Array.from(readFileSync(path, "utf8").matchAll(IMPORT), ([, fixed, called]) => fixed ?? called ?? "");
+
 const isSource = (path: string): boolean => path.endsWith(".ts") && !/\.(test|d)\.ts$/.test(path);
 
 /** Which files below `root` each of them imports, as paths relative to it. */
@@ -28,8 +32,7 @@ export const importGraph = (root: string = SOURCE): ImportGraph => {
   const known = new Set(files);
   return new Map(
     files.map((file) => {
-      const text = readFileSync(join(root, file), "utf8");
-      const imported = Array.from(text.matchAll(IMPORT), ([, fixed, called]) => fixed ?? called ?? "")
+      const imported = importsOf(join(root, file))
         .filter((specifier) => specifier.startsWith("."))
         .map((specifier) => relative(root, join(root, dirname(file), specifier)));
       return [file, [...new Set(imported)].filter((path) => known.has(path))];
