@@ -2,7 +2,9 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { chart } from "../chart/helm.ts";
 import { eventually } from "../support/eventually.ts";
+import { run } from "../cluster/nodes/wire.ts";
 import { useCalls, type Through } from "./calls.ts";
+import { IMAGE } from "./image.ts";
 import { mediaServers, meta, NAMESPACE, ourImage, SYSTEM, useStage, type Pod } from "./stage.ts";
 import { base, gatewayWith, routeTo } from "./world.ts";
 
@@ -23,6 +25,20 @@ const served = async (): Promise<string> =>
   );
 const podsOf = (selector: string): Promise<readonly Pod[]> =>
   stage.cluster.client.list<Pod>({ apiVersion: "v1", kind: "Pod", namespace: NAMESPACE, labelSelector: selector });
+
+/** Gives the image another name on every node: for Kubernetes it is another image. */
+const tagImage = (name: string): void => {
+  const [from, to] = [IMAGE, name].map((one) => `docker.io/library/${one}`) as [string, string];
+  for (const { pid } of stage.nodes.all)
+    run(["nsenter", `--mount=/proc/${pid}/ns/mnt`, "ctr", "--namespace", "k8s.io", "images", "tag", from, to]);
+};
+
+/** Waits until one dataplane is ready, and runs `image`. */
+const rolledTo = (image: string): Promise<void> =>
+  eventually(async () => {
+    const [dataplane] = await stage.ready("app=stunner", 1);
+    expect(dataplane!.spec.containers[0]!.image).toBe(image);
+  }, 200);
 
 beforeAll(async () => {
   await stage.apply(...base, gatewayWith("gateway", ["udp", "tcp"]), routeTo("gateway", "media"));
@@ -149,5 +165,35 @@ describe("the operator", () => {
     for (const call of running) await call.endsWhole();
     expect((await stage.ready("app=stunner", 1))[0]!.metadata.name).toBe(before!.metadata.name);
     expect(await served()).toContain(media!.status.podIP);
+  });
+
+  it("that is upgraded to another image and rolled back loses no call, while dataplanes are rolled there and back", async () => {
+    tagImage("turnpike:next");
+    const [media] = await stage.ready("app=media", 2);
+    const at = media!.status.podIP;
+    const running = [
+      await calls.begin("image upgraded and rolled back, UDP", udp, at),
+      await calls.begin("image upgraded and rolled back, TCP", tcp, at),
+    ];
+    await stage.helm(
+      "upgrade",
+      "turnpike",
+      chart,
+      "--namespace",
+      SYSTEM,
+      "--wait",
+      ...ourImage,
+      "--set",
+      "image.tag=next",
+    );
+    await rolledTo("turnpike:next");
+    running.push(await calls.begin("image upgraded, then rolled back, UDP", udp, at));
+    await Promise.all(running.map((call) => call.flows(200)));
+    await stage.helm("rollback", "turnpike", "1", "--namespace", SYSTEM, "--wait");
+    await rolledTo(IMAGE);
+    const late = await calls.begin("image rolled back, new call", udp, at);
+    await Promise.all([...running, late].map((call) => call.flows(200)));
+    for (const call of [...running, late]) await call.endsWhole();
+    await eventually(async () => expect(await podsOf("app=stunner")).toHaveLength(1), 200);
   });
 });
