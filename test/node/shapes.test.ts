@@ -1,6 +1,7 @@
 /** Other ways to run the dataplane, on two nodes: clients' own addresses, pods of one's own, nodes' own network, IPv6. */
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Literal } from "../cluster/client.ts";
+import { run } from "../cluster/nodes/wire.ts";
 import { eventually } from "../support/eventually.ts";
 import { useCalls } from "./calls.ts";
 import { IMAGE } from "./image.ts";
@@ -70,6 +71,11 @@ const exists = (reference: Literal): Promise<boolean> =>
 const managed = (gateway: string): Literal => ({ apiVersion: "apps/v1", kind: "Deployment", metadata: meta(gateway) });
 const DAEMON_SET = { "stunner.l7mp.io/disable-managed-dataplane": "true" };
 const LOCAL = { "stunner.l7mp.io/external-traffic-policy": "local" };
+/** To how many nodes the load balancer leads packets from outside for `address`. */
+const nextHopsTo = (address: string): number =>
+  run(stage.nodes.outside.inside(["ip", "route", "show", address]))
+    .split("\n")
+    .filter((line) => line.includes(" via ")).length;
 const outside = (): string => stage.nodes.outside.addresses.v4;
 
 describe("external-traffic-policy: local", () => {
@@ -125,6 +131,8 @@ describe("disable-managed-dataplane", () => {
       stage.nodes.all.map(({ addresses }) => addresses.v4).toSorted(),
     );
     const { address } = await stage.addressed("host");
+    // The load balancer of this cluster spreads flows anew when another node comes to the first.
+    await eventually(() => expect(nextHopsTo(address)).toBe(2), 100);
     const { v4, v6 } = stage.nodes.outside.addresses;
     for (const [what, host, client] of [
       ["load balancer", address, v4],
@@ -163,7 +171,14 @@ describe("dual stack", () => {
       return six!.ip;
     }, 100);
     const call = await calls.begin("IPv6 between client and relay", { host, port: 3478 }, media.status.podIP);
+    // What the operator writes anew leaves the families as they are.
+    await stage.apply(gatewayWith("six", ["udp", "tcp"]));
+    await eventually(async () => expect((await stage.addressed("six")).service.spec.ports).toHaveLength(2), 100);
+    const overTcp = { host, port: 3478, transport: "tcp" } as const;
+    const late = await calls.begin("IPv6 between client and relay, TCP", overTcp, media.status.podIP);
     await call.flows(200);
+    await late.flows(200);
     await call.endsWhole();
+    await late.endsWhole();
   });
 });
