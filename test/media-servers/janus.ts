@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { readGuide } from "./guide.ts";
 import { debianImage } from "./images.ts";
-import type { MediaServer } from "./media-server.ts";
+import { clientOf, type MediaServer } from "./media-server.ts";
 
 const require = createRequire(import.meta.url);
 const library = require.resolve("janus-gateway");
@@ -24,7 +24,7 @@ interface Client {
 }
 
 export const janus: MediaServer = {
-  title: "Janus of Debian 12, janus-gateway",
+  title: `Janus 1.1.2 of Debian 12, ${clientOf("janus-gateway")}`,
   guide: "janus",
   namespace: "janus",
   name: "janus",

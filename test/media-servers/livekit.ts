@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { readGuide } from "./guide.ts";
 import { goImage, programs } from "./images.ts";
-import type { MediaServer } from "./media-server.ts";
+import { clientOf, type MediaServer } from "./media-server.ts";
 
 const MODULE = "github.com/livekit/livekit-server";
 const [, version = "?"] = new RegExp(`${MODULE} (v\\S+)`).exec(readFileSync(join(programs, "go.mod"), "utf8")) ?? [];
@@ -33,7 +33,7 @@ interface Room {
 }
 
 export const livekit: MediaServer = {
-  title: `LiveKit ${version}, livekit-client`,
+  title: `LiveKit ${version}, ${clientOf("livekit-client")}`,
   guide: "livekit",
   namespace: "livekit",
   name: "livekit",

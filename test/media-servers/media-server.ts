@@ -1,4 +1,5 @@
 /** What a test needs to know of a media server to hold calls with it. */
+import { readFileSync } from "node:fs";
 import type { Literal } from "../cluster/client.ts";
 import type { CallPage } from "./page.ts";
 
@@ -24,3 +25,10 @@ export interface MediaServer {
   /** Joins a call by the server's own client, with camera and microphone. @param gateway its address, for `iceServers`. */
   join(page: CallPage, signalling: string, gateway: string): Promise<void>;
 }
+
+const { devDependencies } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  readonly devDependencies: Readonly<Record<string, string>>;
+};
+
+/** The client's library and its version. @param name of the package. */
+export const clientOf = (name: string): string => `${name} ${devDependencies[name] ?? "?"}`;

@@ -75,6 +75,7 @@ describe.each(servers.map((server) => [server.title, server] as const))("%s", (t
     gateway = await addressOf(namespace, "turn");
     await stage.apply(...server.configuration(gateway), ...rest);
     await stage.ready(selector, 1, namespace);
+    await stage.ready("stunner.l7mp.io/related-gateway-name=turn", 1, namespace);
     signalling = await addressOf(namespace, "signalling");
   });
   const flows = async (frames: number, audioPackets: number): Promise<MediaStats> => {

@@ -28,8 +28,10 @@ export const openOutside = async (wire: Wire, nodes: readonly Addresses[]): Prom
   const inside = (...command: readonly string[]): string => run(network.inside(command));
   try {
     wire.plugOnly("outside", network.pid, OUTSIDE, nodes);
-    // Firefox asks which of its addresses leads to the Internet; nobody there answers.
-    for (const family of Object.values(flagOf)) inside("ip", family, "route", "add", "default", "dev", "eth0");
+    // The Internet, where nobody answers: Firefox takes the address that would lead there.
+    inside("ip", "link", "add", "internet", "type", "veth", "peer", "name", "nobody");
+    for (const end of ["internet", "nobody"]) inside("ip", "link", "set", end, "up");
+    inside("ip", "route", "add", "default", "dev", "internet");
     for (const file of ["ipv4/fib_multipath_hash_policy", "ipv6/fib_multipath_hash_policy"])
       inside("sh", "-c", `echo 1 > /proc/sys/net/${file}`);
   } catch (error) {
