@@ -1,4 +1,5 @@
 /** A small client of the API server for tests: objects in, objects out, and errors that say what the server said. */
+import { setTimeout as pause } from "node:timers/promises";
 import { Agent, request } from "undici";
 
 export interface Reference {
@@ -56,6 +57,9 @@ export interface Question {
   readonly accept?: string;
 }
 
+/** As many as client-go makes. */
+const RETRIES = 10;
+
 export type PatchType = "merge" | "strategic-merge" | "json";
 
 export interface Access {
@@ -87,8 +91,26 @@ export class Client {
   }
 
   /** Any request; `path` starts at `/api` or `/apis`. */
-  async request<T>(path: string, { method = "GET", body, contentType, accept }: Question = {}): Promise<T> {
-    const { statusCode, body: stream } = await request(`${this.#access.url}${path}`, {
+  /** A server that has too much to do, or has just started, is asked again when it says, as client-go does. */
+  async request<T>(path: string, question: Question = {}): Promise<T> {
+    for (let left = RETRIES; ; left -= 1) {
+      const { statusCode, retryAfterSeconds, answer } = await this.#ask(path, question);
+      if (statusCode < 400) return answer as T;
+      if (statusCode === 429 && retryAfterSeconds > 0 && left > 0) {
+        await pause(retryAfterSeconds * 1000);
+        continue;
+      }
+      const { reason = `HTTP ${statusCode}`, message = "" } = answer as { reason?: string; message?: string };
+      throw new ApiError(statusCode, reason, message);
+    }
+  }
+
+  async #ask(path: string, { method = "GET", body, contentType, accept }: Question) {
+    const {
+      statusCode,
+      headers,
+      body: stream,
+    } = await request(`${this.#access.url}${path}`, {
       method,
       dispatcher: this.#agent,
       headers: {
@@ -99,9 +121,7 @@ export class Client {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const answer = answerOf(statusCode, await stream.text());
-    if (statusCode < 400) return answer as T;
-    const { reason = `HTTP ${statusCode}`, message = "" } = answer as { reason?: string; message?: string };
-    throw new ApiError(statusCode, reason, message);
+    return { statusCode, retryAfterSeconds: Number(headers["retry-after"] ?? 0), answer };
   }
 
   /** What the server serves of a group and version. */

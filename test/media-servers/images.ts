@@ -1,7 +1,7 @@
 /** Images of media servers, each made once into the cache: a Go program alone, or packages of Debian. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,14 @@ import { exclusively } from "../cluster/lock.ts";
 import { pythonWithAiortc } from "../interop/python.ts";
 
 /** The Go module that names the media servers and their versions. */
-export const programs = fileURLToPath(new URL("programs", import.meta.url));
+const programs = fileURLToPath(new URL("programs", import.meta.url));
+
+/** Of a module that `programs/go.mod` names. */
+export const versionOf = (module: string): string => {
+  const [, version] = new RegExp(`${module} (v\\S+)`).exec(readFileSync(join(programs, "go.mod"), "utf8")) ?? [];
+  if (version === undefined) throw new Error(`go.mod has no ${module}`);
+  return version;
+};
 
 const architecture = process.arch === "arm64" ? "arm64" : "amd64";
 

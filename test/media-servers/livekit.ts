@@ -2,13 +2,12 @@
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import { readGuide } from "./guide.ts";
-import { goImage, programs } from "./images.ts";
+import { goImage, versionOf } from "./images.ts";
 import { clientOf, type MediaServer } from "./media-server.ts";
 
 const MODULE = "github.com/livekit/livekit-server";
-const [, version = "?"] = new RegExp(`${MODULE} (v\\S+)`).exec(readFileSync(join(programs, "go.mod"), "utf8")) ?? [];
+const version = versionOf(MODULE);
 const guide = readGuide("livekit");
 const configuration = guide.file("livekit.yaml");
 
