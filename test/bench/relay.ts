@@ -80,11 +80,23 @@ const { values } = parseArgs({
     server: { type: "string" },
   },
 });
-const chosen = <T extends { readonly name: string }>(all: readonly T[], names: string | undefined): readonly T[] =>
-  names === undefined ? all : all.filter(({ name }) => names.split(",").some((one) => name.includes(one)));
+type Named = { readonly name: string };
 
-const servers = chosen(await subjects(), values.server);
-const chosenCases = chosen(cases, values.case);
+/** Those whose names contain one of `names`; all without them. */
+const chosen = <T extends Named>(option: string, all: readonly T[], names: string | undefined): readonly T[] => {
+  if (names === undefined) return all;
+  const wanted = names.split(",");
+  const unknown = wanted.filter((one) => !all.some(({ name }) => name.includes(one)));
+  if (unknown.length > 0) {
+    const known = all.map(({ name }) => `"${name}"`).join(", ");
+    process.stderr.write(`--${option}: unknown name "${unknown.join('", "')}" (known: ${known})\n`);
+    process.exit(2);
+  }
+  return all.filter(({ name }) => wanted.some((one) => name.includes(one)));
+};
+
+const servers = chosen("server", await subjects(), values.server);
+const chosenCases = chosen("case", cases, values.case);
 const results = new Map<string, Map<string, Outcome[]>>();
 
 for (let round = 1; round <= Number(values.rounds); round += 1)
