@@ -10,7 +10,9 @@ import { readGuide } from "./guide.ts";
 import { startBrowsers, statsOf, type CallPage, type MediaStats, type OutsideBrowsers } from "./page.ts";
 import { serverImages, servers } from "./servers.ts";
 
-const stage = useStage({ count: 1, images: serverImages });
+/** The dataplanes of all servers at once fit on a node of two cores. */
+const values = ["--set", "dataplane.spec.resources.requests.cpu=50m"];
+const stage = useStage({ count: 1, images: serverImages }, values);
 const rows: string[] = [];
 let browsers: OutsideBrowsers;
 
