@@ -1,5 +1,5 @@
 /**
- * `npm run test:quick`: the tests that start no cluster, no browser and nothing else that takes long, for daily work. Which
+ * `npm run test:quick`: the tests that start no cluster, no browser and no program of ours, for daily work. Which
  * they are is read from their imports; with `--list` they are printed and not run.
  */
 import { spawnSync } from "node:child_process";
@@ -17,8 +17,12 @@ const SLOW = new Set([
   "test/cluster/cluster.ts",
   "test/support/pack.ts",
   // Whole processes and calls on the network: seconds each.
+  "src/cli",
+  "test/fuzz",
   "test/live",
   "test/node",
+  "test/telemetry",
+  "test/tools",
 ]);
 
 const known = new Map<string, boolean>();
