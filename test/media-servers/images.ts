@@ -1,11 +1,11 @@
 /** Images of media servers, each made once into the cache: a Go program alone, or packages of Debian. */
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeArchive, type ImageConfig } from "../../deploy/image/archive.ts";
+import { command } from "../../deploy/image/command.ts";
 import { cacheFolder } from "../cluster/binaries.ts";
 import { buildGo } from "../cluster/go-program.ts";
 import { exclusively } from "../cluster/lock.ts";
@@ -75,11 +75,6 @@ export interface DebianImage {
   readonly files?: Readonly<Record<string, string>>;
 }
 
-const run = (command: string, ...args: readonly string[]): void => {
-  const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 2 ** 26 });
-  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? stderr}`);
-};
-
 const DEBIAN = { name: "bookworm", python: "3.11" };
 /** What no server reads. */
 const UNREAD = ["doc", "man", "locale", "icons", "fonts", "perl5", "mime"];
@@ -94,20 +89,24 @@ export const debianImage = (name: string, image: DebianImage): Promise<string> =
   const hash = createHash("sha256").update(JSON.stringify([DEBIAN, name, image]));
   const key = `${/[^/:]+(?=:)/.exec(name)?.[0] ?? "debian"}-${hash.digest("hex").slice(0, 12)}-image`;
   return imageOnce(key, name, config, async (root) => {
-    run("mmdebstrap", "--quiet", "--variant=extract", `--include=${packages.join(",")}`, DEBIAN.name, root);
+    const include = `--include=${packages.join(",")}`;
+    command("mmdebstrap", ["--quiet", "--variant=extract", include, DEBIAN.name, root], { cwd: tmpdir() });
     for (const folder of UNREAD) rmSync(join(root, "usr/share", folder), { recursive: true, force: true });
     if (python.length > 0)
-      run(
+      command(
         await pythonWithAiortc(),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--only-binary=:all:",
-        `--python-version=${DEBIAN.python}`,
-        ...["manylinux_2_28", "manylinux_2_17", "manylinux2014"].map((kind) => `--platform=${kind}_${WHEELS}`),
-        `--target=${join(root, "usr/lib/python3/dist-packages")}`,
-        ...python,
+        [
+          "-m",
+          "pip",
+          "install",
+          "--quiet",
+          "--only-binary=:all:",
+          `--python-version=${DEBIAN.python}`,
+          ...["manylinux_2_28", "manylinux_2_17", "manylinux2014"].map((kind) => `--platform=${kind}_${WHEELS}`),
+          `--target=${join(root, "usr/lib/python3/dist-packages")}`,
+          ...python,
+        ],
+        { cwd: root },
       );
     for (const [path, text] of Object.entries(files)) {
       mkdirSync(dirname(join(root, path)), { recursive: true });

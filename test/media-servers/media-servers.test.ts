@@ -4,7 +4,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import { SYSTEM, useStage, type ServiceObject } from "../node/stage.ts";
+import { SYSTEM, useStage } from "../node/stage.ts";
 import type { BrowserName } from "./browsers.ts";
 import { readGuide } from "./guide.ts";
 import { startBrowsers, statsOf, type CallPage, type MediaStats, type OutsideBrowsers } from "./page.ts";
@@ -23,15 +23,6 @@ afterAll(async () => {
   await browsers?.close();
   console.log(["calls through media servers:", ...rows].join("\n"));
 });
-
-const addressOf = (namespace: string, name: string): Promise<string> =>
-  eventually(async () => {
-    const reference = { apiVersion: "v1", kind: "Service", metadata: { name, namespace } };
-    const { status } = await stage.cluster.client.get<ServiceObject>(reference);
-    const [ingress] = status.loadBalancer.ingress ?? [];
-    if (ingress === undefined) throw new Error(`${name} has no address yet`);
-    return ingress.ip;
-  }, 100);
 
 /** Waits until the page has decoded this much more. */
 const flowsIn = async (page: CallPage, frames: number, audioPackets: number): Promise<MediaStats> => {
@@ -74,11 +65,11 @@ describe.each(servers.map((server) => [server.title, server] as const))("%s", (t
         spec: { type: "LoadBalancer", selector: { app: name }, ports: [{ port: signallingPort }] },
       },
     );
-    gateway = await addressOf(namespace, "turn");
+    ({ address: gateway } = await stage.addressed("turn", namespace));
     await stage.apply(...server.configuration(gateway), ...rest);
     await stage.ready(selector, 1, namespace);
     await stage.ready("stunner.l7mp.io/related-gateway-name=turn", 1, namespace);
-    signalling = await addressOf(namespace, "signalling");
+    ({ address: signalling } = await stage.addressed("signalling", namespace));
   });
   const flows = async (frames: number, audioPackets: number): Promise<MediaStats> => {
     if (page === undefined) throw new Error("no page");

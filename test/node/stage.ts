@@ -124,8 +124,8 @@ export interface Stage {
   apply(...objects: readonly Literal[]): Promise<void>;
   /** Pods that are ready and not on their way out, once there are so many. */
   ready(selector: string, count: number, namespace?: string): Promise<readonly Pod[]>;
-  /** The Service of a Gateway, once a load balancer has given it an address. */
-  addressed(gateway: string): Promise<{ readonly address: string; readonly service: ServiceObject }>;
+  /** A Service, a Gateway's or another, once a load balancer has given it an address. */
+  addressed(name: string, namespace?: string): Promise<{ readonly address: string; readonly service: ServiceObject }>;
 }
 
 const isReady = ({ metadata, status }: Pod): boolean =>
@@ -202,9 +202,9 @@ export const useStage = (
         expect(are).toHaveLength(count);
         return are;
       }, 100),
-    addressed: (gateway) =>
+    addressed: (name, namespace = NAMESPACE) =>
       eventually(async () => {
-        const reference: Reference = { apiVersion: "v1", kind: "Service", metadata: meta(gateway) };
+        const reference: Reference = { apiVersion: "v1", kind: "Service", metadata: { name, namespace } };
         const service = await cluster.client.get<ServiceObject>(reference);
         const [ingress] = service.status.loadBalancer.ingress ?? [];
         expect(ingress).toBeDefined();

@@ -8,7 +8,7 @@ import { eventually } from "../support/eventually.ts";
 import { gatewayConfig } from "../support/manifests.ts";
 import { useCalls, type Through } from "./calls.ts";
 import { IN_POD } from "./in-pod.ts";
-import { mediaServers, NAMESPACE, SYSTEM, useStage, type Pod, type ServiceObject } from "./stage.ts";
+import { mediaServers, NAMESPACE, SYSTEM, useStage, type Pod } from "./stage.ts";
 import { base, gatewayWith, routeTo } from "./world.ts";
 
 const MEMORY_MIB = 256;
@@ -65,15 +65,8 @@ beforeAll(async () => {
   const { address } = await stage.addressed("gateway");
   gateway = { host: address, port: 3478 };
   await stage.ready(DATAPLANE, 1);
-  await eventually(async () => {
-    const service = await stage.cluster.client.get<ServiceObject>({
-      apiVersion: "v1",
-      kind: "Service",
-      metadata: { name: "turnpike-auth", namespace: SYSTEM },
-    });
-    auth = `http://${service.status.loadBalancer.ingress![0]!.ip}:8088`;
-    expect((await ask(60)).url).toBe(`turn:${address}:3478?transport=udp`);
-  }, 100);
+  auth = `http://${(await stage.addressed("turnpike-auth", SYSTEM)).address}:8088`;
+  await eventually(async () => expect((await ask(60)).url).toBe(`turn:${address}:3478?transport=udp`), 100);
 });
 
 describe("the authentication service", () => {
