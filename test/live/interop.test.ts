@@ -13,6 +13,7 @@ import {
   type TestDataplane,
   type TransportName,
 } from "../support/dataplane.ts";
+import { eventually } from "../support/eventually.ts";
 import { startEchoBackend, type EchoBackend } from "../support/live.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
 
@@ -91,31 +92,48 @@ const uclient = (
     ].flat(),
   );
 
+const EXPECTED = 2 * MESSAGES;
+
+/**
+ * So many messages came back, as `uclient` counts them. Over TLS it takes one message of all that a read brings and calls the
+ * rest lost, which happens whenever it is slower than the relay; there the relay's own count says.
+ */
+const echoed = async (
+  transport: TransportName,
+  { facts }: TestDataplane,
+  speak: () => Promise<string>,
+): Promise<number> => {
+  const before = facts.length;
+  const [, sent, received] = /start_mclient: tot_send_msgs=(\d+), tot_recv_msgs=(\d+)/.exec(await speak()) ?? [];
+  if (Number(sent) !== EXPECTED || Number(received) === 0 || transport !== "tls") return Number(received);
+  return eventually(() => {
+    const closed = facts.slice(before).filter((fact) => fact.type === "allocation.closed");
+    expect(closed.reduce((sum, { data }) => sum + data.packetsIn, 0)).toBeGreaterThanOrEqual(EXPECTED);
+    return closed.reduce((sum, { data }) => sum + data.packetsOut, 0);
+  });
+};
+
 describe.each(engines)("with the %s engine", (engine) => {
   describe.each(transports)("over %s", (transport) => {
     it.each([
       ["channels", []],
       ["indications", ["-s"]],
     ] as const)("turnutils_uclient echoes by %s, and loses nothing", async (how, flags) => {
-      const port = dataplanes[engine].ports[transport];
-      const said = await uclient(port, "127.0.0.1", [...uclientFlags[transport], ...flags]);
-      const expected = 2 * MESSAGES;
-      expect(said).toContain(`tot_send_msgs=${expected}, tot_recv_msgs=${expected}`);
-      expect(said).toContain("Total lost packets 0 (0.000000%)");
-      table.push([`turnutils_uclient, ${how}`, engine, transport, `${expected} of ${expected} echoed`]);
+      const dataplane = dataplanes[engine];
+      const count = await echoed(transport, dataplane, () =>
+        uclient(dataplane.ports[transport], "127.0.0.1", [...uclientFlags[transport], ...flags]),
+      );
+      expect(count).toBe(EXPECTED);
+      table.push([`turnutils_uclient, ${how}`, engine, transport, `${count} of ${EXPECTED} echoed`]);
     });
 
     it("turnutils_uclient echoes over IPv6", async () => {
-      const said = await uclient(
-        dataplanes6[engine].ports[transport],
-        "::1",
-        [...uclientFlags[transport], "-x"],
-        echo6,
+      const dataplane = dataplanes6[engine];
+      const count = await echoed(transport, dataplane, () =>
+        uclient(dataplane.ports[transport], "::1", [...uclientFlags[transport], "-x"], echo6),
       );
-      const expected = 2 * MESSAGES;
-      expect(said).toContain(`tot_send_msgs=${expected}, tot_recv_msgs=${expected}`);
-      expect(said).toContain("Total lost packets 0 (0.000000%)");
-      table.push(["turnutils_uclient, IPv6", engine, transport, `${expected} of ${expected} echoed`]);
+      expect(count).toBe(EXPECTED);
+      table.push(["turnutils_uclient, IPv6", engine, transport, `${count} of ${EXPECTED} echoed`]);
     });
 
     it("turnutils_uclient is refused a peer that no route names", async () => {

@@ -23,6 +23,13 @@ export type StreamOptions = TurnClientOptions & { readonly packetsPerSecond?: nu
 
 const CHANNEL = 0x4001;
 
+/**
+ * A stream with so many packets under way sends none until one returns, or for this long: a process that does not get the CPU
+ * for what it sends would fill its own sockets, and call that loss.
+ */
+const WINDOW = 10;
+const STALLED_MS = 1_000;
+
 export const startStream = async (
   options: StreamOptions,
   backend: Pick<EchoBackend, "address" | "port">,
@@ -43,8 +50,17 @@ export const startStream = async (
   const waiters = new Set<{ readonly goal: () => number; readonly resolve: () => void }>();
   let sent = 0;
   let lastAt = 0;
+  let sentAt = 0;
+  /** So many that did not return no longer count as under way. */
+  let givenUp = 0;
   const timer = setInterval(
     () => {
+      const now = performance.now();
+      if (sent - received.size - givenUp >= WINDOW) {
+        if (now - sentAt < STALLED_MS) return;
+        givenUp = sent - received.size;
+      }
+      sentAt = now;
       const payload = Buffer.alloc(160);
       payload.writeUInt32BE(sent, 0);
       sent += 1;
