@@ -31,6 +31,8 @@ const tools = [
   { command: "etcd", debian: "etcd-server", purpose: "storage of the API server of Kubernetes" },
   { command: "firefox-esr", debian: "firefox-esr", purpose: "WebRTC in a browser of another kind" },
   { command: "mmdebstrap", debian: "mmdebstrap", purpose: "images of media servers that Debian has" },
+  { command: "mvn", debian: "maven", purpose: "ice4j, the ICE of Jitsi's videobridge" },
+  { command: "javac", debian: "openjdk-17-jdk-headless", purpose: "the same" },
   ...nodeTools,
 ] as const;
 

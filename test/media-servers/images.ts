@@ -1,6 +1,18 @@
 /** Images of media servers, each made once into the cache: a Go program alone, or packages of Debian. */
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -73,12 +85,49 @@ export interface DebianImage {
   readonly config: ImageConfig;
   /** Text files by their paths in the image. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Packages that depend on too much, and the files that are wanted of each; what those need is in `packages`. */
+  readonly parts?: Readonly<Record<string, readonly string[]>>;
+  /** Patterns of what is left out. */
+  readonly without?: readonly string[];
 }
 
 const DEBIAN = { name: "bookworm", python: "3.11" };
+const JAVA = "17";
 /** What no server reads. */
 const UNREAD = ["doc", "man", "locale", "icons", "fonts", "perl5", "mime"];
 const WHEELS = process.arch === "arm64" ? "aarch64" : "x86_64";
+
+/** A hook that puts files of packages into the new root, whatever those packages depend on. */
+const takeParts = (parts: Readonly<Record<string, readonly string[]>>, folder: string): string =>
+  [
+    "set -e",
+    `cd '${folder}'`,
+    `APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -qq download ${Object.keys(parts).join(" ")}`,
+    ...Object.entries(parts).map(
+      ([name, files]) =>
+        `dpkg-deb --fsys-tarfile ${name}_*.deb | tar -x -C "$1" --no-same-owner ${files.map((file) => `./${file}`).join(" ")}`,
+    ),
+  ].join("\n");
+
+/** Puts into `root` what `packages` and all that they depend on contain. */
+const extractDebian = (
+  root: string,
+  packages: readonly string[],
+  { parts = {}, without = [] }: Pick<DebianImage, "parts" | "without"> = {},
+): void => {
+  const downloads = mkdtempSync(join(tmpdir(), "turnpike-packages-"));
+  // `apt` downloads as a user of its own.
+  chmodSync(downloads, 0o777);
+  const include = `--include=${packages.join(",")}`;
+  const hooks = Object.keys(parts).length === 0 ? [] : [`--extract-hook=${takeParts(parts, downloads)}`];
+  try {
+    command("mmdebstrap", ["--quiet", "--variant=extract", include, ...hooks, DEBIAN.name, root], { cwd: tmpdir() });
+  } finally {
+    rmSync(downloads, { recursive: true, force: true });
+  }
+  const unread = [...UNREAD.map((folder) => `usr/share/${folder}`), ...without];
+  for (const path of globSync(unread, { cwd: root })) rmSync(join(root, path), { recursive: true });
+};
 
 /**
  * An image of what `packages` and all that they depend on contain; nothing of it has been configured.
@@ -89,9 +138,7 @@ export const debianImage = (name: string, image: DebianImage): Promise<string> =
   const hash = createHash("sha256").update(JSON.stringify([DEBIAN, name, image]));
   const key = `${/[^/:]+(?=:)/.exec(name)?.[0] ?? "debian"}-${hash.digest("hex").slice(0, 12)}-image`;
   return imageOnce(key, name, config, async (root) => {
-    const include = `--include=${packages.join(",")}`;
-    command("mmdebstrap", ["--quiet", "--variant=extract", include, DEBIAN.name, root], { cwd: tmpdir() });
-    for (const folder of UNREAD) rmSync(join(root, "usr/share", folder), { recursive: true, force: true });
+    extractDebian(root, packages, image);
     if (python.length > 0)
       command(
         await pythonWithAiortc(),
@@ -112,5 +159,30 @@ export const debianImage = (name: string, image: DebianImage): Promise<string> =
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), text);
     }
+  });
+};
+
+/**
+ * An image of the program `main`, one class in Java, and of what the `pom.xml` beside it names, on the Java of Debian.
+ * @param name of the image. @param folder in `programs`. @returns its archive. @throws Error without Maven and a JDK.
+ */
+export const javaImage = async (name: string, folder: string, main: string): Promise<string> => {
+  const source = join(programs, folder);
+  const hash = createHash("sha256").update(JSON.stringify([DEBIAN, JAVA, name]));
+  for (const file of ["pom.xml", `${main}.java`]) hash.update(readFileSync(join(source, file)));
+  const config = { Entrypoint: ["/usr/bin/java", "-cp", "/program:/program/*", main], Env: ["LANG=C.UTF-8"] };
+  const key = `${folder}-${hash.digest("hex").slice(0, 12)}-image`;
+  return imageOnce(key, name, config, (root) => {
+    extractDebian(root, [`openjdk-${JAVA}-jre-headless`]);
+    symlinkSync(`../lib/jvm/java-${JAVA}-openjdk-${architecture}/bin/java`, join(root, "usr/bin/java"));
+    const program = join(root, "program");
+    mkdirSync(program);
+    command("mvn", ["-q", "-B", "-f", source, "dependency:copy-dependencies", `-DoutputDirectory=${program}`], {
+      cwd: program,
+    });
+    command("javac", ["--release", JAVA, "-cp", `${program}/*`, "-d", program, join(source, `${main}.java`)], {
+      cwd: program,
+    });
+    return Promise.resolve();
   });
 };

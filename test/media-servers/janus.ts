@@ -28,6 +28,7 @@ export const janus: MediaServer = {
   guide: "janus",
   namespace: "janus",
   name: "janus",
+  gateway: "turn",
   signallingPort: 8188,
   mediaPort: 20_000,
   drains: false,

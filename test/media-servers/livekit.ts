@@ -36,6 +36,7 @@ export const livekit: MediaServer = {
   guide: "livekit",
   namespace: "livekit",
   name: "livekit",
+  gateway: "turn",
   signallingPort: 7880,
   mediaPort: 7882,
   drains: true,

@@ -6,8 +6,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { SYSTEM, useStage } from "../node/stage.ts";
 import type { BrowserName } from "./browsers.ts";
-import { readGuide } from "./guide.ts";
+import { useGuided } from "./guided.ts";
 import { startBrowsers, statsOf, type CallPage, type MediaStats, type OutsideBrowsers } from "./page.ts";
+import { jitsi } from "./jitsi.ts";
 import { serverImages, servers } from "./servers.ts";
 
 /** The dataplanes of all servers at once fit on a node of two cores. */
@@ -36,41 +37,17 @@ const flowsIn = async (page: CallPage, frames: number, audioPackets: number): Pr
 };
 
 describe.each(servers.map((server) => [server.title, server] as const))("%s", (title, server) => {
-  const { namespace, name, signallingPort, mediaPort } = server;
-  const guide = readGuide(server.guide);
+  const { namespace, name, mediaPort } = server;
+  const addresses = useGuided(stage, server);
   const selector = `app=${name}`;
   let page: CallPage | undefined;
-  let signalling: string;
-  let gateway: string;
 
   const call = async (browser: BrowserName = "chrome"): Promise<void> => {
     await page?.close();
     page = await browsers.open(browser, server.scripts);
-    await server.join(page, signalling, gateway);
+    await server.join(page, addresses.signalling, addresses.gateway);
   };
 
-  beforeAll(async () => {
-    const [begin, rest] = [
-      guide.manifests.filter(({ kind }) => kind !== "Deployment"),
-      guide.manifests.filter(({ kind }) => kind === "Deployment"),
-    ];
-    await stage.apply(
-      { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
-      ...begin,
-      // In the place of an ingress.
-      {
-        apiVersion: "v1",
-        kind: "Service",
-        metadata: { name: "signalling", namespace },
-        spec: { type: "LoadBalancer", selector: { app: name }, ports: [{ port: signallingPort }] },
-      },
-    );
-    ({ address: gateway } = await stage.addressed("turn", namespace));
-    await stage.apply(...server.configuration(gateway), ...rest);
-    await stage.ready(selector, 1, namespace);
-    await stage.ready("stunner.l7mp.io/related-gateway-name=turn", 1, namespace);
-    ({ address: signalling } = await stage.addressed("signalling", namespace));
-  });
   const flows = async (frames: number, audioPackets: number): Promise<MediaStats> => {
     if (page === undefined) throw new Error("no page");
     return flowsIn(page, frames, audioPackets);
@@ -132,5 +109,38 @@ describe.each(servers.map((server) => [server.title, server] as const))("%s", (t
     await stage.kubectl("patch", "udproutes.stunner.l7mp.io", name, ...path, JSON.stringify({ spec }));
     await eventually(async () => expect(await explain()).toMatch(/ is not reachable/), 200);
     rows.push(`  ${title}, wrong port in the route: ${(await explain()).split("\n")[0]}`);
+  });
+});
+
+describe(jitsi.title, () => {
+  const { namespace } = jitsi;
+  const addresses = useGuided(stage, jitsi);
+  let page: CallPage | undefined;
+  afterEach(async () => {
+    await page?.close();
+    page = undefined;
+  });
+
+  it.each(["chrome", "firefox"] as const)("finds its way to %s, through the Gateway alone", async (browser) => {
+    const connect = async (): Promise<string> => {
+      await page?.close();
+      page = await browsers.open(browser, jitsi.scripts);
+      return jitsi.connect(page, addresses.signalling, addresses.gateway);
+    };
+    const ufrag = await eventually(connect, 500);
+    const [gatewayPod] = await stage.ready(`stunner.l7mp.io/related-gateway-name=${jitsi.gateway}`, 1, namespace);
+    const state = await eventually(async () => {
+      const found = await jitsi.stateOf(page!, addresses.signalling, ufrag);
+      expect(found.packets).toBeGreaterThan(0);
+      expect(found.remote).toBe(gatewayPod?.status.podIP);
+      return found;
+    }, 200);
+    const { pairs } = await statsOf(page!);
+    expect(pairs).not.toEqual([]);
+    for (const pair of pairs) expect(pair).toMatch(/^relay\//);
+    rows.push(
+      `  ${jitsi.title} in ${browsers.versions[browser]}: ICE ${state.state}, candidate pairs ${pairs.join(", ")}, ` +
+        `${state.packets} packets of DTLS at the server`,
+    );
   });
 });

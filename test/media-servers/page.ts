@@ -65,6 +65,7 @@ interface Stats {
 }
 
 interface Connection {
+  readonly connectionState: string;
   getStats(): Promise<ReadonlyMap<string, Stats>>;
 }
 
@@ -76,6 +77,8 @@ export const statsOf = (page: CallPage): Promise<MediaStats> =>
     const pairs = new Set<string>();
     const { peerConnections } = globalThis as unknown as { readonly peerConnections: readonly Connection[] };
     for (const connection of peerConnections) {
+      // One that a library tried out what the browser can.
+      if (connection.connectionState === "closed") continue;
       const stats = await connection.getStats();
       for (const one of stats.values()) {
         if (one.type === "inbound-rtp" && one.kind === "video") framesDecoded += one.framesDecoded ?? 0;

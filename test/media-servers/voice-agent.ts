@@ -9,6 +9,7 @@ export const voiceAgent: MediaServer = {
   guide: "voice-agents",
   namespace: "voice",
   name: "agent",
+  gateway: "turn",
   signallingPort: 7860,
   // Of the route: none, so each will do.
   mediaPort: 40_000,
