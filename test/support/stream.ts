@@ -1,4 +1,5 @@
 /** A client that streams numbered packets through the relay to an echo backend and keeps count of what returns. */
+import { randomBytes } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { TurnClient, type TurnClientOptions } from "../../src/turn-client/turn-client.ts";
 import type { EchoBackend } from "./live.ts";
@@ -22,6 +23,7 @@ export interface Stream {
 export type StreamOptions = TurnClientOptions & { readonly packetsPerSecond?: number };
 
 const CHANNEL = 0x4001;
+const MARK_AT = 4;
 
 /**
  * A stream with so many packets under way sends none until one returns, or for this long: a process that does not get the CPU
@@ -46,6 +48,8 @@ export const startStream = async (
     client.close();
     throw error;
   }
+  /** In each packet: what other tests' peers send to a port that was theirs before is none of this stream. */
+  const mark = randomBytes(8);
   const received = new Set<number>();
   const waiters = new Set<{ readonly goal: () => number; readonly resolve: () => void }>();
   let sent = 0;
@@ -63,6 +67,7 @@ export const startStream = async (
       sentAt = now;
       const payload = Buffer.alloc(160);
       payload.writeUInt32BE(sent, 0);
+      mark.copy(payload, MARK_AT);
       sent += 1;
       client.sendChannel(CHANNEL, payload);
     },
@@ -74,6 +79,7 @@ export const startStream = async (
       // Rejects once the client is closed.
       const packet = await client.receive(60_000).catch(() => undefined);
       if (packet === undefined) return;
+      if (!packet.data.subarray(MARK_AT, MARK_AT + mark.length).equals(mark)) continue;
       received.add(packet.data.readUInt32BE(0));
       lastAt = performance.now();
       for (const waiter of waiters) if (received.size >= waiter.goal()) waiter.resolve();
