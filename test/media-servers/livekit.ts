@@ -2,6 +2,8 @@
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { parse, stringify } from "yaml";
+import type { Literal } from "../cluster/client.ts";
 import { readGuide } from "./guide.ts";
 import { goImage, versionOf } from "./images.ts";
 import { clientOf, type MediaServer } from "./media-server.ts";
@@ -9,7 +11,9 @@ import { clientOf, type MediaServer } from "./media-server.ts";
 const MODULE = "github.com/livekit/livekit-server";
 const version = versionOf(MODULE);
 const guide = readGuide("livekit");
-const configuration = guide.file("livekit.yaml");
+const configuration = guide.file("livekit.yaml: what matters");
+/** The Gateway in what the guide has its reader write. */
+const HOST = "turn.example.org";
 
 /** @param identity of the participant. */
 const tokenFor = (identity: string): string => {
@@ -31,6 +35,25 @@ interface Room {
   connect(url: string, token: string, options: { readonly rtcConfig: object }): Promise<void>;
 }
 
+const configMap = (text: string): Literal => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name: "livekit", namespace: "livekit" },
+  data: { "livekit.yaml": text },
+});
+
+/** What the guide changes for passwords that expire. @param gateway the address of the Gateway. */
+export const sharedSecret = (gateway: string): readonly Literal[] => {
+  const [servers, config] = ["livekit.yaml: in the place of", "GatewayConfig"].map((name) => parse(guide.file(name)));
+  const whole = parse(configuration) as { readonly rtc: object };
+  const given = guide.manifests.find(({ kind }) => kind === "GatewayConfig");
+  if (given === undefined) throw new Error("the guide has no GatewayConfig");
+  return [
+    { ...given, ...(config as object) },
+    configMap(stringify({ ...whole, rtc: { ...whole.rtc, ...(servers as object) } }).replace(HOST, gateway)),
+  ];
+};
+
 export const livekit: MediaServer = {
   title: `LiveKit ${version}, ${clientOf("livekit-client")}`,
   guide: "livekit",
@@ -42,14 +65,7 @@ export const livekit: MediaServer = {
   drains: true,
   scripts: [readFileSync(createRequire(import.meta.url).resolve("livekit-client"), "utf8")],
   images: async () => [await goImage(`livekit/livekit-server:${version}`, `${MODULE}/cmd/server`, "livekit-server")],
-  configuration: (gateway) => [
-    {
-      apiVersion: "v1",
-      kind: "ConfigMap",
-      metadata: { name: "livekit", namespace: "livekit" },
-      data: { "livekit.yaml": configuration.replace("turn.example.org", gateway) },
-    },
-  ],
+  configuration: (gateway) => [configMap(configuration.replace(HOST, gateway))],
   join: (page, signalling) =>
     page.run(
       async (url, tokens) => {

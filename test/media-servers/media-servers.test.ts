@@ -9,6 +9,7 @@ import type { BrowserName } from "./browsers.ts";
 import { useGuided } from "./guided.ts";
 import { startBrowsers, statsOf, type CallPage, type MediaStats, type OutsideBrowsers } from "./page.ts";
 import { jitsi } from "./jitsi.ts";
+import { livekit, sharedSecret } from "./livekit.ts";
 import { serverImages, servers } from "./servers.ts";
 
 /** The dataplanes of all servers at once fit on a node of two cores. */
@@ -109,6 +110,31 @@ describe.each(servers.map((server) => [server.title, server] as const))("%s", (t
     await stage.kubectl("patch", "udproutes.stunner.l7mp.io", name, ...path, JSON.stringify({ spec }));
     await eventually(async () => expect(await explain()).toMatch(/ is not reachable/), 200);
     rows.push(`  ${title}, wrong port in the route: ${(await explain()).split("\n")[0]}`);
+  });
+});
+
+describe(`${livekit.title}, with passwords of a shared secret`, () => {
+  const { namespace, name, title } = livekit;
+  const addresses = useGuided(stage, livekit);
+
+  it("holds a call", async () => {
+    await stage.apply(...sharedSecret(addresses.gateway));
+    await stage.kubectl("rollout", "restart", `deployment/${name}`, "--namespace", namespace);
+    await stage.kubectl("rollout", "status", `deployment/${name}`, "--namespace", namespace);
+    const page = await eventually(async () => {
+      const opened = await browsers.open("chrome", livekit.scripts);
+      try {
+        await livekit.join(opened, addresses.signalling, addresses.gateway);
+        return opened;
+      } catch (error) {
+        await opened.close();
+        throw error;
+      }
+    }, 500);
+    const { framesDecoded, pairs } = await flowsIn(page, 50, 100);
+    expect(new Set(pairs.map((pair) => pair.split("/")[0]))).toEqual(new Set(["relay"]));
+    await page.close();
+    rows.push(`  ${title}, with passwords of a shared secret: ${framesDecoded} frames decoded`);
   });
 });
 
