@@ -28,7 +28,7 @@ export default defineConfig({
       {
         extends: true,
         // They wait more than they work.
-        test: { name: "calls", include: CALLS, maxWorkers: availableParallelism() + 1, sequence: { groupOrder: 1 } },
+        test: { name: "calls", include: CALLS, maxWorkers: availableParallelism(), sequence: { groupOrder: 1 } },
       },
     ],
   },

@@ -1,4 +1,5 @@
 /** Ports that nobody listens at. Another process may take one before it is bound: whoever can binds port 0 instead. */
+import { randomInt } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { createServer, type Server } from "node:net";
 
@@ -19,15 +20,20 @@ const bindTcp = (host: string, port: number): Promise<Server> =>
     server.listen(port, host, () => resolve(server));
   });
 
+/** Below what kernels give to those who ask for none: until a server binds it, nobody gets it by chance. */
+const [FIRST, LAST] = [10_000, 29_999] as const;
+
 /** A port that is free for UDP and TCP on each of `hosts`. */
 export const freePort = async (...hosts: readonly string[]): Promise<number> => {
   for (;;) {
-    const first = await bindUdp(hosts[0] ?? "127.0.0.1", 0);
-    const { port } = first.address();
-    const others = [...hosts.slice(1).map((host) => bindUdp(host, port)), ...hosts.map((host) => bindTcp(host, port))];
-    const tried = await Promise.allSettled<{ close(done: () => void): unknown }>(others);
+    const port = randomInt(FIRST, LAST + 1);
+    const all = [...hosts, ...(hosts.length === 0 ? ["127.0.0.1"] : [])];
+    const tried = await Promise.allSettled<{ close(done: () => void): unknown }>([
+      ...all.map((host) => bindUdp(host, port)),
+      ...all.map((host) => bindTcp(host, port)),
+    ]);
     const bound = tried.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-    await Promise.all([first, ...bound].map(closed));
-    if (bound.length === others.length) return port;
+    await Promise.all(bound.map(closed));
+    if (bound.length === tried.length) return port;
   }
 };
