@@ -2,7 +2,7 @@
 import { ephemeralCredentials } from "../../src/turn-client/credentials.ts";
 import { javaImage } from "./images.ts";
 import type { GuidedServer } from "./media-server.ts";
-import { programText } from "./offer.ts";
+import { exchangeScript, programText } from "./offer.ts";
 import type { CallPage } from "./page.ts";
 
 const [, version = "?"] = /<artifactId>ice4j<.*\n\s*<version>([^<]+)/.exec(programText("bridge/pom.xml")) ?? [];
@@ -35,7 +35,7 @@ export const jitsi: Bridge = {
   name: "jvb",
   gateway: "jitsi",
   signallingPort: 8080,
-  scripts: [programText("bridge/caller.js")],
+  scripts: [exchangeScript, programText("bridge/caller.js")],
   images: async () => [await javaImage("jitsi/jvb:stable-10978", "bridge", "Bridge")],
   configuration: () => [
     {

@@ -5,7 +5,10 @@ import type { CallPage } from "./page.ts";
 /** What is in `programs/NAME`. */
 export const programText = (name: string): string => readFileSync(new URL(`programs/${name}`, import.meta.url), "utf8");
 
-export const offerScripts = [programText("caller.js")] as const;
+/** Of a page that makes an offer and takes the answer: `exchange` in `programs/exchange.js`. */
+export const exchangeScript = programText("exchange.js");
+
+export const offerScripts = [exchangeScript, programText("caller.js")] as const;
 
 /** Makes a call in a page that has `offerScripts`. @param server `http://HOST:PORT`. @param gateway its address. */
 export const offerCall = (page: CallPage, server: string, gateway: string): Promise<void> =>

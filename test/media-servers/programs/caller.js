@@ -4,13 +4,5 @@ globalThis.callServer = async (server, urls) => {
   const connection = new RTCPeerConnection({ iceServers, iceTransportPolicy: "relay" });
   const media = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
   for (const track of media.getTracks()) connection.addTrack(track, media);
-  await connection.setLocalDescription();
-  await new Promise((resolve) => {
-    connection.onicegatheringstatechange = () => {
-      if (connection.iceGatheringState === "complete") resolve();
-    };
-  });
-  const body = JSON.stringify(connection.localDescription);
-  const answer = await fetch(`${server}/api/offer`, { method: "POST", body });
-  await connection.setRemoteDescription(await answer.json());
+  await exchange(connection, server);
 };

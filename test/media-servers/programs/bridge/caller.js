@@ -2,15 +2,7 @@
 globalThis.connectToBridge = async (server, iceServer) => {
   const connection = new RTCPeerConnection({ iceServers: [iceServer], iceTransportPolicy: "relay" });
   connection.createDataChannel("bridge");
-  await connection.setLocalDescription();
-  await new Promise((resolve) => {
-    connection.onicegatheringstatechange = () => {
-      if (connection.iceGatheringState === "complete") resolve();
-    };
-  });
-  const body = JSON.stringify(connection.localDescription);
-  const answer = await fetch(`${server}/api/offer`, { method: "POST", body });
-  await connection.setRemoteDescription(await answer.json());
+  await exchange(connection, server);
   await new Promise((resolve, reject) => {
     connection.oniceconnectionstatechange = () => {
       if (["connected", "completed"].includes(connection.iceConnectionState)) resolve();
