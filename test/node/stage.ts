@@ -171,7 +171,8 @@ export const useStage = (
     await helm("install", "turnpike", chart, ...flags, ...ourImage, ...values);
   });
   afterEach(async ({ task }) => {
-    if (task.result?.state === "fail") console.log(`the cluster after "${task.name}":\n${await diagnose(kubectl)}`);
+    if (task.result?.state === "fail")
+      console.log(`the cluster after "${task.name}":\n${await diagnose(kubectl, nodes().all)}`);
   });
   afterAll(async () => {
     await caller?.close();
