@@ -32,8 +32,13 @@ export const openOutside = async (wire: Wire, nodes: readonly Addresses[]): Prom
     inside("ip", "link", "add", "internet", "type", "veth", "peer", "name", "nobody");
     for (const end of ["internet", "nobody"]) inside("ip", "link", "set", end, "up");
     inside("ip", "route", "add", "default", "dev", "internet");
-    for (const file of ["ipv4/fib_multipath_hash_policy", "ipv6/fib_multipath_hash_policy"])
-      inside("sh", "-c", `echo 1 > /proc/sys/net/${file}`);
+    const set = (file: string, value: number): string => inside("sh", "-c", `echo ${value} > /proc/sys/net/${file}`);
+    for (const family of ["ipv4", "ipv6"]) {
+      set(`${family}/fib_multipath_hash_policy`, 1);
+      // A node that does not have a Service's rules yet sends what comes for it back to the wire, and tells that the address
+      // is on it: whoever believes that takes every other flow to it away from its node.
+      for (const link of ["all", "eth0"]) set(`${family}/conf/${link}/accept_redirects`, 0);
+    }
   } catch (error) {
     await network.close();
     throw error;

@@ -10,6 +10,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { tiedToUs } from "../process.ts";
 
 /** Of both families, without their lengths. */
@@ -121,6 +122,9 @@ export const openWire = async (): Promise<Wire> => {
     const wire = claim(network);
     const at = (host: number): Addresses => addressesOf(wire, host);
     for (const command of addressCommands(nameOf(wire), at(OURS))) run(command);
+    // See `outside.ts`.
+    for (const family of ["ipv4", "ipv6"])
+      writeFileSync(`/proc/sys/net/${family}/conf/${nameOf(wire)}/accept_redirects`, "0");
     const inside = (...command: readonly string[]): string => run(network.inside(command));
     inside("ip", "link", "add", BRIDGE, "type", "bridge");
     for (const command of addressCommands(BRIDGE, at(1))) inside(...command);
