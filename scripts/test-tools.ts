@@ -4,6 +4,7 @@
  * exactly what is missing, and fails.
  */
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { buildHelm } from "../test/chart/helm.ts";
 import { testedVersion, findBinaries, MissingTool } from "../test/cluster/binaries.ts";
 import { prepareGatewayApi } from "../test/cluster/crds.ts";
@@ -33,6 +34,8 @@ const tools = [
   { command: "mmdebstrap", debian: "mmdebstrap", purpose: "images of media servers that Debian has" },
   { command: "mvn", debian: "maven", purpose: "ice4j, the ICE of Jitsi's videobridge" },
   { command: "javac", debian: "openjdk-17-jdk-headless", purpose: "the same" },
+  { command: "clang", debian: "clang", purpose: "compiling the program in the kernel again" },
+  { command: "/usr/include/bpf/bpf_helpers.h", debian: "libbpf-dev", purpose: "the same" },
   ...nodeTools,
 ] as const;
 
@@ -41,7 +44,9 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const assets = process.env["KUBEBUILDER_ASSETS"];
 
 const isThere = (command: string): boolean =>
-  (assets !== undefined && whereIs(command, [assets]) !== undefined) || whereIs(command) !== undefined;
+  (command.startsWith("/") && existsSync(command)) ||
+  (assets !== undefined && whereIs(command, [assets]) !== undefined) ||
+  whereIs(command) !== undefined;
 
 const run = (command: string, ...args: readonly string[]): boolean => {
   process.stderr.write(`$ ${command} ${args.join(" ")}\n`);

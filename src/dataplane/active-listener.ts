@@ -99,6 +99,10 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     return this.relay.engine.canSetDontFragment;
   }
 
+  get offload() {
+    return this.relay.offload;
+  }
+
   get relayed() {
     return this.relay.host.relayed;
   }
@@ -121,7 +125,7 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     const isRenewed = config.cert !== this.config.cert || config.key !== this.config.key;
     this.config = config;
     this.routes = this.gateway.routesOf(config.name);
-    this.gateway.admission.touch();
+    this.gateway.touch();
     if (!isRenewed) return undefined;
     try {
       this.#open?.renew?.(materialOf(config));

@@ -36,6 +36,7 @@ const allocation = () => {
         ? { admitted: true, cluster: "c", endpoint: "e" }
         : { admitted: false, code: "no-cluster", reason: "no" },
     refused: () => undefined,
+    offload: undefined,
   };
   const relay: RelayPort = {
     family: 4,

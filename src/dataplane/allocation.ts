@@ -18,6 +18,7 @@ import { channelSeconds, permissionSeconds, retransmissionSeconds } from "./life
 import { maxChannels, maxPeers, type Limits } from "./limits.ts";
 import type { ListenerPath } from "./listeners/listener.ts";
 import { PeerConnectionTable } from "./peer-connection-table.ts";
+import type { Offload } from "./offload/offload.ts";
 import type { RelayedPorts } from "./relayed-ports.ts";
 import type { PermissionIndex } from "./permission-index.ts";
 import type { Attribute } from "../stun/message.ts";
@@ -58,6 +59,8 @@ export interface AllocationScope {
   readonly traffic: Traffic;
   readonly drops: Drops;
   readonly limits: Limits;
+  /** What has the kernel forward channels; nothing where user space does it all. */
+  readonly offload: Offload | undefined;
   /** What data of a user's allocation is held to. */
   bandwidthOf(owner: Owner): Bandwidth | undefined;
   /** Whether datagrams to peers can be sent with the DF bit set. */
@@ -177,6 +180,7 @@ export class Allocation implements FlowOwner {
     this.scope.permissions.add(permission);
     // Channels outlive permissions (RFC 8656 §12): those to this peer carry again.
     this.flow.invalidate(peer.text);
+    for (const channel of this.channelsTo(peer)) this.#choose(channel);
     return true;
   }
 
@@ -205,10 +209,31 @@ export class Allocation implements FlowOwner {
     const channel: Channel = { number, flow, expiresAt };
     this.#dueAt = Math.min(this.#dueAt, expiresAt);
     this.flow.channels.set(number, channel);
+    this.#choose(channel);
     return "bound";
   }
 
+  /** Chooses anew, for each channel, between the kernel and user space. */
+  chooseAll(): void {
+    for (const channel of this.channels.values()) this.#choose(channel);
+  }
+
+  /** Brings the verdicts on peers up to date whose packets the kernel forwards; user space renews those that it needs. */
+  renew(): void {
+    const { offload } = this.scope;
+    if (offload === undefined) return;
+    for (const channel of this.channels.values()) if (offload.has(channel)) this.flow.fresh(channel.flow);
+  }
+
+  #choose(channel: Channel): void {
+    const { offload } = this.scope;
+    if (offload === undefined) return;
+    if (this.flow.fresh(channel.flow).open) offload.take(this.flow, channel);
+    else offload.refuse(channel);
+  }
+
   unbind(channel: Channel): void {
+    this.scope.offload?.forget(channel);
     channel.flow.channel = 0;
     this.flow.channels.delete(channel.number);
   }
@@ -216,6 +241,7 @@ export class Allocation implements FlowOwner {
   forbid(permission: Permission): void {
     this.permissions.delete(permission.peer.text);
     this.scope.permissions.remove(permission);
+    for (const channel of this.channelsTo(permission.peer)) this.scope.offload?.refuse(channel);
     this.flow.invalidate(permission.peer.text);
   }
 
@@ -224,6 +250,7 @@ export class Allocation implements FlowOwner {
     // What is a relayed port of somebody may since have become another program's.
     if (this.#hasLocalPeers)
       for (const peer of this.flow.peers) if (this.scope.isLocal(peer.address)) peer.generation = -1;
+    if (this.#hasLocalPeers) this.renew();
     if (now < this.#dueAt) return;
     let dueAt = Infinity;
     if (now >= this.openedAt + retransmissionSeconds * 1000) this.made = undefined;
@@ -251,6 +278,7 @@ export class Allocation implements FlowOwner {
   /** Gives everything back. */
   close(): void {
     this.isClosed = true;
+    for (const channel of this.channels.values()) this.scope.offload?.forget(channel);
     this.path.remove(this.flow);
     for (const connection of this.connections?.established ?? []) connection.close();
     for (const permission of this.permissions.values()) this.scope.permissions.remove(permission);
@@ -308,10 +336,16 @@ export class Allocation implements FlowOwner {
     const verdict = this.check(permission.peer, peer.port);
     peer.open = verdict.admitted;
     if (this.scope.isLocal(peer.address)) this.#hasLocalPeers = true;
+    const channel = this.channels.get(peer.channel);
     if (verdict.admitted) {
-      peer.cluster = this.scope.clusterTraffic(verdict.cluster);
+      const cluster = this.scope.clusterTraffic(verdict.cluster);
+      // What was forwarded until now is the other cluster's.
+      if (channel !== undefined && cluster !== peer.cluster) this.scope.offload?.give(channel);
+      peer.cluster = cluster;
+      if (channel !== undefined) this.scope.offload?.take(this.flow, channel);
       return;
     }
+    if (channel !== undefined) this.scope.offload?.refuse(channel);
     peer.closedBecause = "not-admitted";
     this.scope.refused(this, peer.address, verdict);
   }

@@ -4,6 +4,7 @@ import type { AuthConfig, DataplaneConfig, ListenerConfig, ListenerProtocol } fr
 import type { Admission } from "../admission/admission.ts";
 import type { AdmittedCluster } from "../admission/transition.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
+import { offloadEngines, type OffloadWish } from "./offload/wish.ts";
 
 /** What the relay keeps of a cluster. */
 export interface Cluster extends Pick<AdmittedCluster, "name" | "protocol" | "endpoints"> {
@@ -16,6 +17,7 @@ export interface RelayConfig {
   /** Allocations a user may hold; 0 is unlimited. */
   readonly userQuota: number;
   readonly auth: AuthConfig;
+  readonly offload: OffloadWish;
   readonly listeners: readonly ListenerConfig[];
   readonly clusters: readonly Cluster[];
 }
@@ -121,6 +123,10 @@ export const parseConfig = (config: DataplaneConfig, admitted?: Admission): Vali
     name: config.admin?.name || "default-stunnerd",
     userQuota: Math.max(0, config.admin?.user_quota ?? 0),
     auth: parseAuth(config.auth),
+    offload: {
+      engine: oneOf("offload mode", config.admin?.offload_engine, offloadEngines, "NONE"),
+      interfaces: [...new Set(config.admin?.offload_interfaces)].toSorted(),
+    },
     listeners,
     clusters,
   };

@@ -15,11 +15,16 @@ import {
 import type { Allocation } from "./allocation.ts";
 import { RelayContext, type EmbeddedOptions } from "./relay-context.ts";
 import { Gateway } from "./gateway.ts";
+import { OffloadEngine } from "./offload/engine.ts";
+import type { Offload, OffloadHandle } from "./offload/offload.ts";
+import type { OffloadWish } from "./offload/wish.ts";
+import type { Channel } from "./flows.ts";
 import type {
   AdmissionChange,
   AllocationState,
   Apply,
   ApplyReport,
+  ChannelState,
   ListenerChange,
   Relay,
   RelayState,
@@ -38,12 +43,15 @@ interface Tenant {
 /** A relay on the thread that makes it. */
 export class EmbeddedRelay implements Relay {
   readonly #context: RelayContext;
+  /** Unused in a worker, and beside workers: their pool has one for all. */
+  readonly #offload: OffloadEngine;
   readonly #tenants = new Map<string, Tenant>();
   /** Listeners open and close one apply after the other: a port may move between them. */
   #listenerWork: Promise<unknown> = Promise.resolve();
 
   constructor(options: EmbeddedOptions) {
     this.#context = new RelayContext(options);
+    this.#offload = new OffloadEngine(options.log);
   }
 
   /** An eventfd that wakes the thread, where the engine lets it stand still. */
@@ -57,7 +65,14 @@ export class EmbeddedRelay implements Relay {
 
   // oxlint-disable-next-line require-await -- what throws must reject
   async apply(document: DataplaneConfig, how: Apply = {}): Promise<ApplyReport> {
-    return this.put(parseConfig(document, this.#tenants.get(document?.admin?.name)?.gateway.admission), how);
+    const config = parseConfig(document, this.#tenants.get(document?.admin?.name)?.gateway.admission);
+    this.#wish(config.name, config.offload);
+    return this.put(config, how);
+  }
+
+  /** Has channels forwarded by that program; by none, if there is none. */
+  useOffload(handle: OffloadHandle | undefined): void {
+    this.#context.useOffload(handle);
   }
 
   /** As `apply`, of a config that was parsed. */
@@ -77,6 +92,7 @@ export class EmbeddedRelay implements Relay {
     const tenant = this.#tenants.get(name);
     if (tenant === undefined) return 0;
     this.#tenants.delete(name);
+    this.#wish(name, undefined);
     tenant.resolver.close();
     if (this.#context.host.listen(name, [])) this.#touchAll();
     return this.#inTurn(async () => {
@@ -94,7 +110,8 @@ export class EmbeddedRelay implements Relay {
   }
 
   state(): RelayState {
-    const { allocations, refused, denied, drops, dropped } = this.#context;
+    const { allocations, refused, denied, drops, dropped, offload } = this.#context;
+    offload?.collect();
     const used = Object.entries(drops).filter(([, count]) => count > 0);
     return {
       waiting: this.#context.control.waiting,
@@ -110,6 +127,7 @@ export class EmbeddedRelay implements Relay {
       opened: allocations.opened.toJSON(),
       closed: allocations.closed.toJSON(),
       dropped: { ...dropped.toJSON(), ...Object.fromEntries(used) },
+      offload: this.#offload.state(),
     };
   }
 
@@ -120,11 +138,19 @@ export class EmbeddedRelay implements Relay {
   async close(): Promise<void> {
     await Promise.all([...this.#tenants.keys()].map((name) => this.remove(name)));
     this.#context.close();
+    this.#offload.close();
+  }
+
+  #wish(gateway: string, wish: OffloadWish | undefined): void {
+    const endBefore = this.#offload.wish(gateway, wish);
+    if (endBefore === undefined) return;
+    this.useOffload(this.#offload.handle);
+    endBefore();
   }
 
   /** What is a listener's port of one gateway is closed to the clients of all. */
   #touchAll(): void {
-    for (const { gateway } of this.#tenants.values()) gateway.admission.touch();
+    for (const { gateway } of this.#tenants.values()) gateway.touch();
   }
 
   #tenant(config: RelayConfig): Tenant {
@@ -258,6 +284,13 @@ const transitionsOf = (tenant: Tenant, before: RelayConfig, how: Apply): readonl
 
 const starts: ReadonlySet<string> = new Set(["start", "restart"]);
 
+const wayOf = (offload: Offload | undefined, channel: Channel): Pick<ChannelState, "way" | "because"> => {
+  if (offload === undefined) return {};
+  if (offload.has(channel)) return { way: "kernel" };
+  const because = offload.staysBecause(channel);
+  return { way: "user space", ...(because === undefined ? {} : { because }) };
+};
+
 const allocationState = (allocation: Allocation): AllocationState => {
   const { scope, id, owner, path, protocol, relays, openedAt, expiresAt, permissions, channels, flow } = allocation;
   return {
@@ -281,6 +314,7 @@ const allocationState = (allocation: Allocation): AllocationState => {
       number: channel.number,
       peer: formatAddress(channel.flow.address, channel.flow.port),
       expiresAt: wallTimeOf(channel.expiresAt),
+      ...wayOf(scope.offload, channel),
     })),
     ...flow.traffic,
   };

@@ -9,7 +9,7 @@ import { noTraffic, type Traffic } from "./flows.ts";
 import type { OwnHost } from "../admission/own-host.ts";
 import { PeerConnections } from "./peer-connections.ts";
 import { PermissionIndex } from "./permission-index.ts";
-import type { AllocationScope, Permission } from "./allocation.ts";
+import type { Allocation, AllocationScope, Permission } from "./allocation.ts";
 import type { Limits } from "./limits.ts";
 import { Users } from "./users.ts";
 
@@ -96,7 +96,24 @@ export class Gateway {
       transition.change === "revoke" ? { ...transition, permissions: 0, channels: 0 } : { ...transition },
     );
     if (isNarrower) this.#dropUnadmitted(lost, before, changes);
+    this.#renew();
     return changes;
+  }
+
+  /** What decides on peers has changed beside its endpoints and routes: verdicts are to be found again. */
+  touch(): void {
+    this.admission.touch();
+    this.#renew();
+  }
+
+  /** What the kernel forwards asks nobody: its verdicts are found again now. */
+  #renew(): void {
+    const seen = new Set<Allocation>();
+    for (const permissions of this.permissions.peers())
+      for (const { allocation } of permissions) {
+        if (!seen.has(allocation)) allocation.renew();
+        seen.add(allocation);
+      }
   }
 
   #dropUnadmitted(

@@ -10,6 +10,7 @@ import type { Engine, EngineOptions } from "./engines/engine.ts";
 import { noDrops } from "./flows.ts";
 import { ControlQueue } from "./control-queue.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
+import { Offload, type OffloadHandle } from "./offload/offload.ts";
 import type { RelayEvent, RelayOptions } from "./relay.ts";
 import { RelayHost } from "./relay-host.ts";
 import type { RelayedPorts } from "./relayed-ports.ts";
@@ -54,6 +55,7 @@ export class RelayContext {
   readonly peerThrottle = new Throttle();
   readonly requestThrottle = new Throttle();
   isDraining = false;
+  offload: Offload | undefined;
   readonly #clock: NodeJS.Timeout;
   readonly #ticks: NodeJS.Timeout | undefined;
 
@@ -81,6 +83,15 @@ export class RelayContext {
       this.#ticks = setInterval(() => (this.clock.now = monotonicMs()), tickMilliseconds).unref();
   }
 
+  /** Has channels forwarded by the program of `handle` from here on, those that are there as well; by none, if there is none. */
+  useOffload(handle: OffloadHandle | undefined): void {
+    if (handle?.flows === this.offload?.handle.flows) return;
+    this.offload?.close();
+    const { ids } = this.options;
+    this.offload = handle === undefined ? undefined : new Offload(handle, ids === undefined ? 0 : ids.first % ids.step);
+    for (const allocation of this.allocations.values()) allocation.chooseAll();
+  }
+
   /** Ends what is over at `now`, of the monotonic clock. One timer does it for everything. */
   expire(now: number): void {
     this.allocations.expire(now);
@@ -91,6 +102,7 @@ export class RelayContext {
     clearInterval(this.#clock);
     clearInterval(this.#ticks);
     this.engine.close();
+    this.offload?.close();
     this.reservations.expire(Infinity);
     this.events.complete();
   }

@@ -10,6 +10,8 @@ import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { TransportAddress } from "../net/address.ts";
 import type { EngineName } from "./engines/choose.ts";
 import type { Limits } from "./limits.ts";
+import type { OffloadState } from "./offload/engine.ts";
+import type { StaysBecause } from "./offload/offload.ts";
 import type { PlaceRule } from "./placement.ts";
 
 /** What an operator of the relay may choose, whatever configs say. */
@@ -89,6 +91,15 @@ export interface Relay {
   close(): Promise<void>;
 }
 
+export interface ChannelState {
+  readonly number: number;
+  readonly peer: string;
+  readonly expiresAt: number;
+  /** What moves its packets, where offload is on; and why it is not the kernel. */
+  readonly way?: "kernel" | "user space";
+  readonly because?: StaysBecause;
+}
+
 export interface AllocationState {
   readonly id: number;
   readonly gateway: string;
@@ -107,7 +118,7 @@ export interface AllocationState {
   readonly openedAt: number;
   readonly expiresAt: number;
   readonly permissions: readonly { readonly peer: string; readonly expiresAt: number }[];
-  readonly channels: readonly { readonly number: number; readonly peer: string; readonly expiresAt: number }[];
+  readonly channels: readonly ChannelState[];
   /** `in`: client to peer; `out`: peer to client. */
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -163,6 +174,8 @@ export interface RelayState {
   readonly closed: Readonly<Record<string, number>>;
   /** Datagrams, frames and connections dropped. */
   readonly dropped: Readonly<Record<string, number>>;
+  /** Nothing where no config asks for it. */
+  readonly offload: OffloadState | undefined;
 }
 
 interface AllocationEvent {

@@ -46,6 +46,7 @@ const withoutRelay: RelayState = {
   denied: {},
   opened: {},
   closed: {},
+  offload: undefined,
 };
 
 /** @throws the error of binding one of the addresses. */

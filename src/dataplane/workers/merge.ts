@@ -68,6 +68,7 @@ export const mergeStates = (states: readonly RelayState[]): RelayState => {
     clusters: mergeClusters(states.flatMap(({ clusters }) => clusters)),
     listeners: mergeListeners(states.flatMap(({ listeners }) => listeners)),
     allocations: states.flatMap(({ allocations }) => allocations),
+    offload: states.find(({ offload }) => offload !== undefined)?.offload,
   };
 };
 

@@ -11,6 +11,8 @@ import { loadSys } from "../engines/batch/sys.ts";
 import type { Apply, ApplyReport, Relay, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
 import { createHeldPorts, type HeldPorts } from "./held-ports.ts";
 import { datagramPorts } from "../../admission/own-host.ts";
+import { OffloadEngine } from "../offload/engine.ts";
+import type { OffloadHandle } from "../offload/offload.ts";
 import { portMemory, RelayedPorts } from "../relayed-ports.ts";
 import { mergeReports, mergeStates } from "./merge.ts";
 import { createQuotas } from "./quotas.ts";
@@ -29,11 +31,12 @@ const withListeners = (config: ValidConfig, keep: (one: { readonly protocol: str
 const drainingOf = ({ draining = new Map() }: Apply): Readonly<Record<string, readonly string[]>> =>
   Object.fromEntries([...draining].map(([cluster, endpoints]) => [cluster, [...endpoints]]));
 
-const requestOf = (config: ValidConfig, how: Apply): ApplyRequest => ({
+const requestOf = (config: ValidConfig, how: Apply, offload: OffloadHandle | undefined): ApplyRequest => ({
   config: withListeners(config, ofWorkers),
   draining: drainingOf(how),
   admission: how.admission,
   datagramPorts: datagramPorts(config.listeners),
+  offload,
 });
 
 interface Applied {
@@ -47,6 +50,7 @@ export class WorkerPool implements Relay {
   readonly #workers: readonly WorkerHandle[];
   readonly #sockets;
   readonly #heldPorts: HeldPorts;
+  readonly #offload: OffloadEngine;
   /** By gateway, what is in force: a new worker is told all of it. */
   readonly #applied = new Map<string, Applied>();
   #last: RelayState;
@@ -69,6 +73,7 @@ export class WorkerPool implements Relay {
     const count = options.workers ?? 1;
     this.#sockets = createSharedSockets(loadSys(), count);
     const quotas = createQuotas();
+    this.#offload = new OffloadEngine(options.log);
     this.#heldPorts = createHeldPorts(loadSys());
     const [own, ...others] = Array.from({ length: count + 1 }, portMemory);
     const all = [own, ...others].filter((memory) => memory !== undefined);
@@ -96,9 +101,13 @@ export class WorkerPool implements Relay {
           event: (event) => this.events.next(event),
           began: async (worker) => {
             if (this.#isDraining) worker.drain();
-            for (const { config, how } of this.#applied.values()) await worker.apply(requestOf(config, how));
+            for (const { config, how } of this.#applied.values())
+              await worker.apply(requestOf(config, how, this.#offload.handle));
           },
-          lost: () => quotas.forget(index),
+          lost: () => {
+            quotas.forget(index);
+            this.#offload.forget(index + 1);
+          },
         }),
     );
   }
@@ -107,7 +116,9 @@ export class WorkerPool implements Relay {
     // Refused whole, before anybody acts on it.
     const config = parseConfig(document);
     this.#applied.set(config.name, { config, how });
-    const request = requestOf(config, how);
+    const endBefore = this.#offload.wish(config.name, config.offload);
+    const request = requestOf(config, how, this.#offload.handle);
+    this.#local.useOffload(request.offload);
     const reports = await Promise.all([
       this.#local.put(
         withListeners(config, (one) => !ofWorkers(one)),
@@ -116,6 +127,7 @@ export class WorkerPool implements Relay {
       // One that is down hears of it when it is back.
       ...this.#workers.map((worker) => worker.apply(request).catch(() => undefined)),
     ]);
+    endBefore?.();
     return mergeReports(reports.filter((report) => report !== undefined));
   }
 
@@ -125,6 +137,13 @@ export class WorkerPool implements Relay {
       this.#local.remove(gateway),
       ...this.#workers.map((worker) => worker.remove(gateway).catch(() => 0)),
     ]);
+    const endBefore = this.#offload.wish(gateway, undefined);
+    if (endBefore !== undefined) {
+      const { handle } = this.#offload;
+      this.#local.useOffload(handle);
+      await Promise.all(this.#workers.map((worker) => worker.useOffload(handle).catch(() => undefined)));
+      endBefore();
+    }
     return counts.reduce((total, count) => total + count, 0);
   }
 
@@ -140,7 +159,8 @@ export class WorkerPool implements Relay {
 
   async refresh(): Promise<void> {
     const states = await Promise.all(this.#workers.map((worker) => worker.state().catch(() => undefined)));
-    this.#last = mergeStates([this.#local.state(), ...states.filter((state) => state !== undefined)]);
+    const merged = mergeStates([this.#local.state(), ...states.filter((state) => state !== undefined)]);
+    this.#last = { ...merged, offload: this.#offload.state() };
   }
 
   /** Makes a worker end by an exception that nobody catches, for tests of what then happens. */
@@ -152,6 +172,7 @@ export class WorkerPool implements Relay {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await Promise.all([this.#local.close(), ...this.#workers.map((worker) => worker.close())]);
+    this.#offload.close();
     this.#heldPorts.close();
     this.#sockets.closeAll();
     this.events.complete();

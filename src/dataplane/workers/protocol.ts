@@ -2,6 +2,7 @@
 import type { AdmissionStep } from "../../admission/transition.ts";
 import type { TransportAddress } from "../../net/address.ts";
 import type { ValidConfig } from "../config.ts";
+import type { OffloadHandle } from "../offload/offload.ts";
 import type { RelayEvent, RelayOptions } from "../relay.ts";
 import type { PortMemory } from "../relayed-ports.ts";
 import type { HeldPort } from "../engines/engine.ts";
@@ -24,6 +25,7 @@ export interface ApplyRequest {
   /** A worker that is not at its `from` admits what the config says. */
   readonly admission: AdmissionStep | undefined;
   readonly datagramPorts: readonly number[];
+  readonly offload: OffloadHandle | undefined;
 }
 
 /** The worker asks for a place for one more allocation, or gives one back. */
@@ -37,6 +39,7 @@ export interface QuotaRequest {
 export interface PoolSays {
   readonly apply: ApplyRequest;
   readonly remove: string;
+  readonly useOffload: OffloadHandle | undefined;
   readonly state: undefined;
   readonly drain: undefined;
   readonly close: undefined;

@@ -7,6 +7,7 @@ import { noTraffic } from "../flows.ts";
 import { loadSys } from "../engines/batch/sys.ts";
 import type { ApplyReport, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
 import { openThreadChannel, type ThreadChannel } from "./thread-channel.ts";
+import type { OffloadHandle } from "../offload/offload.ts";
 import { clearPorts } from "../relayed-ports.ts";
 import type { HeldPort } from "../engines/engine.ts";
 import type { HeldPorts } from "./held-ports.ts";
@@ -62,6 +63,10 @@ export class WorkerHandle {
 
   remove(gateway: string): Promise<number> {
     return this.#ask("remove", gateway);
+  }
+
+  useOffload(handle: OffloadHandle | undefined): Promise<void> {
+    return this.#ask("useOffload", handle);
   }
 
   state(): Promise<RelayState> {

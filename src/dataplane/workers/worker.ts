@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { pino } from "pino";
 import { EmbeddedRelay } from "../embedded-relay.ts";
 import { RelayedPorts } from "../relayed-ports.ts";
+import type { OffloadHandle } from "../offload/offload.ts";
 import type { HeldPort } from "../engines/engine.ts";
 import { openThreadChannel } from "./thread-channel.ts";
 import type { ApplyRequest, WorkerData, WorkerSays } from "./protocol.ts";
@@ -12,12 +13,15 @@ if (parentPort === null) throw new Error("this is the program of a worker thread
 const { options, ids, descriptors, ports } = workerData as WorkerData;
 
 const channel = openThreadChannel(parentPort, {
-  apply: ({ config, draining, admission, datagramPorts }: ApplyRequest) =>
-    relay.put(config, {
+  apply: ({ config, draining, admission, datagramPorts, offload }: ApplyRequest) => {
+    relay.useOffload(offload);
+    return relay.put(config, {
       datagramPorts,
       ...(admission === undefined ? {} : { admission }),
       draining: new Map(Object.entries(draining).map(([cluster, endpoints]) => [cluster, new Set(endpoints)])),
-    }),
+    });
+  },
+  useOffload: (handle: OffloadHandle | undefined) => relay.useOffload(handle),
   remove: (gateway: string) => relay.remove(gateway),
   state: () => relay.state(),
   drain: () => relay.drain(),

@@ -1,0 +1,194 @@
+/**
+ * The `bpf` system call (Linux 6.6 and newer for links), of the C library that Node runs on. Descriptors are this process's:
+ * what is loaded and attached goes with it, however it ends.
+ */
+import { createRequire } from "node:module";
+import { getSystemErrorName } from "node:util";
+import { loadSys } from "../engines/batch/sys.ts";
+
+const MAP_CREATE = 0;
+const MAP_LOOKUP_ELEM = 1;
+const MAP_UPDATE_ELEM = 2;
+const MAP_DELETE_ELEM = 3;
+const PROG_LOAD = 5;
+const PROG_TEST_RUN = 10;
+const MAP_LOOKUP_AND_DELETE_ELEM = 21;
+const MAP_LOOKUP_BATCH = 24;
+const LINK_CREATE = 28;
+
+const MAP_TYPES = { hash: 1, "percpu-array": 6 } as const;
+const PROG_TYPE_SCHED_CLS = 3;
+const ATTACH_TCX_INGRESS = 46;
+const ENOENT = 2;
+/** What there is room for in the largest structure of a command that is used here. */
+const ATTRIBUTES = 128;
+const LOG_BYTES = 1 << 20;
+/** Of the verifier's log the end says what is wrong. */
+const LOG_END = 600;
+const NAME_BYTES = 15;
+
+export interface MapShape {
+  readonly type: keyof typeof MAP_TYPES;
+  readonly keyBytes: number;
+  /** For each CPU, where the type has a value for each. */
+  readonly valueBytes: number;
+  readonly entries: number;
+}
+
+/** A call that failed. */
+export class BpfError extends Error {
+  /** As `EPERM`. */
+  readonly code: string;
+
+  constructor(what: string, code: string, more = "") {
+    super(`${what}: ${code}${more}`);
+    this.code = code;
+  }
+}
+
+export interface Bpf {
+  /** @throws BpfError, as all here. @returns a descriptor. */
+  createMap(name: string, shape: MapShape): number;
+  /** Sets the value of `key`. */
+  update(map: number, key: Buffer, value: Buffer): void;
+  /** Reads the value of `key` into `value`; false when there is none. */
+  lookUp(map: number, key: Buffer, value: Buffer): boolean;
+  /** Removes `key`, and reads its last value into `value`; false when there is none. */
+  take(map: number, key: Buffer, value: Buffer): boolean;
+  remove(map: number, key: Buffer): boolean;
+  /**
+   * Reads entries into `keys` and `values`, from where `position` leads on; so many, and whether that was all.
+   * @param position of 4 bytes; nothing at the start. It is moved on.
+   */
+  readBatch(
+    map: number,
+    position: Buffer | undefined,
+    next: Buffer,
+    keys: Buffer,
+    values: Buffer,
+    count: number,
+  ): { readonly count: number; readonly isEnd: boolean };
+  /** @param instructions with the descriptors of maps in them. */
+  loadClassifier(name: string, instructions: Buffer, license: string): number;
+  /** Attaches a classifier to what comes in by an interface. The link lives as long as its descriptor. */
+  attachIngress(program: number, interfaceIndex: number): number;
+  /** Runs a classifier over a frame, `repeat` times. @returns its verdict, the frame then, nanoseconds a run. */
+  testRun(
+    program: number,
+    frame: Buffer,
+    repeat?: number,
+  ): { readonly verdict: number; readonly frame: Buffer; readonly nanoseconds: number };
+  close(fd: number): void;
+}
+
+let loaded: Bpf | undefined;
+
+/** @throws where this machine has no such call; the message says why. */
+export const loadBpf = (): Bpf => {
+  loaded ??= load();
+  return loaded;
+};
+
+const load = (): Bpf => {
+  const sys = loadSys();
+  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi").default;
+  const syscall = koffi.load(null).func("long syscall(long number, long command, void *attributes, ulong bytes)");
+  const number = process.arch === "x64" ? 321 : 280;
+  const attributes = Buffer.alloc(ATTRIBUTES);
+  const fresh = (): Buffer => attributes.fill(0);
+  const pointer = (at: number, to: Buffer): void => void attributes.writeBigUInt64LE(BigInt(sys.addressOf(to)), at);
+  const call = (command: number): number => Number(syscall(number, command, attributes, ATTRIBUTES));
+  const codeNow = (): string => getSystemErrorName(-sys.errno());
+  const must = (what: string, result: number): number => {
+    if (result < 0) throw new BpfError(what, codeNow());
+    return result;
+  };
+  const named = (at: number, name: string): void => void attributes.write(name.slice(0, NAME_BYTES), at, "latin1");
+  const element = (map: number, key: Buffer, value: Buffer | undefined): void => {
+    fresh().writeUInt32LE(map, 0);
+    pointer(8, key);
+    if (value !== undefined) pointer(16, value);
+  };
+  const found = (what: string, result: number): boolean => {
+    if (result >= 0) return true;
+    if (sys.errno() === ENOENT) return false;
+    throw new BpfError(what, codeNow());
+  };
+
+  return {
+    createMap(name, { type, keyBytes, valueBytes, entries }) {
+      fresh().writeUInt32LE(MAP_TYPES[type], 0);
+      attributes.writeUInt32LE(keyBytes, 4);
+      attributes.writeUInt32LE(valueBytes, 8);
+      attributes.writeUInt32LE(entries, 12);
+      named(28, name);
+      return must(`a map for ${name}`, call(MAP_CREATE));
+    },
+    update(map, key, value) {
+      element(map, key, value);
+      must("an entry of a map", call(MAP_UPDATE_ELEM));
+    },
+    lookUp(map, key, value) {
+      element(map, key, value);
+      return found("an entry of a map", call(MAP_LOOKUP_ELEM));
+    },
+    take(map, key, value) {
+      element(map, key, value);
+      return found("the end of an entry of a map", call(MAP_LOOKUP_AND_DELETE_ELEM));
+    },
+    remove(map, key) {
+      element(map, key, undefined);
+      return found("the end of an entry of a map", call(MAP_DELETE_ELEM));
+    },
+    readBatch(map, position, next, keys, values, count) {
+      fresh();
+      if (position !== undefined) pointer(0, position);
+      pointer(8, next);
+      pointer(16, keys);
+      pointer(24, values);
+      attributes.writeUInt32LE(count, 32);
+      attributes.writeUInt32LE(map, 36);
+      const isMore = found("the entries of a map", call(MAP_LOOKUP_BATCH));
+      return { count: attributes.readUInt32LE(32), isEnd: !isMore };
+    },
+    loadClassifier(name, instructions, license) {
+      const log = Buffer.alloc(LOG_BYTES);
+      const terms = Buffer.from(`${license}\0`);
+      fresh().writeUInt32LE(PROG_TYPE_SCHED_CLS, 0);
+      attributes.writeUInt32LE(instructions.length / 8, 4);
+      pointer(8, instructions);
+      pointer(16, terms);
+      attributes.writeUInt32LE(1, 24);
+      attributes.writeUInt32LE(log.length, 28);
+      pointer(32, log);
+      named(48, name);
+      const program = call(PROG_LOAD);
+      if (program >= 0) return program;
+      const code = codeNow();
+      const text = log.toString("latin1", 0, Math.max(0, log.indexOf(0))).trim();
+      throw new BpfError("the program", code, text === "" ? "" : `; the verifier says: ${text.slice(-LOG_END)}`);
+    },
+    attachIngress(program, interfaceIndex) {
+      fresh().writeUInt32LE(program, 0);
+      attributes.writeUInt32LE(interfaceIndex, 4);
+      attributes.writeUInt32LE(ATTACH_TCX_INGRESS, 8);
+      return must("a link", call(LINK_CREATE));
+    },
+    testRun(program, frame, repeat = 1) {
+      const out = Buffer.alloc(frame.length + 256);
+      fresh().writeUInt32LE(program, 0);
+      attributes.writeUInt32LE(frame.length, 8);
+      attributes.writeUInt32LE(out.length, 12);
+      pointer(16, frame);
+      pointer(24, out);
+      attributes.writeUInt32LE(repeat, 32);
+      must("a run", call(PROG_TEST_RUN));
+      return {
+        verdict: attributes.readInt32LE(4),
+        frame: out.subarray(0, attributes.readUInt32LE(12)),
+        nanoseconds: attributes.readUInt32LE(36),
+      };
+    },
+    close: (fd) => sys.close(fd),
+  };
+};

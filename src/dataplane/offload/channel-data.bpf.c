@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * ChannelData (RFC 8656 §12) across, in both directions, where it comes in. What is forwarded is what the map of flows says,
+ * and user space alone writes there; all else goes up to it, untouched.
+ *
+ * The payload is moved, not the headers: the UDP header stays where it is, so that a checksum which a device has yet to
+ * finish (CHECKSUM_PARTIAL, on veth and lo) is finished in the right place.
+ */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+#include <linux/udp.h>
+#include <stddef.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define MAX_FLOWS 262144
+#define CHANNEL_HEADER 4
+#define MAX_HEADERS (sizeof(struct ipv6hdr) + sizeof(struct udphdr) + CHANNEL_HEADER)
+/* A power of two: the verifier sees that an index is below it. */
+#define MAX_PAYLOAD 2048
+#define MAX_PADDING 3
+/* What every IPv6 link takes (RFC 8200 §5): less needs no look at the link. */
+#define EVERY_MTU 1280
+
+/* Addresses are as in IPv6, an IPv4 address in its mapped form; they and ports are in network order. */
+struct endpoints {
+  __u32 source[4];
+  __u32 target[4];
+  __be16 source_port;
+  __be16 target_port;
+};
+
+/* A packet as it comes. */
+struct key {
+  struct endpoints at;
+  /* Of ChannelData from a client; 0 for what a peer sends. */
+  __be16 channel;
+  __u16 zero;
+};
+
+/* And as it goes. */
+struct flow {
+  struct endpoints at;
+  /* Put in front of what a peer sent; 0 where one was taken away. */
+  __be16 channel;
+  __u16 is_ipv6;
+  __u32 interface;
+  /* User space's own. */
+  __u32 owner;
+  __u64 id;
+  __u64 packets;
+  __u64 bytes;
+  /* Of the last packet, nanoseconds of the monotonic clock. */
+  __u64 seen_at;
+};
+
+/* Why a datagram goes up to user space; `handed-up.ts` names them. */
+enum handed_up { NO_FLOW, INDICATION, OPTIONS, FRAGMENT, SEGMENTS, HOP_LIMIT, LENGTH, NO_CHECKSUM, TOO_LONG, FAILED, REASONS };
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, MAX_FLOWS);
+  __type(key, struct key);
+  __type(value, struct flow);
+} flows SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, REASONS);
+  __type(key, __u32);
+  __type(value, __u64);
+} handed_up SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u8[MAX_HEADERS + MAX_PAYLOAD]);
+} scratch SEC(".maps");
+
+static __always_inline int up(__u32 reason) {
+  __u64 *count = bpf_map_lookup_elem(&handed_up, &reason);
+  if (count) ++*count;
+  return TC_ACT_UNSPEC;
+}
+
+/* Nothing of the packet is as it was, so it cannot go up any more. */
+static __always_inline int lost(void) {
+  up(FAILED);
+  return TC_ACT_SHOT;
+}
+
+/* The same, but the compiler takes no check of it away that the verifier wants to see. */
+static __always_inline __u32 opaque(__u32 value) {
+  asm volatile("" : "+r"(value));
+  return value;
+}
+
+static __always_inline __u32 fold32(__u64 sum) {
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  return (sum & 0xffffffff) + (sum >> 32);
+}
+
+static __always_inline __u16 fold16(__u32 sum) {
+  sum = (sum & 0xffff) + (sum >> 16);
+  return (sum & 0xffff) + (sum >> 16);
+}
+
+/* What addresses add to a checksum. That of `::ffff:0:0/96` is nothing, in one's complement. */
+static __always_inline __u64 sum_of(const __u32 *addresses) {
+  __u64 sum = 0;
+#pragma unroll
+  for (int word = 0; word < 8; word++) sum += addresses[word];
+  return sum;
+}
+
+static __always_inline void map_ipv4(__u32 *words, __be32 address) {
+  words[0] = words[1] = 0;
+  words[2] = bpf_htonl(0xffff);
+  words[3] = address;
+}
+
+SEC("tc")
+int channel_data(struct __sk_buff *skb) {
+  struct key key = {};
+  __u32 ip_size;
+  __u8 traffic_class, hop_limit;
+  __be16 ip_id = 0, ip_flags = bpf_htons(0x4000);
+
+  /* With a tag it is for another interface, where it comes by again. */
+  if (skb->vlan_present) return TC_ACT_UNSPEC;
+  void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+  if (skb->protocol == bpf_htons(ETH_P_IP)) {
+    struct iphdr *ip = data + ETH_HLEN;
+    if ((void *)(ip + 1) > end || ip->protocol != IPPROTO_UDP) return TC_ACT_UNSPEC;
+    if (ip->ihl != 5) return up(OPTIONS);
+    if (ip->frag_off & bpf_htons(0x3fff)) return up(FRAGMENT);
+    map_ipv4(key.at.source, ip->saddr);
+    map_ipv4(key.at.target, ip->daddr);
+    ip_size = sizeof(*ip);
+    traffic_class = ip->tos;
+    hop_limit = ip->ttl;
+    ip_id = ip->id;
+    ip_flags = ip->frag_off;
+  } else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+    struct ipv6hdr *ip = data + ETH_HLEN;
+    if ((void *)(ip + 1) > end) return TC_ACT_UNSPEC;
+    if (ip->nexthdr == IPPROTO_FRAGMENT) return up(FRAGMENT);
+    if (ip->nexthdr != IPPROTO_UDP) return TC_ACT_UNSPEC;
+    __builtin_memcpy(key.at.source, &ip->saddr, 32);
+    ip_size = sizeof(*ip);
+    traffic_class = ip->priority << 4 | ip->flow_lbl[0] >> 4;
+    hop_limit = ip->hop_limit;
+  } else
+    return TC_ACT_UNSPEC;
+
+  __u32 udp_at = ETH_HLEN + ip_size;
+  struct { struct udphdr udp; __be16 first, second; } head;
+  if (bpf_skb_load_bytes(skb, udp_at, &head, sizeof(head.udp)) < 0) return TC_ACT_UNSPEC;
+  __u32 had = bpf_ntohs(head.udp.len) - sizeof(head.udp);
+  if (had > MAX_PAYLOAD + CHANNEL_HEADER) had = 0xffff;
+  __u32 data_at = udp_at + sizeof(head.udp);
+  head.first = head.second = 0;
+  if (had >= CHANNEL_HEADER && bpf_skb_load_bytes(skb, data_at, &head.first, CHANNEL_HEADER) < 0) return up(LENGTH);
+  key.at.source_port = head.udp.source;
+  key.at.target_port = head.udp.dest;
+
+  struct flow *flow = 0;
+  __u32 taken = 0, added = CHANNEL_HEADER;
+  __u32 size = had;
+  if ((head.first & bpf_htons(0xc000)) == bpf_htons(0x4000)) {
+    key.channel = head.first;
+    flow = bpf_map_lookup_elem(&flows, &key);
+    if (flow) {
+      taken = CHANNEL_HEADER;
+      added = 0;
+      size = bpf_ntohs(head.second);
+    }
+  }
+  if (!flow) {
+    key.channel = 0;
+    flow = bpf_map_lookup_elem(&flows, &key);
+    if (!flow) return up(head.first == bpf_htons(0x0016) ? INDICATION : NO_FLOW);
+  }
+  if (skb->gso_size) return up(SEGMENTS);
+  if (hop_limit <= 1) return up(HOP_LIMIT);
+  if (head.udp.check == 0) return up(NO_CHECKSUM);
+  if (had == 0xffff || size >= MAX_PAYLOAD) return up(TOO_LONG);
+  if (taken + size > had || data_at + had > skb->len) return up(LENGTH);
+  /* RFC 8656 §12.5 allows padding; it ends here. */
+  __u32 padding = had - taken - size;
+  if (padding > MAX_PADDING) return up(LENGTH);
+
+  __u32 out_size = flow->is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+  __u32 udp_size = sizeof(head.udp) + added + size;
+  if (added && out_size + udp_size > EVERY_MTU) {
+    __u32 mtu = 0;
+    __s32 more = (__s32)(ETH_HLEN + out_size + udp_size) - (__s32)skb->len;
+    if (bpf_check_mtu(skb, flow->interface, &mtu, more, 0) != BPF_MTU_CHK_RET_SUCCESS) return up(TOO_LONG);
+  }
+
+  __u32 first = 0;
+  __u8 *buffer = bpf_map_lookup_elem(&scratch, &first);
+  if (!buffer) return up(FAILED);
+  /* The payload; then, backwards, what goes in front of it. */
+  __u8 *payload = buffer + MAX_HEADERS;
+  __u32 length = opaque(size + padding);
+  if (length > 0 && (length > MAX_PAYLOAD || bpf_skb_load_bytes(skb, data_at + taken, payload, length) < 0))
+    return up(FAILED);
+  __u64 gone = taken ? (__u64)head.first + head.second : 0;
+#pragma unroll
+  for (__u32 byte = 0; byte < MAX_PADDING; byte++) {
+    __u32 at = size + byte;
+    if (byte < padding && at < MAX_PAYLOAD) gone += payload[at] << (at % 2 * 8);
+  }
+
+  __sync_fetch_and_add(&flow->packets, 1);
+  __sync_fetch_and_add(&flow->bytes, size);
+  flow->seen_at = bpf_ktime_get_ns();
+  __u32 interface = flow->interface;
+
+  __u64 header = 0;
+  if (added) {
+    __be16 channel[2] = {flow->channel, bpf_htons(size)};
+    __builtin_memcpy(payload - CHANNEL_HEADER, channel, sizeof(channel));
+    header = (__u64)channel[0] + channel[1];
+  }
+  struct udphdr udp = {flow->at.source_port, flow->at.target_port, bpf_htons(udp_size), head.udp.check};
+  /* What the checksum covers twice is the length; what a pseudo header has is known before the rest is summed. */
+  __u32 pseudo = fold32(sum_of(flow->at.source) + udp.len + 0xffffffffffff - sum_of(key.at.source) - head.udp.len);
+  __u32 rest = fold32(header + udp.source + udp.dest + udp.len + 0xffffffff - key.at.source_port - key.at.target_port -
+                      head.udp.len - gone);
+
+  __u32 headers;
+  if (flow->is_ipv6) {
+    struct ipv6hdr ip = {.version = 6, .payload_len = bpf_htons(udp_size), .nexthdr = IPPROTO_UDP, .hop_limit = hop_limit - 1};
+    ip.priority = traffic_class >> 4;
+    ip.flow_lbl[0] = traffic_class << 4;
+    __builtin_memcpy(&ip.saddr, flow->at.source, 32);
+    __u8 *to = payload - added - sizeof(udp) - sizeof(ip);
+    __builtin_memcpy(to, &ip, sizeof(ip));
+    __builtin_memcpy(to + sizeof(ip), &udp, sizeof(udp));
+    headers = sizeof(ip) + sizeof(udp) + added;
+  } else {
+    struct iphdr ip = {.version = 4, .ihl = 5, .tos = traffic_class, .tot_len = bpf_htons(sizeof(ip) + udp_size), .id = ip_id,
+                       .frag_off = ip_flags, .ttl = hop_limit - 1, .protocol = IPPROTO_UDP};
+    ip.saddr = flow->at.source[3];
+    ip.daddr = flow->at.target[3];
+    __u32 sum = 0;
+#pragma unroll
+    for (int half = 0; half < 10; half++) sum += ((__u16 *)&ip)[half];
+    ip.check = ~fold16(sum);
+    __u8 *to = payload - added - sizeof(udp) - sizeof(ip);
+    __builtin_memcpy(to, &ip, sizeof(ip));
+    __builtin_memcpy(to + sizeof(ip), &udp, sizeof(udp));
+    headers = sizeof(ip) + sizeof(udp) + added;
+  }
+
+  if (out_size != ip_size) {
+    if (bpf_skb_change_proto(skb, flow->is_ipv6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP), 0) < 0) return lost();
+    __be16 protocol = out_size == sizeof(struct ipv6hdr) ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
+    if (bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_proto), &protocol, sizeof(protocol), 0) < 0) return lost();
+  }
+  if (bpf_skb_change_tail(skb, ETH_HLEN + out_size + udp_size, 0) < 0) return lost();
+  __u32 whole = opaque(headers + size);
+  if (headers > MAX_HEADERS || whole == 0 || whole > MAX_HEADERS + MAX_PAYLOAD) return lost();
+  if (bpf_skb_store_bytes(skb, ETH_HLEN, payload - headers, whole, BPF_F_RECOMPUTE_CSUM) < 0) return lost();
+  __u32 check_at = ETH_HLEN + out_size + offsetof(struct udphdr, check);
+  if (bpf_l4_csum_replace(skb, check_at, 0, pseudo, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0) < 0) return lost();
+  if (bpf_l4_csum_replace(skb, check_at, 0, rest, BPF_F_MARK_MANGLED_0) < 0) return lost();
+  /* Where a device has summed up the whole packet, the second of them has not told that sum. */
+  bpf_csum_update(skb, ~rest);
+  return bpf_redirect_neigh(interface, 0, 0, 0);
+}
+
+char terms[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,135 @@
+/**
+ * Offload of a process: one program, attached to the interfaces that configs name, for all its relays. It is there as long
+ * as a config asks for it; where it cannot be, it says why once, and user space relays on.
+ */
+import type { Logger } from "pino";
+import { messageOf } from "../../errors.ts";
+import { loadBpf } from "./bpf.ts";
+import { FlowMap } from "./flow-map.ts";
+import type { HandedUp } from "./handed-up.ts";
+import { interfaceOf, usableInterfaces, type NetworkInterface } from "./interfaces.ts";
+import type { OffloadHandle } from "./offload.ts";
+import type { OffloadWish } from "./wish.ts";
+import { closeProgram, handedUpCounts, loadProgram, type OffloadProgram } from "./program.ts";
+
+/** Where packets are forwarded in the kernel; or why not, though it is asked for. */
+export type OffloadState =
+  | {
+      readonly engine: "TC";
+      readonly interfaces: readonly string[];
+      /** Datagrams that went up to user space. */
+      readonly handedUp: Readonly<Record<HandedUp, number>>;
+    }
+  | { readonly engine: "None"; readonly reason: string };
+
+interface Running {
+  readonly program: OffloadProgram;
+  readonly links: readonly number[];
+  readonly interfaces: readonly NetworkInterface[];
+  readonly handle: OffloadHandle;
+}
+
+const close = ({ program, links }: Running): void => {
+  for (const link of links) loadBpf().close(link);
+  closeProgram(program);
+};
+
+export class OffloadEngine {
+  readonly #log: Logger;
+  readonly #wishes = new Map<string, OffloadWish>();
+  #running: Running | undefined;
+  #reason: string | undefined;
+  /** Of what runs, or was tried last. */
+  #key = "";
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** What relays are to use. */
+  get handle(): OffloadHandle | undefined {
+    return this.#running?.handle;
+  }
+
+  /**
+   * Takes up what the config of `gateway` asks for; nothing: it is gone.
+   * @returns where that changes anything, what ends what ran before: to be called once no relay uses that.
+   */
+  wish(gateway: string, wish: OffloadWish | undefined): (() => void) | undefined {
+    if (wish === undefined || wish.engine === "NONE") this.#wishes.delete(gateway);
+    else this.#wishes.set(gateway, wish);
+    const wishes = [...this.#wishes.values()];
+    const isForAll = wishes.some(({ interfaces }) => interfaces.length === 0);
+    const names = isForAll ? [] : [...new Set(wishes.flatMap(({ interfaces }) => interfaces))].toSorted();
+    const key = wishes.length === 0 ? "" : JSON.stringify(names);
+    if (key === this.#key) return undefined;
+    this.#key = key;
+    const before = this.#running;
+    this.#running = undefined;
+    this.#reason = undefined;
+    if (key !== "") this.#start(names, wishes);
+    else this.#log.info("packets are relayed in user space: no config asks for offload any more");
+    return () => {
+      if (before !== undefined) close(before);
+    };
+  }
+
+  state(): OffloadState | undefined {
+    const running = this.#running;
+    if (running !== undefined)
+      return {
+        engine: "TC",
+        interfaces: running.interfaces.map(({ name }) => name),
+        handedUp: handedUpCounts(running.program),
+      };
+    return this.#reason === undefined ? undefined : { engine: "None", reason: this.#reason };
+  }
+
+  /** Removes the flows of a relay that is gone. @param owner as it was told. */
+  forget(owner: number): void {
+    const { handle } = this;
+    if (handle !== undefined) new FlowMap(loadBpf(), handle.flows).removeAllOf(owner);
+  }
+
+  close(): void {
+    if (this.#running !== undefined) close(this.#running);
+    this.#running = undefined;
+  }
+
+  #start(names: readonly string[], wishes: readonly OffloadWish[]): void {
+    try {
+      const interfaces = names.length === 0 ? usableInterfaces() : names.map(interfaceOf);
+      this.#running = attach(interfaces);
+      const which = interfaces.map(({ name }) => name);
+      const more = wishes.some(({ engine }) => engine === "XDP") ? { note: "XDP is not there yet: TC is used" } : {};
+      this.#log.info({ engine: "TC", interfaces: which, ...more }, "channels are relayed in the kernel");
+    } catch (error) {
+      this.#reason = messageOf(error);
+      this.#log.warn(
+        { reason: this.#reason },
+        "packets are relayed in user space: offload needs Linux 6.6 and the capabilities BPF, NET_ADMIN and PERFMON",
+      );
+    }
+  }
+}
+
+const attach = (interfaces: readonly NetworkInterface[]): Running => {
+  const bpf = loadBpf();
+  const program = loadProgram(bpf);
+  const links: number[] = [];
+  try {
+    for (const { name, index } of interfaces) {
+      try {
+        links.push(bpf.attachIngress(program.program, index));
+      } catch (error) {
+        throw new Error(`${name}: ${messageOf(error)}`, { cause: error });
+      }
+    }
+  } catch (error) {
+    for (const link of links) bpf.close(link);
+    closeProgram(program);
+    throw error;
+  }
+  const attached = interfaces.map(({ index }) => index);
+  return { program, links, interfaces, handle: { flows: program.flows, attached } };
+};

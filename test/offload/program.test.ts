@@ -1,0 +1,332 @@
+/** The program in the kernel, run over frames: what it makes of them, byte by byte, and what it leaves to user space. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { wordsOfBytes } from "../../src/net/address.ts";
+import { loadBpf } from "../../src/dataplane/offload/bpf.ts";
+import { FlowMap, type End, type Hop } from "../../src/dataplane/offload/flow-map.ts";
+import type { HandedUp } from "../../src/dataplane/offload/handed-up.ts";
+import { closeProgram, handedUpCounts, loadProgram, type OffloadProgram } from "../../src/dataplane/offload/program.ts";
+import { randomFrom as fractionsFrom } from "../support/malformed.ts";
+import { makeFrame, type Frame } from "./frame.ts";
+
+/** As an environment variable where more time is at hand. */
+const FRAMES = Number(process.env["TURNPIKE_FRAMES"] ?? 100_000);
+const SEED = 20_261_130;
+const LOOPBACK = 1;
+const OWNER = 7;
+/** `TC_ACT_UNSPEC`, `TC_ACT_REDIRECT`. */
+const UP = -1;
+const FORWARDED = 7;
+
+/** Whole numbers from 0, below what is asked for. */
+const randomFrom = (seed: number): ((below: number) => number) => {
+  const fraction = fractionsFrom(seed);
+  return (below) => Math.floor(fraction() * below);
+};
+
+type Address = Uint8Array;
+interface Channel {
+  readonly number: number;
+  readonly client: Address;
+  readonly server: Address;
+  readonly relayed: Address;
+  readonly peer: Address;
+  readonly ports: { readonly client: number; readonly server: number; readonly relayed: number; readonly peer: number };
+}
+
+const bpf = loadBpf();
+let program: OffloadProgram;
+let flows: FlowMap;
+
+beforeAll(() => {
+  program = loadProgram();
+  flows = new FlowMap(bpf, program.flows);
+});
+afterAll(() => closeProgram(program));
+
+const end = (address: Address, port: number): End => ({ ...wordsOfBytes(address), port });
+const ipv4 = (last: number): Address => Uint8Array.from([10, 1, 2, last]);
+const ipv6 = (last: number): Address => Uint8Array.from([0xfd, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, last]);
+
+const channelOf = (number: number, clientSide: typeof ipv4, peerSide: typeof ipv4): Channel => ({
+  number: 0x4000 + number,
+  client: clientSide(number % 250),
+  server: clientSide(251),
+  relayed: peerSide(252),
+  peer: peerSide(number % 250),
+  ports: { client: 40_000 + number, server: 3478, relayed: 50_000 + number, peer: 9000 },
+});
+
+const hopsOf = ({ number, client, server, relayed, peer, ports }: Channel) => {
+  const hop = (from: Address, fromPort: number, to: Address, toPort: number, channel: number): Hop => ({
+    source: end(from, fromPort),
+    target: end(to, toPort),
+    channel,
+  });
+  return {
+    fromClient: hop(client, ports.client, server, ports.server, number),
+    toPeer: hop(relayed, ports.relayed, peer, ports.peer, 0),
+    fromPeer: hop(peer, ports.peer, relayed, ports.relayed, 0),
+    toClient: hop(server, ports.server, client, ports.client, number),
+  };
+};
+
+const install = (channel: Channel, id: number): void => {
+  const { fromClient, toPeer, fromPeer, toClient } = hopsOf(channel);
+  const common = { interface: LOOPBACK, owner: OWNER };
+  flows.put({ from: fromClient, to: toPeer, isIpv6: channel.peer.length === 16, id: 2 * id, ...common });
+  flows.put({ from: fromPeer, to: toClient, isIpv6: channel.client.length === 16, id: 2 * id + 1, ...common });
+};
+const withdraw = (channel: Channel): void => {
+  const { fromClient, fromPeer } = hopsOf(channel);
+  flows.take(fromClient);
+  flows.take(fromPeer);
+};
+
+const channelData = (number: number, data: Uint8Array, length = data.length): Buffer =>
+  Buffer.concat([Buffer.from([number >>> 8, number & 255, length >>> 8, length & 255]), data]);
+
+const dontFragment = 0x4000;
+/** What user space sends on: the datagram anew, one hop further. */
+const onward = (
+  frame: Frame,
+  next: Pick<Frame, "source" | "target" | "sourcePort" | "targetPort" | "payload">,
+): Buffer =>
+  makeFrame({
+    ...next,
+    trafficClass: frame.trafficClass ?? 0,
+    hopLimit: (frame.hopLimit ?? 64) - 1,
+    ...(frame.source.length === 4 ? { id: frame.id ?? 0, flags: frame.flags ?? dontFragment } : {}),
+  });
+
+const fromClient = ({ client, server, ports }: Channel, payload: Uint8Array): Frame => ({
+  source: client,
+  target: server,
+  sourcePort: ports.client,
+  targetPort: ports.server,
+  payload,
+});
+const fromPeer = ({ peer, relayed, ports }: Channel, payload: Uint8Array): Frame => ({
+  source: peer,
+  target: relayed,
+  sourcePort: ports.peer,
+  targetPort: ports.relayed,
+  payload,
+});
+const toPeer = ({ relayed, peer, ports }: Channel, payload: Uint8Array) => ({
+  source: relayed,
+  target: peer,
+  sourcePort: ports.relayed,
+  targetPort: ports.peer,
+  payload,
+});
+const toClient = ({ server, client, ports }: Channel, payload: Uint8Array) => ({
+  source: server,
+  target: client,
+  sourcePort: ports.server,
+  targetPort: ports.client,
+  payload,
+});
+
+/** What the one reason that was counted is; nothing where none was. */
+const reasonOf = (run: () => void): HandedUp | undefined => {
+  const before = handedUpCounts(program);
+  run();
+  const after = handedUpCounts(program);
+  const counted = (Object.keys(after) as HandedUp[]).filter((name) => after[name] !== before[name]);
+  expect(counted.length).toBeLessThanOrEqual(1);
+  return counted[0];
+};
+
+const families = [
+  ["IPv4 to IPv4", ipv4, ipv4],
+  ["IPv6 to IPv6", ipv6, ipv6],
+  ["IPv4 to IPv6", ipv4, ipv6],
+  ["IPv6 to IPv4", ipv6, ipv4],
+] as const;
+
+describe.each(families)("from client to peer, %s", (_, clientSide, peerSide) => {
+  const random = randomFrom(SEED);
+  const channel = channelOf(1, clientSide, peerSide);
+  const data = (bytes: number): Buffer => Buffer.from(Array.from({ length: bytes }, () => random(256)));
+  beforeAll(() => install(channel, 1));
+  afterAll(() => withdraw(channel));
+
+  /** Ethernet addresses are not the program's business. */
+  const ran = (frame: Frame) => {
+    const { verdict, frame: after } = bpf.testRun(program.program, makeFrame(frame));
+    return { verdict, after: after.subarray(12).toString("hex") };
+  };
+  const forwarded = (expected: Buffer) => ({ verdict: FORWARDED, after: expected.subarray(12).toString("hex") });
+
+  it.each([1, 2, 3, 4, 5, 159, 160, 1000, 1199, 1200])("forwards %i bytes both ways", (bytes) => {
+    const payload = data(bytes);
+    const up = fromClient(channel, channelData(channel.number, payload));
+    expect(ran(up)).toEqual(forwarded(onward(up, toPeer(channel, payload))));
+    const down = fromPeer(channel, payload);
+    expect(ran(down)).toEqual(forwarded(onward(down, toClient(channel, channelData(channel.number, payload)))));
+  });
+
+  it("forwards no bytes at all", () => {
+    const up = fromClient(channel, channelData(channel.number, data(0)));
+    expect(ran(up)).toEqual(forwarded(onward(up, toPeer(channel, data(0)))));
+    const down = fromPeer(channel, data(0));
+    expect(ran(down)).toEqual(forwarded(onward(down, toClient(channel, channelData(channel.number, data(0))))));
+  });
+
+  it("leaves padding, and what a link puts behind, away", () => {
+    const payload = data(5);
+    const up = {
+      ...fromClient(channel, channelData(channel.number, Buffer.concat([payload, Buffer.from([1, 2, 3])]), 5)),
+      trailer: data(9),
+    };
+    expect(ran(up)).toEqual(forwarded(onward(up, toPeer(channel, payload))));
+    const down = { ...fromPeer(channel, data(1)), trailer: data(17) };
+    expect(ran(down)).toEqual(forwarded(onward(down, toClient(channel, channelData(channel.number, down.payload)))));
+  });
+
+  it("copies DSCP and ECN, and counts the hop", () => {
+    const payload = data(20);
+    for (const trafficClass of [0, 1, 2, 3, 46 << 2, 255]) {
+      const up = { ...fromClient(channel, channelData(channel.number, payload)), trafficClass, hopLimit: 2 };
+      expect(ran(up)).toEqual(forwarded(onward(up, toPeer(channel, payload))));
+    }
+  });
+
+  it("forwards a wrong checksum as a wrong one", () => {
+    const payload = data(100);
+    const up: Frame = { ...fromClient(channel, channelData(channel.number, payload)), checksum: "wrong" };
+    const { verdict, frame } = bpf.testRun(program.program, makeFrame(up));
+    const right = onward(up, toPeer(channel, payload));
+    const at = right.length - payload.length - 2;
+    expect(verdict).toBe(FORWARDED);
+    expect(frame.readUInt16BE(at)).not.toBe(right.readUInt16BE(at));
+    frame.copy(right, at, at, at + 2);
+    expect(frame.subarray(12).equals(right.subarray(12))).toBe(true);
+  });
+
+  const up = (frame: Partial<Frame>, payload = channelData(channel.number, data(100))): Frame => ({
+    ...fromClient(channel, payload),
+    ...frame,
+  });
+  const cases: readonly (readonly [HandedUp, string, () => Frame])[] = [
+    ["no-flow", "another port", () => up({ sourcePort: 1 })],
+    ["no-flow", "another server port", () => up({ targetPort: 1 })],
+    ["no-flow", "another channel", () => up({}, channelData(channel.number + 1, data(10)))],
+    ["no-flow", "a request", () => up({}, Buffer.from("000300002112a442000000000000000000000000", "hex"))],
+    ["indication", "a Send indication", () => up({}, Buffer.from("001600002112a442000000000000000000000000", "hex"))],
+    ["no-flow", "three bytes", () => up({}, data(3))],
+    ["no-flow", "nothing", () => up({}, data(0))],
+    ["length", "data longer than the datagram", () => up({}, channelData(channel.number, data(10), 11))],
+    ["length", "more behind the data than padding", () => up({}, channelData(channel.number, data(10), 6))],
+    ["length", "a datagram longer than the packet", () => up({ udpLength: 300 })],
+    ["hop-limit", "the last hop", () => up({ hopLimit: 1 })],
+    ["hop-limit", "no hop", () => up({ hopLimit: 0 })],
+    ["no-checksum", "no checksum", () => up({ checksum: "none" })],
+    ["too-long", "more than the program moves", () => up({}, channelData(channel.number, data(2048)))],
+    ["no-flow", "what another peer sends", () => ({ ...fromPeer(channel, data(10)), sourcePort: 9001 })],
+  ];
+  it.each(cases)("hands up, as %s: %s", (reason, _what, make) => {
+    const frame = makeFrame(make());
+    expect(
+      reasonOf(() => {
+        const { verdict, frame: after } = bpf.testRun(program.program, frame);
+        expect(verdict).toBe(UP);
+        expect(after.equals(frame)).toBe(true);
+      }),
+    ).toBe(reason);
+  });
+
+  it("counts what it forwards, and forwards nothing of what was taken away", () => {
+    const other = channelOf(2, clientSide, peerSide);
+    install(other, 2);
+    const { fromClient: there, fromPeer: back } = hopsOf(other);
+    for (let n = 0; n < 5; n++)
+      bpf.testRun(program.program, makeFrame(fromClient(other, channelData(other.number, data(100)))));
+    bpf.testRun(program.program, makeFrame(fromPeer(other, data(30))));
+    expect(flows.read(there)).toMatchObject({ packets: 5, bytes: 500 });
+    expect([...flows.entriesOf(OWNER)].filter(({ id }) => id >= 4)).toHaveLength(2);
+    expect(flows.take(there)).toMatchObject({ packets: 5, bytes: 500 });
+    expect(flows.take(back)).toMatchObject({ packets: 1, bytes: 30 });
+    expect(flows.take(back)).toBeUndefined();
+    for (const frame of [fromClient(other, channelData(other.number, data(9))), fromPeer(other, data(9))])
+      expect(bpf.testRun(program.program, makeFrame(frame)).verdict).toBe(UP);
+  });
+});
+
+describe("IPv4 alone", () => {
+  const channel = channelOf(3, ipv4, ipv4);
+  beforeAll(() => install(channel, 3));
+  afterAll(() => withdraw(channel));
+  const payload = channelData(channel.number, Buffer.alloc(100));
+  it.each([
+    ["options", { options: Uint8Array.from([1, 1, 1, 0]) }],
+    ["fragment", { flags: 0x2000 }],
+    ["fragment", { flags: 0x0001 }],
+  ] as const)("hands up, as %s: %j", (reason, more) => {
+    const frame = makeFrame({ ...fromClient(channel, payload), ...more });
+    expect(reasonOf(() => expect(bpf.testRun(program.program, frame).verdict).toBe(UP))).toBe(reason);
+  });
+});
+
+it("keeps the flows of owners apart", () => {
+  const channel = channelOf(4, ipv4, ipv6);
+  install(channel, 4);
+  expect(flows.removeAllOf(OWNER + 1)).toBe(0);
+  expect(flows.removeAllOf(OWNER)).toBe(2);
+  expect(flows.read(hopsOf(channel).fromClient)).toBeUndefined();
+});
+
+it(`makes of ${FRAMES.toLocaleString("en")} frames what user space would, or leaves them as they are`, () => {
+  const random = randomFrom(SEED + 1);
+  const channels = Array.from({ length: 200 }, (_, n) => {
+    const [, clientSide, peerSide] = families[n % families.length]!;
+    const channel = channelOf(10 + n, clientSide, peerSide);
+    install(channel, 10 + n);
+    return channel;
+  });
+  const pool = Buffer.from(Array.from({ length: 4096 }, () => random(256)));
+  const bytesOf = (count: number): Buffer => {
+    const at = random(pool.length - count);
+    return pool.subarray(at, at + count);
+  };
+  let forwarded = 0;
+  for (let n = 0; n < FRAMES; n++) {
+    const channel = channels[random(channels.length)]!;
+    const data = bytesOf(random(4) === 0 ? random(1400) : random(200));
+    const isUp = random(2) === 0;
+    const padding = isUp && random(8) === 0 ? random(4) : 0;
+    const wrongLength = isUp && random(16) === 0 ? 1 + random(600) : 0;
+    const frame: Frame = {
+      ...(isUp
+        ? fromClient(
+            channel,
+            channelData(
+              channel.number + (random(16) === 0 ? 1000 : 0),
+              padding > 0 ? Buffer.concat([data, bytesOf(padding)]) : data,
+              data.length + padding + wrongLength - (wrongLength > 0 ? 0 : padding),
+            ),
+          )
+        : fromPeer(channel, data)),
+      trafficClass: random(256),
+      hopLimit: random(16) === 0 ? random(3) : 64,
+      id: random(65_536),
+      flags: random(16) === 0 ? random(65_536) : random(2) * dontFragment,
+      checksum: random(32) === 0 ? "none" : "right",
+      ...(random(16) === 0 ? { trailer: bytesOf(1 + random(20)) } : {}),
+    };
+    const isIpv4 = frame.source.length === 4;
+    const isWhole = !isIpv4 || (frame.flags! & 0x3fff) === 0;
+    const isKnown = !isUp || Buffer.from(frame.payload).readUInt16BE(0) === channel.number;
+    const mayGo = isWhole && isKnown && wrongLength === 0 && frame.hopLimit! > 1 && frame.checksum !== "none";
+    const sent = makeFrame(frame);
+    const { verdict, frame: after } = bpf.testRun(program.program, sent);
+    const expected = mayGo
+      ? onward(frame, isUp ? toPeer(channel, data) : toClient(channel, channelData(channel.number, data)))
+      : sent;
+    if (verdict !== (mayGo ? FORWARDED : UP) || Buffer.compare(after.subarray(12), expected.subarray(12)) !== 0)
+      expect.fail(`${n}: ${verdict} ${JSON.stringify(frame)}\n${after.toString("hex")}\n${expected.toString("hex")}`);
+    if (mayGo) forwarded++;
+  }
+  expect(forwarded).toBeGreaterThan(FRAMES / 2);
+  for (const channel of channels) withdraw(channel);
+}, 300_000);
