@@ -45,6 +45,16 @@ const byTransports = (counters: Readonly<Record<string, number>>): readonly Samp
     return { labels: { transport, peers }, value };
   });
 
+const channelsByWay = ({ allocations, offload }: RelayState): readonly Sample[] => {
+  if (offload?.engine !== "TC") return [];
+  const channels = allocations.flatMap((allocation) => allocation.channels);
+  const kernel = channels.filter(({ way }) => way === "kernel").length;
+  return [
+    { labels: { way: "kernel" }, value: kernel },
+    { labels: { way: "user space" }, value: channels.length - kernel },
+  ];
+};
+
 export const relayMetrics: readonly Metric[] = [
   {
     name: "stunner_allocations_active",
@@ -155,6 +165,24 @@ export const relayMetrics: readonly Metric[] = [
     help: "Datagrams and frames dropped, by the code of the drop.",
     labels: ["reason"],
     samples: (_, relay) => by("reason", relay.dropped),
+  },
+  {
+    name: "turnpike_offload_active",
+    help: "Whether the kernel forwards channels: 1, or 0 where a config asks for it and it cannot.",
+    labels: [],
+    samples: (_, { offload }) => (offload === undefined ? [] : total(offload.engine === "None" ? 0 : 1)),
+  },
+  {
+    name: "turnpike_offload_channels",
+    help: "Channels by what moves their packets, where offload is active: the kernel, or user space.",
+    labels: ["way"],
+    samples: (_, relay) => channelsByWay(relay),
+  },
+  {
+    name: "turnpike_offload_handed_up_total",
+    help: "Datagrams that the kernel handed up to user space, by why.",
+    labels: ["reason"],
+    samples: (_, { offload }) => (offload?.engine === "TC" ? by("reason", offload.handedUp) : []),
   },
   {
     name: "turnpike_control_queue_requests",

@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   icetest: async () => (await import("./icetest.ts")).iceTestCommand(),
   icetester: async () => (await import("./icetester.ts")).iceTesterCommand(),
   status: async () => (await import("./status.ts")).statusCommand(),
+  offload: async () => (await import("./offload.ts")).offloadCommand(),
   log: async () => (await import("./log.ts")).logCommand(),
   explain: async () => (await import("./explain.ts")).explainCommand(),
   replay: async () => (await import("./replay.ts")).replayCommand(),

@@ -6,6 +6,7 @@ import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options
 import { addClusterOptions } from "./discovery-options.ts";
 import { documentWriter } from "./documents.ts";
 import { hideSecrets } from "./hide-secrets.ts";
+import { offloadLine } from "./offload-line.ts";
 import { notWell, outputOption, print, type Format } from "./output.ts";
 import { podStatuses, type PodAnswer, type PodFlags } from "./pod-status.ts";
 import { podSummary, podTables } from "./pod-summary.ts";
@@ -45,6 +46,7 @@ export const describeState = (state: ProgramState, all: boolean, now = Date.now(
   const section = (title: string, header: readonly string[], rows: readonly (readonly string[])[]): string =>
     rows.length === 0 ? `${title}: none\n` : `${title} (${rows.length})\n${table(header, shorten(rows))}`;
 
+  const offload = offloadLine(state);
   const refusals = state.gateways.flatMap((one) => one.refusals).toSorted((a, b) => b.seq - a.seq);
 
   return [
@@ -100,6 +102,7 @@ export const describeState = (state: ProgramState, all: boolean, now = Date.now(
         seconds(one.expiresAt - now),
       ]),
     ),
+    ...(offload === undefined ? [] : [`${offload}\n`]),
     ...(refusals.length === 0
       ? []
       : [

@@ -5,6 +5,7 @@ import type { AdmissionStep, AdmissionTransition } from "../admission/transition
 import type { ClusterConfig, DataplaneConfig } from "../resources/dataplane-config.ts";
 import { createRelay } from "./create-relay.ts";
 import { placeOn } from "./placement.ts";
+import { offload } from "../../test/support/offload.ts";
 
 const cluster = (endpoints: readonly string[], type: ClusterConfig["type"] = "STATIC"): ClusterConfig => ({
   name: "ns/r",
@@ -24,7 +25,7 @@ const start = () => {
   const apply = async (clusters: readonly ClusterConfig[], admission?: AdmissionStep) => {
     const config: DataplaneConfig = {
       version: "v1",
-      admin: { name: "ns/gw" },
+      admin: { name: "ns/gw", ...offload() },
       auth: { type: "none", realm: "r", credentials: {} },
       listeners: [],
       clusters,

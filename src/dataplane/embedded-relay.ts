@@ -284,9 +284,16 @@ const transitionsOf = (tenant: Tenant, before: RelayConfig, how: Apply): readonl
 
 const starts: ReadonlySet<string> = new Set(["start", "restart"]);
 
-const wayOf = (offload: Offload | undefined, channel: Channel): Pick<ChannelState, "way" | "because"> => {
+const wayOf = (offload: Offload | undefined, channel: Channel): Pick<ChannelState, "way" | "because" | "forwarded"> => {
   if (offload === undefined) return {};
-  if (offload.has(channel)) return { way: "kernel" };
+  const counted = offload.counted(channel);
+  if (counted !== undefined) {
+    const { packets: packetsIn, bytes: bytesIn } = counted.in;
+    const { packets: packetsOut, bytes: bytesOut } = counted.out;
+    const seenAt = Math.max(counted.in.seenAt, counted.out.seenAt);
+    const lastSeen = seenAt > 0 ? { lastSeen: wallTimeOf(seenAt) } : {};
+    return { way: "kernel", forwarded: { packetsIn, bytesIn, packetsOut, bytesOut, ...lastSeen } };
+  }
   const because = offload.staysBecause(channel);
   return { way: "user space", ...(because === undefined ? {} : { because }) };
 };

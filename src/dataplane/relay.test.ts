@@ -17,6 +17,7 @@ import { attribute } from "../stun/attributes.ts";
 import { decode, encode } from "../turn-client/codec.ts";
 import { method } from "../stun/message.ts";
 import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
+import { offload } from "../../test/support/offload.ts";
 
 const auth: AuthConfig = { type: "static", realm: "turnpike.test", credentials: { username: "u", password: "p" } };
 
@@ -75,7 +76,7 @@ const world = async (relayAddresses: readonly string[] = OWN, tuning: RelayTunin
     events,
     config: (changes = {}) => ({
       version: "v1",
-      admin: { name: "ns/gw", user_quota: changes.quota ?? 0 },
+      admin: { name: "ns/gw", user_quota: changes.quota ?? 0, ...offload() },
       auth: changes.auth ?? auth,
       listeners: changes.listeners ?? [listener(port, "TURN-UDP"), listener(port, "TURN-TCP")],
       clusters: changes.clusters ?? [cluster("127.0.0.1", "::1")],

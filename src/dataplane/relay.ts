@@ -98,6 +98,14 @@ export interface ChannelState {
   /** What moves its packets, where offload is on; and why it is not the kernel. */
   readonly way?: "kernel" | "user space";
   readonly because?: StaysBecause;
+  /** What the kernel forwarded. `lastSeen`: of a packet either way, milliseconds since the epoch. */
+  readonly forwarded?: {
+    readonly packetsIn: number;
+    readonly bytesIn: number;
+    readonly packetsOut: number;
+    readonly bytesOut: number;
+    readonly lastSeen?: number;
+  };
 }
 
 export interface AllocationState {

@@ -13,6 +13,7 @@ import { attribute } from "../stun/attributes.ts";
 import { longTermKey } from "../stun/integrity.ts";
 import { attributeBytes, xorAddressValue } from "../turn-client/attribute-bytes.ts";
 import { withFingerprint, withIntegrity } from "../turn-client/signing.ts";
+import { offload } from "../../test/support/offload.ts";
 
 /** No route leads there, and no socket may send there: the system refuses. */
 const UNREACHABLE = "255.255.255.255";
@@ -54,7 +55,7 @@ describe.each(["batch", "dgram"] as const)("a Send indication, %s engine", (engi
     relay = createRelay({ place: placeOn(["127.0.0.1"]), own: [], engine, log: pino({ level: "silent" }) });
     await relay.apply({
       version: "v1",
-      admin: { name: "gw" },
+      admin: { name: "gw", ...offload() },
       auth: { type: "static", realm: "r", credentials: { username: "u", password: "p" } },
       listeners: [{ name: "gw/udp", protocol: "TURN-UDP", address: "", port, routes: ["c"] }],
       clusters: [{ name: "c", type: "STATIC", protocol: "UDP", endpoints: ["127.0.0.1", UNREACHABLE] }],

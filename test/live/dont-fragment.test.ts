@@ -8,6 +8,7 @@ import { createRelay } from "../../src/dataplane/create-relay.ts";
 import { placeOn } from "../../src/dataplane/placement.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 import { enterOwnNetwork } from "../support/network.ts";
+import { offload } from "../support/offload.ts";
 
 const isRoot = process.getuid?.() === 0;
 const PORT = 3478;
@@ -33,7 +34,7 @@ describe.runIf(isRoot).each([
     try {
       await relay.apply({
         version: "v1",
-        admin: { name: "gw" },
+        admin: { name: "gw", ...offload() },
         auth: { type: "static", realm: "r", credentials: { username: "u", password: "p" } },
         listeners: [{ name: "gw/udp", protocol: "TURN-UDP", address: "", port: PORT, routes: ["c"] }],
         clusters: [{ name: "c", type: "STATIC", protocol: "UDP", endpoints: own }],

@@ -2,6 +2,7 @@
  * The map of flows that the program forwards by, and how its entries lie in memory: `struct key` and `struct flow` of
  * `channel-data.bpf.c`. Addresses are words as the packet path compares them; ports and channels are in network order.
  */
+import { monotonicMs } from "../../clock.ts";
 import type { Words } from "../../net/address.ts";
 import type { Bpf } from "./bpf.ts";
 
@@ -71,10 +72,14 @@ const writeHop = (bytes: Buffer, { source, target, channel }: Hop): void => {
   bytes.writeUInt16BE(channel, AT.channel);
 };
 
+/** The kernel's monotonic clock, as `process.hrtime` reads it, on that of this thread. */
+const monotonicOf = (nanoseconds: bigint): number =>
+  nanoseconds === 0n ? 0 : monotonicMs() - Number(process.hrtime.bigint() - nanoseconds) / 1e6;
+
 const countersAt = (bytes: Buffer, at: number): FlowCounters => ({
   packets: Number(bytes.readBigUInt64LE(at + AT.packets)),
   bytes: Number(bytes.readBigUInt64LE(at + AT.bytes)),
-  seenAt: Number(bytes.readBigUInt64LE(at + AT.seenAt)) / 1e6,
+  seenAt: monotonicOf(bytes.readBigUInt64LE(at + AT.seenAt)),
 });
 
 export class FlowMap {

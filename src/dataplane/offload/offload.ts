@@ -25,6 +25,12 @@ export const staysBecause = {
 } as const;
 export type StaysBecause = keyof typeof staysBecause;
 
+/** `in`: from the client; `out`: to it. */
+export interface Counted {
+  readonly in: FlowCounters;
+  readonly out: FlowCounters;
+}
+
 /** A channel whose packets the kernel forwards. */
 interface Forwarded {
   readonly id: number;
@@ -72,6 +78,11 @@ export class Offload {
   /** Whether the kernel forwards what `channel` carries. */
   has(channel: Channel): boolean {
     return this.#forwarded.has(channel);
+  }
+
+  /** What the kernel has forwarded of `channel`, as of the last `collect`; nothing where it does not. */
+  counted(channel: Channel): Counted | undefined {
+    return this.#forwarded.get(channel)?.counted;
   }
 
   /** Why the kernel does not. */

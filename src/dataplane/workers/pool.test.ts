@@ -10,6 +10,7 @@ import { placeOn } from "../placement.ts";
 import type { RelayEvent } from "../relay.ts";
 import { WorkerPool } from "./pool.ts";
 import { eventually } from "../../../test/support/eventually.ts";
+import { offload } from "../../../test/support/offload.ts";
 
 const WORKERS = 3;
 
@@ -22,7 +23,7 @@ let log: Logger;
 
 const config = (endpoints: readonly string[] = ["127.0.0.1"], quota = 0): DataplaneConfig => ({
   version: "v1",
-  admin: { name: "ns/gw", user_quota: quota },
+  admin: { name: "ns/gw", user_quota: quota, ...offload() },
   auth: { type: "static", realm: "r", credentials: { username: "u", password: "p" } },
   listeners: [
     { name: "ns/gw/udp", protocol: "TURN-UDP", address: "", port, routes: ["ns/r"] },

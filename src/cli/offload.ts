@@ -1,0 +1,52 @@
+/** `turnpike offload`: what the kernel forwards, and what it leaves to user space, and why. */
+import { Command } from "commander";
+import type { ProgramState } from "../admin/state.ts";
+import { handedUp, staysBecause } from "../dataplane/offload/index.ts";
+import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
+import { channelsOf, offloadLine } from "./offload-line.ts";
+import { outputOption, print, type Format } from "./output.ts";
+import { fetchState } from "./status.ts";
+import { table } from "./table.ts";
+
+const ago = (ms: number): string => `${(Math.max(0, ms) / 1000).toFixed(1)}s`;
+
+export const describeOffload = (state: ProgramState, now = Date.now()): string => {
+  const { offload } = state.relay;
+  const line = offloadLine(state) ?? "Offload: no config asks for it";
+  if (offload === undefined || offload.engine === "None") return `${line}\n`;
+  const channels = channelsOf(state).map(({ client, relayed, number, peer, way, because, forwarded }) => [
+    client,
+    `0x${number.toString(16)}`,
+    relayed,
+    peer,
+    way ?? "-",
+    forwarded === undefined ? "-" : `${forwarded.packetsIn} pkts ${forwarded.bytesIn} B`,
+    forwarded === undefined ? "-" : `${forwarded.packetsOut} pkts ${forwarded.bytesOut} B`,
+    forwarded?.lastSeen === undefined ? "-" : ago(now - forwarded.lastSeen),
+    because === undefined ? "" : staysBecause[because],
+  ]);
+  const up = handedUp.map(({ name, what }) => [name, String(offload.handedUp[name]), what]);
+  return [
+    `${line}\n`,
+    table(["CLIENT", "CHANNEL", "RELAYED", "PEER", "WAY", "IN", "OUT", "LAST", "WHY"], channels),
+    `Handed up to user space\n${table(["REASON", "DATAGRAMS", "WHAT"], up)}`,
+  ].join("\n");
+};
+
+interface OffloadFlags {
+  readonly admin: string;
+  readonly adminTokenFile?: string;
+  readonly output: Format;
+}
+
+export const offloadCommand = (): Command =>
+  new Command("offload")
+    .description("show which channels the kernel forwards, and what it hands up to user space and why")
+    .option("--admin <host:port>", "admin API of what runs here", DEFAULT_ADMIN)
+    .addOption(adminTokenOption())
+    .addOption(outputOption())
+    .action(async ({ admin, adminTokenFile, output }: OffloadFlags) => {
+      const state = await fetchState(admin, readAdminToken(adminTokenFile).token);
+      const document = { offload: state.relay.offload ?? null, channels: channelsOf(state) };
+      await print(output, document, () => describeOffload(state));
+    });
