@@ -168,21 +168,21 @@ export const relayMetrics: readonly Metric[] = [
   },
   {
     name: "turnpike_offload_active",
-    help: "Whether the kernel forwards channels: 1, or 0 where a config asks for it and it cannot.",
+    help: "1 if offload is active; 0 if a config asks for it but it is unavailable.",
     labels: [],
     samples: (_, { offload }) => (offload === undefined ? [] : total(offload.engine === "None" ? 0 : 1)),
   },
   {
     name: "turnpike_offload_channels",
-    help: "Channels by what moves their packets, where offload is active: the kernel, or user space.",
+    help: "Channels by what forwards their packets: `kernel` or `user space`. Only while offload is active.",
     labels: ["way"],
     samples: (_, relay) => channelsByWay(relay),
   },
   {
-    name: "turnpike_offload_handed_up_total",
-    help: "Datagrams that the kernel handed up to user space, by why.",
+    name: "turnpike_offload_passed_total",
+    help: "Datagrams that the offload program passed to user space, by reason.",
     labels: ["reason"],
-    samples: (_, { offload }) => (offload?.engine === "TC" ? by("reason", offload.handedUp) : []),
+    samples: (_, { offload }) => (offload?.engine === "TC" ? by("reason", offload.passed) : []),
   },
   {
     name: "turnpike_control_queue_requests",

@@ -1,7 +1,7 @@
-/** `turnpike offload`: what the kernel forwards, and what it leaves to user space, and why. */
+/** `turnpike offload`: the channels that the kernel forwards, and why others stay in user space. */
 import { Command } from "commander";
 import type { ProgramState } from "../admin/state.ts";
-import { handedUp, staysBecause } from "../dataplane/offload/index.ts";
+import { passReasons, userSpaceReasons } from "../dataplane/offload/index.ts";
 import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
 import { channelsOf, offloadLine } from "./offload-line.ts";
 import { outputOption, print, type Format } from "./output.ts";
@@ -12,7 +12,7 @@ const ago = (ms: number): string => `${(Math.max(0, ms) / 1000).toFixed(1)}s`;
 
 export const describeOffload = (state: ProgramState, now = Date.now()): string => {
   const { offload } = state.relay;
-  const line = offloadLine(state) ?? "Offload: no config asks for it";
+  const line = offloadLine(state) ?? "Offload: off; no config asks for it";
   if (offload === undefined || offload.engine === "None") return `${line}\n`;
   const channels = channelsOf(state).map(({ client, relayed, number, peer, way, because, forwarded }) => [
     client,
@@ -23,13 +23,13 @@ export const describeOffload = (state: ProgramState, now = Date.now()): string =
     forwarded === undefined ? "-" : `${forwarded.packetsIn} pkts ${forwarded.bytesIn} B`,
     forwarded === undefined ? "-" : `${forwarded.packetsOut} pkts ${forwarded.bytesOut} B`,
     forwarded?.lastSeen === undefined ? "-" : ago(now - forwarded.lastSeen),
-    because === undefined ? "" : staysBecause[because],
+    because === undefined ? "" : userSpaceReasons[because],
   ]);
-  const up = handedUp.map(({ name, what }) => [name, String(offload.handedUp[name]), what]);
+  const passed = passReasons.map(({ name, what }) => [name, String(offload.passed[name]), what]);
   return [
     `${line}\n`,
     table(["CLIENT", "CHANNEL", "RELAYED", "PEER", "WAY", "IN", "OUT", "LAST", "WHY"], channels),
-    `Handed up to user space\n${table(["REASON", "DATAGRAMS", "WHAT"], up)}`,
+    `Passed to user space\n${table(["REASON", "DATAGRAMS", "DESCRIPTION"], passed)}`,
   ].join("\n");
 };
 
@@ -41,7 +41,7 @@ interface OffloadFlags {
 
 export const offloadCommand = (): Command =>
   new Command("offload")
-    .description("show which channels the kernel forwards, and what it hands up to user space and why")
+    .description("show which channels the kernel forwards, and what it passes to user space and why")
     .option("--admin <host:port>", "admin API of what runs here", DEFAULT_ADMIN)
     .addOption(adminTokenOption())
     .addOption(outputOption())

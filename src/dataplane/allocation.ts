@@ -59,7 +59,7 @@ export interface AllocationScope {
   readonly traffic: Traffic;
   readonly drops: Drops;
   readonly limits: Limits;
-  /** What has the kernel forward channels; nothing where user space does it all. */
+  /** Lets the kernel forward channels; undefined if offload is off. */
   readonly offload: Offload | undefined;
   /** What data of a user's allocation is held to. */
   bandwidthOf(owner: Owner): Bandwidth | undefined;
@@ -180,7 +180,7 @@ export class Allocation implements FlowOwner {
     this.scope.permissions.add(permission);
     // Channels outlive permissions (RFC 8656 §12): those to this peer carry again.
     this.flow.invalidate(peer.text);
-    for (const channel of this.channelsTo(peer)) this.#choose(channel);
+    for (const channel of this.channelsTo(peer)) this.#offloadChannel(channel);
     return true;
   }
 
@@ -209,27 +209,27 @@ export class Allocation implements FlowOwner {
     const channel: Channel = { number, flow, expiresAt };
     this.#dueAt = Math.min(this.#dueAt, expiresAt);
     this.flow.channels.set(number, channel);
-    this.#choose(channel);
+    this.#offloadChannel(channel);
     return "bound";
   }
 
-  /** Chooses anew, for each channel, between the kernel and user space. */
-  chooseAll(): void {
-    for (const channel of this.channels.values()) this.#choose(channel);
+  /** Decides again, for each channel, between the kernel and user space. */
+  offloadChannels(): void {
+    for (const channel of this.channels.values()) this.#offloadChannel(channel);
   }
 
-  /** Brings the verdicts on peers up to date whose packets the kernel forwards; user space renews those that it needs. */
-  renew(): void {
+  /** Revalidates the peers that the kernel forwards to. User space revalidates peers when it needs them. */
+  revalidateOffloaded(): void {
     const { offload } = this.scope;
     if (offload === undefined) return;
     for (const channel of this.channels.values()) if (offload.has(channel)) this.flow.fresh(channel.flow);
   }
 
-  #choose(channel: Channel): void {
+  #offloadChannel(channel: Channel): void {
     const { offload } = this.scope;
     if (offload === undefined) return;
-    if (this.flow.fresh(channel.flow).open) offload.take(this.flow, channel);
-    else offload.refuse(channel);
+    if (this.flow.fresh(channel.flow).open) offload.install(this.flow, channel);
+    else offload.suspend(channel);
   }
 
   unbind(channel: Channel): void {
@@ -241,7 +241,7 @@ export class Allocation implements FlowOwner {
   forbid(permission: Permission): void {
     this.permissions.delete(permission.peer.text);
     this.scope.permissions.remove(permission);
-    for (const channel of this.channelsTo(permission.peer)) this.scope.offload?.refuse(channel);
+    for (const channel of this.channelsTo(permission.peer)) this.scope.offload?.suspend(channel);
     this.flow.invalidate(permission.peer.text);
   }
 
@@ -250,7 +250,7 @@ export class Allocation implements FlowOwner {
     // What is a relayed port of somebody may since have become another program's.
     if (this.#hasLocalPeers)
       for (const peer of this.flow.peers) if (this.scope.isLocal(peer.address)) peer.generation = -1;
-    if (this.#hasLocalPeers) this.renew();
+    if (this.#hasLocalPeers) this.revalidateOffloaded();
     if (now < this.#dueAt) return;
     let dueAt = Infinity;
     if (now >= this.openedAt + retransmissionSeconds * 1000) this.made = undefined;
@@ -339,13 +339,13 @@ export class Allocation implements FlowOwner {
     const channel = this.channels.get(peer.channel);
     if (verdict.admitted) {
       const cluster = this.scope.clusterTraffic(verdict.cluster);
-      // What was forwarded until now is the other cluster's.
-      if (channel !== undefined && cluster !== peer.cluster) this.scope.offload?.give(channel);
+      // Packets forwarded so far count for the previous cluster.
+      if (channel !== undefined && cluster !== peer.cluster) this.scope.offload?.remove(channel);
       peer.cluster = cluster;
-      if (channel !== undefined) this.scope.offload?.take(this.flow, channel);
+      if (channel !== undefined) this.scope.offload?.install(this.flow, channel);
       return;
     }
-    if (channel !== undefined) this.scope.offload?.refuse(channel);
+    if (channel !== undefined) this.scope.offload?.suspend(channel);
     peer.closedBecause = "not-admitted";
     this.scope.refused(this, peer.address, verdict);
   }

@@ -43,7 +43,7 @@ interface Tenant {
 /** A relay on the thread that makes it. */
 export class EmbeddedRelay implements Relay {
   readonly #context: RelayContext;
-  /** Unused in a worker, and beside workers: their pool has one for all. */
+  /** Unused with workers: the pool has one for all of them. */
   readonly #offload: OffloadEngine;
   readonly #tenants = new Map<string, Tenant>();
   /** Listeners open and close one apply after the other: a port may move between them. */
@@ -70,7 +70,7 @@ export class EmbeddedRelay implements Relay {
     return this.put(config, how);
   }
 
-  /** Has channels forwarded by that program; by none, if there is none. */
+  /** Switches to another offload program; undefined turns offload off. */
   useOffload(handle: OffloadHandle | undefined): void {
     this.#context.useOffload(handle);
   }
@@ -294,7 +294,7 @@ const wayOf = (offload: Offload | undefined, channel: Channel): Pick<ChannelStat
     const lastSeen = seenAt > 0 ? { lastSeen: wallTimeOf(seenAt) } : {};
     return { way: "kernel", forwarded: { packetsIn, bytesIn, packetsOut, bytesOut, ...lastSeen } };
   }
-  const because = offload.staysBecause(channel);
+  const because = offload.userSpaceReasonOf(channel);
   return { way: "user space", ...(because === undefined ? {} : { because }) };
 };
 

@@ -96,22 +96,22 @@ export class Gateway {
       transition.change === "revoke" ? { ...transition, permissions: 0, channels: 0 } : { ...transition },
     );
     if (isNarrower) this.#dropUnadmitted(lost, before, changes);
-    this.#renew();
+    this.#revalidateOffloaded();
     return changes;
   }
 
-  /** What decides on peers has changed beside its endpoints and routes: verdicts are to be found again. */
+  /** Invalidates all verdicts on peers, after a change other than to endpoints and routes. */
   touch(): void {
     this.admission.touch();
-    this.#renew();
+    this.#revalidateOffloaded();
   }
 
-  /** What the kernel forwards asks nobody: its verdicts are found again now. */
-  #renew(): void {
+  /** The kernel forwards without asking for a verdict, so its peers are revalidated now. */
+  #revalidateOffloaded(): void {
     const seen = new Set<Allocation>();
     for (const permissions of this.permissions.peers())
       for (const { allocation } of permissions) {
-        if (!seen.has(allocation)) allocation.renew();
+        if (!seen.has(allocation)) allocation.revalidateOffloaded();
         seen.add(allocation);
       }
   }

@@ -83,13 +83,13 @@ export class RelayContext {
       this.#ticks = setInterval(() => (this.clock.now = monotonicMs()), tickMilliseconds).unref();
   }
 
-  /** Has channels forwarded by the program of `handle` from here on, those that are there as well; by none, if there is none. */
+  /** Switches to another offload program, for existing channels too; undefined turns offload off. */
   useOffload(handle: OffloadHandle | undefined): void {
     if (handle?.flows === this.offload?.handle.flows) return;
     this.offload?.close();
     const { ids } = this.options;
     this.offload = handle === undefined ? undefined : new Offload(handle, ids === undefined ? 0 : ids.first % ids.step);
-    for (const allocation of this.allocations.values()) allocation.chooseAll();
+    for (const allocation of this.allocations.values()) allocation.offloadChannels();
   }
 
   /** Ends what is over at `now`, of the monotonic clock. One timer does it for everything. */

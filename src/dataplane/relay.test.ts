@@ -17,7 +17,7 @@ import { attribute } from "../stun/attributes.ts";
 import { decode, encode } from "../turn-client/codec.ts";
 import { method } from "../stun/message.ts";
 import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
-import { offload } from "../../test/support/offload.ts";
+import { engines, offload } from "../../test/support/offload.ts";
 
 const auth: AuthConfig = { type: "static", realm: "turnpike.test", credentials: { username: "u", password: "p" } };
 
@@ -116,7 +116,7 @@ const roundTrip = async (client: TurnClient, channel: number, text: string): Pro
   return (await client.receive()).data.toString();
 };
 
-describe.each(["dgram", "batch"] as const)("with the %s engine:", (name) => {
+describe.each(engines())("with the %s engine:", (name) => {
   beforeEach(() => {
     engine = name;
   });

@@ -11,7 +11,7 @@ import type { TransportAddress } from "../net/address.ts";
 import type { EngineName } from "./engines/choose.ts";
 import type { Limits } from "./limits.ts";
 import type { OffloadState } from "./offload/engine.ts";
-import type { StaysBecause } from "./offload/offload.ts";
+import type { UserSpaceReason } from "./offload/offload.ts";
 import type { PlaceRule } from "./placement.ts";
 
 /** What an operator of the relay may choose, whatever configs say. */
@@ -95,10 +95,10 @@ export interface ChannelState {
   readonly number: number;
   readonly peer: string;
   readonly expiresAt: number;
-  /** What moves its packets, where offload is on; and why it is not the kernel. */
+  /** What forwards its packets, and why it is not the kernel. Only while offload is active. */
   readonly way?: "kernel" | "user space";
-  readonly because?: StaysBecause;
-  /** What the kernel forwarded. `lastSeen`: of a packet either way, milliseconds since the epoch. */
+  readonly because?: UserSpaceReason;
+  /** Kernel counters. `lastSeen`: time of the last packet in either direction. */
   readonly forwarded?: {
     readonly packetsIn: number;
     readonly bytesIn: number;
@@ -182,7 +182,7 @@ export interface RelayState {
   readonly closed: Readonly<Record<string, number>>;
   /** Datagrams, frames and connections dropped. */
   readonly dropped: Readonly<Record<string, number>>;
-  /** Nothing where no config asks for it. */
+  /** Undefined if no config asks for offload. */
   readonly offload: OffloadState | undefined;
 }
 

@@ -13,7 +13,7 @@ import { attribute } from "../stun/attributes.ts";
 import { longTermKey } from "../stun/integrity.ts";
 import { attributeBytes, xorAddressValue } from "../turn-client/attribute-bytes.ts";
 import { withFingerprint, withIntegrity } from "../turn-client/signing.ts";
-import { offload } from "../../test/support/offload.ts";
+import { engines, offload } from "../../test/support/offload.ts";
 
 /** No route leads there, and no socket may send there: the system refuses. */
 const UNREACHABLE = "255.255.255.255";
@@ -25,7 +25,7 @@ const indication = (transactionId: Buffer, attributes: readonly (readonly [numbe
   return Buffer.concat([head, transactionId, body]);
 };
 
-describe.each(["batch", "dgram"] as const)("a Send indication, %s engine", (engine) => {
+describe.each(engines())("a Send indication, %s engine", (engine) => {
   let relay: Relay;
   let client: TurnClient;
   let peer: Socket;

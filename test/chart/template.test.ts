@@ -66,6 +66,7 @@ const matrix: Readonly<Record<string, unknown>> = {
   "dataplanes in the network of their node": {
     dataplane: { spec: { hostNetwork: true, dataplaneResource: "DaemonSet" } },
   },
+  "kernel offload": { dataplane: { offload: { engine: "TC", interfaces: ["eth0"] } } },
   "a Dataplane with everything": {
     dataplane: {
       name: "other",

@@ -50,6 +50,8 @@ export interface MediaStats {
   readonly audioPackets: number;
   /** Types of the candidates of pairs in use: `LOCAL/REMOTE`, each once. */
   readonly pairs: readonly string[];
+  /** `connectionState` of each connection that is not closed. */
+  readonly states: readonly string[];
 }
 
 interface Stats {
@@ -75,10 +77,12 @@ export const statsOf = (page: CallPage): Promise<MediaStats> =>
     let framesDecoded = 0;
     let audioPackets = 0;
     const pairs = new Set<string>();
+    const states: string[] = [];
     const { peerConnections } = globalThis as unknown as { readonly peerConnections: readonly Connection[] };
     for (const connection of peerConnections) {
       // One that a library tried out what the browser can.
       if (connection.connectionState === "closed") continue;
+      states.push(connection.connectionState);
       const stats = await connection.getStats();
       for (const one of stats.values()) {
         if (one.type === "inbound-rtp" && one.kind === "video") framesDecoded += one.framesDecoded ?? 0;
@@ -89,5 +93,5 @@ export const statsOf = (page: CallPage): Promise<MediaStats> =>
           );
       }
     }
-    return { framesDecoded, audioPackets, pairs: [...pairs] };
+    return { framesDecoded, audioPackets, pairs: [...pairs], states };
   });

@@ -1,14 +1,14 @@
-/** The program in the kernel, run over frames: what it makes of them, byte by byte, and what it leaves to user space. */
+/** Runs the eBPF program on frames and compares the results byte by byte. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { wordsOfBytes } from "../../src/net/address.ts";
 import { loadBpf } from "../../src/dataplane/offload/bpf.ts";
 import { FlowMap, type End, type Hop } from "../../src/dataplane/offload/flow-map.ts";
-import type { HandedUp } from "../../src/dataplane/offload/handed-up.ts";
-import { closeProgram, handedUpCounts, loadProgram, type OffloadProgram } from "../../src/dataplane/offload/program.ts";
+import type { PassReason } from "../../src/dataplane/offload/pass-reasons.ts";
+import { closeProgram, passedCounts, loadProgram, type OffloadProgram } from "../../src/dataplane/offload/program.ts";
 import { randomFrom as fractionsFrom } from "../support/malformed.ts";
 import { makeFrame, type Frame } from "./frame.ts";
 
-/** As an environment variable where more time is at hand. */
+/** Set TURNPIKE_FRAMES for more. */
 const FRAMES = Number(process.env["TURNPIKE_FRAMES"] ?? 100_000);
 const SEED = 20_261_130;
 const LOOPBACK = 1;
@@ -73,13 +73,13 @@ const hopsOf = ({ number, client, server, relayed, peer, ports }: Channel) => {
 const install = (channel: Channel, id: number): void => {
   const { fromClient, toPeer, fromPeer, toClient } = hopsOf(channel);
   const common = { interface: LOOPBACK, owner: OWNER };
-  flows.put({ from: fromClient, to: toPeer, isIpv6: channel.peer.length === 16, id: 2 * id, ...common });
-  flows.put({ from: fromPeer, to: toClient, isIpv6: channel.client.length === 16, id: 2 * id + 1, ...common });
+  flows.insert({ from: fromClient, to: toPeer, isIpv6: channel.peer.length === 16, id: 2 * id, ...common });
+  flows.insert({ from: fromPeer, to: toClient, isIpv6: channel.client.length === 16, id: 2 * id + 1, ...common });
 };
 const withdraw = (channel: Channel): void => {
   const { fromClient, fromPeer } = hopsOf(channel);
-  flows.take(fromClient);
-  flows.take(fromPeer);
+  flows.remove(fromClient);
+  flows.remove(fromPeer);
 };
 
 const channelData = (number: number, data: Uint8Array, length = data.length): Buffer =>
@@ -128,11 +128,11 @@ const toClient = ({ server, client, ports }: Channel, payload: Uint8Array) => ({
 });
 
 /** What the one reason that was counted is; nothing where none was. */
-const reasonOf = (run: () => void): HandedUp | undefined => {
-  const before = handedUpCounts(program);
+const reasonOf = (run: () => void): PassReason | undefined => {
+  const before = passedCounts(program);
   run();
-  const after = handedUpCounts(program);
-  const counted = (Object.keys(after) as HandedUp[]).filter((name) => after[name] !== before[name]);
+  const after = passedCounts(program);
+  const counted = (Object.keys(after) as PassReason[]).filter((name) => after[name] !== before[name]);
   expect(counted.length).toBeLessThanOrEqual(1);
   return counted[0];
 };
@@ -208,7 +208,7 @@ describe.each(families)("from client to peer, %s", (_, clientSide, peerSide) => 
     ...fromClient(channel, payload),
     ...frame,
   });
-  const cases: readonly (readonly [HandedUp, string, () => Frame])[] = [
+  const cases: readonly (readonly [PassReason, string, () => Frame])[] = [
     ["no-flow", "another port", () => up({ sourcePort: 1 })],
     ["no-flow", "another server port", () => up({ targetPort: 1 })],
     ["no-flow", "another channel", () => up({}, channelData(channel.number + 1, data(10)))],
@@ -225,7 +225,7 @@ describe.each(families)("from client to peer, %s", (_, clientSide, peerSide) => 
     ["too-long", "more than the program moves", () => up({}, channelData(channel.number, data(2048)))],
     ["no-flow", "what another peer sends", () => ({ ...fromPeer(channel, data(10)), sourcePort: 9001 })],
   ];
-  it.each(cases)("hands up, as %s: %s", (reason, _what, make) => {
+  it.each(cases)("passes to user space, as %s: %s", (reason, _what, make) => {
     const frame = makeFrame(make());
     expect(
       reasonOf(() => {
@@ -245,9 +245,9 @@ describe.each(families)("from client to peer, %s", (_, clientSide, peerSide) => 
     bpf.testRun(program.program, makeFrame(fromPeer(other, data(30))));
     expect(flows.read(there)).toMatchObject({ packets: 5, bytes: 500 });
     expect([...flows.entriesOf(OWNER)].filter(({ id }) => id >= 4)).toHaveLength(2);
-    expect(flows.take(there)).toMatchObject({ packets: 5, bytes: 500 });
-    expect(flows.take(back)).toMatchObject({ packets: 1, bytes: 30 });
-    expect(flows.take(back)).toBeUndefined();
+    expect(flows.remove(there)).toMatchObject({ packets: 5, bytes: 500 });
+    expect(flows.remove(back)).toMatchObject({ packets: 1, bytes: 30 });
+    expect(flows.remove(back)).toBeUndefined();
     for (const frame of [fromClient(other, channelData(other.number, data(9))), fromPeer(other, data(9))])
       expect(bpf.testRun(program.program, makeFrame(frame)).verdict).toBe(UP);
   });
@@ -262,7 +262,7 @@ describe("IPv4 alone", () => {
     ["options", { options: Uint8Array.from([1, 1, 1, 0]) }],
     ["fragment", { flags: 0x2000 }],
     ["fragment", { flags: 0x0001 }],
-  ] as const)("hands up, as %s: %j", (reason, more) => {
+  ] as const)("passes to user space, as %s: %j", (reason, more) => {
     const frame = makeFrame({ ...fromClient(channel, payload), ...more });
     expect(reasonOf(() => expect(bpf.testRun(program.program, frame).verdict).toBe(UP))).toBe(reason);
   });

@@ -2,7 +2,7 @@
  * A relay as its pod runs it, alone on one veth, with its channels forwarded in the kernel: clients and peers are in this
  * process, on the other side of that link. This process leaves the machine's network.
  */
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
@@ -61,6 +61,7 @@ export const startRelayInPod = async (config: RelayConfigText, flags: readonly s
     state,
     write,
     async stop() {
+      if (!existsSync(folder)) return;
       pod.child.kill("SIGKILL");
       await pod.ended;
       keepLog(journal);

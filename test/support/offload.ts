@@ -11,3 +11,7 @@ export const offload = (): Pick<AdminConfig, "offload_engine" | "offload_interfa
   const interfaces = process.env[INTERFACES];
   return interfaces === undefined ? {} : { offload_engine: "TC", offload_interfaces: interfaces.split(",") };
 };
+
+/** The engines that a suite is run with: one of them is enough a second time. */
+export const engines = (): readonly ("batch" | "dgram")[] =>
+  process.env[INTERFACES] === undefined ? ["dgram", "batch"] : ["batch"];

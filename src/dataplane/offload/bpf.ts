@@ -1,6 +1,6 @@
 /**
- * The `bpf` system call (Linux 6.6 and newer for links), of the C library that Node runs on. Descriptors are this process's:
- * what is loaded and attached goes with it, however it ends.
+ * The bpf(2) system call, through the C library that Node runs on. TCX links need Linux 6.6. The kernel frees programs, maps
+ * and links when their last file descriptor is closed, so nothing outlives the process.
  */
 import { createRequire } from "node:module";
 import { getSystemErrorName } from "node:util";
@@ -20,24 +20,24 @@ const MAP_TYPES = { hash: 1, "percpu-array": 6 } as const;
 const PROG_TYPE_SCHED_CLS = 3;
 const ATTACH_TCX_INGRESS = 46;
 const ENOENT = 2;
-/** What there is room for in the largest structure of a command that is used here. */
+/** At least the size of the largest `union bpf_attr` member used here. */
 const ATTRIBUTES = 128;
 const LOG_BYTES = 1 << 20;
-/** Of the verifier's log the end says what is wrong. */
+/** The end of the verifier's log has the error. */
 const LOG_END = 600;
 const NAME_BYTES = 15;
 
 export interface MapShape {
   readonly type: keyof typeof MAP_TYPES;
   readonly keyBytes: number;
-  /** For each CPU, where the type has a value for each. */
+  /** Of the value of one CPU in a per-CPU map. */
   readonly valueBytes: number;
   readonly entries: number;
 }
 
-/** A call that failed. */
+/** A failed system call. */
 export class BpfError extends Error {
-  /** As `EPERM`. */
+  /** For example `EPERM`. */
   readonly code: string;
 
   constructor(what: string, code: string, more = "") {
@@ -47,18 +47,20 @@ export class BpfError extends Error {
 }
 
 export interface Bpf {
-  /** @throws BpfError, as all here. @returns a descriptor. */
+  /** @returns a file descriptor. @throws BpfError, as do all methods here. */
   createMap(name: string, shape: MapShape): number;
   /** Sets the value of `key`. */
   update(map: number, key: Buffer, value: Buffer): void;
-  /** Reads the value of `key` into `value`; false when there is none. */
+  /** Copies the value of `key` to `value`. @returns false if the map does not contain `key`. */
   lookUp(map: number, key: Buffer, value: Buffer): boolean;
-  /** Removes `key`, and reads its last value into `value`; false when there is none. */
-  take(map: number, key: Buffer, value: Buffer): boolean;
-  remove(map: number, key: Buffer): boolean;
+  /** Removes `key` and copies its last value to `value`. @returns false if the map does not contain `key`. */
+  lookUpAndDelete(map: number, key: Buffer, value: Buffer): boolean;
+  /** @returns false if the map does not contain `key`. */
+  delete(map: number, key: Buffer): boolean;
   /**
-   * Reads entries into `keys` and `values`, from where `position` leads on; so many, and whether that was all.
-   * @param position of 4 bytes; nothing at the start. It is moved on.
+   * Copies up to `count` entries to `keys` and `values`.
+   * @param position `next` of the previous call; undefined to start.
+   * @param next receives the position to continue from, 8 bytes.
    */
   readBatch(
     map: number,
@@ -68,11 +70,11 @@ export interface Bpf {
     values: Buffer,
     count: number,
   ): { readonly count: number; readonly isEnd: boolean };
-  /** @param instructions with the descriptors of maps in them. */
+  /** Loads a TC classifier. @param instructions with map file descriptors filled in. */
   loadClassifier(name: string, instructions: Buffer, license: string): number;
-  /** Attaches a classifier to what comes in by an interface. The link lives as long as its descriptor. */
+  /** Attaches a classifier to the ingress of an interface. @returns the link, which lasts until it is closed. */
   attachIngress(program: number, interfaceIndex: number): number;
-  /** Runs a classifier over a frame, `repeat` times. @returns its verdict, the frame then, nanoseconds a run. */
+  /** Runs a classifier on a frame `repeat` times. @returns its verdict, the resulting frame and nanoseconds per run. */
   testRun(
     program: number,
     frame: Buffer,
@@ -83,7 +85,7 @@ export interface Bpf {
 
 let loaded: Bpf | undefined;
 
-/** @throws where this machine has no such call; the message says why. */
+/** @throws Error on platforms without bpf(2). */
 export const loadBpf = (): Bpf => {
   loaded ??= load();
   return loaded;
@@ -122,23 +124,23 @@ const load = (): Bpf => {
       attributes.writeUInt32LE(valueBytes, 8);
       attributes.writeUInt32LE(entries, 12);
       named(28, name);
-      return must(`a map for ${name}`, call(MAP_CREATE));
+      return must(`creating map ${name}`, call(MAP_CREATE));
     },
     update(map, key, value) {
       element(map, key, value);
-      must("an entry of a map", call(MAP_UPDATE_ELEM));
+      must("updating a map entry", call(MAP_UPDATE_ELEM));
     },
     lookUp(map, key, value) {
       element(map, key, value);
-      return found("an entry of a map", call(MAP_LOOKUP_ELEM));
+      return found("reading a map entry", call(MAP_LOOKUP_ELEM));
     },
-    take(map, key, value) {
+    lookUpAndDelete(map, key, value) {
       element(map, key, value);
-      return found("the end of an entry of a map", call(MAP_LOOKUP_AND_DELETE_ELEM));
+      return found("deleting a map entry", call(MAP_LOOKUP_AND_DELETE_ELEM));
     },
-    remove(map, key) {
+    delete(map, key) {
       element(map, key, undefined);
-      return found("the end of an entry of a map", call(MAP_DELETE_ELEM));
+      return found("deleting a map entry", call(MAP_DELETE_ELEM));
     },
     readBatch(map, position, next, keys, values, count) {
       fresh();
@@ -148,7 +150,7 @@ const load = (): Bpf => {
       pointer(24, values);
       attributes.writeUInt32LE(count, 32);
       attributes.writeUInt32LE(map, 36);
-      const isMore = found("the entries of a map", call(MAP_LOOKUP_BATCH));
+      const isMore = found("reading map entries", call(MAP_LOOKUP_BATCH));
       return { count: attributes.readUInt32LE(32), isEnd: !isMore };
     },
     loadClassifier(name, instructions, license) {
@@ -166,13 +168,13 @@ const load = (): Bpf => {
       if (program >= 0) return program;
       const code = codeNow();
       const text = log.toString("latin1", 0, Math.max(0, log.indexOf(0))).trim();
-      throw new BpfError("the program", code, text === "" ? "" : `; the verifier says: ${text.slice(-LOG_END)}`);
+      throw new BpfError("loading the program", code, text === "" ? "" : `; verifier: ${text.slice(-LOG_END)}`);
     },
     attachIngress(program, interfaceIndex) {
       fresh().writeUInt32LE(program, 0);
       attributes.writeUInt32LE(interfaceIndex, 4);
       attributes.writeUInt32LE(ATTACH_TCX_INGRESS, 8);
-      return must("a link", call(LINK_CREATE));
+      return must("attaching the program", call(LINK_CREATE));
     },
     testRun(program, frame, repeat = 1) {
       const out = Buffer.alloc(frame.length + 256);
@@ -182,7 +184,7 @@ const load = (): Bpf => {
       pointer(16, frame);
       pointer(24, out);
       attributes.writeUInt32LE(repeat, 32);
-      must("a run", call(PROG_TEST_RUN));
+      must("running the program", call(PROG_TEST_RUN));
       return {
         verdict: attributes.readInt32LE(4),
         frame: out.subarray(0, attributes.readUInt32LE(12)),

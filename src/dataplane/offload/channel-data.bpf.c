@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * ChannelData (RFC 8656 §12) across, in both directions, where it comes in. What is forwarded is what the map of flows says,
- * and user space alone writes there; all else goes up to it, untouched.
+ * Forwards ChannelData (RFC 8656 §12) in both directions, at the ingress of an interface. Only user space writes to the map
+ * of flows. Every packet that matches no flow, or that needs special treatment, is passed to user space unchanged.
  *
- * The payload is moved, not the headers: the UDP header stays where it is, so that a checksum which a device has yet to
- * finish (CHECKSUM_PARTIAL, on veth and lo) is finished in the right place.
+ * The program moves the payload instead of the headers. The UDP header keeps its position, so that a device completes a
+ * partial checksum (CHECKSUM_PARTIAL, on veth and lo) in the right place.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -20,13 +20,12 @@
 #define MAX_FLOWS 262144
 #define CHANNEL_HEADER 4
 #define MAX_HEADERS (sizeof(struct ipv6hdr) + sizeof(struct udphdr) + CHANNEL_HEADER)
-/* A power of two: the verifier sees that an index is below it. */
 #define MAX_PAYLOAD 2048
 #define MAX_PADDING 3
-/* What every IPv6 link takes (RFC 8200 §5): less needs no look at the link. */
+/* The minimum MTU of IPv6 (RFC 8200 §5): shorter packets fit every link. */
 #define EVERY_MTU 1280
 
-/* Addresses are as in IPv6, an IPv4 address in its mapped form; they and ports are in network order. */
+/* In network byte order; IPv4 addresses in IPv4-mapped form. */
 struct endpoints {
   __u32 source[4];
   __u32 target[4];
@@ -34,32 +33,32 @@ struct endpoints {
   __be16 target_port;
 };
 
-/* A packet as it comes. */
+/* An incoming packet. */
 struct key {
   struct endpoints at;
-  /* Of ChannelData from a client; 0 for what a peer sends. */
+  /* Channel number of ChannelData from a client; 0 for data from a peer. */
   __be16 channel;
   __u16 zero;
 };
 
-/* And as it goes. */
+/* The packet to send instead. */
 struct flow {
   struct endpoints at;
-  /* Put in front of what a peer sent; 0 where one was taken away. */
+  /* Channel number to add; 0 if one is removed. */
   __be16 channel;
   __u16 is_ipv6;
   __u32 interface;
-  /* User space's own. */
+  /* For user space. */
   __u32 owner;
   __u64 id;
   __u64 packets;
   __u64 bytes;
-  /* Of the last packet, nanoseconds of the monotonic clock. */
+  /* Time of the last packet, in nanoseconds of CLOCK_MONOTONIC. */
   __u64 seen_at;
 };
 
-/* Why a datagram goes up to user space; `handed-up.ts` names them. */
-enum handed_up { NO_FLOW, INDICATION, OPTIONS, FRAGMENT, SEGMENTS, HOP_LIMIT, LENGTH, NO_CHECKSUM, TOO_LONG, FAILED, REASONS };
+/* Why a datagram is passed to user space; keep in step with pass-reasons.ts. */
+enum pass_reason { NO_FLOW, INDICATION, OPTIONS, FRAGMENT, SEGMENTS, HOP_LIMIT, LENGTH, NO_CHECKSUM, TOO_LONG, FAILED, REASONS };
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -73,7 +72,7 @@ struct {
   __uint(max_entries, REASONS);
   __type(key, __u32);
   __type(value, __u64);
-} handed_up SEC(".maps");
+} passed SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -82,19 +81,19 @@ struct {
   __type(value, __u8[MAX_HEADERS + MAX_PAYLOAD]);
 } scratch SEC(".maps");
 
-static __always_inline int up(__u32 reason) {
-  __u64 *count = bpf_map_lookup_elem(&handed_up, &reason);
+static __always_inline int pass(__u32 reason) {
+  __u64 *count = bpf_map_lookup_elem(&passed, &reason);
   if (count) ++*count;
   return TC_ACT_UNSPEC;
 }
 
-/* Nothing of the packet is as it was, so it cannot go up any more. */
-static __always_inline int lost(void) {
-  up(FAILED);
+/* The packet is partly rewritten and cannot be passed on. */
+static __always_inline int drop(void) {
+  pass(FAILED);
   return TC_ACT_SHOT;
 }
 
-/* The same, but the compiler takes no check of it away that the verifier wants to see. */
+/* Returns its argument, and keeps the compiler from removing bounds checks that the verifier needs. */
 static __always_inline __u32 opaque(__u32 value) {
   asm volatile("" : "+r"(value));
   return value;
@@ -110,7 +109,7 @@ static __always_inline __u16 fold16(__u32 sum) {
   return (sum & 0xffff) + (sum >> 16);
 }
 
-/* What addresses add to a checksum. That of `::ffff:0:0/96` is nothing, in one's complement. */
+/* The addresses' part of a checksum. The prefix ::ffff:0:0/96 adds zero in one's complement arithmetic. */
 static __always_inline __u64 sum_of(const __u32 *addresses) {
   __u64 sum = 0;
 #pragma unroll
@@ -131,14 +130,14 @@ int channel_data(struct __sk_buff *skb) {
   __u8 traffic_class, hop_limit;
   __be16 ip_id = 0, ip_flags = bpf_htons(0x4000);
 
-  /* With a tag it is for another interface, where it comes by again. */
+  /* A tagged frame passes the VLAN interface's ingress as well. */
   if (skb->vlan_present) return TC_ACT_UNSPEC;
   void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
   if (skb->protocol == bpf_htons(ETH_P_IP)) {
     struct iphdr *ip = data + ETH_HLEN;
     if ((void *)(ip + 1) > end || ip->protocol != IPPROTO_UDP) return TC_ACT_UNSPEC;
-    if (ip->ihl != 5) return up(OPTIONS);
-    if (ip->frag_off & bpf_htons(0x3fff)) return up(FRAGMENT);
+    if (ip->ihl != 5) return pass(OPTIONS);
+    if (ip->frag_off & bpf_htons(0x3fff)) return pass(FRAGMENT);
     map_ipv4(key.at.source, ip->saddr);
     map_ipv4(key.at.target, ip->daddr);
     ip_size = sizeof(*ip);
@@ -149,7 +148,7 @@ int channel_data(struct __sk_buff *skb) {
   } else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
     struct ipv6hdr *ip = data + ETH_HLEN;
     if ((void *)(ip + 1) > end) return TC_ACT_UNSPEC;
-    if (ip->nexthdr == IPPROTO_FRAGMENT) return up(FRAGMENT);
+    if (ip->nexthdr == IPPROTO_FRAGMENT) return pass(FRAGMENT);
     if (ip->nexthdr != IPPROTO_UDP) return TC_ACT_UNSPEC;
     __builtin_memcpy(key.at.source, &ip->saddr, 32);
     ip_size = sizeof(*ip);
@@ -165,7 +164,7 @@ int channel_data(struct __sk_buff *skb) {
   if (had > MAX_PAYLOAD + CHANNEL_HEADER) had = 0xffff;
   __u32 data_at = udp_at + sizeof(head.udp);
   head.first = head.second = 0;
-  if (had >= CHANNEL_HEADER && bpf_skb_load_bytes(skb, data_at, &head.first, CHANNEL_HEADER) < 0) return up(LENGTH);
+  if (had >= CHANNEL_HEADER && bpf_skb_load_bytes(skb, data_at, &head.first, CHANNEL_HEADER) < 0) return pass(LENGTH);
   key.at.source_port = head.udp.source;
   key.at.target_port = head.udp.dest;
 
@@ -184,33 +183,33 @@ int channel_data(struct __sk_buff *skb) {
   if (!flow) {
     key.channel = 0;
     flow = bpf_map_lookup_elem(&flows, &key);
-    if (!flow) return up(head.first == bpf_htons(0x0016) ? INDICATION : NO_FLOW);
+    if (!flow) return pass(head.first == bpf_htons(0x0016) ? INDICATION : NO_FLOW);
   }
-  if (skb->gso_size) return up(SEGMENTS);
-  if (hop_limit <= 1) return up(HOP_LIMIT);
-  if (head.udp.check == 0) return up(NO_CHECKSUM);
-  if (had == 0xffff || size >= MAX_PAYLOAD) return up(TOO_LONG);
-  if (taken + size > had || data_at + had > skb->len) return up(LENGTH);
-  /* RFC 8656 §12.5 allows padding; it ends here. */
+  if (skb->gso_size) return pass(SEGMENTS);
+  if (hop_limit <= 1) return pass(HOP_LIMIT);
+  if (head.udp.check == 0) return pass(NO_CHECKSUM);
+  if (had == 0xffff || size >= MAX_PAYLOAD) return pass(TOO_LONG);
+  if (taken + size > had || data_at + had > skb->len) return pass(LENGTH);
+  /* RFC 8656 §12.5 allows padding. It is removed. */
   __u32 padding = had - taken - size;
-  if (padding > MAX_PADDING) return up(LENGTH);
+  if (padding > MAX_PADDING) return pass(LENGTH);
 
   __u32 out_size = flow->is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
   __u32 udp_size = sizeof(head.udp) + added + size;
   if (added && out_size + udp_size > EVERY_MTU) {
     __u32 mtu = 0;
     __s32 more = (__s32)(ETH_HLEN + out_size + udp_size) - (__s32)skb->len;
-    if (bpf_check_mtu(skb, flow->interface, &mtu, more, 0) != BPF_MTU_CHK_RET_SUCCESS) return up(TOO_LONG);
+    if (bpf_check_mtu(skb, flow->interface, &mtu, more, 0) != BPF_MTU_CHK_RET_SUCCESS) return pass(TOO_LONG);
   }
 
   __u32 first = 0;
   __u8 *buffer = bpf_map_lookup_elem(&scratch, &first);
-  if (!buffer) return up(FAILED);
-  /* The payload; then, backwards, what goes in front of it. */
+  if (!buffer) return pass(FAILED);
+  /* The headers are written backwards from here. */
   __u8 *payload = buffer + MAX_HEADERS;
   __u32 length = opaque(size + padding);
   if (length > 0 && (length > MAX_PAYLOAD || bpf_skb_load_bytes(skb, data_at + taken, payload, length) < 0))
-    return up(FAILED);
+    return pass(FAILED);
   __u64 gone = taken ? (__u64)head.first + head.second : 0;
 #pragma unroll
   for (__u32 byte = 0; byte < MAX_PADDING; byte++) {
@@ -230,7 +229,7 @@ int channel_data(struct __sk_buff *skb) {
     header = (__u64)channel[0] + channel[1];
   }
   struct udphdr udp = {flow->at.source_port, flow->at.target_port, bpf_htons(udp_size), head.udp.check};
-  /* What the checksum covers twice is the length; what a pseudo header has is known before the rest is summed. */
+  /* The length is part of both the pseudo header and the UDP header. */
   __u32 pseudo = fold32(sum_of(flow->at.source) + udp.len + 0xffffffffffff - sum_of(key.at.source) - head.udp.len);
   __u32 rest = fold32(header + udp.source + udp.dest + udp.len + 0xffffffff - key.at.source_port - key.at.target_port -
                       head.udp.len - gone);
@@ -261,18 +260,18 @@ int channel_data(struct __sk_buff *skb) {
   }
 
   if (out_size != ip_size) {
-    if (bpf_skb_change_proto(skb, flow->is_ipv6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP), 0) < 0) return lost();
+    if (bpf_skb_change_proto(skb, flow->is_ipv6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP), 0) < 0) return drop();
     __be16 protocol = out_size == sizeof(struct ipv6hdr) ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
-    if (bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_proto), &protocol, sizeof(protocol), 0) < 0) return lost();
+    if (bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_proto), &protocol, sizeof(protocol), 0) < 0) return drop();
   }
-  if (bpf_skb_change_tail(skb, ETH_HLEN + out_size + udp_size, 0) < 0) return lost();
+  if (bpf_skb_change_tail(skb, ETH_HLEN + out_size + udp_size, 0) < 0) return drop();
   __u32 whole = opaque(headers + size);
-  if (headers > MAX_HEADERS || whole == 0 || whole > MAX_HEADERS + MAX_PAYLOAD) return lost();
-  if (bpf_skb_store_bytes(skb, ETH_HLEN, payload - headers, whole, BPF_F_RECOMPUTE_CSUM) < 0) return lost();
+  if (headers > MAX_HEADERS || whole == 0 || whole > MAX_HEADERS + MAX_PAYLOAD) return drop();
+  if (bpf_skb_store_bytes(skb, ETH_HLEN, payload - headers, whole, BPF_F_RECOMPUTE_CSUM) < 0) return drop();
   __u32 check_at = ETH_HLEN + out_size + offsetof(struct udphdr, check);
-  if (bpf_l4_csum_replace(skb, check_at, 0, pseudo, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0) < 0) return lost();
-  if (bpf_l4_csum_replace(skb, check_at, 0, rest, BPF_F_MARK_MANGLED_0) < 0) return lost();
-  /* Where a device has summed up the whole packet, the second of them has not told that sum. */
+  if (bpf_l4_csum_replace(skb, check_at, 0, pseudo, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0) < 0) return drop();
+  if (bpf_l4_csum_replace(skb, check_at, 0, rest, BPF_F_MARK_MANGLED_0) < 0) return drop();
+  /* For CHECKSUM_COMPLETE: only the first of the two calls above updates skb->csum. */
   bpf_csum_update(skb, ~rest);
   return bpf_redirect_neigh(interface, 0, 0, 0);
 }

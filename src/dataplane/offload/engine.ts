@@ -1,24 +1,24 @@
 /**
- * Offload of a process: one program, attached to the interfaces that configs name, for all its relays. It is there as long
- * as a config asks for it; where it cannot be, it says why once, and user space relays on.
+ * Offload of a process: one program for all its relays, attached to the interfaces that the configs name, for as long as a
+ * config asks for it. If it cannot run, it logs the reason once and user space forwards everything.
  */
 import type { Logger } from "pino";
 import { messageOf } from "../../errors.ts";
 import { loadBpf } from "./bpf.ts";
 import { FlowMap } from "./flow-map.ts";
-import type { HandedUp } from "./handed-up.ts";
+import type { PassReason } from "./pass-reasons.ts";
 import { interfaceOf, usableInterfaces, type NetworkInterface } from "./interfaces.ts";
 import type { OffloadHandle } from "./offload.ts";
 import type { OffloadWish } from "./wish.ts";
-import { closeProgram, handedUpCounts, loadProgram, type OffloadProgram } from "./program.ts";
+import { closeProgram, passedCounts, loadProgram, type OffloadProgram } from "./program.ts";
 
-/** Where packets are forwarded in the kernel; or why not, though it is asked for. */
+/** Where the kernel forwards packets, or why it does not although a config asks for it. */
 export type OffloadState =
   | {
       readonly engine: "TC";
       readonly interfaces: readonly string[];
-      /** Datagrams that went up to user space. */
-      readonly handedUp: Readonly<Record<HandedUp, number>>;
+      /** Datagrams passed to user space. */
+      readonly passed: Readonly<Record<PassReason, number>>;
     }
   | { readonly engine: "None"; readonly reason: string };
 
@@ -39,21 +39,22 @@ export class OffloadEngine {
   readonly #wishes = new Map<string, OffloadWish>();
   #running: Running | undefined;
   #reason: string | undefined;
-  /** Of what runs, or was tried last. */
+  /** Identifies the settings that were applied last. */
   #key = "";
 
   constructor(log: Logger) {
     this.#log = log;
   }
 
-  /** What relays are to use. */
+  /** For the relays; undefined while offload is off. */
   get handle(): OffloadHandle | undefined {
     return this.#running?.handle;
   }
 
   /**
-   * Takes up what the config of `gateway` asks for; nothing: it is gone.
-   * @returns where that changes anything, what ends what ran before: to be called once no relay uses that.
+   * Applies the settings of the config of `gateway`; undefined if the gateway was removed.
+   * @returns undefined if nothing changes; otherwise a function that unloads the previous program, to be called when no
+   * relay uses it any more.
    */
   wish(gateway: string, wish: OffloadWish | undefined): (() => void) | undefined {
     if (wish === undefined || wish.engine === "NONE") this.#wishes.delete(gateway);
@@ -68,7 +69,7 @@ export class OffloadEngine {
     this.#running = undefined;
     this.#reason = undefined;
     if (key !== "") this.#start(names, wishes);
-    else this.#log.info("packets are relayed in user space: no config asks for offload any more");
+    else this.#log.info("offload stopped: no config asks for it");
     return () => {
       if (before !== undefined) close(before);
     };
@@ -80,13 +81,13 @@ export class OffloadEngine {
       return {
         engine: "TC",
         interfaces: running.interfaces.map(({ name }) => name),
-        handedUp: handedUpCounts(running.program),
+        passed: passedCounts(running.program),
       };
     return this.#reason === undefined ? undefined : { engine: "None", reason: this.#reason };
   }
 
-  /** Removes the flows of a relay that is gone. @param owner as it was told. */
-  forget(owner: number): void {
+  /** Removes the flows of a relay that exited. */
+  removeFlowsOf(owner: number): void {
     const { handle } = this;
     if (handle !== undefined) new FlowMap(loadBpf(), handle.flows).removeAllOf(owner);
   }
@@ -101,13 +102,13 @@ export class OffloadEngine {
       const interfaces = names.length === 0 ? usableInterfaces() : names.map(interfaceOf);
       this.#running = attach(interfaces);
       const which = interfaces.map(({ name }) => name);
-      const more = wishes.some(({ engine }) => engine === "XDP") ? { note: "XDP is not there yet: TC is used" } : {};
-      this.#log.info({ engine: "TC", interfaces: which, ...more }, "channels are relayed in the kernel");
+      const more = wishes.some(({ engine }) => engine === "XDP") ? { note: "XDP is not implemented; using TC" } : {};
+      this.#log.info({ engine: "TC", interfaces: which, ...more }, "offload started");
     } catch (error) {
       this.#reason = messageOf(error);
       this.#log.warn(
         { reason: this.#reason },
-        "packets are relayed in user space: offload needs Linux 6.6 and the capabilities BPF, NET_ADMIN and PERFMON",
+        "offload is unavailable, user space relays all packets; it needs Linux 6.6 and the capabilities BPF, NET_ADMIN and PERFMON",
       );
     }
   }

@@ -1,6 +1,6 @@
 /**
- * The map of flows that the program forwards by, and how its entries lie in memory: `struct key` and `struct flow` of
- * `channel-data.bpf.c`. Addresses are words as the packet path compares them; ports and channels are in network order.
+ * The program's map of flows, and the memory layout of its entries: `struct key` and `struct flow` of `channel-data.bpf.c`.
+ * Addresses are words as in {@link Words}; ports and channel numbers are in network byte order.
  */
 import { monotonicMs } from "../../clock.ts";
 import type { Words } from "../../net/address.ts";
@@ -11,7 +11,7 @@ export const VALUE_BYTES = 80;
 export const MAX_FLOWS = 262_144;
 const BATCH = 1024;
 
-/** Where its fields are in `struct flow`; up to the channel, `struct key` is the same. */
+/** Offsets in `struct flow`. `struct key` has the same layout up to and including the channel. */
 const AT = {
   source: 0,
   target: 16,
@@ -31,11 +31,11 @@ export interface End extends Words {
   readonly port: number;
 }
 
-/** Datagrams from `source` to `target`. */
+/** The transport addresses of a datagram. */
 export interface Hop {
   readonly source: End;
   readonly target: End;
-  /** Of the ChannelData in them; 0 where they are data alone. */
+  /** Channel number of its ChannelData header; 0 if it has none. */
   readonly channel: number;
 }
 
@@ -43,9 +43,9 @@ export interface FlowEntry {
   readonly from: Hop;
   readonly to: Hop;
   readonly isIpv6: boolean;
-  /** Number of the interface that it leaves by. */
+  /** Index of the outgoing interface. */
   readonly interface: number;
-  /** Who put it there, and what it is to them; `id` is below 2^48. */
+  /** The relay that installed it, and a number below 2^48 that is unique within that relay. */
   readonly owner: number;
   readonly id: number;
 }
@@ -53,7 +53,7 @@ export interface FlowEntry {
 export interface FlowCounters {
   readonly packets: number;
   readonly bytes: number;
-  /** Of the last packet, milliseconds of the monotonic clock; 0 before the first. */
+  /** Time of the last packet, in milliseconds of the monotonic clock; 0 if there was none. */
   readonly seenAt: number;
 }
 
@@ -72,7 +72,7 @@ const writeHop = (bytes: Buffer, { source, target, channel }: Hop): void => {
   bytes.writeUInt16BE(channel, AT.channel);
 };
 
-/** The kernel's monotonic clock, as `process.hrtime` reads it, on that of this thread. */
+/** Converts from `CLOCK_MONOTONIC`, which `process.hrtime` reads too. */
 const monotonicOf = (nanoseconds: bigint): number =>
   nanoseconds === 0n ? 0 : monotonicMs() - Number(process.hrtime.bigint() - nanoseconds) / 1e6;
 
@@ -93,8 +93,8 @@ export class FlowMap {
     this.#fd = fd;
   }
 
-  /** @throws BpfError: E2BIG when the map is full. */
-  put({ from, to, isIpv6, interface: index, owner, id }: FlowEntry): void {
+  /** @throws BpfError `E2BIG` if the map is full. */
+  insert({ from, to, isIpv6, interface: index, owner, id }: FlowEntry): void {
     writeHop(this.#key, from);
     const value = this.#value.fill(0);
     writeHop(value, to);
@@ -105,19 +105,19 @@ export class FlowMap {
     this.#bpf.update(this.#fd, this.#key, value);
   }
 
-  /** Removes the entry of `from`; what it counted. From when this returns on no packet finds it. */
-  take(from: Hop): FlowCounters | undefined {
+  /** Removes the flow. No packet matches it once this returns. @returns its final counters. */
+  remove(from: Hop): FlowCounters | undefined {
     writeHop(this.#key, from);
-    return this.#bpf.take(this.#fd, this.#key, this.#value) ? countersAt(this.#value, 0) : undefined;
+    return this.#bpf.lookUpAndDelete(this.#fd, this.#key, this.#value) ? countersAt(this.#value, 0) : undefined;
   }
 
-  /** What the entry of `from` has counted. */
+  /** Counters of the flow. */
   read(from: Hop): FlowCounters | undefined {
     writeHop(this.#key, from);
     return this.#bpf.lookUp(this.#fd, this.#key, this.#value) ? countersAt(this.#value, 0) : undefined;
   }
 
-  /** All entries of `owner`, as they were within this call. */
+  /** Counters of all flows of `owner`. */
   *entriesOf(owner: number): Generator<{ readonly id: number; readonly key: Buffer } & FlowCounters> {
     const keys = Buffer.alloc(BATCH * KEY_BYTES);
     const values = Buffer.alloc(BATCH * VALUE_BYTES);
@@ -137,10 +137,10 @@ export class FlowMap {
     }
   }
 
-  /** Removes all entries of an owner that is gone. @returns how many there were. */
+  /** Removes all flows of `owner`. @returns their number. */
   removeAllOf(owner: number): number {
     const keys = Array.from(this.entriesOf(owner), ({ key }) => Buffer.from(key));
-    for (const key of keys) this.#bpf.remove(this.#fd, key);
+    for (const key of keys) this.#bpf.delete(this.#fd, key);
     return keys.length;
   }
 }

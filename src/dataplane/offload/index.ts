@@ -1,4 +1,4 @@
-/** What others may know of offload: its words. */
-export { handedUp, type HandedUp } from "./handed-up.ts";
-export { staysBecause, type StaysBecause } from "./offload.ts";
+/** What other rooms may import from offload: its vocabulary. */
+export { passReasons, type PassReason } from "./pass-reasons.ts";
+export { userSpaceReasons, type UserSpaceReason } from "./offload.ts";
 export type { OffloadState } from "./engine.ts";

@@ -1,24 +1,24 @@
-/** Network interfaces that the program can be attached to. */
+/** Looks up the network interfaces that the program can be attached to. */
 import { createRequire } from "node:module";
 import { networkInterfaces } from "node:os";
 
 export interface NetworkInterface {
   readonly name: string;
-  /** Number, as the kernel counts them. */
+  /** The kernel's interface index. */
   readonly index: number;
 }
 
-/** `ARPHRD_ETHER` and `ARPHRD_LOOPBACK`: their frames begin with an Ethernet header, which the program reads past. */
+/** `ARPHRD_ETHER` and `ARPHRD_LOOPBACK`: frames with an Ethernet header, as the program expects. */
 const ETHERNET_TYPES: ReadonlySet<number> = new Set([1, 772]);
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
-/** `struct ifreq`: a name, and what is asked for behind it. */
+/** `struct ifreq`: the interface name, then a union. */
 const IFREQ_BYTES = 40;
 const IFNAMSIZ = 16;
 const SIOCGIFHWADDR = 0x8927;
 const SIOCGIFINDEX = 0x8933;
 
-/** What an ioctl(2) on the interface `name` puts behind the name; nothing where it fails. */
+/** The union that an ioctl(2) on the interface returns; undefined if the call fails. */
 const request = (name: string, number: number): Buffer | undefined => {
   const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi").default;
   const libc = koffi.load(null);
@@ -38,17 +38,18 @@ const request = (name: string, number: number): Buffer | undefined => {
   return isDone ? argument.subarray(IFNAMSIZ) : undefined;
 };
 
-/** @throws Error when there is no such interface, or its frames are of another kind. */
+/** @throws Error if the interface does not exist or is not an Ethernet or loopback interface. */
 export const interfaceOf = (name: string): NetworkInterface => {
   const [index, hardware] = [request(name, SIOCGIFINDEX), request(name, SIOCGIFHWADDR)];
-  if (index === undefined || hardware === undefined) throw new Error(`there is no interface ${JSON.stringify(name)}`);
+  if (index === undefined || hardware === undefined)
+    throw new Error(`interface ${JSON.stringify(name)} does not exist`);
   const type = hardware.readUInt16LE(0);
   if (!ETHERNET_TYPES.has(type))
-    throw new Error(`frames of ${JSON.stringify(name)} have no Ethernet header (link type ${type})`);
+    throw new Error(`interface ${JSON.stringify(name)} has no Ethernet header (link type ${type})`);
   return { name, index: index.readUInt32LE(0) };
 };
 
-/** All that have an IP address and frames that the program reads. */
+/** All Ethernet and loopback interfaces with an IP address. */
 export const usableInterfaces = (): readonly NetworkInterface[] =>
   Object.keys(networkInterfaces()).flatMap((name) => {
     try {

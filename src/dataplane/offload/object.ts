@@ -1,12 +1,12 @@
-/** A compiled BPF object (ELF, 64 bits, little-endian): the instructions of one section, and where they name maps. */
+/** Reads a compiled BPF object: 64-bit little-endian ELF, with relocations that refer to maps. */
 const SECTION_BYTES = 64;
 const SYMBOL_BYTES = 24;
 const RELOCATION_BYTES = 16;
-/** `BPF_PSEUDO_MAP_FD`, as the source register of the instruction that loads an address. */
+/** `BPF_PSEUDO_MAP_FD`, in the source-register bits of a 64-bit load. */
 const MAP_BY_DESCRIPTOR = 0x10;
 
 export interface BpfObject {
-  /** Of a section, with the descriptors of the maps that it names. @throws Error where there is no such section or map. */
+  /** The instructions of a section, with map file descriptors filled in. @throws Error for an unknown section or map. */
   instructions(section: string, maps: ReadonlyMap<string, number>): Buffer;
   readonly license: string;
 }
@@ -17,10 +17,10 @@ interface Section {
   readonly link: number;
 }
 
-/** @throws Error when `elf` is no such object. */
+/** @throws Error if `elf` is not such an object. */
 export const readObject = (elf: Buffer): BpfObject => {
   if (elf.length < SECTION_BYTES || elf.toString("latin1", 0, 6) !== "\x7fELF\x02\x01")
-    throw new Error("it is no ELF file of 64 bits, little-endian");
+    throw new Error("not a 64-bit little-endian ELF file");
   const headersAt = Number(elf.readBigUInt64LE(40));
   const count = elf.readUInt16LE(60);
   const namesIndex = elf.readUInt16LE(62);

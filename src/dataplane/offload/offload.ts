@@ -1,6 +1,6 @@
 /**
- * Which channels the kernel forwards. Whoever changes a channel says so here, and before that call returns the kernel knows;
- * what it forwarded is added to the counters that user space counts on.
+ * The channels that the kernel forwards. A change takes effect in the kernel before the call that makes it returns. Kernel
+ * counters are added to the same counters that user space uses.
  */
 import { wireAddressOf } from "../../net/address.ts";
 import type { Channel, Flow, Traffic } from "../flows.ts";
@@ -8,22 +8,22 @@ import { BpfError, loadBpf } from "./bpf.ts";
 import { FlowMap, type FlowCounters, type Hop } from "./flow-map.ts";
 import { openRoutes, type Routes } from "./routes.ts";
 
-/** What every relay of a process has of the program: descriptors, and numbers of interfaces. */
+/** What the relays of a process share: the file descriptor of the flow map, and the interfaces that the program is attached to. */
 export interface OffloadHandle {
   readonly flows: number;
   readonly attached: readonly number[];
 }
 
-/** Why packets of a channel stay in user space. */
-export const staysBecause = {
-  transport: "its client is not there over UDP",
+/** Why user space forwards a channel although offload is active. */
+export const userSpaceReasons = {
+  transport: "the client does not use UDP",
   bandwidth: "its bandwidth is limited",
-  refused: "its peer is not admitted",
-  route: "no route leads to its client or its peer",
-  interface: "its client or its peer is reached by an interface that the program is not attached to",
-  full: "the kernel's table of flows is full",
+  "not-admitted": "the peer is not admitted",
+  route: "there is no route to the client or the peer",
+  interface: "the program is not attached to the interface of the client or the peer",
+  full: "the flow map is full",
 } as const;
-export type StaysBecause = keyof typeof staysBecause;
+export type UserSpaceReason = keyof typeof userSpaceReasons;
 
 /** `in`: from the client; `out`: to it. */
 export interface Counted {
@@ -31,14 +31,14 @@ export interface Counted {
   readonly out: FlowCounters;
 }
 
-/** A channel whose packets the kernel forwards. */
+/** A channel that the kernel forwards. */
 interface Forwarded {
   readonly id: number;
   readonly flow: Flow;
   readonly channel: Channel;
   readonly fromClient: Hop;
   readonly fromPeer: Hop;
-  /** What is in the relay's counters already. */
+  /** Already added to the counters of the relay. */
   readonly counted: { in: FlowCounters; out: FlowCounters };
 }
 
@@ -63,10 +63,10 @@ export class Offload {
   readonly #attached: ReadonlySet<number>;
   readonly #forwarded = new Map<Channel, Forwarded>();
   readonly #byId = new Map<number, Forwarded>();
-  readonly #staying = new Map<Channel, StaysBecause>();
+  readonly #inUserSpace = new Map<Channel, UserSpaceReason>();
   #lastId = 0;
 
-  /** @param owner of the flows: what tells those of several relays apart. @throws where this machine has no such calls. */
+  /** @param owner distinguishes the relays of a process. @throws Error on platforms without bpf(2). */
   constructor(handle: OffloadHandle, owner: number) {
     this.handle = handle;
     this.#owner = owner;
@@ -75,52 +75,52 @@ export class Offload {
     this.#attached = new Set(handle.attached);
   }
 
-  /** Whether the kernel forwards what `channel` carries. */
+  /** Whether the kernel forwards `channel`. */
   has(channel: Channel): boolean {
     return this.#forwarded.has(channel);
   }
 
-  /** What the kernel has forwarded of `channel`, as of the last `collect`; nothing where it does not. */
+  /** Kernel counters of `channel` as of the last `collect`; undefined if the kernel does not forward it. */
   counted(channel: Channel): Counted | undefined {
     return this.#forwarded.get(channel)?.counted;
   }
 
-  /** Why the kernel does not. */
-  staysBecause(channel: Channel): StaysBecause | undefined {
-    return this.#staying.get(channel);
+  /** Why user space forwards `channel`. */
+  userSpaceReasonOf(channel: Channel): UserSpaceReason | undefined {
+    return this.#inUserSpace.get(channel);
   }
 
-  /** Has the kernel forward what `channel` of `flow` carries, if it may. */
-  take(flow: Flow, channel: Channel): void {
+  /** Lets the kernel forward `channel` of `flow`, if it qualifies. */
+  install(flow: Flow, channel: Channel): void {
     if (this.#forwarded.has(channel)) return;
-    const because = this.#install(flow, channel);
-    if (because === undefined) this.#staying.delete(channel);
-    else this.#staying.set(channel, because);
+    const reason = this.#tryInstall(flow, channel);
+    if (reason === undefined) this.#inUserSpace.delete(channel);
+    else this.#inUserSpace.set(channel, reason);
   }
 
-  /** From when this returns on, the kernel forwards no packet of `channel`. */
-  give(channel: Channel): void {
+  /** Stops forwarding `channel` in the kernel. No packet is forwarded once this returns. */
+  remove(channel: Channel): void {
     const forwarded = this.#forwarded.get(channel);
     if (forwarded === undefined) return;
     this.#forwarded.delete(channel);
     this.#byId.delete(forwarded.id);
-    this.#count(forwarded, "in", this.#flows.take(forwarded.fromClient));
-    this.#count(forwarded, "out", this.#flows.take(forwarded.fromPeer));
+    this.#count(forwarded, "in", this.#flows.remove(forwarded.fromClient));
+    this.#count(forwarded, "out", this.#flows.remove(forwarded.fromPeer));
   }
 
-  /** As `give`, of a channel whose peer is not admitted at the moment. */
-  refuse(channel: Channel): void {
-    this.give(channel);
-    this.#staying.set(channel, "refused");
+  /** The same, for a channel whose peer is not admitted at present. */
+  suspend(channel: Channel): void {
+    this.remove(channel);
+    this.#inUserSpace.set(channel, "not-admitted");
   }
 
-  /** As `give`, of a channel that is gone. */
+  /** The same, for a channel that no longer exists. */
   forget(channel: Channel): void {
-    this.give(channel);
-    this.#staying.delete(channel);
+    this.remove(channel);
+    this.#inUserSpace.delete(channel);
   }
 
-  /** Brings the relay's counters up to date. */
+  /** Adds what the kernel forwarded since the last call to the counters of the relay. */
   collect(): void {
     if (this.#forwarded.size === 0) return;
     for (const entry of this.#flows.entriesOf(this.#owner)) {
@@ -130,8 +130,8 @@ export class Offload {
   }
 
   close(): void {
-    for (const channel of this.#forwarded.keys()) this.give(channel);
-    this.#staying.clear();
+    for (const channel of this.#forwarded.keys()) this.remove(channel);
+    this.#inUserSpace.clear();
     this.#routes.close();
   }
 
@@ -145,7 +145,7 @@ export class Offload {
       addTo(traffic, direction, packets, bytes);
   }
 
-  #install(flow: Flow, channel: Channel): StaysBecause | undefined {
+  #tryInstall(flow: Flow, channel: Channel): UserSpaceReason | undefined {
     const { path, bandwidth } = flow;
     const { flow: peer, number } = channel;
     if (path.protocol !== "udp") return "transport";
@@ -162,7 +162,7 @@ export class Offload {
     const id = (this.#lastId += 1);
     const owner = this.#owner;
     try {
-      this.#flows.put({
+      this.#flows.insert({
         from: fromClient,
         to: { source: relayed, target: peer, channel: 0 },
         isIpv6: peer.relay.family === 6,
@@ -170,7 +170,7 @@ export class Offload {
         owner,
         id: 2 * id,
       });
-      this.#flows.put({
+      this.#flows.insert({
         from: fromPeer,
         to: { source: server, target: client, channel: number },
         isIpv6: client.address.includes(":"),
@@ -179,7 +179,7 @@ export class Offload {
         id: 2 * id + 1,
       });
     } catch (error) {
-      this.#flows.take(fromClient);
+      this.#flows.remove(fromClient);
       if (error instanceof BpfError && error.code === "E2BIG") return "full";
       throw error;
     }

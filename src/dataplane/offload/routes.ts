@@ -1,4 +1,4 @@
-/** By which interface this machine sends to an address: asked of the kernel, by routing netlink (rtnetlink(7)). */
+/** Route lookups in the kernel, through rtnetlink(7). */
 import { createRequire } from "node:module";
 import { bytesOf, parseIp, textOfBytes } from "../../net/ip.ts";
 
@@ -15,22 +15,24 @@ const RTA_OIF = 4;
 const RTA_PREFSRC = 7;
 const HEADER_BYTES = 16;
 const ROUTE_BYTES = 12;
+/** `RTN_UNICAST`, `RTN_LOCAL`: not broadcast, multicast or unreachable. */
+const FORWARDABLE: ReadonlySet<number> = new Set([1, 2]);
 const FAMILIES = { 4: 2, 6: 10 } as const;
 const ANSWER_BYTES = 4096;
 
 type Call = (...args: readonly (number | Buffer)[]) => number;
 
 export interface Route {
-  /** Number of the interface. */
+  /** Index of the outgoing interface. */
   readonly interface: number;
-  /** What packets come from that name no address themselves. */
+  /** The preferred source address. */
   readonly source: string | undefined;
 }
 
 export interface Routes {
   /**
-   * The way of packets from `from`; where that is no address of this machine, of those that name none. Nothing where no
-   * route leads there.
+   * The route from `from` to `target`. If `from` is not an address of this host, the default route's source is used
+   * instead. Undefined if the target is unreachable.
    */
   to(target: string, from: string): (Route & { readonly source: string }) | undefined;
   close(): void;
@@ -46,11 +48,11 @@ const attribute = (type: number, value: Uint8Array): Buffer => {
   return bytes;
 };
 
-/** @throws Error when `target` is no IP address. */
+/** @throws Error if `target` is not an IP address. */
 export const routeRequest = (target: string, from?: string): Buffer => {
   const to = parseIp(target);
   const source = from === undefined ? undefined : parseIp(from);
-  if (to === undefined) throw new Error(`${target} is no IP address`);
+  if (to === undefined) throw new Error(`${target} is not an IP address`);
   const attributes = [attribute(RTA_DST, bytesOf(to))];
   if (source !== undefined) attributes.push(attribute(RTA_SRC, bytesOf(source)));
   const header = Buffer.alloc(HEADER_BYTES + ROUTE_BYTES);
@@ -64,9 +66,10 @@ export const routeRequest = (target: string, from?: string): Buffer => {
   return bytes;
 };
 
-/** What an answer to `routeRequest` says; nothing of one that says there is no route. */
+/** Parses the response to `routeRequest`. Undefined for an error, and for a route that is not to one host. */
 export const routeIn = (answer: Buffer): Route | undefined => {
   if (answer.length < HEADER_BYTES + ROUTE_BYTES || answer.readUInt16LE(4) === NLMSG_ERROR) return undefined;
+  if (!FORWARDABLE.has(answer.readUInt8(HEADER_BYTES + 7))) return undefined;
   const end = Math.min(answer.length, answer.readUInt32LE(0));
   let index: number | undefined;
   let source: string | undefined;
@@ -82,7 +85,7 @@ export const routeIn = (answer: Buffer): Route | undefined => {
   return index === undefined ? undefined : { interface: index, source };
 };
 
-/** @throws Error where this machine has no such socket. */
+/** @throws Error if no netlink socket can be opened. */
 export const openRoutes = (): Routes => {
   const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi").default;
   const libc = koffi.load(null);
@@ -92,10 +95,10 @@ export const openRoutes = (): Routes => {
   const receive = call("long recv(int fd, void *bytes, size_t count, int flags)");
   const close = call("int close(int fd)");
   const fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-  if (fd < 0) throw new Error("no socket for routes can be opened");
+  if (fd < 0) throw new Error("cannot open a netlink socket");
   const answer = Buffer.alloc(ANSWER_BYTES);
   const ask = (request: Buffer): Route | undefined => {
-    // The kernel answers within the call: nothing is waited for.
+    // The kernel responds within send(): recv() does not block.
     if (send(fd, request, request.length, 0) < 0) return undefined;
     const length = receive(fd, answer, answer.length, 0);
     return length <= 0 ? undefined : routeIn(answer.subarray(0, length));

@@ -1,8 +1,8 @@
-/** What a config asks of offload. */
+/** The offload settings of a config. */
 export const offloadEngines = ["NONE", "XDP", "TC", "AUTO"] as const;
 
 export interface OffloadWish {
   readonly engine: (typeof offloadEngines)[number];
-  /** By name; all where there are none. */
+  /** Names; all interfaces if empty. */
   readonly interfaces: readonly string[];
 }

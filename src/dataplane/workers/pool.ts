@@ -106,7 +106,7 @@ export class WorkerPool implements Relay {
           },
           lost: () => {
             quotas.forget(index);
-            this.#offload.forget(index + 1);
+            this.#offload.removeFlowsOf(index + 1);
           },
         }),
     );
