@@ -54,10 +54,10 @@ const build = (): void => {
   clean();
   const { status } = spawnSync("tsc", ["-p", "tsconfig.package.json"], { cwd: root, stdio: "inherit" });
   if (status !== 0) throw new Error("tsc -p tsconfig.package.json failed");
-  // Style sheets and schemas, which are read at run time.
+  // Style sheets, schemas and the BPF object, which are read at run time.
   cpSync(join(root, "src"), dist, {
     recursive: true,
-    filter: (path) => extname(path) !== ".ts" && !path.endsWith("tsconfig.json"),
+    filter: (path) => ![".ts", ".c", ".sh"].includes(extname(path)) && !path.endsWith("tsconfig.json"),
   });
   for (const [name, ranges] of Object.entries(overrides)) withRanges(name, ranges);
   change("package.json", (manifest) => ({ ...manifest, bundleDependencies: Object.keys(overrides) }));

@@ -1,9 +1,10 @@
 /** As much of ELF as says for which machine a file is, and which libraries it asks for. */
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 
-export type Machine = "amd64" | "arm64" | "another";
+/** `bpf` runs in the kernel, on either. */
+export type Machine = "amd64" | "arm64" | "bpf" | "another";
 
-const MACHINES: Readonly<Record<number, Machine>> = { 62: "amd64", 183: "arm64" };
+const MACHINES: Readonly<Record<number, Machine>> = { 62: "amd64", 183: "arm64", 247: "bpf" };
 const PT_DYNAMIC = 2;
 const PT_LOAD = 1;
 const DT_NEEDED = 1n;

@@ -1,0 +1,282 @@
+/**
+ * `npm run bench:offload`: CPU time of the whole machine for each relayed packet: ours in user space and in the kernel, beside
+ * coturn and pion/turn. Client, relay and peer are in networks of their own, joined by veth pairs. tcpreplay sends ChannelData
+ * packet by packet, at a fixed rate; the peer's interface counts what arrives.
+ *
+ * From each figure two others are subtracted: the CPU time of the idle machine, and that of the same load with the same path
+ * and no relay (the packets go to the peer, through the relay's network, by IP forwarding).
+ *
+ *     npm run bench:offload -- [--rounds 5] [--seconds 5] [--rate 40000] [--server NAME,…]
+ *
+ * Needs root, nftables and tcpreplay (Debian: sudo apt-get install nftables tcpreplay).
+ */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { tiedToUs, whereIs } from "../cluster/process.ts";
+import { buildPion } from "../interop/go.ts";
+import { makeFrame } from "../offload/frame.ts";
+import { CLIENT, openStage, PEER, RELAY, RELAY_TO_PEER, type Stage } from "./offload-stage.ts";
+import type { BenchFlow, SessionOptions } from "./offload-sessions.ts";
+import { credentials } from "./relay-servers.ts";
+
+const PORT = 3478;
+const REALM = "stunner.l7mp.io";
+const TURNPIKE = fileURLToPath(new URL("../../bin/turnpike", import.meta.url));
+const SESSIONS = fileURLToPath(new URL("offload-sessions.ts", import.meta.url));
+const FIRST_PEER_PORT = 20_000;
+const SETTLE_MS = 300;
+
+interface Server {
+  readonly name: string;
+  readonly command: (folder: string) => readonly string[];
+}
+
+interface Load {
+  readonly name: string;
+  readonly bytes: number;
+  readonly clients: number;
+  readonly channels: number;
+}
+
+const loads: readonly Load[] = [
+  { name: "160 B, 100 flows", bytes: 160, clients: 10, channels: 10 },
+  { name: "1,200 B, 100 flows", bytes: 1200, clients: 10, channels: 10 },
+  { name: "160 B, 10,000 flows", bytes: 160, clients: 100, channels: 100 },
+];
+
+const turnpike = (name: string, engine: string, offload: string): Server => ({
+  name,
+  command(folder) {
+    const path = join(folder, "config.json");
+    const config = {
+      version: "v1",
+      admin: { name: "bench/gateway", healthcheck_endpoint: "", loglevel: "all:ERROR", offload_engine: offload },
+      auth: { type: "static", realm: REALM, credentials },
+      listeners: [
+        { name: "bench/gateway/udp", protocol: "TURN-UDP", address: RELAY, port: PORT, routes: ["bench/peers"] },
+      ],
+      clusters: [{ name: "bench/peers", type: "STATIC", protocol: "UDP", endpoints: [PEER] }],
+    };
+    writeFileSync(path, JSON.stringify(config));
+    return [TURNPIKE, "dataplane", "-c", path, "--journal", join(folder, "journal"), "--engine", engine];
+  },
+});
+
+const servers = async (): Promise<readonly Server[]> => {
+  const debian = whereIs("turnserver");
+  if (debian === undefined) throw new Error("missing: turnserver; on Debian: sudo apt-get install coturn");
+  const program = await buildPion("server");
+  return [
+    turnpike("TC", "batch", "TC"),
+    turnpike("batch", "batch", "None"),
+    turnpike("dgram", "dgram", "None"),
+    {
+      name: "coturn",
+      command: (folder) =>
+        [
+          [debian, "-n", "-m", "1", "--no-cli", "--lt-cred-mech", "--no-tls", "--no-dtls"],
+          ["-u", `${credentials.username}:${credentials.password}`, "-r", REALM, "-p", String(PORT)],
+          ["-L", RELAY, "-E", RELAY_TO_PEER, "--log-file", "/dev/null", "--pidfile", join(folder, "pid")],
+        ].flat(),
+    },
+    { name: "pion/turn", command: () => [program, "-address", `${RELAY}:${PORT}`] },
+  ];
+};
+
+/** CPU time of all CPUs that was not idle, in seconds: /proc/stat counts hundredths. */
+const busySeconds = (): number => {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = (
+    /^cpu +(.*)$/m.exec(readFileSync("/proc/stat", "latin1"))?.[1] ?? ""
+  )
+    .split(" ")
+    .map(Number);
+  return (user + nice + system + irq + softirq) / 100;
+};
+
+/** A capture file (pcap) of one packet for each frame. */
+const capture = (frames: readonly Buffer[]): Buffer => {
+  const header = Buffer.alloc(24);
+  header.writeUInt32LE(0xa1b2c3d4, 0);
+  header.writeUInt16LE(2, 4);
+  header.writeUInt16LE(4, 6);
+  header.writeUInt32LE(65_535, 16);
+  // LINKTYPE_ETHERNET
+  header.writeUInt32LE(1, 20);
+  const packets = frames.flatMap((frame, index) => {
+    const record = Buffer.alloc(16);
+    record.writeUInt32LE(index, 4);
+    record.writeUInt32LE(frame.length, 8);
+    record.writeUInt32LE(frame.length, 12);
+    return [record, frame];
+  });
+  return Buffer.concat([header, ...packets]);
+};
+
+const ip = (text: string): Uint8Array => Uint8Array.from(text.split(".").map(Number));
+
+const framed = (stage: Stage, frame: Buffer): Buffer => {
+  stage.macs.relay.copy(frame, 0);
+  stage.macs.client.copy(frame, 6);
+  return frame;
+};
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "5" },
+    rate: { type: "string", default: "40000" },
+    server: { type: "string" },
+  },
+});
+const seconds = Number(values.seconds);
+const rate = Number(values.rate);
+if (whereIs("tcpreplay") === undefined)
+  throw new Error("missing: tcpreplay; on Debian: sudo apt-get install tcpreplay");
+
+const stage = await openStage();
+const folder = mkdtempSync(join(tmpdir(), "turnpike-bench-offload-"));
+
+const start = (network: { inside(command: readonly string[]): readonly string[] }, command: readonly string[]) => {
+  const [program, ...args] = tiedToUs("KILL", network.inside(command));
+  return spawn(program, args, { stdio: ["pipe", "pipe", "inherit"], cwd: folder });
+};
+
+const stop = async (child: ChildProcess): Promise<void> => {
+  child.kill("SIGKILL");
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+};
+
+interface Measured {
+  readonly busy: number;
+  readonly received: number;
+}
+
+/** Sends the packets of the file `name` for a while; without one, looks at the idle machine. */
+const measure = async (name?: string): Promise<Measured> => {
+  const received = stage.received();
+  const busy = busySeconds();
+  if (name === undefined) await pause(seconds * 1000);
+  else {
+    const flags = ["--intf1=eth0", "--preload-pcap", "--loop=0", `--pps=${rate}`, `--duration=${seconds}`, "--quiet"];
+    const [program, ...args] = stage.client.inside(["tcpreplay", ...flags, join(folder, name)]);
+    const { status, stderr } = spawnSync(program!, args, { encoding: "utf8" });
+    if (status !== 0) throw new Error(`tcpreplay: ${stderr}`);
+  }
+  await pause(SETTLE_MS);
+  return { busy: busySeconds() - busy, received: stage.received() - received };
+};
+
+const sessionsOf = async (
+  load: Load,
+): Promise<{ readonly child: ChildProcess; readonly flows: readonly BenchFlow[] }> => {
+  const { clients, channels } = load;
+  const options: SessionOptions = {
+    ...credentials,
+    host: RELAY,
+    port: PORT,
+    clients,
+    channels,
+    peer: PEER,
+    firstPeerPort: FIRST_PEER_PORT,
+  };
+  const child = start(stage.client, [process.execPath, SESSIONS, JSON.stringify(options)]);
+  const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
+  return { child, flows: JSON.parse(line) as readonly BenchFlow[] };
+};
+
+const dataOf = ({ bytes }: Load): Buffer => Buffer.alloc(bytes, 0x2a);
+
+const channelDataFrame = (load: Load, { clientPort, channel }: BenchFlow): Buffer => {
+  const header = Buffer.from([channel >>> 8, channel & 255, load.bytes >>> 8, load.bytes & 255]);
+  const payload = Buffer.concat([header, dataOf(load)]);
+  return framed(
+    stage,
+    makeFrame({ source: ip(CLIENT), target: ip(RELAY), sourcePort: clientPort, targetPort: PORT, payload }),
+  );
+};
+
+const plainFrame = (load: Load, n: number): Buffer =>
+  framed(
+    stage,
+    makeFrame({
+      source: ip(CLIENT),
+      target: ip(PEER),
+      sourcePort: 30_000 + (n % 100),
+      targetPort: FIRST_PEER_PORT + (n % 20_000),
+      payload: dataOf(load),
+    }),
+  );
+
+/** Microseconds for each packet that arrived, and the part of the packets that did. */
+interface Outcome {
+  readonly microseconds: number;
+  readonly arrived: number;
+}
+
+const chosen = values.server?.split(",");
+const subjects = (await servers()).filter(({ name }) => chosen?.includes(name) ?? true);
+const outcomes = new Map<string, Outcome[]>();
+
+const round = async (load: Load): Promise<void> => {
+  const idle = await measure();
+  const perPacket = ({ busy, received }: Measured): number => ((busy - idle.busy) / received) * 1e6;
+  writeFileSync(
+    join(folder, "plain.pcap"),
+    capture(Array.from({ length: load.clients * load.channels }, (_, n) => plainFrame(load, n))),
+  );
+  const without = perPacket(await measure("plain.pcap"));
+  for (const server of subjects) {
+    const relay = start(stage.relay, server.command(folder));
+    let sessions: Awaited<ReturnType<typeof sessionsOf>> | undefined;
+    try {
+      sessions = await sessionsOf(load);
+      writeFileSync(join(folder, "channels.pcap"), capture(sessions.flows.map((flow) => channelDataFrame(load, flow))));
+      const measured = await measure("channels.pcap");
+      const key = `${load.name} ${server.name}`;
+      const outcome = {
+        microseconds: perPacket(measured) - without,
+        arrived: measured.received / (rate * seconds),
+      };
+      outcomes.set(key, [...(outcomes.get(key) ?? []), outcome]);
+      process.stderr.write(
+        `  ${key}: ${outcome.microseconds.toFixed(2)} µs, ${(100 * outcome.arrived).toFixed(1)} %\n`,
+      );
+    } finally {
+      if (sessions !== undefined) await stop(sessions.child);
+      await stop(relay);
+    }
+  }
+};
+
+const median = (all: readonly number[]): number => all.toSorted((a, b) => a - b)[all.length >> 1] ?? Number.NaN;
+
+try {
+  for (let n = 1; n <= Number(values.rounds); n += 1)
+    for (const load of loads) {
+      process.stderr.write(`round ${n} of ${values.rounds}: ${load.name}\n`);
+      await round(load);
+    }
+  for (const load of loads) {
+    process.stdout.write(`${load.name}\n`);
+    const batch = median((outcomes.get(`${load.name} batch`) ?? []).map(({ microseconds }) => microseconds));
+    for (const { name } of subjects) {
+      const all = outcomes.get(`${load.name} ${name}`) ?? [];
+      const cost = all.map(({ microseconds }) => microseconds);
+      const arrived = Math.min(...all.map((one) => one.arrived));
+      process.stdout.write(
+        `  ${name.padEnd(10)} ${median(cost).toFixed(2)} µs a packet (${Math.min(...cost).toFixed(2)}–${Math.max(...cost).toFixed(2)}), ` +
+          `batch is ${(batch / median(cost)).toFixed(1)} times that; at least ${(100 * arrived).toFixed(1)} % arrived\n`,
+      );
+    }
+  }
+} finally {
+  await stage.close();
+  rmSync(folder, { recursive: true, force: true });
+}
