@@ -22,7 +22,7 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-const DROP = "table ip bench { chain in { type filter hook prerouting priority raw; meta l4proto udp drop; } }";
+const DROP = "table ip bench { chain in { type filter hook prerouting priority -300; meta l4proto udp drop; }; }\n";
 
 const macOf = (network: Network, link: string): Buffer => {
   const [{ address }] = JSON.parse(run(network.inside(["ip", "-j", "link", "show", link]))) as [{ address: string }];
