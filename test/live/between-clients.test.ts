@@ -4,7 +4,6 @@ import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createRelay } from "../../src/dataplane/create-relay.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 import { enterOwnNetwork, HOST_ADDRESS } from "../support/network.ts";
-import { offload } from "../support/offload.ts";
 
 const isRoot = process.getuid?.() === 0;
 const PORT = 3478;
@@ -22,7 +21,7 @@ const relayTo = async (endpoint: string) => {
   const route = (to: string) =>
     relay.apply({
       version: "v1",
-      admin: { name: "gw", ...offload() },
+      admin: { name: "gw" },
       auth: { type: "static", realm: "r", credentials: { username: "u", password: "p" } },
       listeners: [{ name: "gw/udp", protocol: "TURN-UDP", port: PORT, address: HOST_ADDRESS, routes: ["c"] }],
       clusters: [{ name: "c", type: "STATIC", protocol: "UDP", endpoints: [to] }],

@@ -8,7 +8,6 @@ import { createRelay } from "../../src/dataplane/create-relay.ts";
 import { placeOn } from "../../src/dataplane/placement.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 import { enterOwnNetwork } from "../support/network.ts";
-import { offload } from "../support/offload.ts";
 
 const isRoot = process.getuid?.() === 0;
 const PORT = 3478;
@@ -34,7 +33,7 @@ describe.runIf(isRoot).each([
     try {
       await relay.apply({
         version: "v1",
-        admin: { name: "gw", ...offload() },
+        admin: { name: "gw" },
         auth: { type: "static", realm: "r", credentials: { username: "u", password: "p" } },
         listeners: [{ name: "gw/udp", protocol: "TURN-UDP", address: "", port: PORT, routes: ["c"] }],
         clusters: [{ name: "c", type: "STATIC", protocol: "UDP", endpoints: own }],

@@ -11,7 +11,6 @@ import { makeCertificate, type TestCertificate } from "../support/certificate.ts
 import { freePort } from "../support/free-port.ts";
 import { startEchoBackend } from "../support/live.ts";
 import { enterOwnNetwork } from "../support/network.ts";
-import { offload } from "../support/offload.ts";
 
 const isRoot = process.getuid?.() === 0;
 const [PLAIN, SECURE] = [3478, 5349];
@@ -35,7 +34,7 @@ const start = async (options: Pick<RelayOptions, "engine" | "workers">) => {
   const wildcard = { address: "0.0.0.0", routes: ["c"] };
   const { listeners } = await relay.apply({
     version: "v1",
-    admin: { name: "gw", ...offload() },
+    admin: { name: "gw" },
     auth: { type: "static", realm: "r", credentials: { username: "u", password: "p" } },
     listeners: [
       { ...wildcard, name: "gw/udp", protocol: "TURN-UDP", port: PLAIN },

@@ -1,6 +1,7 @@
 /** Looks up the network interfaces that the program can be attached to. */
 import { createRequire } from "node:module";
 import { networkInterfaces } from "node:os";
+import { loadSys } from "../engines/batch/sys.ts";
 
 export interface NetworkInterface {
   readonly name: string;
@@ -10,8 +11,6 @@ export interface NetworkInterface {
 
 /** `ARPHRD_ETHER` and `ARPHRD_LOOPBACK`: frames with an Ethernet header, as the program expects. */
 const ETHERNET_TYPES: ReadonlySet<number> = new Set([1, 772]);
-const AF_INET = 2;
-const SOCK_DGRAM = 2;
 /** `struct ifreq`: the interface name, then a union. */
 const IFREQ_BYTES = 40;
 const IFNAMSIZ = 16;
@@ -22,19 +21,18 @@ const SIOCGIFINDEX = 0x8933;
 const request = (name: string, number: number): Buffer | undefined => {
   const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi").default;
   const libc = koffi.load(null);
-  const socket = libc.func("int socket(int domain, int type, int protocol)") as (...args: readonly number[]) => number;
   const ioctl = libc.func("int ioctl(int fd, ulong request, void *argument)") as (
     fd: number,
     request: number,
     argument: Buffer,
   ) => number;
-  const close = libc.func("int close(int fd)") as (fd: number) => number;
   const argument = Buffer.alloc(IFREQ_BYTES);
   if (Buffer.byteLength(name) >= IFNAMSIZ) return undefined;
   argument.write(name);
-  const fd = socket(AF_INET, SOCK_DGRAM, 0);
+  const sys = loadSys();
+  const fd = sys.socket(4);
   const isDone = ioctl(fd, number, argument) === 0;
-  close(fd);
+  sys.close(fd);
   return isDone ? argument.subarray(IFNAMSIZ) : undefined;
 };
 

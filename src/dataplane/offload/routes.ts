@@ -1,6 +1,7 @@
 /** Route lookups in the kernel, through rtnetlink(7). */
 import { createRequire } from "node:module";
 import { bytesOf, parseIp, textOfBytes } from "../../net/ip.ts";
+import { AF_INET, AF_INET6, loadSys } from "../engines/batch/sys.ts";
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -17,12 +18,12 @@ const HEADER_BYTES = 16;
 const ROUTE_BYTES = 12;
 /** `RTN_UNICAST`, `RTN_LOCAL`: not broadcast, multicast or unreachable. */
 const FORWARDABLE: ReadonlySet<number> = new Set([1, 2]);
-const FAMILIES = { 4: 2, 6: 10 } as const;
+const FAMILIES = { 4: AF_INET, 6: AF_INET6 } as const;
 const ANSWER_BYTES = 4096;
 
 type Call = (...args: readonly (number | Buffer)[]) => number;
 
-export interface Route {
+interface Route {
   /** Index of the outgoing interface. */
   readonly interface: number;
   /** The preferred source address. */
@@ -49,7 +50,7 @@ const attribute = (type: number, value: Uint8Array): Buffer => {
 };
 
 /** @throws Error if `target` is not an IP address. */
-export const routeRequest = (target: string, from?: string): Buffer => {
+const routeRequest = (target: string, from?: string): Buffer => {
   const to = parseIp(target);
   const source = from === undefined ? undefined : parseIp(from);
   if (to === undefined) throw new Error(`${target} is not an IP address`);
@@ -67,7 +68,7 @@ export const routeRequest = (target: string, from?: string): Buffer => {
 };
 
 /** Parses the response to `routeRequest`. Undefined for an error, and for a route that is not to one host. */
-export const routeIn = (answer: Buffer): Route | undefined => {
+const routeIn = (answer: Buffer): Route | undefined => {
   if (answer.length < HEADER_BYTES + ROUTE_BYTES || answer.readUInt16LE(4) === NLMSG_ERROR) return undefined;
   if (!FORWARDABLE.has(answer.readUInt8(HEADER_BYTES + 7))) return undefined;
   const end = Math.min(answer.length, answer.readUInt32LE(0));
@@ -93,7 +94,6 @@ export const openRoutes = (): Routes => {
   const socket = call("int socket(int domain, int type, int protocol)");
   const send = call("long send(int fd, const void *bytes, size_t count, int flags)");
   const receive = call("long recv(int fd, void *bytes, size_t count, int flags)");
-  const close = call("int close(int fd)");
   const fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   if (fd < 0) throw new Error("cannot open a netlink socket");
   const answer = Buffer.alloc(ANSWER_BYTES);
@@ -110,6 +110,6 @@ export const openRoutes = (): Routes => {
       const other = ask(routeRequest(target));
       return other?.source === undefined ? undefined : { interface: other.interface, source: other.source };
     },
-    close: () => void close(fd),
+    close: () => loadSys().close(fd),
   };
 };
