@@ -40,8 +40,24 @@ export const visit = async (browser: Browser, address: string, options: Visit = 
   return { page, problems };
 };
 
-/** Waits until the log is there. */
+/** What a page shows that does not load, and whether it is drawn at all. */
+const stateOf = (page: Page): Promise<string> =>
+  page.evaluate<string>(`(async () => {
+    const frame = await Promise.race([
+      new Promise((resolve) => requestAnimationFrame(() => resolve("frames are drawn"))),
+      new Promise((resolve) => setTimeout(() => resolve("no frame is drawn in 2 s"), 2000)),
+    ]);
+    const loaded = performance.getEntriesByType("resource").map(({ name, responseEnd }) => name + " " + responseEnd);
+    return [document.visibilityState, frame, document.body.innerText, ...loaded.slice(-8)].join("\\n");
+  })()`);
+
+/** Waits until the log is there. @throws with what the page shows instead. */
 export const untilLoaded = async (page: Page): Promise<void> => {
-  await page.locator(".timeline .moment", { hasText: "#" }).waitFor();
+  await page
+    .locator(".timeline .moment", { hasText: "#" })
+    .waitFor()
+    .catch(async (error: unknown) => {
+      throw new Error(`the page does not load: ${await stateOf(page)}`, { cause: error });
+    });
   await expect.poll(() => page.locator(".source").textContent()).toMatch(/^(live|file .*|\/api\/.*)$/);
 };
