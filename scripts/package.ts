@@ -57,7 +57,7 @@ const build = (): void => {
   // Style sheets, schemas and the BPF object, which are read at run time.
   cpSync(join(root, "src"), dist, {
     recursive: true,
-    filter: (path) => ![".ts", ".c", ".sh"].includes(extname(path)) && !path.endsWith("tsconfig.json"),
+    filter: (path) => ![".ts", ".c", ".h", ".sh"].includes(extname(path)) && !path.endsWith("tsconfig.json"),
   });
   for (const [name, ranges] of Object.entries(overrides)) withRanges(name, ranges);
   change("package.json", (manifest) => ({ ...manifest, bundleDependencies: Object.keys(overrides) }));

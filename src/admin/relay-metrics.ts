@@ -46,7 +46,7 @@ const byTransports = (counters: Readonly<Record<string, number>>): readonly Samp
   });
 
 const channelsByWay = ({ allocations, offload }: RelayState): readonly Sample[] => {
-  if (offload?.engine !== "TC") return [];
+  if (offload === undefined || offload.engine === "None") return [];
   const channels = allocations.flatMap((allocation) => allocation.channels);
   const kernel = channels.filter(({ way }) => way === "kernel").length;
   return [
@@ -182,7 +182,14 @@ export const relayMetrics: readonly Metric[] = [
     name: "turnpike_offload_passed_total",
     help: "Datagrams that the offload program passed to user space, by reason.",
     labels: ["reason"],
-    samples: (_, { offload }) => (offload?.engine === "TC" ? by("reason", offload.passed) : []),
+    samples: (_, { offload }) =>
+      offload === undefined || offload.engine === "None" ? [] : by("reason", offload.passed),
+  },
+  {
+    name: "turnpike_offload_xdp_packets_total",
+    help: "Packets that XDP forwarded in the driver of an interface. Only while XDP is active.",
+    labels: [],
+    samples: (_, { offload }) => (offload?.engine === "XDP" ? total(offload.byXdp) : []),
   },
   {
     name: "turnpike_control_queue_requests",

@@ -11,5 +11,9 @@ export const offloadLine = (state: ProgramState): string | undefined => {
   if (offload.engine === "None") return `Offload: unavailable, user space relays all packets: ${offload.reason}`;
   const channels = channelsOf(state);
   const kernel = channels.filter(({ way }) => way === "kernel").length;
-  return `Offload: ${offload.engine} on ${offload.interfaces.join(", ")}; the kernel forwards ${kernel} of ${channels.length} channels`;
+  const on = (["XDP", "TC"] as const).flatMap((engine) => {
+    const names = offload.interfaces.filter((one) => one.engine === engine).map(({ name }) => name);
+    return names.length === 0 ? [] : [`${engine} on ${names.join(", ")}`];
+  });
+  return `Offload: ${on.join("; ")}; the kernel forwards ${kernel} of ${channels.length} channels`;
 };

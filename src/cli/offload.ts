@@ -25,9 +25,13 @@ export const describeOffload = (state: ProgramState, now = Date.now()): string =
     forwarded?.lastSeen === undefined ? "-" : ago(now - forwarded.lastSeen),
     because === undefined ? "" : userSpaceReasons[because],
   ]);
+  const notes = offload.interfaces.flatMap(({ name, note }) =>
+    note === undefined ? [] : [`${name}: TC, because ${note}\n`],
+  );
+  if (offload.engine === "XDP") notes.push(`XDP has forwarded ${offload.byXdp} packets\n`);
   const passed = passReasons.map(({ name, what }) => [name, String(offload.passed[name]), what]);
   return [
-    `${line}\n`,
+    `${line}\n${notes.join("")}`,
     table(["CLIENT", "CHANNEL", "RELAYED", "PEER", "WAY", "IN", "OUT", "LAST", "WHY"], channels),
     `Passed to user space\n${table(["REASON", "DATAGRAMS", "DESCRIPTION"], passed)}`,
   ].join("\n");

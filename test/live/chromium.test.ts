@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { AddressInfo } from "node:net";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { unchangingNetwork } from "../support/browser.ts";
 import { startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
 import { startLive, type Live } from "../support/live.ts";
 
@@ -34,6 +35,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
   browser = await chromium.launch({
     executablePath,
+    env: { ...process.env, ...unchangingNetwork() },
     args: [
       "--no-sandbox",
       "--disable-gpu",

@@ -48,7 +48,7 @@ it("a call goes through the kernel, loses nothing, and is counted", async () => 
   const call = await calls.begin("UDP, forwarded by the kernel", gateway, media[0]!.status.podIP);
   await call.flows(300);
   const { allocations, relay } = await state();
-  expect(relay.offload).toMatchObject({ engine: "TC", interfaces: ["eth0"] });
+  expect(relay.offload).toMatchObject({ engine: "TC", interfaces: [{ name: "eth0", engine: "TC" }] });
   const [allocation] = allocations;
   expect(allocation?.channels).toMatchObject([{ way: "kernel" }]);
   expect(allocation?.packetsOut).toBeGreaterThanOrEqual(300);

@@ -1,6 +1,6 @@
-/** The object in the repository is what the source beside it compiles to. */
+/** The objects in the repository are what the sources beside them compile to. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,12 +8,17 @@ import { expect, it, onTestFinished } from "vitest";
 
 const folder = fileURLToPath(new URL("../../src/dataplane/offload/", import.meta.url));
 
-it("is compiled from its source", () => {
+const objects = readdirSync(folder).filter((name) => name.endsWith(".bpf.o"));
+
+it("objects are compiled from their sources", () => {
+  expect(objects).toHaveLength(2);
   const out = mkdtempSync(join(tmpdir(), "turnpike-object-"));
   onTestFinished(() => rmSync(out, { recursive: true }));
-  const { status, stderr } = spawnSync(join(folder, "build.sh"), [join(out, "object")], { encoding: "utf8" });
+  const { status, stderr } = spawnSync(join(folder, "build.sh"), [out], { encoding: "utf8" });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   const { stdout: compiler } = spawnSync("clang", ["--version"], { encoding: "utf8" });
-  const isSame = readFileSync(join(out, "object")).equals(readFileSync(join(folder, "channel-data.bpf.o")));
-  expect(isSame, `run build.sh, with clang 14 of Debian 12; this is ${compiler}`).toBe(true);
+  for (const name of objects) {
+    const isSame = readFileSync(join(out, name)).equals(readFileSync(join(folder, name)));
+    expect(isSame, `${name}: run build.sh, with clang 14 of Debian 12; this is ${compiler}`).toBe(true);
+  }
 });

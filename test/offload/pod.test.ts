@@ -1,10 +1,12 @@
 /** Calls through a relay in a pod that forwards channels in the kernel. */
+import { spawnSync } from "node:child_process";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { startEchoBackend } from "../support/live.ts";
 import { eventually } from "../support/eventually.ts";
 import { addAddress, enterOwnNetwork } from "../support/network.ts";
 import { startStream } from "../support/stream.ts";
 import { POD, PORT, startRelayInPod, type RelayConfigText } from "./relay-in-pod.ts";
+import { acceptXdp } from "./xdp-pass.ts";
 
 const [PEER, OTHER] = ["10.244.0.3", "10.244.0.4"];
 const client = { host: POD, port: PORT, username: "user-1", password: "pass-1", packetsPerSecond: 200 } as const;
@@ -25,6 +27,11 @@ const echoAt = async (address: string) => {
   return echo;
 };
 
+const setForwarding = (pid: number | undefined): void => {
+  const command = ["--net", "--target", String(pid), "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"];
+  expect(spawnSync("nsenter", command).status).toBe(0);
+};
+
 describe.each([
   ["one thread", []],
   ["threads", ["--udp-thread-num", "3"]],
@@ -40,7 +47,7 @@ describe.each([
       allocations,
       relay: { offload, listeners },
     } = await relay.state();
-    expect(offload).toMatchObject({ engine: "TC", interfaces: ["lo", "eth0"] });
+    expect(offload).toMatchObject({ engine: "TC", interfaces: [{ name: "lo" }, { name: "eth0" }] });
     expect(allocations).toMatchObject([
       {
         channels: [{ number: 0x4001, way: "kernel" }],
@@ -108,6 +115,48 @@ describe.each([
     expect(await call.lost()).toEqual([]);
     expect((await relay.state()).allocations).toMatchObject([{ packetsIn: call.sent, packetsOut: call.sent }]);
   });
+});
+
+it("XDP forwards a call where its link takes that, and TC where it does not, without a loss", async () => {
+  const relay = await start({ endpoints: [PEER], engine: "XDP" });
+  const call = await startStream(client, await echoAt(PEER));
+  onTestFinished(() => call.stop());
+  await call.flows(50);
+  const offload = async () => (await relay.state()).relay.offload;
+  const without = await offload();
+  expect(without?.engine === "TC" && without.interfaces).toMatchObject([
+    { name: "lo", engine: "TC", note: "its driver has no XDP" },
+    { name: "eth0", engine: "TC", note: expect.stringMatching(/^the other end of its veth pair/) },
+  ]);
+
+  relay.write({ endpoints: [PEER], engine: "None" });
+  await eventually(async () => expect(await offload()).toBeUndefined());
+  onTestFinished(acceptXdp(relay.pod.link));
+  setForwarding(relay.pod.child.pid);
+  relay.write({ endpoints: [PEER], engine: "XDP" });
+  await eventually(async () =>
+    expect(await offload()).toMatchObject({
+      engine: "XDP",
+      interfaces: [{ engine: "TC" }, { name: "eth0", engine: "XDP" }],
+    }),
+  );
+  await eventually(async () => expect((await relay.state()).allocations[0]?.channels[0]?.way).toBe("kernel"));
+  await call.flows(400);
+  const after = await offload();
+  // Both ways.
+  expect(after?.engine === "XDP" && after.byXdp).toBeGreaterThan(700);
+
+  // On a veth it pays nothing: `Auto` says so.
+  relay.write({ endpoints: [PEER], engine: "Auto" });
+  await eventually(async () =>
+    expect(await offload()).toMatchObject({
+      engine: "TC",
+      interfaces: [{}, { note: expect.stringContaining("veth") }],
+    }),
+  );
+  await call.flows(50);
+  expect(await call.lost()).toEqual([]);
+  expect((await relay.state()).allocations).toMatchObject([{ packetsIn: call.sent, packetsOut: call.sent }]);
 });
 
 it("an interface that is not there is named, and user space relays", async () => {

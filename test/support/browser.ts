@@ -1,12 +1,35 @@
 /** A real Chromium, and pages of it that fail the test at any error, and at any request that leaves the machine. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { expect } from "vitest";
 import { PATIENCE_MS } from "./patience.ts";
 
 const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
+let library: string | undefined;
+
+/** Environment of a program that does not notice that the machine's addresses change. @throws Error if clang fails. */
+export const unchangingNetwork = (): Readonly<Record<string, string>> => {
+  if (library === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), "turnpike-unchanging-"));
+    process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+    library = join(folder, "unchanging-network.so");
+    const source = fileURLToPath(new URL("unchanging-network.c", import.meta.url));
+    execFileSync("clang", ["-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source]);
+  }
+  return { LD_PRELOAD: library };
+};
+
 export const openBrowser = (): Promise<Browser> =>
-  chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+  chromium.launch({
+    executablePath,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+    env: { ...process.env, ...unchangingNetwork() },
+  });
 
 export interface Visited {
   readonly page: Page;

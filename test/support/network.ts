@@ -45,6 +45,8 @@ let links = 0;
 
 export interface PodProcess {
   readonly child: ChildProcess;
+  /** This end of its link. */
+  readonly link: string;
   /** Everything it has printed. */
   readonly output: string;
   /** Resolves when it has ended. */
@@ -119,6 +121,7 @@ export const startInPod = async (
   child.stdin.end("\n");
   return {
     child,
+    link,
     get output() {
       return output;
     },

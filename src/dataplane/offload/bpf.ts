@@ -16,10 +16,18 @@ const MAP_LOOKUP_AND_DELETE_ELEM = 21;
 const MAP_LOOKUP_BATCH = 24;
 const LINK_CREATE = 28;
 
-const MAP_TYPES = { hash: 1, "percpu-array": 6 } as const;
-const PROG_TYPE_SCHED_CLS = 3;
-const ATTACH_TCX_INGRESS = 46;
+const MAP_TYPES = { hash: 1, "percpu-array": 6, "devmap-hash": 25 } as const;
+const BPF_F_NO_PREALLOC = 1;
+/** Program types, and where a link attaches a program. */
+const PROGRAMS = {
+  tc: { type: 3, attachType: 46, flags: 0 },
+  // XDP_FLAGS_DRV_MODE: in the driver, or not at all.
+  xdp: { type: 6, attachType: 37, flags: 1 << 2 },
+} as const;
 const ENOENT = 2;
+const EAGAIN = 11;
+/** A signal to the process interrupts the verifier, which then answers `EAGAIN`. */
+const LOAD_TRIES = 20;
 /** At least the size of the largest `union bpf_attr` member used here. */
 const ATTRIBUTES = 128;
 const LOG_BYTES = 1 << 20;
@@ -27,8 +35,13 @@ const LOG_BYTES = 1 << 20;
 const LOG_END = 600;
 const NAME_BYTES = 15;
 
+/** `tc`: a classifier at the ingress of an interface. `xdp`: in its driver. */
+export type ProgramType = keyof typeof PROGRAMS;
+
 export interface MapShape {
   readonly type: keyof typeof MAP_TYPES;
+  /** Memory is taken for each entry when it is inserted, not for all of them at once. */
+  readonly isSparse?: boolean;
   readonly keyBytes: number;
   /** Of the value of one CPU in a per-CPU map. */
   readonly valueBytes: number;
@@ -70,11 +83,11 @@ export interface Bpf {
     values: Buffer,
     count: number,
   ): { readonly count: number; readonly isEnd: boolean };
-  /** Loads a TC classifier. @param instructions with map file descriptors filled in. */
-  loadClassifier(name: string, instructions: Buffer, license: string): number;
-  /** Attaches a classifier to the ingress of an interface. @returns the link, which lasts until it is closed. */
-  attachIngress(program: number, interfaceIndex: number): number;
-  /** Runs a classifier on a frame `repeat` times. @returns its verdict, the resulting frame and nanoseconds per run. */
+  /** @param instructions with map file descriptors filled in. */
+  loadProgram(type: ProgramType, name: string, instructions: Buffer, license: string): number;
+  /** Attaches a program to an interface. @returns the link, which lasts until it is closed. */
+  attach(type: ProgramType, program: number, interfaceIndex: number): number;
+  /** Runs a program on a frame `repeat` times. @returns its verdict, the resulting frame and nanoseconds per run. */
   testRun(
     program: number,
     frame: Buffer,
@@ -118,11 +131,12 @@ const load = (): Bpf => {
   };
 
   return {
-    createMap(name, { type, keyBytes, valueBytes, entries }) {
+    createMap(name, { type, keyBytes, valueBytes, entries, isSparse = false }) {
       fresh().writeUInt32LE(MAP_TYPES[type], 0);
       attributes.writeUInt32LE(keyBytes, 4);
       attributes.writeUInt32LE(valueBytes, 8);
       attributes.writeUInt32LE(entries, 12);
+      attributes.writeUInt32LE(isSparse ? BPF_F_NO_PREALLOC : 0, 16);
       named(28, name);
       return must(`creating map ${name}`, call(MAP_CREATE));
     },
@@ -153,10 +167,10 @@ const load = (): Bpf => {
       const isMore = found("reading map entries", call(MAP_LOOKUP_BATCH));
       return { count: attributes.readUInt32LE(32), isEnd: !isMore };
     },
-    loadClassifier(name, instructions, license) {
+    loadProgram(type, name, instructions, license) {
       const log = Buffer.alloc(LOG_BYTES);
       const terms = Buffer.from(`${license}\0`);
-      fresh().writeUInt32LE(PROG_TYPE_SCHED_CLS, 0);
+      fresh().writeUInt32LE(PROGRAMS[type].type, 0);
       attributes.writeUInt32LE(instructions.length / 8, 4);
       pointer(8, instructions);
       pointer(16, terms);
@@ -164,17 +178,24 @@ const load = (): Bpf => {
       attributes.writeUInt32LE(log.length, 28);
       pointer(32, log);
       named(48, name);
-      const program = call(PROG_LOAD);
+      let program = call(PROG_LOAD);
+      for (let tries = 1; program < 0 && sys.errno() === EAGAIN && tries < LOAD_TRIES; tries += 1)
+        program = call(PROG_LOAD);
       if (program >= 0) return program;
       const code = codeNow();
       const text = log.toString("latin1", 0, Math.max(0, log.indexOf(0))).trim();
-      throw new BpfError("loading the program", code, text === "" ? "" : `; verifier: ${text.slice(-LOG_END)}`);
+      throw new BpfError(
+        `loading the ${type.toUpperCase()} program`,
+        code,
+        text === "" ? "" : `; verifier: ${text.slice(-LOG_END)}`,
+      );
     },
-    attachIngress(program, interfaceIndex) {
+    attach(type, program, interfaceIndex) {
       fresh().writeUInt32LE(program, 0);
       attributes.writeUInt32LE(interfaceIndex, 4);
-      attributes.writeUInt32LE(ATTACH_TCX_INGRESS, 8);
-      return must("attaching the program", call(LINK_CREATE));
+      attributes.writeUInt32LE(PROGRAMS[type].attachType, 8);
+      attributes.writeUInt32LE(PROGRAMS[type].flags, 12);
+      return must(`attaching the ${type.toUpperCase()} program`, call(LINK_CREATE));
     },
     testRun(program, frame, repeat = 1) {
       const out = Buffer.alloc(frame.length + 256);

@@ -6,66 +6,14 @@
  * The program moves the payload instead of the headers. The UDP header keeps its position, so that a device completes a
  * partial checksum (CHECKSUM_PARTIAL, on veth and lo) in the right place.
  */
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
-#include <linux/udp.h>
-#include <stddef.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
+#include "flows.h"
 
-#define MAX_FLOWS 262144
-#define CHANNEL_HEADER 4
-#define MAX_HEADERS (sizeof(struct ipv6hdr) + sizeof(struct udphdr) + CHANNEL_HEADER)
-#define MAX_PAYLOAD 2048
-#define MAX_PADDING 3
 /* The minimum MTU of IPv6 (RFC 8200 §5): shorter packets fit every link. */
 #define EVERY_MTU 1280
 
-/* In network byte order; IPv4 addresses in IPv4-mapped form. */
-struct endpoints {
-  __u32 source[4];
-  __u32 target[4];
-  __be16 source_port;
-  __be16 target_port;
-};
-
-/* An incoming packet. */
-struct key {
-  struct endpoints at;
-  /* Channel number of ChannelData from a client; 0 for data from a peer. */
-  __be16 channel;
-  __u16 zero;
-};
-
-/* The packet to send instead. */
-struct flow {
-  struct endpoints at;
-  /* Channel number to add; 0 if one is removed. */
-  __be16 channel;
-  __u16 is_ipv6;
-  __u32 interface;
-  /* For user space. */
-  __u32 owner;
-  __u64 id;
-  __u64 packets;
-  __u64 bytes;
-  /* Time of the last packet, in nanoseconds of CLOCK_MONOTONIC. */
-  __u64 seen_at;
-};
-
 /* Why a datagram is passed to user space; keep in step with pass-reasons.ts. */
 enum pass_reason { NO_FLOW, INDICATION, OPTIONS, FRAGMENT, SEGMENTS, HOP_LIMIT, LENGTH, NO_CHECKSUM, TOO_LONG, FAILED, REASONS };
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, MAX_FLOWS);
-  __type(key, struct key);
-  __type(value, struct flow);
-} flows SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -73,13 +21,6 @@ struct {
   __type(key, __u32);
   __type(value, __u64);
 } passed SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, __u8[MAX_HEADERS + MAX_PAYLOAD]);
-} scratch SEC(".maps");
 
 static __always_inline int pass(__u32 reason) {
   __u64 *count = bpf_map_lookup_elem(&passed, &reason);
@@ -93,40 +34,10 @@ static __always_inline int drop(void) {
   return TC_ACT_SHOT;
 }
 
-/* Returns its argument, and keeps the compiler from removing bounds checks that the verifier needs. */
-static __always_inline __u32 opaque(__u32 value) {
-  asm volatile("" : "+r"(value));
-  return value;
-}
-
-static __always_inline __u32 fold32(__u64 sum) {
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  return (sum & 0xffffffff) + (sum >> 32);
-}
-
-static __always_inline __u16 fold16(__u32 sum) {
-  sum = (sum & 0xffff) + (sum >> 16);
-  return (sum & 0xffff) + (sum >> 16);
-}
-
-/* The addresses' part of a checksum. The prefix ::ffff:0:0/96 adds zero in one's complement arithmetic. */
-static __always_inline __u64 sum_of(const __u32 *addresses) {
-  __u64 sum = 0;
-#pragma unroll
-  for (int word = 0; word < 8; word++) sum += addresses[word];
-  return sum;
-}
-
-static __always_inline void map_ipv4(__u32 *words, __be32 address) {
-  words[0] = words[1] = 0;
-  words[2] = bpf_htonl(0xffff);
-  words[3] = address;
-}
-
 SEC("tc")
 int channel_data(struct __sk_buff *skb) {
   struct key key = {};
-  __u32 ip_size;
+  __u32 ip_size, ip_payload;
   __u8 traffic_class, hop_limit;
   __be16 ip_id = 0, ip_flags = bpf_htons(0x4000);
 
@@ -141,6 +52,7 @@ int channel_data(struct __sk_buff *skb) {
     map_ipv4(key.at.source, ip->saddr);
     map_ipv4(key.at.target, ip->daddr);
     ip_size = sizeof(*ip);
+    ip_payload = bpf_ntohs(ip->tot_len) - sizeof(*ip);
     traffic_class = ip->tos;
     hop_limit = ip->ttl;
     ip_id = ip->id;
@@ -152,6 +64,7 @@ int channel_data(struct __sk_buff *skb) {
     if (ip->nexthdr != IPPROTO_UDP) return TC_ACT_UNSPEC;
     __builtin_memcpy(key.at.source, &ip->saddr, 32);
     ip_size = sizeof(*ip);
+    ip_payload = bpf_ntohs(ip->payload_len);
     traffic_class = ip->priority << 4 | ip->flow_lbl[0] >> 4;
     hop_limit = ip->hop_limit;
   } else
@@ -171,7 +84,7 @@ int channel_data(struct __sk_buff *skb) {
   struct flow *flow = 0;
   __u32 taken = 0, added = CHANNEL_HEADER;
   __u32 size = had;
-  if ((head.first & bpf_htons(0xc000)) == bpf_htons(0x4000)) {
+  if (is_channel(head.first)) {
     key.channel = head.first;
     flow = bpf_map_lookup_elem(&flows, &key);
     if (flow) {
@@ -189,7 +102,7 @@ int channel_data(struct __sk_buff *skb) {
   if (hop_limit <= 1) return pass(HOP_LIMIT);
   if (head.udp.check == 0) return pass(NO_CHECKSUM);
   if (had == 0xffff || size >= MAX_PAYLOAD) return pass(TOO_LONG);
-  if (taken + size > had || data_at + had > skb->len) return pass(LENGTH);
+  if (taken + size > had || bpf_ntohs(head.udp.len) > ip_payload || data_at + had > skb->len) return pass(LENGTH);
   /* RFC 8656 §12.5 allows padding. It is removed. */
   __u32 padding = had - taken - size;
   if (padding > MAX_PADDING) return pass(LENGTH);
@@ -217,9 +130,7 @@ int channel_data(struct __sk_buff *skb) {
     if (byte < padding && at < MAX_PAYLOAD) gone += payload[at] << (at % 2 * 8);
   }
 
-  __sync_fetch_and_add(&flow->packets, 1);
-  __sync_fetch_and_add(&flow->bytes, size);
-  flow->seen_at = bpf_ktime_get_ns();
+  count(flow, size);
   __u32 interface = flow->interface;
 
   __u64 header = 0;
@@ -236,23 +147,13 @@ int channel_data(struct __sk_buff *skb) {
 
   __u32 headers;
   if (flow->is_ipv6) {
-    struct ipv6hdr ip = {.version = 6, .payload_len = bpf_htons(udp_size), .nexthdr = IPPROTO_UDP, .hop_limit = hop_limit - 1};
-    ip.priority = traffic_class >> 4;
-    ip.flow_lbl[0] = traffic_class << 4;
-    __builtin_memcpy(&ip.saddr, flow->at.source, 32);
+    struct ipv6hdr ip = ipv6_header(flow, traffic_class, hop_limit - 1, udp_size);
     __u8 *to = payload - added - sizeof(udp) - sizeof(ip);
     __builtin_memcpy(to, &ip, sizeof(ip));
     __builtin_memcpy(to + sizeof(ip), &udp, sizeof(udp));
     headers = sizeof(ip) + sizeof(udp) + added;
   } else {
-    struct iphdr ip = {.version = 4, .ihl = 5, .tos = traffic_class, .tot_len = bpf_htons(sizeof(ip) + udp_size), .id = ip_id,
-                       .frag_off = ip_flags, .ttl = hop_limit - 1, .protocol = IPPROTO_UDP};
-    ip.saddr = flow->at.source[3];
-    ip.daddr = flow->at.target[3];
-    __u32 sum = 0;
-#pragma unroll
-    for (int half = 0; half < 10; half++) sum += ((__u16 *)&ip)[half];
-    ip.check = ~fold16(sum);
+    struct iphdr ip = ipv4_header(flow, traffic_class, ip_id, ip_flags, hop_limit - 1, udp_size);
     __u8 *to = payload - added - sizeof(udp) - sizeof(ip);
     __builtin_memcpy(to, &ip, sizeof(ip));
     __builtin_memcpy(to + sizeof(ip), &udp, sizeof(udp));

@@ -1,6 +1,9 @@
 /**
- * Offload of a process: one program for all its relays, attached to the interfaces that the configs name, for as long as a
- * config asks for it. If it cannot run, it logs the reason once and user space forwards everything.
+ * Offload of a process: one set of programs for all its relays, attached to the interfaces that the configs name, for as long
+ * as a config asks for it. If it cannot run, it logs the reason once and user space forwards everything.
+ *
+ * Every interface gets the TC program. Where XDP is asked for, or chosen, the XDP program is attached in front of it, and
+ * passes on to it what it does not forward.
  */
 import type { Logger } from "pino";
 import { messageOf } from "../../errors.ts";
@@ -10,13 +13,34 @@ import type { PassReason } from "./pass-reasons.ts";
 import { interfaceOf, usableInterfaces, type NetworkInterface } from "./interfaces.ts";
 import type { OffloadHandle } from "./offload.ts";
 import type { OffloadWish } from "./wish.ts";
-import { closeProgram, passedCounts, loadProgram, type OffloadProgram } from "./program.ts";
+import {
+  closeProgram,
+  closeXdpProgram,
+  loadProgram,
+  loadXdpProgram,
+  openPort,
+  passedCounts,
+  xdpCount,
+  type OffloadProgram,
+  type XdpProgram,
+} from "./program.ts";
+import { canTransmit, whyNoXdp, whyRatherTc } from "./xdp-support.ts";
+
+export interface OffloadInterface {
+  readonly name: string;
+  readonly engine: "TC" | "XDP";
+  /** Why not XDP, where it was asked for or might have been chosen. */
+  readonly note?: string;
+}
 
 /** Where the kernel forwards packets, or why it does not although a config asks for it. */
 export type OffloadState =
   | {
-      readonly engine: "TC";
-      readonly interfaces: readonly string[];
+      /** `XDP`: on one interface at least. */
+      readonly engine: "TC" | "XDP";
+      readonly interfaces: readonly OffloadInterface[];
+      /** Packets that XDP forwarded; TC forwarded the others. */
+      readonly byXdp: number;
       /** Datagrams passed to user space. */
       readonly passed: Readonly<Record<PassReason, number>>;
     }
@@ -24,15 +48,11 @@ export type OffloadState =
 
 interface Running {
   readonly program: OffloadProgram;
-  readonly links: readonly number[];
-  readonly interfaces: readonly NetworkInterface[];
+  readonly interfaces: readonly OffloadInterface[];
   readonly handle: OffloadHandle;
+  byXdp(): number;
+  close(): void;
 }
-
-const close = ({ program, links }: Running): void => {
-  for (const link of links) loadBpf().close(link);
-  closeProgram(program);
-};
 
 export class OffloadEngine {
   readonly #log: Logger;
@@ -62,25 +82,26 @@ export class OffloadEngine {
     const wishes = [...this.#wishes.values()];
     const isForAll = wishes.some(({ interfaces }) => interfaces.length === 0);
     const names = isForAll ? [] : [...new Set(wishes.flatMap(({ interfaces }) => interfaces))].toSorted();
-    const key = wishes.length === 0 ? "" : JSON.stringify(names);
+    const engines = new Set(wishes.map(({ engine }) => engine));
+    const engine = engines.has("XDP") ? "XDP" : engines.has("AUTO") ? "AUTO" : "TC";
+    const key = wishes.length === 0 ? "" : JSON.stringify([engine, names]);
     if (key === this.#key) return undefined;
     this.#key = key;
     const before = this.#running;
     this.#running = undefined;
     this.#reason = undefined;
-    if (key !== "") this.#start(names, wishes);
+    if (key !== "") this.#start(engine, names);
     else this.#log.info("offload stopped: no config asks for it");
-    return () => {
-      if (before !== undefined) close(before);
-    };
+    return () => before?.close();
   }
 
   state(): OffloadState | undefined {
     const running = this.#running;
     if (running !== undefined)
       return {
-        engine: "TC",
-        interfaces: running.interfaces.map(({ name }) => name),
+        engine: engineOf(running),
+        interfaces: running.interfaces,
+        byXdp: running.byXdp(),
         passed: passedCounts(running.program),
       };
     return this.#reason === undefined ? undefined : { engine: "None", reason: this.#reason };
@@ -93,17 +114,15 @@ export class OffloadEngine {
   }
 
   close(): void {
-    if (this.#running !== undefined) close(this.#running);
+    this.#running?.close();
     this.#running = undefined;
   }
 
-  #start(names: readonly string[], wishes: readonly OffloadWish[]): void {
+  #start(engine: ActiveEngine, names: readonly string[]): void {
     try {
-      const interfaces = names.length === 0 ? usableInterfaces() : names.map(interfaceOf);
-      this.#running = attach(interfaces);
-      const which = interfaces.map(({ name }) => name);
-      const more = wishes.some(({ engine }) => engine === "XDP") ? { note: "XDP is not implemented; using TC" } : {};
-      this.#log.info({ engine: "TC", interfaces: which, ...more }, "offload started");
+      const running = attach(engine, names.length === 0 ? usableInterfaces() : names.map(interfaceOf));
+      this.#running = running;
+      this.#log.info({ engine: engineOf(running), interfaces: running.interfaces }, "offload started");
     } catch (error) {
       this.#reason = messageOf(error);
       this.#log.warn(
@@ -114,23 +133,54 @@ export class OffloadEngine {
   }
 }
 
-const attach = (interfaces: readonly NetworkInterface[]): Running => {
+type ActiveEngine = Exclude<OffloadWish["engine"], "NONE">;
+
+const engineOf = ({ interfaces }: Running): "TC" | "XDP" =>
+  interfaces.some(({ engine }) => engine === "XDP") ? "XDP" : "TC";
+
+/** Why an interface gets no XDP program; undefined if it gets one. */
+const xdpNote = (engine: ActiveEngine, one: NetworkInterface): string | undefined =>
+  whyNoXdp(one) ?? (engine === "AUTO" ? whyRatherTc(one) : undefined);
+
+const attach = (engine: ActiveEngine, interfaces: readonly NetworkInterface[]): Running => {
   const bpf = loadBpf();
   const program = loadProgram(bpf);
   const links: number[] = [];
-  try {
-    for (const { name, index } of interfaces) {
-      try {
-        links.push(bpf.attachIngress(program.program, index));
-      } catch (error) {
-        throw new Error(`${name}: ${messageOf(error)}`, { cause: error });
-      }
-    }
-  } catch (error) {
+  let xdp: XdpProgram | undefined;
+  const close = (): void => {
     for (const link of links) bpf.close(link);
+    if (xdp !== undefined) closeXdpProgram(xdp);
     closeProgram(program);
+  };
+  const attachXdp = (one: NetworkInterface): void => {
+    xdp ??= loadXdpProgram(program, bpf);
+    links.push(bpf.attach("xdp", xdp.program, one.index));
+    if (canTransmit(one)) openPort(xdp, one.index);
+  };
+  const attachTo = (one: NetworkInterface): OffloadInterface => {
+    const { name, index } = one;
+    try {
+      links.push(bpf.attach("tc", program.program, index));
+    } catch (error) {
+      throw new Error(`${name}: ${messageOf(error)}`, { cause: error });
+    }
+    if (engine === "TC") return { name, engine };
+    const note = xdpNote(engine, one);
+    if (note !== undefined) return { name, engine: "TC", note };
+    try {
+      attachXdp(one);
+    } catch (error) {
+      // TC is there, and enough.
+      return { name, engine: "TC", note: messageOf(error) };
+    }
+    return { name, engine: "XDP" };
+  };
+  try {
+    const handle = { flows: program.flows, attached: interfaces.map(({ index }) => index) };
+    const byXdp = (): number => (xdp === undefined ? 0 : xdpCount(xdp, bpf));
+    return { program, interfaces: interfaces.map(attachTo), handle, byXdp, close };
+  } catch (error) {
+    close();
     throw error;
   }
-  const attached = interfaces.map(({ index }) => index);
-  return { program, links, interfaces, handle: { flows: program.flows, attached } };
 };

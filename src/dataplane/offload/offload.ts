@@ -22,6 +22,7 @@ export const userSpaceReasons = {
   route: "there is no route to the client or the peer",
   interface: "the program is not attached to the interface of the client or the peer",
   full: "the flow map is full",
+  rejected: "the kernel rejected the flow, for example for lack of memory",
 } as const;
 export type UserSpaceReason = keyof typeof userSpaceReasons;
 
@@ -180,7 +181,7 @@ export class Offload {
       });
     } catch (error) {
       this.#flows.remove(fromClient);
-      if (error instanceof BpfError && error.code === "E2BIG") return "full";
+      if (error instanceof BpfError) return error.code === "E2BIG" ? "full" : "rejected";
       throw error;
     }
     const forwarded: Forwarded = { id, flow, channel, fromClient, fromPeer, counted: { in: NOTHING, out: NOTHING } };

@@ -119,16 +119,19 @@ export class WorkerPool implements Relay {
     const endBefore = this.#offload.wish(config.name, config.offload);
     const request = requestOf(config, how, this.#offload.handle);
     this.#local.useOffload(request.offload);
-    const reports = await Promise.all([
-      this.#local.put(
-        withListeners(config, (one) => !ofWorkers(one)),
-        { ...how, datagramPorts: request.datagramPorts },
-      ),
-      // One that is down hears of it when it is back.
-      ...this.#workers.map((worker) => worker.apply(request).catch(() => undefined)),
-    ]);
-    endBefore?.();
-    return mergeReports(reports.filter((report) => report !== undefined));
+    try {
+      const reports = await Promise.all([
+        this.#local.put(
+          withListeners(config, (one) => !ofWorkers(one)),
+          { ...how, datagramPorts: request.datagramPorts },
+        ),
+        // One that is down hears of it when it is back.
+        ...this.#workers.map((worker) => worker.apply(request).catch(() => undefined)),
+      ]);
+      return mergeReports(reports.filter((report) => report !== undefined));
+    } finally {
+      endBefore?.();
+    }
   }
 
   async remove(gateway: string): Promise<number> {
