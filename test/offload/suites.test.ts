@@ -1,4 +1,5 @@
 /** What relays do without offload they do with it: suites of the relay once more, with its channels forwarded on `lo`. */
+import { describe } from "vitest";
 import { offloadOn } from "../support/offload.ts";
 import { enterOwnNetwork } from "../support/network.ts";
 
@@ -6,7 +7,8 @@ import { enterOwnNetwork } from "../support/network.ts";
 enterOwnNetwork();
 offloadOn("lo");
 
-await import("../../src/dataplane/relay.test.ts");
-await import("../../src/dataplane/admission-steps.test.ts");
-await import("../../src/dataplane/send-indication.test.ts");
-await import("../../src/dataplane/workers/pool.test.ts");
+// Each with hooks of its own.
+describe("relay", async () => void (await import("../../src/dataplane/relay.test.ts")));
+describe("admission", async () => void (await import("../../src/dataplane/admission-steps.test.ts")));
+describe("indications", async () => void (await import("../../src/dataplane/send-indication.test.ts")));
+describe("threads", async () => void (await import("../../src/dataplane/workers/pool.test.ts")));

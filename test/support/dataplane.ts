@@ -20,6 +20,7 @@ import type {
   ListenerProtocol,
 } from "../../src/resources/dataplane-config.ts";
 import { startDataplane, type Dataplane } from "../../src/runtime/dataplane.ts";
+import { offload } from "./offload.ts";
 import { makeCertificate, type TestCertificate } from "./certificate.ts";
 import { freePort } from "./free-port.ts";
 import { keepLog } from "./logs.ts";
@@ -94,7 +95,7 @@ export const startTestDataplane = async (
     } = { ...changes, ...now };
     return {
       version: "v1",
-      admin: { name: GATEWAY, healthcheck_endpoint: "", ...admin },
+      admin: { name: GATEWAY, healthcheck_endpoint: "", ...offload(), ...admin },
       auth: auth ?? { type: "static", realm: "stunner.l7mp.io", credentials },
       listeners: transports.map((transport): ListenerConfig => ({
         name: `${GATEWAY}/${transport}`,

@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { bindUdp, freePort } from "./free-port.ts";
 import { keepLog } from "./logs.ts";
 import {
+  dataplane,
   endpointSlice,
   gateway,
   gatewayClass,
@@ -23,6 +24,7 @@ import type { FactLine, JournalLine } from "../../src/journal/fact.ts";
 import { readJournal } from "../../src/journal/reader.ts";
 import { startStandalone, type Standalone } from "../../src/runtime/standalone.ts";
 import { eventually } from "./eventually.ts";
+import { offload } from "./offload.ts";
 
 export interface World {
   readonly auth?: Readonly<Record<string, unknown>>;
@@ -37,6 +39,12 @@ export interface World {
   /** Objects beside these. */
   readonly more?: readonly unknown[];
 }
+
+/** The Dataplane that gateways take by default, where the suite is run with offload. */
+const offloading = () => {
+  const { offload_engine: offloadEngine, offload_interfaces: offloadInterfaces } = offload();
+  return offloadEngine === undefined ? [] : [dataplane({ offloadEngine, offloadInterfaces })];
+};
 
 /** A Service with a route of its own. */
 const backendOf = (name: string, attached: boolean, backends: readonly Endpoint[]) => [
@@ -64,6 +72,7 @@ export const manifestsOf = ({
       protocols.map((protocol) => ({ name: protocol.toLowerCase(), port, protocol })),
     ),
     ...backendOf("echo", attached.includes("echo"), backends),
+    ...offloading(),
     ...(otherBackends === undefined ? [] : backendOf("other", attached.includes("other"), otherBackends)),
     ...more,
   ]
