@@ -1,4 +1,5 @@
 /** Who relays: a table of allocations, and the peers that were refused. */
+import type { AllocationState } from "../../dataplane/relay.ts";
 import type { Name } from "../../resources/keys.ts";
 import type { Actions } from "./actions.ts";
 import { h, type Element } from "./element.ts";
@@ -65,10 +66,24 @@ const peerButtons = (actions: Actions, gateway: Name, peers: readonly string[]):
   ...(peers.length > MAX_PEERS ? [` +${peers.length - MAX_PEERS}`] : []),
 ];
 
+/** How many of its channels the kernel forwards; empty where offload is off. */
+const kernelText = ({ channels }: AllocationState): string => {
+  const known = channels.filter(({ way }) => way !== undefined);
+  if (known.length === 0) return "";
+  return `${known.filter(({ way }) => way === "kernel").length} of ${known.length}`;
+};
+
+/** Why user space forwards the other channels. */
+const kernelTitle = ({ channels }: AllocationState): string =>
+  channels
+    .flatMap(({ peer, because }) => (because === undefined ? [] : [`${peer}: user space, ${because}`]))
+    .join("\n");
+
 const LiveTable = ({ state, actions }: Props): Element => {
   const { traffic, rates } = state;
   if (traffic === undefined) return empty("No counters yet", "They come every two seconds, where a relay runs.");
   const { total, matching, shown } = traffic.allocations;
+  const isOffloaded = shown.some((one) => kernelText(one) !== "");
   const count =
     shown.length === total
       ? `${total} allocations`
@@ -100,7 +115,18 @@ const LiveTable = ({ state, actions }: Props): Element => {
         )
       : table(
           "Allocations",
-          ["User", "Client", "Relayed", "Peers", "Rate", "Age", "In", "Out", "Listener"],
+          [
+            "User",
+            "Client",
+            "Relayed",
+            "Peers",
+            "Rate",
+            "Age",
+            "In",
+            "Out",
+            ...(isOffloaded ? ["Kernel"] : []),
+            "Listener",
+          ],
           shown.map((one) =>
             h(
               "tr",
@@ -121,6 +147,7 @@ const LiveTable = ({ state, actions }: Props): Element => {
               h("td", null, durationText(state.now - one.openedAt)),
               h("td", null, bytesText(one.bytesIn)),
               h("td", null, bytesText(one.bytesOut)),
+              isOffloaded && h("td", { title: kernelTitle(one) }, kernelText(one)),
               h("td", null, one.listener),
             ),
           ),
