@@ -63,6 +63,7 @@ const showPeer = (past: Past, asked: string, peer: string, { reachable, because,
     `${asked} is ${reachable ? "" : "not "}reachable, as of event ${past.seq} at ${when(past.time)}\n`,
     `  ${because.about}: ${because.says}\n`,
     because.todo === undefined ? "" : `  what to do: ${because.todo}\n`,
+    reachable && past.offload !== undefined ? `  packets:\n${mentionLine(past.offload)}` : "",
     chain.length === 0 ? "" : `  it follows from\n${chain.map(mentionLine).join("")}`,
     refusals.length === 0 ? "" : `  the relay refused it lately\n${refusals.map(mentionLine).join("")}`,
     `\n${tree(steps)}`,
@@ -121,7 +122,11 @@ export const explainCommand = (): Command =>
       });
       const asked = port === undefined ? peer.text : `${peer.text} port ${port}`;
       await write(
-        { at: { seq: past.seq, time: past.time }, ...answer },
+        {
+          at: { seq: past.seq, time: past.time },
+          ...answer,
+          ...(past.offload !== undefined && { offload: past.offload }),
+        },
         showPeer(past, asked, peer.text, answer),
         answer.reachable,
       );

@@ -1,5 +1,6 @@
 /** Summarizes offload in one line. */
 import type { ProgramState } from "../admin/state.ts";
+import { offloadEnginesText } from "../journal/sentence.ts";
 
 export const channelsOf = ({ allocations }: ProgramState) =>
   allocations.flatMap(({ client, relayed, channels }) => channels.map((channel) => ({ client, relayed, ...channel })));
@@ -11,9 +12,5 @@ export const offloadLine = (state: ProgramState): string | undefined => {
   if (offload.engine === "None") return `Offload: unavailable, user space relays all packets: ${offload.reason}`;
   const channels = channelsOf(state);
   const kernel = channels.filter(({ way }) => way === "kernel").length;
-  const on = (["XDP", "TC"] as const).flatMap((engine) => {
-    const names = offload.interfaces.filter((one) => one.engine === engine).map(({ name }) => name);
-    return names.length === 0 ? [] : [`${engine} on ${names.join(", ")}`];
-  });
-  return `Offload: ${on.join("; ")}; the kernel forwards ${kernel} of ${channels.length} channels`;
+  return `Offload: ${offloadEnginesText(offload.interfaces)}; the kernel forwards ${kernel} of ${channels.length} channels`;
 };

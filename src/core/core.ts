@@ -207,6 +207,7 @@ export const createCore = (options: RenderOptions, digest: Digest, { snapshot, r
       case "endpoint.revoked":
       case "worker.lost":
       case "worker.restored":
+      case "offload.changed":
       case "allocation.opened":
       case "allocation.closed":
       case "peer.refused":

@@ -51,7 +51,9 @@ export class EmbeddedRelay implements Relay {
 
   constructor(options: EmbeddedOptions) {
     this.#context = new RelayContext(options);
-    this.#offload = new OffloadEngine(options.log);
+    this.#offload = new OffloadEngine(options.log, (now) =>
+      this.#context.events.next({ event: "offload.changed", ...now }),
+    );
   }
 
   /** An eventfd that wakes the thread, where the engine lets it stand still. */

@@ -4,6 +4,7 @@
  */
 import type { Observable } from "rxjs";
 import type { Logger } from "pino";
+import type { OffloadSummary } from "../journal/fact.ts";
 import type { DenialCode } from "../reasons.ts";
 import type { AdmissionStep, AdmissionTransition } from "../admission/transition.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -226,4 +227,5 @@ export type RelayEvent =
       readonly allocations: number;
     }
   | { readonly event: "worker.restored"; readonly worker: number }
+  | ({ readonly event: "offload.changed" } & OffloadSummary)
   | { readonly event: "listener.failed"; readonly gateway: string; readonly listener: string; readonly reason: string };

@@ -24,6 +24,8 @@ export interface Past extends Pick<
   chain(seq: number): readonly Mention[];
   /** The gateway that a client (`ADDRESS:PORT`, or an address alone) had its last allocation at. */
   gatewayOf(client: string): Name | undefined;
+  /** What the relay last said of kernel offload; nothing where no config asked for it. */
+  readonly offload: Mention | undefined;
   /** The last refusals of a peer by the relay, oldest first. */
   refusals(peer: string): readonly Mention[];
 }
@@ -65,6 +67,10 @@ export const pastAt = (history: History, position: number): Past | undefined => 
         .opened()
         .findLast(({ data }) => data.client === client || data.client.slice(0, data.client.lastIndexOf(":")) === client)
         ?.data.gateway,
+    get offload() {
+      const line = moment.offload();
+      return line && mention(line);
+    },
     refusals: (peer) =>
       moment
         .refusals()

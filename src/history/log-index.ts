@@ -16,6 +16,8 @@ export type RenderedLine = Extract<DerivationLine, { readonly type: "rendered" }
 export type AllocationLine = Extract<FactLine, { readonly type: "allocation.opened" | "allocation.closed" }>;
 export type RefusalLine = Extract<FactLine, { readonly type: "peer.refused" }>;
 
+export type OffloadLine = Extract<FactLine, { readonly type: "offload.changed" }>;
+
 /** An instance of a machine: `MACHINE ENTITY`. */
 export type Instance = `${MachineId} ${string}`;
 
@@ -45,6 +47,8 @@ export interface Index {
   readonly allocationsAt: readonly number[];
   readonly refusals: readonly RefusalLine[];
   readonly refusalsAt: readonly number[];
+  /** What forwards channels in the kernel. */
+  readonly offload: Tracks<"offload", OffloadLine>;
   /** Where all begins anew: starts of the program, and snapshots behind lines that were lost. */
   readonly beginnings: readonly number[];
   readonly options: Tracks<"options", RenderOptions>;
@@ -89,6 +93,7 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
   const allocationsAt: number[] = [];
   const refusals: RefusalLine[] = [];
   const refusalsAt: number[] = [];
+  const offload = createTracks<"offload", OffloadLine>();
   const beginnings: number[] = [];
   const options = createTracks<"options", RenderOptions>();
   const certificates = createTracks<Name, KeptCertificates>();
@@ -161,6 +166,9 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
         refusals.push(line);
         refusalsAt.push(position);
         break;
+      case "offload.changed":
+        offload.put("offload", position, line);
+        break;
       default: {
         const object = refusing.take(line);
         if (object === undefined) return;
@@ -183,6 +191,7 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
       allocationsAt,
       refusals,
       refusalsAt,
+      offload,
       beginnings,
       options,
       certificates,

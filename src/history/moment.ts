@@ -19,6 +19,7 @@ import {
   instanceOf,
   type AllocationLine,
   type Index,
+  type OffloadLine,
   type RefusalLine,
   type RenderedLine,
   type TransitionLine,
@@ -57,6 +58,8 @@ export interface Moment {
   allocations(): readonly AllocationLine[];
   /** Allocations made in this run, oldest first. */
   opened(): readonly AllocationLine[];
+  /** What the relay last said of kernel offload in this run; nothing where no config asked for it. */
+  offload(): OffloadLine | undefined;
   /** Peers that the relay refused in this run, oldest first. */
   refusals(): readonly RefusalLine[];
   /** From which replay can begin, if all was folded by then. */
@@ -193,6 +196,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
       return [...open.values()];
     },
     opened: () => soFar(index.allocations, index.allocationsAt).filter((one) => one.type === "allocation.opened"),
+    offload: () => index.offload.of("offload")?.at(position, from),
     refusals: () => soFar(index.refusals, index.refusalsAt),
     snapshot() {
       const refusals = [...index.refused.all].flatMap(([object, track]) => {

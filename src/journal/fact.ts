@@ -107,6 +107,8 @@ export type Fact =
       readonly data: { readonly worker: number; readonly reason: string; readonly allocations: number };
     }
   | { readonly type: "worker.restored"; readonly data: { readonly worker: number } }
+  /** What forwards channels in the kernel from now on. */
+  | { readonly type: "offload.changed"; readonly data: OffloadSummary }
   | { readonly type: "allocation.opened"; readonly data: AllocationSummary }
   | {
       readonly type: "allocation.closed";
@@ -145,6 +147,20 @@ export interface Rejection {
   /** Path inside the object, `spec.listeners[0].port`; empty for the whole of it. */
   readonly field: string;
   readonly reason: string;
+}
+
+export interface OffloadSummary {
+  /** `None`: user space relays everything, and `reason` says why. `XDP`: on one interface at least. */
+  readonly engine: "None" | "TC" | "XDP";
+  readonly reason?: string;
+  readonly interfaces?: readonly OffloadInterface[];
+}
+
+export interface OffloadInterface {
+  readonly name: string;
+  readonly engine: "TC" | "XDP";
+  /** Why not XDP, where it was asked for or might have been chosen. */
+  readonly note?: string;
 }
 
 export interface AllocationSummary {

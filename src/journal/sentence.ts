@@ -1,11 +1,25 @@
 /** A line of the log as a sentence, for people. */
-import type { JournalLine, Rejection } from "./fact.ts";
+import type { JournalLine, OffloadInterface, OffloadSummary, Rejection } from "./fact.ts";
 import { keyOf, nameOfObject } from "../resources/keys.ts";
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 export const rejectionSentence = ({ file, line, object, field, reason }: Rejection): string =>
   `${file}:${line}: ${[object, field, reason].filter((part) => part !== "").join(": ")}`;
+
+/** `XDP on eth0; TC on lo`. */
+export const offloadEnginesText = (interfaces: readonly OffloadInterface[]): string =>
+  (["XDP", "TC"] as const)
+    .flatMap((engine) => {
+      const names = interfaces.filter((one) => one.engine === engine).map(({ name }) => name);
+      return names.length === 0 ? [] : [`${engine} on ${names.join(", ")}`];
+    })
+    .join("; ");
+
+const offloadSentence = ({ engine, interfaces = [], reason = "" }: OffloadSummary): string =>
+  engine === "None"
+    ? `user space relays all packets: ${reason}`
+    : `the kernel forwards channels over UDP (${offloadEnginesText(interfaces)}), user space relays the rest`;
 
 export const sentence = (line: JournalLine): string => {
   switch (line.type) {
@@ -72,6 +86,8 @@ export const sentence = (line: JournalLine): string => {
       return `worker ${line.data.worker} ended (${line.data.reason}); ${plural(line.data.allocations, "allocation")} with it`;
     case "worker.restored":
       return `worker ${line.data.worker} relays again`;
+    case "offload.changed":
+      return offloadSentence(line.data);
     case "allocation.opened":
       return `allocation ${line.data.id} of ${line.data.user} opened: ${line.data.client} relays from ${line.data.relayed} (${line.data.listener})`;
     case "allocation.closed":

@@ -1,11 +1,14 @@
 /**
- * `npm run bench:offload`: CPU time of the whole machine for each relayed packet: ours in user space and in the kernel, beside
- * coturn and pion/turn. Client, relay and peer are in networks of their own, joined by veth pairs. tcpreplay sends ChannelData
+ * `npm run bench:offload`: CPU time of the whole machine for each relayed packet, and the time that a packet takes from client
+ * to peer: ours in user space and in the kernel, beside coturn and pion/turn. Client, relay and peer are in networks of their own, joined by veth pairs. tcpreplay sends ChannelData
  * packet by packet, at a fixed rate; the peer's interface counts what arrives.
  *
  * From each figure two others are subtracted: the CPU time of the idle machine, and that of the same load with the same path
  * and no relay (the packets go to the peer, through the relay's network, by IP forwarding). tcpreplay sleeps between bursts of
  * eight packets: if it kept its CPU busy, it would hide the work that the kernel does on that CPU.
+ *
+ * XDP is measured with links whose other ends accept what it sends, which costs something by itself: TC is measured there as
+ * well, and the load without a relay. Latency: packets one at a time, 5,000 a second, less what they take without a relay.
  *
  *     npm run bench:offload -- [--rounds 5] [--seconds 5] [--rate 40000] [--server NAME,…]
  *
@@ -22,7 +25,10 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { tiedToUs, whereIs } from "../cluster/process.ts";
 import { buildPion } from "../interop/go.ts";
+import { interfaceOf } from "../../src/dataplane/offload/interfaces.ts";
 import { makeFrame } from "../offload/frame.ts";
+import { acceptXdp } from "../offload/xdp-pass.ts";
+import { inNetworkOf, measureLatency, type LatencyEnd } from "./offload-latency.ts";
 import { CLIENT, openStage, PEER, RELAY, RELAY_TO_PEER, type Stage } from "./offload-stage.ts";
 import type { BenchFlow, SessionOptions } from "./offload-sessions.ts";
 import { credentials } from "./relay-servers.ts";
@@ -36,6 +42,8 @@ const SETTLE_MS = 300;
 
 interface Server {
   readonly name: string;
+  /** The other ends of the relay's links accept what XDP sends. */
+  readonly isXdpReady?: boolean;
   readonly command: (folder: string) => readonly string[];
 }
 
@@ -76,6 +84,8 @@ const servers = async (): Promise<readonly Server[]> => {
   const program = await buildPion("server");
   return [
     turnpike("TC", "batch", "TC"),
+    { ...turnpike("TC beside XDP", "batch", "TC"), isXdpReady: true },
+    { ...turnpike("XDP", "batch", "XDP"), isXdpReady: true },
     turnpike("batch", "batch", "None"),
     turnpike("dgram", "dgram", "None"),
     {
@@ -224,17 +234,55 @@ const plainFrame = (load: Load, n: number): Buffer =>
     }),
   );
 
-/** Microseconds for each packet that arrived, and the part of the packets that did. */
+/** Of a packet that arrived. */
 interface Outcome {
   readonly microseconds: number;
+  /** The part of the packets that did. */
   readonly arrived: number;
+  /** Microseconds from client to peer. */
+  readonly latency: readonly [p50: number, p99: number];
 }
 
 const chosen = values.server?.split(",");
 const subjects = (await servers()).filter(({ name }) => chosen?.includes(name) ?? true);
 const outcomes = new Map<string, Outcome[]>();
 
-const round = async (load: Load): Promise<void> => {
+const LATENCY_COUNT = 10_000;
+const LATENCY_RATE = 5_000;
+const UDP_TARGET_PORT_AT = 14 + 20 + 2;
+
+const [clientEnd, peerEnd] = [stage.client, stage.peer].map(({ pid }) => ({
+  pid,
+  index: inNetworkOf(pid, () => interfaceOf("eth0").index),
+})) as [LatencyEnd, LatencyEnd];
+
+const latencyOf = (frame: Buffer, peerPort: number): readonly [number, number] => {
+  const isReceived = (received: Buffer): boolean =>
+    received.length > UDP_TARGET_PORT_AT + 2 && received.readUInt16BE(UDP_TARGET_PORT_AT) === peerPort;
+  const all = measureLatency({
+    from: clientEnd,
+    to: peerEnd,
+    frame,
+    isReceived,
+    count: LATENCY_COUNT,
+    perSecond: LATENCY_RATE,
+  });
+  const at = (part: number): number => all[Math.floor(all.length * part)] ?? Number.NaN;
+  return [at(0.5), at(0.99)];
+};
+
+/** While the other ends of the relay's links accept what XDP sends. */
+const withXdpLinks = async (act: () => Promise<void>): Promise<void> => {
+  const ends = [clientEnd, peerEnd].map(({ pid }) => inNetworkOf(pid, () => acceptXdp("eth0")));
+  try {
+    await act();
+  } finally {
+    for (const end of ends) end();
+  }
+};
+
+const roundOf = async (load: Load, some: readonly Server[]): Promise<void> => {
+  if (some.length === 0) return;
   const idle = await measure();
   const perPacket = ({ busy, received }: Measured): number => ((busy - idle.busy) / received) * 1e6;
   writeFileSync(
@@ -242,27 +290,44 @@ const round = async (load: Load): Promise<void> => {
     capture(Array.from({ length: load.clients * load.channels }, (_, n) => plainFrame(load, n))),
   );
   const without = perPacket(await measure("plain.pcap"));
-  for (const server of subjects) {
+  const direct = latencyOf(plainFrame(load, 0), FIRST_PEER_PORT);
+  process.stderr.write(
+    `  ${load.name}, no relay: ${without.toFixed(2)} µs, latency ${direct.map((one) => one.toFixed(1)).join(" / ")} µs\n`,
+  );
+  for (const server of some) {
     const relay = start(stage.relay, server.command(folder));
     let sessions: Awaited<ReturnType<typeof sessionsOf>> | undefined;
     try {
       sessions = await sessionsOf(load);
-      writeFileSync(join(folder, "channels.pcap"), capture(sessions.flows.map((flow) => channelDataFrame(load, flow))));
+      const frames = sessions.flows.map((flow) => channelDataFrame(load, flow));
+      writeFileSync(join(folder, "channels.pcap"), capture(frames));
       const measured = await measure("channels.pcap");
+      const [p50, p99] = latencyOf(frames[0]!, sessions.flows[0]!.peerPort);
       const key = `${load.name} ${server.name}`;
-      const outcome = {
+      const outcome: Outcome = {
         microseconds: perPacket(measured) - without,
         arrived: measured.received / (rate * seconds),
+        latency: [p50 - direct[0], p99 - direct[1]],
       };
       outcomes.set(key, [...(outcomes.get(key) ?? []), outcome]);
       process.stderr.write(
-        `  ${key}: ${outcome.microseconds.toFixed(2)} µs, ${(100 * outcome.arrived).toFixed(1)} %\n`,
+        `  ${key}: ${outcome.microseconds.toFixed(2)} µs, ${(100 * outcome.arrived).toFixed(1)} %, ` +
+          `latency + ${outcome.latency.map((one) => one.toFixed(1)).join(" / ")} µs\n`,
       );
     } finally {
       if (sessions !== undefined) await stop(sessions.child);
       await stop(relay);
     }
   }
+};
+
+const round = async (load: Load): Promise<void> => {
+  await roundOf(
+    load,
+    subjects.filter(({ isXdpReady }) => isXdpReady !== true),
+  );
+  const rest = subjects.filter(({ isXdpReady }) => isXdpReady === true);
+  if (rest.length > 0) await withXdpLinks(() => roundOf(load, rest));
 };
 
 const median = (all: readonly number[]): number => all.toSorted((a, b) => a - b)[all.length >> 1] ?? Number.NaN;
@@ -280,9 +345,11 @@ try {
       const all = outcomes.get(`${load.name} ${name}`) ?? [];
       const cost = all.map(({ microseconds }) => microseconds);
       const arrived = Math.min(...all.map((one) => one.arrived));
+      const latency = [0, 1].map((at) => median(all.map((one) => one.latency[at] ?? Number.NaN)).toFixed(1));
       process.stdout.write(
-        `  ${name.padEnd(10)} ${median(cost).toFixed(2)} µs a packet (${Math.min(...cost).toFixed(2)}–${Math.max(...cost).toFixed(2)}), ` +
-          `batch is ${(batch / median(cost)).toFixed(1)} times that; at least ${(100 * arrived).toFixed(1)} % arrived\n`,
+        `  ${name.padEnd(13)} ${median(cost).toFixed(2)} µs a packet (${Math.min(...cost).toFixed(2)}–${Math.max(...cost).toFixed(2)}), ` +
+          `batch is ${(batch / median(cost)).toFixed(1)} times that; at least ${(100 * arrived).toFixed(1)} % arrived; ` +
+          `added latency p50 ${latency[0]} µs, p99 ${latency[1]} µs\n`,
       );
     }
   }

@@ -1,6 +1,7 @@
 /** Live calls once more, with their channels forwarded on `lo`: other people's clients, changes under calls, zero loss. */
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { RelayState } from "../../src/dataplane/relay.ts";
+import { pastOf } from "../../src/explain/past.ts";
 import { buildPion } from "../interop/go.ts";
 import { startTestDataplane } from "../support/dataplane.ts";
 import { eventually } from "../support/eventually.ts";
@@ -34,6 +35,13 @@ it("the kernel forwards calls of these suites", async () => {
     await call.flows(10);
     await eventually(() => expect(ways()).toEqual(["kernel"]));
   }
+  expect(started.facts.find(({ type }) => type === "offload.changed")?.data).toEqual({
+    engine: "TC",
+    interfaces: [{ name: "lo", engine: "TC" }],
+  });
+  expect(pastOf(live.lines())?.offload?.says).toBe(
+    "the kernel forwards channels over UDP (TC on lo), user space relays the rest",
+  );
 });
 
 // Each with hooks of its own.

@@ -7,6 +7,7 @@
  */
 import type { Logger } from "pino";
 import { messageOf } from "../../errors.ts";
+import type { OffloadInterface, OffloadSummary } from "../../journal/fact.ts";
 import { loadBpf } from "./bpf.ts";
 import { FlowMap } from "./flow-map.ts";
 import type { PassReason } from "./pass-reasons.ts";
@@ -25,13 +26,6 @@ import {
   type XdpProgram,
 } from "./program.ts";
 import { canTransmit, whyNoXdp, whyRatherTc } from "./xdp-support.ts";
-
-export interface OffloadInterface {
-  readonly name: string;
-  readonly engine: "TC" | "XDP";
-  /** Why not XDP, where it was asked for or might have been chosen. */
-  readonly note?: string;
-}
 
 /** Where the kernel forwards packets, or why it does not although a config asks for it. */
 export type OffloadState =
@@ -54,16 +48,21 @@ interface Running {
   close(): void;
 }
 
+const NOT_WANTED = "no config asks for it";
+
 export class OffloadEngine {
   readonly #log: Logger;
+  readonly #changed: (now: OffloadSummary) => void;
   readonly #wishes = new Map<string, OffloadWish>();
   #running: Running | undefined;
   #reason: string | undefined;
   /** Identifies the settings that were applied last. */
   #key = "";
 
-  constructor(log: Logger) {
+  /** @param changed is told what forwards channels from now on. */
+  constructor(log: Logger, changed: (now: OffloadSummary) => void) {
     this.#log = log;
+    this.#changed = changed;
   }
 
   /** For the relays; undefined while offload is off. */
@@ -91,7 +90,10 @@ export class OffloadEngine {
     this.#running = undefined;
     this.#reason = undefined;
     if (key !== "") this.#start(engine, names);
-    else this.#log.info("offload stopped: no config asks for it");
+    else {
+      this.#log.info(`offload stopped: ${NOT_WANTED}`);
+      this.#changed({ engine: "None", reason: NOT_WANTED });
+    }
     return () => before?.close();
   }
 
@@ -122,13 +124,16 @@ export class OffloadEngine {
     try {
       const running = attach(engine, names.length === 0 ? usableInterfaces() : names.map(interfaceOf));
       this.#running = running;
-      this.#log.info({ engine: engineOf(running), interfaces: running.interfaces }, "offload started");
+      const now = { engine: engineOf(running), interfaces: running.interfaces };
+      this.#log.info(now, "offload started");
+      this.#changed(now);
     } catch (error) {
       this.#reason = messageOf(error);
       this.#log.warn(
         { reason: this.#reason },
         "offload is unavailable, user space relays all packets; it needs Linux 6.6 and the capabilities BPF, NET_ADMIN and PERFMON",
       );
+      this.#changed({ engine: "None", reason: this.#reason });
     }
   }
 }

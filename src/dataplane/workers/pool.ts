@@ -73,7 +73,7 @@ export class WorkerPool implements Relay {
     const count = options.workers ?? 1;
     this.#sockets = createSharedSockets(loadSys(), count);
     const quotas = createQuotas();
-    this.#offload = new OffloadEngine(options.log);
+    this.#offload = new OffloadEngine(options.log, (now) => this.events.next({ event: "offload.changed", ...now }));
     this.#heldPorts = createHeldPorts(loadSys());
     const [own, ...others] = Array.from({ length: count + 1 }, portMemory);
     const all = [own, ...others].filter((memory) => memory !== undefined);
