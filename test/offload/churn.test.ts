@@ -14,8 +14,9 @@ import { nowNs, PAYLOAD_BYTES, startFlooder } from "./flooder.ts";
 const PORT = 3478;
 const CLIENTS = 20;
 const PEERS = 10;
-/** Set TURNPIKE_CHURN_SECONDS for more. */
+/** Set TURNPIKE_CHURN_SECONDS and TURNPIKE_CHURN_PACKETS for more. */
 const SECONDS = Number(process.env["TURNPIKE_CHURN_SECONDS"] ?? 5);
+const PACKETS_PER_SECOND = Number(process.env["TURNPIKE_CHURN_PACKETS"] ?? 10_000);
 const SEED = 20_261_130;
 
 beforeAll(enterOwnNetwork);
@@ -72,11 +73,18 @@ it.each([0, 2])(
       clients: CLIENTS,
       peers: peers.map(({ address }) => ({ address, port: 9000 })),
       bindingsPerSecond: 1_000,
-      packetsPerSecond: 10_000,
+      packetsPerSecond: PACKETS_PER_SECOND,
     });
     onTestFinished(() => void flooder.child.kill());
 
     let revocations = 0;
+    /** Of this process, in MB, at equal intervals. */
+    const memory: number[] = [];
+    const measured = setInterval(
+      () => memory.push(Math.round(process.memoryUsage().rss / 1e6)),
+      (SECONDS * 1_000) / 10,
+    );
+    onTestFinished(() => clearInterval(measured));
     for (const end = performance.now() + SECONDS * 1_000; performance.now() < end;) {
       const peer = peers[Math.floor(random() * peers.length)]!;
       if (open.delete(peer)) {
@@ -98,7 +106,7 @@ it.each([0, 2])(
     const received = peers.reduce((sum, one) => sum + one.received, 0);
     const forwarded = ended.reduce((sum, { packetsIn }) => sum + packetsIn, 0);
     console.log(
-      `${workers} threads: ${revocations} revocations, ${bindings} bindings (${refused} refused), ${sent} packets sent, ${forwarded} forwarded, ${received} received`,
+      `${workers} threads: ${revocations} revocations, ${bindings} bindings (${refused} refused), ${sent} packets sent, ${forwarded} forwarded, ${received} received; ${memory.join(", ")} MB`,
     );
     expect(peers.reduce((sum, { late }) => sum + late, 0)).toBe(0);
     expect(revocations).toBeGreaterThan(SECONDS * 5);
@@ -110,5 +118,5 @@ it.each([0, 2])(
     await relay.refresh();
     expect(relay.state()).toMatchObject({ allocations: [], offload: { engine: "TC" } });
   },
-  60_000,
+  (SECONDS + 120) * 1_000,
 );
