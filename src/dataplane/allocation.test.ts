@@ -1,13 +1,10 @@
-import { RelayedPorts } from "./relayed-ports.ts";
 import { describe, expect, it } from "vitest";
-import { wireAddressOf } from "../net/address.ts";
+import { testOptions, testScope } from "../../test/support/allocation.ts";
 import { parseIp } from "../net/ip.ts";
-import { Allocation, type AllocationScope } from "./allocation.ts";
-import { noDrops, noTraffic, type Flow, type RelayPort } from "./flows.ts";
+import { Allocation } from "./allocation.ts";
+import type { RelayPort } from "./flows.ts";
 import { defaultLimits, maxChannels, maxPeers } from "./limits.ts";
 import { fromClient, HEADROOM, peerDataOut, TAILROOM } from "./engines/forward.ts";
-import { PermissionIndex } from "./permission-index.ts";
-import { Users } from "./users.ts";
 
 const { maxPermissions } = defaultLimits;
 const peer = parseIp("10.0.0.1")!;
@@ -17,54 +14,33 @@ const allocation = () => {
   const toClient: Buffer[] = [];
   const gate = { generation: 0 };
   const admitted = { all: true };
-  const scope: AllocationScope = {
-    name: "l",
-    gateway: { name: "g", users: new Users(defaultLimits), userQuota: 0 },
-    routes: new Set(),
+  const scope = testScope({
     gate,
-    traffic: noTraffic(),
-    drops: noDrops(),
-    relayed: new RelayedPorts(),
-    isLocal: () => false,
-    permissions: new PermissionIndex(),
-    clusterTraffic: noTraffic,
-    canSetDontFragment: false,
-    limits: defaultLimits,
-    bandwidthOf: () => undefined,
     check: () =>
       admitted.all
         ? { admitted: true, cluster: "c", endpoint: "e" }
         : { admitted: false, code: "no-cluster", reason: "no" },
-    refused: () => undefined,
-    offload: undefined,
-  };
+  });
   const relay: RelayPort = {
     family: 4,
     address: "192.0.2.1",
     port: 50_000,
-    attach: (_flow: Flow) => undefined,
+    attach: () => undefined,
     send: (bytes, start, end, { address, port }) =>
       void toPeer.push(`${address}:${port} ${bytes.toString("utf8", start, end)}`),
     close: () => undefined,
   };
+  const options = testOptions({ now: 0, expiresAt: 600_000 });
   const made = new Allocation(scope, {
-    id: 1,
+    ...options,
     path: {
-      protocol: "udp",
-      client: wireAddressOf({ address: "192.0.2.2", port: 1000 }),
-      server: { address: "192.0.2.1", port: 3478 },
+      ...options.path,
       send: (bytes, start, end) => {
         toClient.push(Buffer.from(bytes.subarray(start, end)));
         return true;
       },
-      install: () => undefined,
-      remove: () => undefined,
     },
-    owner: { username: "u", userId: "u", account: "user u", realm: "r", password: "p" },
     relays: [relay],
-    made: { transactionId: Buffer.alloc(12), response: [] },
-    now: 0,
-    expiresAt: 600_000,
   });
   const say = (text: string): boolean =>
     fromClient(

@@ -245,6 +245,11 @@ export class Allocation implements FlowOwner {
     this.flow.invalidate(permission.peer.text);
   }
 
+  /** Nothing of it, and not itself, is over before this moment of the monotonic clock, in milliseconds. */
+  get dueAt(): number {
+    return Math.min(this.#dueAt, this.expiresAt);
+  }
+
   /** Removes permissions and channels whose time is over. */
   expire(now: number): void {
     // What is a relayed port of somebody may since have become another program's.

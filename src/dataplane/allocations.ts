@@ -8,6 +8,7 @@ import { formatAddress } from "../net/address.ts";
 import type { RefusalCode } from "../reasons.ts";
 import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
 import type { ClientPath } from "./flows.ts";
+import { sweepMilliseconds } from "./limits.ts";
 import { fiveTuple } from "./listeners/listener.ts";
 import type { RelayEvent } from "./relay.ts";
 import { Tally } from "./tally.ts";
@@ -127,11 +128,27 @@ export class Allocations {
     if (allocation !== undefined) this.close(allocation, "client closed the connection");
   }
 
-  /** Ends what is over at `now`, in milliseconds of the monotonic clock. */
+  /**
+   * Ends what is over at `now`, in milliseconds of the monotonic clock. What is over before the next call, `sweepMilliseconds`
+   * later, ends by a timer of its own: the kernel forwards a channel until it is told otherwise.
+   */
   expire(now: number): void {
-    for (const allocation of this.#byTuple.values())
-      if (allocation.expiresAt <= now) this.close(allocation, "expired");
-      else allocation.expire(now);
+    for (const allocation of this.#byTuple.values()) {
+      this.#expire(allocation, now);
+      if (!allocation.isClosed && allocation.dueAt < now + sweepMilliseconds)
+        setTimeout(
+          () => {
+            if (!allocation.isClosed) this.#expire(allocation, monotonicMs());
+          },
+          // Timers may be early by a part of a millisecond.
+          Math.ceil(allocation.dueAt - now) + 1,
+        ).unref();
+    }
+  }
+
+  #expire(allocation: Allocation, now: number): void {
+    if (allocation.expiresAt <= now) this.close(allocation, "expired");
+    else allocation.expire(now);
   }
 }
 

@@ -51,6 +51,8 @@ export const connectMilliseconds = 30_000;
 export const unboundConnectionMilliseconds = 30_000;
 /** Milliseconds without a byte, in which an end of a stream whose other end is gone takes what is left for it. */
 export const lingerMilliseconds = 30_000;
+/** Milliseconds between two looks for what has expired. */
+export const sweepMilliseconds = 1_000;
 /** Milliseconds that the port behind EVEN-PORT is held, RFC 8656 §7.2. */
 export const reservationMilliseconds = 30_000;
 /** Ports held for reservations in all. */

@@ -9,7 +9,7 @@ import { createEngine } from "./engines/choose.ts";
 import type { Engine, EngineOptions } from "./engines/engine.ts";
 import { noDrops } from "./flows.ts";
 import { ControlQueue } from "./control-queue.ts";
-import { defaultLimits, type Limits } from "./limits.ts";
+import { defaultLimits, sweepMilliseconds, type Limits } from "./limits.ts";
 import { Offload, type OffloadHandle } from "./offload/offload.ts";
 import type { RelayEvent, RelayOptions } from "./relay.ts";
 import { RelayHost } from "./relay-host.ts";
@@ -77,7 +77,7 @@ export class RelayContext {
     });
     this.host = new RelayHost(options.own, options.relayedPorts);
     this.reservations = new Reservations(this.engine, options.heldPorts);
-    this.#clock = setInterval(() => this.expire(monotonicMs()), 1000).unref();
+    this.#clock = setInterval(() => this.expire(monotonicMs()), sweepMilliseconds).unref();
     const { userBytesPerSecond, listenerBytesPerSecond } = this.limits;
     if (userBytesPerSecond + listenerBytesPerSecond > 0)
       this.#ticks = setInterval(() => (this.clock.now = monotonicMs()), tickMilliseconds).unref();
@@ -92,7 +92,7 @@ export class RelayContext {
     for (const allocation of this.allocations.values()) allocation.offloadChannels();
   }
 
-  /** Ends what is over at `now`, of the monotonic clock. One timer does it for everything. */
+  /** Ends what is over at `now`, of the monotonic clock. */
   expire(now: number): void {
     this.allocations.expire(now);
     this.reservations.expire(now);
