@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/support/longest-first.ts";
 import { PATIENCE_MS } from "./test/support/patience.ts";
 
 /** Gateways under attack and calls that may not lose a packet: after all else, which takes the whole machine. */
@@ -19,6 +20,7 @@ export default defineConfig({
     expect: { poll: { timeout: PATIENCE_MS } },
     hookTimeout: 600_000,
     pool: "forks",
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
