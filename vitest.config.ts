@@ -6,11 +6,8 @@ import { PATIENCE_MS } from "./test/support/patience.ts";
 /** Gateways under attack and calls that may not lose a packet: after all else, which takes the whole machine. */
 const CALLS = ["test/live/**/*.test.ts", "test/cluster/promises.test.ts"];
 
-/**
- * One more than there are cores: many files wait for others, such as a kubelet or a browser, a third of their time. The
- * default is one fewer, and leaves a core to the main process, which has little to do.
- */
-const WORKERS = availableParallelism() + 1;
+/** One a core: the default leaves a core to the main process, which has little to do. One more gained nothing that could be measured. */
+const WORKERS = availableParallelism();
 
 export default defineConfig({
   test: {
