@@ -1,7 +1,8 @@
 /**
  * `npm run bench:offload`: CPU time of the whole machine for each relayed packet, and the time that a packet takes from client
- * to peer: ours in user space and in the kernel, beside coturn and pion/turn. Client, relay and peer are in networks of their own, joined by veth pairs. tcpreplay sends ChannelData
- * packet by packet, at a fixed rate; the peer's interface counts what arrives.
+ * to peer: ours in user space and in the kernel, beside coturn and pion/turn. Client, relay and peer are in networks of their
+ * own, joined by veth pairs. tcpreplay sends ChannelData packet by packet, at a fixed rate; the peer's interface counts what
+ * arrives.
  *
  * From each figure two others are subtracted: the CPU time of the idle machine, and that of the same load with the same path
  * and no relay (the packets go to the peer, through the relay's network, by IP forwarding). tcpreplay sleeps between bursts of

@@ -19,9 +19,11 @@ import {
   type XdpProgram,
 } from "../../src/dataplane/offload/program.ts";
 import { canTransmit, whyNoXdp } from "../../src/dataplane/offload/xdp-support.ts";
+import { run } from "../cluster/nodes/wire.ts";
 import { eventually } from "../support/eventually.ts";
 import { enterOwnNetwork } from "../support/network.ts";
 import { installMany, randomFrames, randomFrom, withdraw } from "./channels.ts";
+import { ETHERNET } from "./frame.ts";
 import { acceptXdp } from "./xdp-pass.ts";
 import { openWire, type Wire } from "./wire.ts";
 
@@ -29,15 +31,11 @@ import { openWire, type Wire } from "./wire.ts";
 const FRAMES = Number(process.env["TURNPIKE_FRAMES"] ?? 40_000);
 const BATCH = 500;
 const SEED = 20_261_201;
-const ETHERNET = 14;
 const UDP = 17;
 /** Frames that are shorter keep what is behind the datagram. */
 const MIN_FRAME = 60;
 
-const ip = (...args: readonly string[]): void => {
-  const { status, stderr } = spawnSync("ip", args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(`ip ${args.join(" ")}: ${stderr}`);
-};
+const ip = (...args: readonly string[]): string => run(["ip", ...args]);
 const mac = (last: number): Buffer => Buffer.from([2, 0, 0, 0, 9, last]);
 const text = (address: Buffer): string => address.toString("hex").replaceAll(/..(?!$)/g, "$&:");
 
