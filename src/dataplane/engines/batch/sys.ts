@@ -96,14 +96,6 @@ export interface Sys {
     addressBytes: number,
   ) => number;
   readonly epollWait: (epoll: number, events: number, count: number, timeoutMs: number) => number;
-  /** On a thread of its own; calls back here. */
-  readonly epollWaitElsewhere: (
-    epoll: number,
-    events: number,
-    count: number,
-    timeoutMs: number,
-    done: (error: unknown, result: number) => void,
-  ) => void;
   epoll(): number;
   watch(epoll: number, fd: number): void;
   unwatch(epoll: number, fd: number): void;
@@ -148,7 +140,6 @@ const load = (): Sys => {
   const memmove = call("int64_t memmove(void *to, const void *from, size_t count)") as unknown as (
     ...args: readonly [Uint8Array, Uint8Array, number]
   ) => number | bigint;
-  const epollWait = libc.func("int epoll_wait(int epoll, int64_t events, int count, int timeout)");
   const { errno } = koffi;
 
   const must = (name: string, result: number): number => {
@@ -203,8 +194,7 @@ const load = (): Sys => {
     recvmmsg: call("int recvmmsg(int fd, int64_t headers, uint count, int flags, void *timeout)"),
     sendmmsg: call("int sendmmsg(int fd, int64_t headers, uint count, int flags)"),
     sendto: call("long sendto(int fd, int64_t data, size_t bytes, int flags, int64_t address, uint addressBytes)"),
-    epollWait,
-    epollWaitElsewhere: epollWait.async,
+    epollWait: call("int epoll_wait(int epoll, int64_t events, int count, int timeout)"),
     epoll: () => must("epoll_create1", epollCreate(SOCK_CLOEXEC)),
     watch(epoll, fd) {
       const event = Buffer.alloc(EPOLL_EVENT.size);
