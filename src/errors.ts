@@ -95,6 +95,10 @@ export const errors = {
     what: "a probe did not get through",
     todo: "the message says at which step; 'turnpike status' shows what is admitted",
   },
+  "load-failed": {
+    what: "a load test could not start, or the server refused one of its requests",
+    todo: "the message has the server's answer",
+  },
   "nothing-known": {
     what: "the event log says nothing of what was asked",
     todo: "see its first and last lines with 'turnpike log'; ask for another moment, or name another log",

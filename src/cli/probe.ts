@@ -3,9 +3,10 @@ import { isIPv6 } from "node:net";
 import { performance } from "node:perf_hooks";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { TransportAddress } from "../net/address.ts";
-import { messageOf, TurnpikeError } from "../errors.ts";
+import { TurnpikeError } from "../errors.ts";
+import { allocateHints, hints, withHint } from "./turn-hints.ts";
 import { ephemeralCredentials } from "../turn-client/credentials.ts";
-import { TurnClient, TurnResponseError } from "../turn-client/turn-client.ts";
+import { TurnClient } from "../turn-client/turn-client.ts";
 import { DEFAULT_ADMIN } from "./admin-options.ts";
 import { fetchState } from "./status.ts";
 import { parseServerUri, type TargetWithUser } from "./turn-uri.ts";
@@ -52,27 +53,12 @@ const findPeer = async (admin: string): Promise<TransportAddress> => {
   return { address: found.address, port: found.ports[0] ?? 0 };
 };
 
-type Hints = Readonly<Record<number, string>>;
-
-const hints: Hints = {
-  401: "the user name or password is not the gateway's (--user, --password, --secret)",
-  403: "no route of this listener names that peer; 'turnpike status' shows what may be reached",
-  437: "there is an allocation from this address already",
-  486: "the user's quota is used up",
-  508: "the relay is at its limits",
-};
-
-/** An allocation names no peer yet. */
-const allocateHints: Hints = { ...hints, 403: "the listener is a STUN server alone: it relays nothing" };
-
 const step = async <T>(what: string, work: Promise<T>, known = hints): Promise<T> => {
   try {
     return await work;
   } catch (error) {
     if (error instanceof TurnpikeError) throw error;
-    const hint = error instanceof TurnResponseError ? known[error.code] : undefined;
-    const reason = messageOf(error);
-    throw new TurnpikeError("probe-failed", `${what}: ${reason}${hint === undefined ? "" : `; ${hint}`}`);
+    throw new TurnpikeError("probe-failed", `${what}: ${withHint(error, known)}`);
   }
 };
 

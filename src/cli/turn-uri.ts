@@ -46,11 +46,3 @@ export const parseServerUri = (text: string): TargetWithUser => {
     ...(user !== undefined && password !== undefined && { password: decoded(password) }),
   };
 };
-
-/** `turn:HOST[:PORT][?transport=udp|tcp]`, RFC 7065. */
-export const parseTurnUri = (text: string): Target & { readonly transport: "udp" | "tcp" } => {
-  const match = /^turn:(?:\/\/)?(\[[^\]]+\]|[^:?]+)(?::(\d+))?(?:\?transport=(udp|tcp))?$/.exec(text);
-  if (match === null) throw new InvalidArgumentError("expected turn:HOST[:PORT][?transport=udp|tcp]");
-  const [, host = "", port = "3478", transport = "udp"] = match;
-  return { host: host.replace(/^\[|\]$/g, ""), port: Number(port), transport: transport === "tcp" ? "tcp" : "udp" };
-};

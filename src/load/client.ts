@@ -17,10 +17,17 @@ export interface Counters {
 }
 
 export interface LoadClient {
-  /** Sends a packet. */
-  send(): void;
+  /** Sends packets back to back. */
+  send(count: number): void;
+  /** How many packets have come back to it; streams, which lose none, do not say. */
+  received?(): number;
+  /** Sends a packet to the peer past the server, and takes what comes back for its echo until `endDirect`. UDP alone has it. */
+  sendDirect?(): void;
+  endDirect?(): void;
   /** Keeps its allocation and the way to its peer, which the server forgets after five minutes. */
   refresh?(): Promise<void>;
+  /** Gives the allocation back; a stream does so by closing. */
+  release?(): Promise<void>;
   close(): void;
 }
 
@@ -37,7 +44,7 @@ export const messageOf = (
   const payload = randomBytes(payloadBytes);
   if (via === "channel") {
     const header = Buffer.from([CHANNEL >> 8, CHANNEL & 255, payloadBytes >> 8, payloadBytes & 255]);
-    const padding = Buffer.alloc(transport === "tcp" ? -payloadBytes & 3 : 0);
+    const padding = Buffer.alloc(transport === "udp" ? 0 : -payloadBytes & 3);
     return { bytes: Buffer.concat([header, payload, padding]), payloadAt: header.length };
   }
   const bytes = encode({

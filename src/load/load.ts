@@ -3,25 +3,35 @@
  * Either each keeps a number of packets under way, so that the server sets the pace, or they send at a rate.
  */
 import { setTimeout as after } from "node:timers/promises";
+import type { TransportAddress } from "../net/address.ts";
 import { Datagrams } from "../dataplane/engines/index.ts";
 import { noDrops } from "../dataplane/flows.ts";
 import type { Counters, LoadClient } from "./client.ts";
+import { startDtlsClient } from "./dtls-client.ts";
 import { Latencies } from "./latencies.ts";
 import type { LoadOptions } from "./options.ts";
+import { keepPace } from "./pace.ts";
 import { startPeers } from "./peers.ts";
-import { startTcpClient } from "./tcp-client.ts";
+import { startStreamClient } from "./stream-client.ts";
 import { startUdpClient } from "./udp-client.ts";
 
-export interface LoadResult {
+export interface RoundTrips {
+  /** Microseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export interface LoadResult extends RoundTrips {
   /** Seconds that it took to make all allocations, each with its channel or permission. */
   readonly allocateSeconds: number;
   /** What was measured over. */
   readonly seconds: number;
   readonly sent: number;
   readonly received: number;
-  /** Round trips, in microseconds. */
-  readonly p50: number;
-  readonly p99: number;
+  /** CPU time of this process for each second, while it was measured: near 1, the load was the limit. At a rate it is always 1. */
+  readonly ownCpu: number;
+  /** Packets from clients to peers and back without the server, at the same rate; UDP at a rate only. */
+  readonly direct?: RoundTrips;
 }
 
 /** Called as measuring begins and ends, to look at the server's CPU time at the same moments. */
@@ -30,12 +40,19 @@ export interface LoadHooks {
   readonly ended?: () => void;
 }
 
-const TICK_MS = 2;
-/** Allocations that are asked for at once. */
-const STARTING = 128;
+/** Allocations that are asked for, or given back, at once. */
+const AT_ONCE = 128;
+
+/** What has not been given back by then expires at the server. */
+const RELEASE_MS = 2000;
 
 /** Permissions last 300 seconds. */
 const REFRESH_SECONDS = 200;
+
+const DIRECT_SECONDS = 0.5;
+
+/** A client that nothing has come back to for so long has lost packets, and begins anew. */
+const STALLED_MS = 200;
 
 /** Refreshes all of `clients` in turn, evenly; `failed` is told what the server refuses. */
 const keep = (clients: readonly LoadClient[], failed: (error: unknown) => void): NodeJS.Timeout => {
@@ -47,64 +64,118 @@ const keep = (clients: readonly LoadClient[], failed: (error: unknown) => void):
   }, 1000);
 };
 
-const sendAtRate = (clients: readonly LoadClient[], rate: number): NodeJS.Timeout => {
-  const began = performance.now();
-  let sent = 0;
-  return setInterval(() => {
-    // All clients in turn, evenly over the second.
-    const due = ((performance.now() - began) / 1000) * rate * clients.length;
-    for (; sent < due; sent++) clients[sent % clients.length]?.send();
-  }, TICK_MS);
+/** Lets each client that nothing comes back to any more send anew: its packets are lost. Returns what ends it. */
+const resumeStalled = (clients: readonly LoadClient[], window: number): (() => void) => {
+  const seen = new Map<LoadClient, number>();
+  const timer = setInterval(() => {
+    for (const client of clients) {
+      const received = client.received?.();
+      if (received === undefined) continue;
+      if (seen.get(client) === received) client.send(window);
+      seen.set(client, received);
+    }
+  }, STALLED_MS);
+  return () => clearInterval(timer);
+};
+
+/** Gives all allocations back, so that nobody who gets one of these ports next meets them. */
+const release = async (clients: readonly LoadClient[]): Promise<void> => {
+  let next = 0;
+  const inTurn = async (): Promise<void> => {
+    while (next < clients.length) await clients[next++]?.release?.().catch(() => undefined);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, inTurn));
+};
+
+const roundTrips = (latencies: Latencies): RoundTrips => ({
+  p50: latencies.quantile(0.5),
+  p99: latencies.quantile(0.99),
+});
+
+const startClient = (
+  datagrams: Datagrams,
+  options: LoadOptions,
+  peer: TransportAddress,
+  counters: Counters,
+): Promise<LoadClient> => {
+  const { transport } = options;
+  switch (transport) {
+    case "udp":
+      return startUdpClient(datagrams, options, peer, counters);
+    case "tcp":
+    case "tls":
+      return startStreamClient(options, peer, counters);
+    case "dtls":
+      return startDtlsClient(options, peer, counters);
+    default:
+      return transport satisfies never;
+  }
 };
 
 /** @throws what the server answers to the allocations; TurnResponseError among others. */
 export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Promise<LoadResult> => {
+  const { rate, burst, window, transport } = options;
+  const isStream = transport === "tcp" || transport === "tls";
+  if (isStream && options.warmUpSeconds + options.seconds > REFRESH_SECONDS)
+    throw new RangeError(`over TCP a load lasts ${REFRESH_SECONDS} seconds at most: its clients do not refresh`);
   const datagrams = new Datagrams({ drops: noDrops() });
   const clients: LoadClient[] = [];
   const counters: Counters = { sent: 0, received: 0, latencies: new Latencies() };
-  let ticking: NodeJS.Timeout | undefined;
-  let keeping: NodeJS.Timeout | undefined;
+  const endings: (() => void)[] = [];
   let failure: { readonly error: unknown } | undefined;
-  if (options.transport === "tcp" && options.warmUpSeconds + options.seconds > REFRESH_SECONDS)
-    throw new RangeError(`over TCP a load lasts ${REFRESH_SECONDS} seconds at most: its clients do not refresh`);
   try {
-    const peers = startPeers(datagrams, options.peers, options.address);
-    const start = (index: number): Promise<LoadClient> => {
-      const peer = peers[index % peers.length];
-      if (peer === undefined) throw new RangeError("a load needs a peer");
-      return options.transport === "udp"
-        ? startUdpClient(datagrams, options, peer, counters)
-        : startTcpClient(options, peer, counters);
-    };
+    const peers = startPeers(datagrams, options.peers, options.address, options.gso);
     const began = performance.now();
     let started = 0;
     const startInTurn = async (): Promise<void> => {
-      while (started < options.clients) clients.push(await start(started++));
+      while (started < options.clients) {
+        const peer = peers[started++ % peers.length];
+        if (peer === undefined) throw new RangeError("a load needs a peer");
+        clients.push(await startClient(datagrams, options, peer, counters));
+      }
     };
-    await Promise.all(Array.from({ length: STARTING }, startInTurn));
+    await Promise.all(Array.from({ length: AT_ONCE }, startInTurn));
     const allocateSeconds = (performance.now() - began) / 1000;
-    if (options.rate > 0) ticking = sendAtRate(clients, options.rate);
-    else for (const client of clients) for (let sent = 0; sent < options.window; sent++) client.send();
+
+    const pace = { perSecond: rate * clients.length, burst };
+    let direct: RoundTrips | undefined;
+    if (rate > 0 && transport === "udp") {
+      const stop = keepPace(clients, { ...pace, burst: 1 }, (client) => client.sendDirect?.());
+      await after(DIRECT_SECONDS * 1000);
+      stop();
+      await after(STALLED_MS);
+      for (const client of clients) client.endDirect?.();
+      direct = roundTrips(counters.latencies);
+    }
+    if (rate > 0) endings.push(keepPace(clients, pace, (client) => client.send(burst)));
+    else {
+      for (const client of clients) client.send(window);
+      endings.push(resumeStalled(clients, window));
+    }
     await after(options.warmUpSeconds * 1000);
 
-    keeping = keep(clients, (error) => (failure ??= { error }));
+    const keeping = keep(clients, (error) => (failure ??= { error }));
+    endings.push(() => clearInterval(keeping));
     counters.latencies.reset();
-    const before = { ...counters, at: performance.now() };
+    const before = { ...counters, at: performance.now(), cpu: process.cpuUsage() };
     hooks.begun?.();
     await after(options.seconds * 1000);
     hooks.ended?.();
     if (failure !== undefined) throw failure.error;
+    const seconds = (performance.now() - before.at) / 1000;
+    const { user, system } = process.cpuUsage(before.cpu);
     return {
       allocateSeconds,
-      seconds: (performance.now() - before.at) / 1000,
+      seconds,
       sent: counters.sent - before.sent,
       received: counters.received - before.received,
-      p50: counters.latencies.quantile(0.5),
-      p99: counters.latencies.quantile(0.99),
+      ownCpu: (user + system) / 1e6 / seconds,
+      ...roundTrips(counters.latencies),
+      ...(direct === undefined ? {} : { direct }),
     };
   } finally {
-    clearInterval(ticking);
-    clearInterval(keeping);
+    for (const end of endings) end();
+    await Promise.race([release(clients), after(RELEASE_MS)]);
     for (const client of clients) client.close();
     datagrams.close();
   }

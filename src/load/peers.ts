@@ -5,7 +5,13 @@ import type { Datagrams, DatagramSocket } from "../dataplane/engines/index.ts";
 export const BUFFER_BYTES = 4 << 20;
 export const BATCH = 64;
 
-export const startPeers = (datagrams: Datagrams, count: number, address: string): readonly TransportAddress[] => {
+/** @param runs whether packets of one burst may go back in one piece (UDP GSO). */
+export const startPeers = (
+  datagrams: Datagrams,
+  count: number,
+  address: string,
+  runs: boolean,
+): readonly TransportAddress[] => {
   // One object for each source: runs to one destination are told by it.
   const sources: (WireAddress | undefined)[] = [];
   return Array.from({ length: count }, () => {
@@ -14,6 +20,7 @@ export const startPeers = (datagrams: Datagrams, count: number, address: string)
       {
         bufferBytes: BUFFER_BYTES,
         batch: BATCH,
+        runs,
         owner: {
           take: (slot, start, end) => {
             const port = datagrams.arena.sourcePort(slot);

@@ -1,4 +1,4 @@
-/** A client over UDP. In a closed loop each packet that comes back goes out again from where it lies. */
+/** A client over UDP. Without a rate, what comes back goes out again from where it lies, as soon as it is a whole burst. */
 import { wireAddressOf, type TransportAddress } from "../net/address.ts";
 import type { Datagrams, DatagramSocket } from "../dataplane/engines/index.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
@@ -18,33 +18,43 @@ export const startUdpClient = async (
   peer: TransportAddress,
   counters: Counters,
 ): Promise<LoadClient> => {
-  const { server, via, rate, address, payloadBytes } = options;
+  const { server, via, rate, address, payloadBytes, burst, gso } = options;
   const to = wireAddressOf(server);
+  const toPeer = wireAddressOf(peer);
   const { bytes: arena } = datagrams;
   const message = messageOf(options, peer);
   let control: ((bytes: Buffer) => void) | undefined;
+  /** Packets of the next burst that have come back. */
+  let returned = 0;
+  let received = 0;
+  let isDirect = false;
 
   const take = (slot: number, start: number, end: number): void => {
+    if (isDirect) return counters.latencies.add(microseconds() - arena.readDoubleLE(start));
     if (!isMedia(arena, start)) return control?.(Buffer.from(arena.subarray(start, end)));
     // In a Data indication the payload is the last attribute.
     const payloadAt = via === "channel" ? start + message.payloadAt : end - ((payloadBytes + 3) & ~3);
     const now = microseconds();
+    received++;
     counters.received++;
     counters.latencies.add(now - arena.readDoubleLE(payloadAt));
-    if (rate > 0) return undefined;
-    counters.sent++;
+    if (rate > 0 || ++returned < burst) return undefined;
+    returned = 0;
+    counters.sent += burst;
     if (via === "channel") {
       arena.writeDoubleLE(now, payloadAt);
-      return datagrams.send(socket, arena, start, end, to);
+      for (let count = 0; count < burst; count++) datagrams.send(socket, arena, start, end, to);
+      return undefined;
     }
     const from = datagrams.arena.dataOf(slot);
     message.bytes.copy(arena, from);
     arena.writeDoubleLE(now, from + message.payloadAt);
-    return datagrams.send(socket, arena, from, from + message.bytes.length, to);
+    for (let count = 0; count < burst; count++) datagrams.send(socket, arena, from, from + message.bytes.length, to);
+    return undefined;
   };
   const socket: DatagramSocket = datagrams.open(
     { address, port: 0 },
-    { bufferBytes: BUFFER_BYTES, batch: BATCH, owner: { take } },
+    { bufferBytes: BUFFER_BYTES, batch: BATCH, runs: gso, owner: { take } },
   );
 
   const client = await TurnClient.connect({
@@ -63,12 +73,23 @@ export const startUdpClient = async (
   });
   await prepare(client, options, peer);
   return {
-    send() {
-      counters.sent++;
+    send(count) {
+      returned = 0;
+      counters.sent += count;
       message.bytes.writeDoubleLE(microseconds(), message.payloadAt);
-      datagrams.send(socket, message.bytes, 0, message.bytes.length, to);
+      for (let sent = 0; sent < count; sent++) datagrams.send(socket, message.bytes, 0, message.bytes.length, to);
+    },
+    received: () => received,
+    sendDirect() {
+      isDirect = true;
+      message.bytes.writeDoubleLE(microseconds(), message.payloadAt);
+      datagrams.send(socket, message.bytes, message.payloadAt, message.payloadAt + payloadBytes, toPeer);
+    },
+    endDirect: () => {
+      isDirect = false;
     },
     refresh: () => refresh(client, options, peer),
+    release: () => client.refresh(0).then(() => undefined),
     close: () => client.close(),
   };
 };

@@ -74,24 +74,18 @@ const opened = async (socket: Socket, event: string, timeoutMs: number): Promise
   }
 };
 
-export const openTcp = async (
-  host: string,
-  port: number,
-  receiver: Receiver,
-  timeoutMs = CONNECT_TIMEOUT_MS,
-): Promise<Transport> => {
+export const openTcpSocket = async (host: string, port: number, timeoutMs = CONNECT_TIMEOUT_MS): Promise<Socket> => {
   const socket = connect({ host, port, noDelay: true });
   await opened(socket, "connect", timeoutMs);
-  return streamOn(socket, receiver);
+  return socket;
 };
 
-export const openTls = async (
+export const openTlsSocket = async (
   host: string,
   port: number,
-  receiver: Receiver,
   { insecure = false, serverName, ca }: Verification = {},
   timeoutMs = CONNECT_TIMEOUT_MS,
-): Promise<Transport> => {
+): Promise<Socket> => {
   const name = serverName ?? host;
   const socket = connectTls({
     host,
@@ -104,8 +98,19 @@ export const openTls = async (
   });
   socket.setNoDelay(true);
   await opened(socket, "secureConnect", timeoutMs);
-  return streamOn(socket, receiver);
+  return socket;
 };
+
+export const openTcp = async (host: string, port: number, receiver: Receiver, timeoutMs?: number): Promise<Transport> =>
+  streamOn(await openTcpSocket(host, port, timeoutMs), receiver);
+
+export const openTls = async (
+  host: string,
+  port: number,
+  receiver: Receiver,
+  verification?: Verification,
+  timeoutMs?: number,
+): Promise<Transport> => streamOn(await openTlsSocket(host, port, verification, timeoutMs), receiver);
 
 /** Pads ChannelData to four bytes (RFC 8656 §12.5); the length of a STUN message is a multiple of four anyway. */
 const padded = (bytes: Buffer): Buffer => {

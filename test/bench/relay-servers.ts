@@ -1,13 +1,15 @@
 /** The TURN servers that are measured side by side: ours with each engine, coturn, and one on pion/turn. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { release } from "../../src/release.ts";
 import { tiedToUs, whereIs } from "../cluster/process.ts";
 import { buildPion } from "../interop/go.ts";
+import { makeCertificate, type TestCertificate } from "../support/certificate.ts";
 import { freePort } from "../support/free-port.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 
@@ -15,47 +17,116 @@ export const credentials = { username: "user-1", password: "pass-1" } as const;
 const REALM = "stunner.l7mp.io";
 const TURNPIKE = fileURLToPath(new URL("../../bin/turnpike", import.meta.url));
 
-export interface Subject {
-  readonly name: string;
-  readonly command: (port: number, folder: string) => readonly string[];
+/** Where a server listens: UDP and TCP at `plain`, TLS and DTLS at `secure`. */
+export interface Ports {
+  readonly plain: number;
+  readonly secure: number;
 }
 
-const configOf = (port: number) => ({
+export interface Subject {
+  readonly name: string;
+  /** What is measured, for whoever repeats it. */
+  readonly version: string;
+  /** Measured only where `--server` names it. */
+  readonly isExtra?: boolean;
+  readonly command: (ports: Ports, folder: string) => readonly string[];
+}
+
+const configOf = ({ plain, secure }: Ports, { cert64, key64 }: TestCertificate) => ({
   version: "v1",
   admin: { name: "bench/gateway", healthcheck_endpoint: "", loglevel: "all:ERROR" },
   auth: { type: "static", realm: REALM, credentials },
-  listeners: (["UDP", "TCP"] as const).map((protocol) => ({
+  listeners: (["UDP", "TCP", "TLS", "DTLS"] as const).map((protocol) => ({
     name: `bench/gateway/${protocol.toLowerCase()}`,
     protocol: `TURN-${protocol}`,
     address: "127.0.0.1",
-    port,
+    port: protocol.endsWith("TLS") ? secure : plain,
     routes: ["bench/peers"],
+    ...(protocol.endsWith("TLS") ? { cert: cert64, key: key64 } : {}),
   })),
   clusters: [{ name: "bench/peers", type: "STATIC", protocol: "UDP", endpoints: ["127.0.0.1", "127.0.0.2"] }],
 });
 
+const certificate = (() => {
+  let made: TestCertificate | undefined;
+  return (): TestCertificate => (made ??= makeCertificate());
+})();
+
 export const turnpike = (name: string, ...flags: readonly string[]): Subject => ({
   name,
-  command(port, folder) {
+  version: `Turnpike ${release} on Node ${process.versions.node}: turnpike dataplane ${flags.join(" ")}`,
+  command(ports, folder) {
     const config = join(folder, "config.json");
-    writeFileSync(config, JSON.stringify(configOf(port)));
+    writeFileSync(config, JSON.stringify(configOf(ports, certificate())));
     return [TURNPIKE, "dataplane", "-c", config, "--journal", join(folder, "journal"), ...flags];
   },
 });
 
+const outputOf = (program: string, ...args: readonly string[]): string => {
+  const { stdout } = spawnSync(program, args, { encoding: "utf8" });
+  return (stdout ?? "").trim();
+};
+
+const coturnVersion = (program: string): string => {
+  const version = outputOf(program, "--version").split("\n").at(-1) ?? "";
+  const debian = outputOf("dpkg-query", "--search", program).split(":")[0] ?? "";
+  const release =
+    debian === "" ? "" : outputOf("dpkg-query", "--show", "--showformat", "${Package} ${Version}", debian);
+  return `coturn ${version}, ${release === "" ? program : `Debian's package ${release}`}, one relay thread`;
+};
+
 export const coturn = (name: string, program: string): Subject => ({
   name,
-  command: (port, folder) =>
-    [
-      [program, "-n", "-m", "1", "--no-cli", "--lt-cred-mech", "--no-tls", "--no-dtls", "--allow-loopback-peers"],
-      ["-u", `${credentials.username}:${credentials.password}`, "-r", REALM, "-p", String(port)],
+  version: coturnVersion(program),
+  command({ plain, secure }, folder) {
+    const [cert, key] = [join(folder, "certificate.pem"), join(folder, "key.pem")];
+    writeFileSync(cert, certificate().certificate);
+    writeFileSync(key, certificate().key);
+    return [
+      [program, "-n", "-m", "1", "--no-cli", "--lt-cred-mech", "--allow-loopback-peers"],
+      ["-u", `${credentials.username}:${credentials.password}`, "-r", REALM, "-p", String(plain)],
+      ["--tls-listening-port", String(secure), "--cert", cert, "--pkey", key],
       ["-L", "127.0.0.1", "-E", "127.0.0.1", "--log-file", "/dev/null", "--pidfile", join(folder, "pid")],
-    ].flat(),
+    ].flat();
+  },
 });
 
 export const pion = async (): Promise<Subject> => {
   const program = await buildPion("server");
-  return { name: "pion/turn", command: (port) => [program, "-address", `127.0.0.1:${port}`] };
+  const modules = outputOf("go", "version", "-m", program);
+  const [, library = ""] = /pion\/turn\/v\d+\s+(\S+)/.exec(modules) ?? [];
+  const [, compiler = ""] = /: (go\S+)/.exec(modules) ?? [];
+  return {
+    name: "pion/turn",
+    version: `pion/turn ${library}, built by ${compiler} with its defaults`,
+    command: ({ plain, secure }) =>
+      [program, ["-address", plain], ["-tls", secure], ["-dtls", secure]].flatMap((part) =>
+        typeof part === "string" ? [part] : [String(part[0]), `127.0.0.1:${part[1]}`],
+      ),
+  };
+};
+
+/**
+ * Another server, by its command: `NAME=COMMAND`, where `{port}` stands for the port of UDP and TCP, `{secure-port}` for that of
+ * TLS and DTLS, and `{folder}` for an empty folder. It must know the user `user-1` with the password `pass-1`.
+ */
+export const namedServer = (text: string): Subject => {
+  const [, name, command] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+  if (name === undefined || command === undefined) throw new Error(`expected NAME=COMMAND, not "${text}"`);
+  return {
+    name,
+    version: command,
+    command: ({ plain, secure }, folder) =>
+      command
+        .trim()
+        .split(/\s+/)
+        .map((part) =>
+          part
+            .replaceAll("{port}", String(plain))
+            .replaceAll("{secure-port}", String(secure))
+            .replaceAll("{folder}", folder),
+        ),
+  };
 };
 
 /** Ours, Debian's coturn, that of `TURNSERVER` if it is set, and pion's. @throws MissingTool, or without coturn. */
@@ -64,17 +135,18 @@ export const subjects = async (): Promise<readonly Subject[]> => {
   if (debian === undefined) throw new Error("missing: turnserver; on Debian: sudo apt-get install coturn");
   const other = process.env["TURNSERVER"];
   return [
-    turnpike("batch", "--engine", "batch"),
-    turnpike("dgram", "--engine", "dgram"),
+    turnpike("turnpike", "--engine", "batch"),
+    { ...turnpike("turnpike dgram", "--engine", "dgram"), isExtra: true },
+    { ...turnpike("turnpike two workers", "--engine", "batch", "--udp-thread-num", "2"), isExtra: true },
     coturn("coturn", debian),
     ...(other === undefined ? [] : [coturn("TURNSERVER", other)]),
     await pion(),
-    turnpike("two workers", "--engine", "batch", "--udp-thread-num", "2"),
   ];
 };
 
 export interface RunningSubject {
   readonly port: number;
+  readonly ports: Ports;
   readonly pid: number;
   /** CPU time of all its threads, user and system, in seconds. */
   cpuSeconds(): number;
@@ -97,14 +169,16 @@ const waitUntilItAnswers = async (port: number, child: ChildProcess): Promise<vo
 /** Starts a server pinned to `cores`, a list as `taskset` takes it. */
 export const startSubject = async ({ command }: Subject, cores: string): Promise<RunningSubject> => {
   const folder = mkdtempSync(join(tmpdir(), "turnpike-bench-"));
-  const port = await freePort("127.0.0.1");
-  const whole = ["taskset", "-c", cores, ...command(port, folder)];
+  const ports: Ports = { plain: await freePort("127.0.0.1"), secure: await freePort("127.0.0.1") };
+  const { plain: port } = ports;
+  const whole = ["taskset", "-c", cores, ...command(ports, folder)];
   const [program, ...args] = tiedToUs("KILL", whole);
   const child = spawn(program, args, { stdio: "ignore", cwd: folder });
   await waitUntilItAnswers(port, child);
   const { pid = 0 } = child;
   return {
     port,
+    ports,
     pid,
     // In ticks, of which there are a hundred a second.
     cpuSeconds: () => {

@@ -1,16 +1,21 @@
 /**
- * `npm run bench:relay`: packets relayed for each CPU-second, the latency that the relay adds, and what allocations cost;
- * ours beside coturn and pion/turn. Each server has one core, the load another; all take turns within every round.
+ * `npm run bench:relay`: packets relayed for each CPU-second, round trips, and what allocations cost; ours beside coturn and
+ * pion/turn. Each server has one core, the load another; all take turns within every round. Clients and peers send packet by
+ * packet, over loopback.
  *
- *     npm run bench:relay -- [--rounds 3] [--seconds 3] [--case NAME,…] [--server NAME,…]
+ *     npm run bench:relay -- [--rounds 5] [--seconds 3] [--case NAME,…] [--server NAME,…] [--opponent NAME=COMMAND]
  *
- * All of it takes about ten minutes; what has been measured is told on stderr as it goes.
+ * `--case` and `--server` take parts of names; "turnpike dgram" and "turnpike two workers" are measured only if they are named.
+ * `--opponent` measures another server as well: its command, with `{port}`, `{secure-port}` and `{folder}`. TURNSERVER names
+ * another build of coturn. Five rounds take about half an hour; progress is printed on stderr.
  */
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { cpus, release as kernel } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { LoadResult } from "../../src/load/load.ts";
-import { credentials, startSubject, subjects, type Subject } from "./relay-servers.ts";
+import { credentials, namedServer, startSubject, subjects, type Ports, type Subject } from "./relay-servers.ts";
 
 const SERVER_CORE = "0";
 const LOAD_CORE = "1";
@@ -18,28 +23,42 @@ const TURNPIKE = fileURLToPath(new URL("../../bin/turnpike", import.meta.url));
 
 interface Case {
   readonly name: string;
-  readonly transport?: "tcp";
+  readonly transport?: "tcp" | "tls" | "dtls";
   readonly flags: readonly string[];
-  /** What is looked at; packets for each CPU-second unless given. */
-  readonly of?: "latency" | "allocations";
+  /** What is compared: packets for each CPU-second, unless given. */
+  readonly of?: "round trips" | "allocations";
 }
 
-const hundred = ["--clients", "100"];
+const flags = (text: string): readonly string[] => text.split(" ");
+
 const cases: readonly Case[] = [
-  { name: "channel 160 B", flags: [...hundred, "--bytes", "160"] },
-  { name: "channel 160 B, 100 peers", flags: [...hundred, "--bytes", "160", "--peers", "100"] },
-  // Nothing that could be put together: every packet is by itself.
-  { name: "channel 160 B, no runs", flags: ["--clients", "400", "--window", "1", "--bytes", "160", "--peers", "400"] },
-  { name: "channel 1200 B", flags: [...hundred, "--bytes", "1200"] },
-  { name: "channel 1200 B, 100 peers", flags: [...hundred, "--bytes", "1200", "--peers", "100"] },
-  { name: "indication 160 B", flags: [...hundred, "--bytes", "160", "--via", "indication"] },
-  { name: "TCP channel 160 B", transport: "tcp", flags: [...hundred, "--bytes", "160"] },
-  { name: "5,000 packets/s: p50", of: "latency", flags: [...hundred, "--bytes", "160", "--rate", "50"] },
+  { name: "single packets, 160 B, 400 clients", flags: flags("--clients 400 --peers 400 --bytes 160") },
+  {
+    name: "voice: 1,000 clients, 50/s, a peer each",
+    flags: flags("--clients 1000 --peers 1000 --bytes 160 --rate 50"),
+  },
+  { name: "voice: 1,000 clients, 50/s, one peer", flags: flags("--clients 1000 --bytes 160 --rate 50") },
+  { name: "bursts of 4, 160 B", flags: flags("--clients 100 --peers 100 --bytes 160 --bursts 4") },
+  { name: "bursts of 4, 1,200 B", flags: flags("--clients 100 --peers 100 --bytes 1200 --bursts 4") },
+  { name: "bursts of 16, 1,200 B", flags: flags("--clients 100 --peers 100 --bytes 1200 --bursts 16") },
+  { name: "indications, single, 160 B", flags: flags("--clients 400 --peers 400 --bytes 160 --via indication") },
+  { name: "TCP, single, 160 B", transport: "tcp", flags: flags("--clients 100 --peers 100 --bytes 160") },
+  { name: "TLS, single, 160 B", transport: "tls", flags: flags("--clients 100 --peers 100 --bytes 160 --insecure") },
+  { name: "DTLS, single, 160 B", transport: "dtls", flags: flags("--clients 100 --peers 100 --bytes 160 --insecure") },
+  {
+    name: "the kernel gets bursts of 8 in one piece (GSO)",
+    flags: flags("--clients 100 --peers 100 --bytes 160 --bursts 8 --gso"),
+  },
+  {
+    name: "round trip at 5,000 packets/s",
+    of: "round trips",
+    flags: flags("--clients 100 --peers 100 --bytes 160 --rate 50"),
+  },
   // As many as a process may have sockets for here; from another address, as there are not ports enough on one.
   {
     name: "15,000 allocations",
     of: "allocations",
-    flags: ["--clients", "15000", "--address", "127.0.0.2", "--rate", "1", "--warm-up", "0"],
+    flags: flags("--clients 15000 --address 127.0.0.2 --warm-up 0"),
   },
 ];
 
@@ -50,104 +69,148 @@ type Outcome = LoadResult & {
   readonly idleBytes: number;
 };
 
-const load = (
-  port: number,
-  pid: number | undefined,
-  { flags, transport }: Case,
-  seconds: string,
-): Omit<Outcome, "idleBytes"> => {
+const load = (ports: Ports, pid: number, one: Case, seconds: string): Omit<Outcome, "idleBytes"> => {
+  const { transport } = one;
+  const port = transport === "tls" || transport === "dtls" ? ports.secure : ports.plain;
   const uri = `turn:127.0.0.1:${port}${transport === undefined ? "" : `?transport=${transport}`}`;
   const args = [
-    ["-c", LOAD_CORE, TURNPIKE, "load", uri, "--json", "--seconds", seconds],
+    ["-c", LOAD_CORE, TURNPIKE, "load", uri, "--json", "--seconds", seconds, "--pid", String(pid)],
     ["-u", credentials.username, "-w", credentials.password],
-    pid === undefined ? [] : ["--pid", String(pid)],
-    flags,
+    one.flags,
   ].flat();
   const { status, stdout, stderr } = spawnSync("taskset", args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(`${flags.join(" ")}: ${stderr}`);
+  if (status !== 0) throw new Error(`${one.name}: ${stderr}`);
   return JSON.parse(stdout) as Omit<Outcome, "idleBytes">;
 };
 
 const sorted = (values: readonly number[]): readonly number[] => values.toSorted((a, b) => a - b);
 const median = (values: readonly number[]): number => sorted(values)[values.length >> 1] ?? Number.NaN;
+const spread = (values: readonly number[], show: (value: number) => string): string =>
+  `${show(median(values))} (${show(sorted(values)[0] ?? 0)}–${show(sorted(values).at(-1) ?? 0)})`;
 const thousands = (value: number): string => `${(value / 1000).toFixed(0)}k`;
+const whole = (value: number): string => value.toFixed(0);
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: "string", default: "3" },
+    rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "3" },
     case: { type: "string" },
     server: { type: "string" },
+    opponent: { type: "string", multiple: true, default: [] },
   },
 });
-type Named = { readonly name: string };
 
-/** Those whose names contain one of `names`; all without them. */
+interface Named {
+  readonly name: string;
+  readonly isExtra?: boolean;
+}
+
+/** Those whose names contain one of `names`; without `names`, all that are no extras. */
 const chosen = <T extends Named>(option: string, all: readonly T[], names: string | undefined): readonly T[] => {
-  if (names === undefined) return all;
-  const wanted = names.split(",");
+  if (names === undefined) return all.filter(({ isExtra = false }) => !isExtra);
+  const wanted = names.split(/,(?! |\d)/);
   const unknown = wanted.filter((one) => !all.some(({ name }) => name.includes(one)));
   if (unknown.length > 0) {
     const known = all.map(({ name }) => `"${name}"`).join(", ");
     process.stderr.write(`--${option}: unknown name "${unknown.join('", "')}" (known: ${known})\n`);
     process.exit(2);
   }
-  return all.filter(({ name }) => wanted.some((one) => name.includes(one)));
+  const exact = all.filter(({ name }) => wanted.includes(name));
+  return all.filter(
+    (one) => exact.includes(one) || wanted.some((name) => one.isExtra !== true && one.name.includes(name)),
+  );
 };
 
-const servers = chosen("server", await subjects(), values.server);
+const servers = chosen("server", [...(await subjects()), ...values.opponent.map(namedServer)], values.server);
 const chosenCases = chosen("case", cases, values.case);
 const results = new Map<string, Map<string, Outcome[]>>();
+const failures: string[] = [];
+
+const measure = async (server: Subject, one: Case): Promise<void> => {
+  const running = await startSubject(server, SERVER_CORE);
+  try {
+    const idleBytes = running.rssBytes();
+    const outcome = { ...load(running.ports, running.pid, one, values.seconds), idleBytes };
+    const ofCase = results.get(one.name) ?? new Map<string, Outcome[]>();
+    results.set(one.name, ofCase);
+    ofCase.set(server.name, [...(ofCase.get(server.name) ?? []), outcome]);
+  } finally {
+    await running.stop();
+  }
+};
 
 for (let round = 1; round <= Number(values.rounds); round += 1)
   for (const one of chosenCases) {
     process.stderr.write(`round ${round} of ${values.rounds}: ${one.name}\n`);
-    for (const server of servers) {
-      const running = await startSubject(server, SERVER_CORE);
-      try {
-        const idleBytes = running.rssBytes();
-        const outcome = { ...load(running.port, running.pid, one, values.seconds), idleBytes };
-        const ofCase = results.get(one.name) ?? new Map<string, Outcome[]>();
-        results.set(one.name, ofCase);
-        ofCase.set(server.name, [...(ofCase.get(server.name) ?? []), outcome]);
-      } finally {
-        await running.stop();
-      }
-    }
+    for (const server of servers)
+      await measure(server, one).catch((error: unknown) => {
+        failures.push(
+          `round ${round}, ${server.name}, ${error instanceof Error ? error.message.trim() : String(error)}`,
+        );
+      });
   }
 
-const show = (subject: Subject, one: Case): string => {
-  const outcomes = results.get(one.name)?.get(subject.name) ?? [];
+const outcomesOf = (server: string, one: Case): readonly Outcome[] => results.get(one.name)?.get(server) ?? [];
+
+const show = (server: Subject, one: Case): string => {
+  const outcomes = outcomesOf(server.name, one);
+  if (outcomes.length === 0) return "–";
   if (one.of === "allocations") {
     const count = Number(one.flags[1]);
-    const perSecond = median(outcomes.map(({ allocateSeconds }) => count / allocateSeconds));
+    const perSecond = outcomes.map(({ allocateSeconds }) => count / allocateSeconds);
     const bytes = median(outcomes.map(({ rssBytes, idleBytes }) => (rssBytes - idleBytes) / count));
-    return `${perSecond.toFixed(0)}/s, ${(bytes / 1024).toFixed(1)} KiB`;
+    return `${spread(perSecond, whole)}/s, ${(bytes / 1024).toFixed(1)} KiB`;
   }
-  if (one.of === "latency") {
-    const spread = outcomes.map(({ p99 }) => p99);
-    return `${median(outcomes.map(({ p50 }) => p50)).toFixed(0)} µs, p99 ${median(spread).toFixed(0)}`;
+  if (one.of === "round trips") {
+    const [p50, p99] = [outcomes.map((outcome) => outcome.p50), outcomes.map((outcome) => outcome.p99)];
+    return `${spread(p50, whole)}, p99 ${spread(p99, whole)} µs`;
   }
-  const figures = outcomes.map(({ relayedPerCpuSecond }) => relayedPerCpuSecond);
-  const all = sorted(figures);
-  return `${thousands(median(figures))} (${thousands(all[0] ?? 0)}–${thousands(all.at(-1) ?? 0)})`;
+  return spread(
+    outcomes.map(({ relayedPerCpuSecond }) => relayedPerCpuSecond),
+    thousands,
+  );
 };
 
-const ratio = (one: Case, ours: string, theirs: string): string => {
+const ratio = (one: Case, theirs: string): string => {
   const figure = (name: string): number =>
-    median((results.get(one.name)?.get(name) ?? []).map(({ relayedPerCpuSecond }) => relayedPerCpuSecond));
-  const value = figure(ours) / figure(theirs);
+    median(outcomesOf(name, one).map(({ relayedPerCpuSecond }) => relayedPerCpuSecond));
+  const value = figure("turnpike") / figure(theirs);
   return Number.isFinite(value) && one.of === undefined ? `${value.toFixed(2)} ×` : "";
 };
 
+const rivals = servers.filter(({ name }) => !name.startsWith("turnpike")).map(({ name }) => name);
 const rows = chosenCases.map((one) => [
   one.name,
   ...servers.map((server) => show(server, one)),
-  ratio(one, "batch", "coturn"),
-  ratio(one, "batch", "pion/turn"),
+  ...rivals.map((name) => ratio(one, name)),
 ]);
-const header = ["packets relayed a CPU-second", ...servers.map(({ name }) => name), "batch/coturn", "batch/pion"];
+const header = [
+  "packets relayed a CPU-second",
+  ...servers.map(({ name }) => name),
+  ...rivals.map((name) => `turnpike/${name}`),
+];
 const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)));
 for (const row of [header, ...rows])
   process.stdout.write(`${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}\n`);
-process.stdout.write(`median of ${values.rounds} rounds of ${values.seconds} s (lowest–highest)\n`);
+
+/** What the load itself takes from a client to a peer and back, without a server. */
+const direct = [...results.values()].flatMap((ofCase) =>
+  [...ofCase.values()].flat().flatMap((outcome) => (outcome.direct === undefined ? [] : [outcome.direct])),
+);
+const memory = /MemTotal:\s+(\d+)/.exec(readFileSync("/proc/meminfo", "utf8"))?.[1];
+process.stdout.write(
+  [
+    `median of ${values.rounds} rounds of ${values.seconds} s (lowest–highest)`,
+    ...(direct.length === 0
+      ? []
+      : [
+          `without a server a round trip takes p50 ${whole(median(direct.map(({ p50 }) => p50)))}, p99 ${whole(median(direct.map(({ p99 }) => p99)))} µs`,
+        ]),
+    ...servers.map(({ name, version }) => `${name}: ${version}`),
+    `${cpus()[0]?.model}, ${cpus().length} cores, ${(Number(memory) / 2 ** 20).toFixed(0)} GiB, Linux ${kernel()}`,
+    ...failures,
+  ]
+    .map((line) => `${line}\n`)
+    .join(""),
+);
+if (failures.length > 0) process.exitCode = 1;

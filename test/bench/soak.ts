@@ -24,7 +24,7 @@ const CHURN = 10;
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "10" } } });
 const seconds = Math.round(Number(values.minutes) * 60);
 
-const server = await startSubject(turnpike("batch", "--engine", "batch"), "0");
+const server = await startSubject(turnpike("turnpike", "--engine", "batch"), "0");
 
 const load = async (...flags: readonly string[]): Promise<LoadResult & { readonly relayedPerSecond: number }> => {
   const uri = `turn:127.0.0.1:${server.port}`;

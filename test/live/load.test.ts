@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { Datagrams } from "../../src/dataplane/engines/batch/datagrams.ts";
 import { noDrops } from "../../src/dataplane/flows.ts";
 import type { Counters } from "../../src/load/client.ts";
@@ -6,8 +6,30 @@ import { Latencies } from "../../src/load/latencies.ts";
 import { runLoad } from "../../src/load/load.ts";
 import type { LoadOptions } from "../../src/load/options.ts";
 import { startPeers } from "../../src/load/peers.ts";
+import { bindUdp } from "../support/free-port.ts";
 import { startUdpClient } from "../../src/load/udp-client.ts";
-import { credentials, startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
+import { credentials, startTestDataplane, transports, type TestDataplane } from "../support/dataplane.ts";
+
+/** Passes the datagrams of one client on to the server at `port` and back, but for the next `lose` of the client's. */
+const startBetween = async (port: number) => {
+  const [inner, outer] = [await bindUdp("127.0.0.1", 0), await bindUdp("127.0.0.1", 0)];
+  const between = {
+    port: outer.address().port,
+    lose: 0,
+    close: () => {
+      inner.close();
+      outer.close();
+    },
+  };
+  let client = 0;
+  outer.on("message", (bytes, from) => {
+    client = from.port;
+    if (between.lose > 0) between.lose--;
+    else inner.send(bytes, port, "127.0.0.1");
+  });
+  inner.on("message", (bytes) => outer.send(bytes, client, "127.0.0.1"));
+  return between;
+};
 
 describe("a client of a load", () => {
   let dataplane: TestDataplane | undefined;
@@ -26,6 +48,8 @@ describe("a client of a load", () => {
     via,
     transport: "udp",
     window: 1,
+    burst: 1,
+    gso: false,
     rate: 1,
     warmUpSeconds: 0,
     seconds: 1,
@@ -36,17 +60,66 @@ describe("a client of a load", () => {
     const datagrams = new Datagrams({ drops: noDrops() });
     try {
       const options = optionsFor(dataplane.ports.udp, via);
-      const [peer] = startPeers(datagrams, 1, "127.0.0.1");
+      const [peer] = startPeers(datagrams, 1, "127.0.0.1", false);
       const counters: Counters = { sent: 0, received: 0, latencies: new Latencies() };
       const client = await startUdpClient(datagrams, options, peer!, counters);
-      for (let sent = 0; sent < 5; sent++) client.send();
+      client.send(5);
       await client.refresh!();
-      for (let sent = 0; sent < 5; sent++) client.send();
+      client.send(5);
       await expect.poll(() => counters.received).toBe(10);
       client.close();
     } finally {
       datagrams.close();
     }
+  });
+
+  it.each(transports)(
+    "has back what it sends over %s, in bursts, and gives its allocations back",
+    async (transport) => {
+      dataplane = await startTestDataplane({});
+      const options = optionsFor(dataplane.ports[transport], "channel");
+      const { sent, received, p50, direct } = await runLoad({
+        ...options,
+        clients: 6,
+        peers: 2,
+        burst: 4,
+        window: 8,
+        rate: 0,
+        transport,
+        verification: { insecure: true },
+      });
+      expect(received).toBeGreaterThan(48);
+      // Some are under way at either end of the measuring.
+      expect(Math.abs(sent - received)).toBeLessThanOrEqual(48);
+      expect(p50).toBeGreaterThan(0);
+      expect(direct).toBeUndefined();
+      await expect.poll(() => dataplane!.facts.filter(({ type }) => type === "allocation.closed").length).toBe(6);
+    },
+  );
+
+  it("sends at a rate, and says what a round trip takes without the server", async () => {
+    dataplane = await startTestDataplane({});
+    const { sent, direct } = await runLoad({ ...optionsFor(dataplane.ports.udp, "indication"), clients: 4, rate: 50 });
+    // Whatever is late by more than a tenth of a second is never sent.
+    expect(sent).toBeGreaterThan(20);
+    expect(sent).toBeLessThanOrEqual(201);
+    expect(direct?.p50).toBeGreaterThan(0);
+  });
+
+  it("lets a client that has lost all its packets send again", async () => {
+    dataplane = await startTestDataplane({});
+    const between = await startBetween(dataplane.ports.udp);
+    onTestFinished(() => between.close());
+    const { received } = await runLoad(
+      { ...optionsFor(between.port, "channel"), rate: 0 },
+      {
+        begun: () => {
+          between.lose = 3;
+        },
+      },
+    );
+    expect(between.lose).toBe(0);
+    expect(received).toBeGreaterThan(0);
   });
 
   it("does not begin what it cannot keep up", async () => {

@@ -28,7 +28,8 @@ export const createSharedSockets = (sys: Sys, workers: number): SharedSockets =>
         // All at once, in order: from the first on the kernel gives them clients.
         const fds: number[] = [];
         try {
-          for (let index = 0; index < workers; index++) fds.push(boundSocket(sys, at, BUFFER_BYTES, true));
+          for (let index = 0; index < workers; index++)
+            fds.push(boundSocket(sys, at, BUFFER_BYTES, { reusePort: true }));
         } catch (error) {
           for (const fd of fds) sys.close(fd);
           throw error;

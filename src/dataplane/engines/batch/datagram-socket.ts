@@ -11,6 +11,11 @@ export interface DatagramSocketOptions {
   readonly bufferBytes: number;
   /** Datagrams that are asked for at once. */
   readonly batch: number;
+  /**
+   * Whether datagrams to one destination may go to the kernel, and come from it, in one piece (UDP GSO and GRO): true unless
+   * given. A descriptor that is given receives as whoever bound it said.
+   */
+  readonly runs?: boolean;
   /** A bound descriptor; without one a socket is made. */
   readonly fd?: number;
   /** Whether `fd` is ours to close; if not, somebody else's. A socket that is made is ours. */
@@ -34,6 +39,8 @@ export class DatagramSocket {
   /** Datagrams that are asked for next: few where few came, as to ask for one that is not there costs nearly a receive. */
   wanted = 1;
   readonly owner: DatagramOwner;
+  /** Whether datagrams to one destination are sent in one piece. */
+  readonly sendsRuns: boolean;
   /** Whether it is ours to close. */
   readonly isOurs: boolean;
   head = NONE;
@@ -42,8 +49,9 @@ export class DatagramSocket {
   /** Whether what is sent has the DF bit set. */
   setsDontFragment = false;
 
-  constructor(fd: number, family: Family, { batch, owner, fd: given, isOurs }: DatagramSocketOptions) {
+  constructor(fd: number, family: Family, { batch, owner, runs, fd: given, isOurs }: DatagramSocketOptions) {
     this.isOurs = isOurs ?? given === undefined;
+    this.sendsRuns = runs ?? true;
     this.fd = fd;
     this.family = family;
     this.batch = batch;
@@ -52,7 +60,12 @@ export class DatagramSocket {
 }
 
 /** A descriptor that is bound. @throws the error of the system call, with the address. */
-export const boundSocket = (sys: Sys, at: TransportAddress, bufferBytes: number, reusePort = false): number => {
+export const boundSocket = (
+  sys: Sys,
+  at: TransportAddress,
+  bufferBytes: number,
+  { reusePort = false, runs = true }: { readonly reusePort?: boolean; readonly runs?: boolean } = {},
+): number => {
   const family = familyOf(at.address);
   const fd = sys.socket(family);
   try {
@@ -61,7 +74,7 @@ export const boundSocket = (sys: Sys, at: TransportAddress, bufferBytes: number,
     if (isWildcard(at.address)) sys.ownAddresses(fd, family);
     sys.bind(fd, sockaddrOf(at));
     sys.enlarge(fd, bufferBytes);
-    sys.coalesce(fd);
+    if (runs) sys.coalesce(fd);
     return fd;
   } catch (error) {
     sys.close(fd);

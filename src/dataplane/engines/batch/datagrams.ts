@@ -59,7 +59,7 @@ export class Datagrams {
   /** @throws the error of the system call, with the address. */
   open(at: TransportAddress, options: DatagramSocketOptions): DatagramSocket {
     const family = familyOf(at.address);
-    const fd = options.fd ?? boundSocket(this.#sys, at, options.bufferBytes);
+    const fd = options.fd ?? boundSocket(this.#sys, at, options.bufferBytes, { runs: options.runs ?? true });
     const socket = new DatagramSocket(fd, family, options);
     if (socket.isOurs && this.#descriptors !== undefined) this.#descriptors[fd] = 1;
     this.#loop.watch(fd);

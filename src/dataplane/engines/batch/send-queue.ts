@@ -88,6 +88,7 @@ export class SendQueue {
         entry = this.#next[entry] ?? NONE;
         if (
           entry === NONE ||
+          !socket.sendsRuns ||
           length < segmentBytes ||
           segmentBytes > this.#maxSegmentBytes ||
           segmentBytes === 0 ||

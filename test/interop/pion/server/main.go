@@ -1,8 +1,9 @@
-// A TURN server on pion/turn: one UDP and one TCP listener on loopback, one user, and a DTLS listener on request.
+// A TURN server on pion/turn: one UDP and one TCP listener on loopback, one user; TLS and DTLS listeners on request.
 // The benchmarks measure ours beside it; the tests send it what our clients send.
 package main
 
 import (
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"log"
@@ -16,17 +17,29 @@ import (
 	"github.com/pion/turn/v5"
 )
 
-// listenDTLS opens a DTLS listener with a self-signed certificate.
+// selfSigned is the certificate of the TLS and DTLS listeners.
+func selfSigned() tls.Certificate {
+	certificate, err := selfsign.GenerateSelfSigned()
+	if err != nil {
+		log.Fatal(err)
+	}
+	return certificate
+}
+
 func listenDTLS(address string) net.Listener {
 	at, err := net.ResolveUDPAddr("udp4", address)
 	if err != nil {
 		log.Fatal(err)
 	}
-	certificate, err := selfsign.GenerateSelfSigned()
+	listener, err := dtls.ListenWithOptions("udp4", at, dtls.WithCertificates(selfSigned()))
 	if err != nil {
 		log.Fatal(err)
 	}
-	listener, err := dtls.ListenWithOptions("udp4", at, dtls.WithCertificates(certificate))
+	return listener
+}
+
+func listenTLS(address string) net.Listener {
+	listener, err := tls.Listen("tcp4", address, &tls.Config{Certificates: []tls.Certificate{selfSigned()}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -35,7 +48,8 @@ func listenDTLS(address string) net.Listener {
 
 func main() {
 	address := flag.String("address", "127.0.0.1:3478", "where clients come in, UDP and TCP")
-	secure := flag.String("dtls", "", "where clients come in over DTLS; nowhere unless given")
+	overDTLS := flag.String("dtls", "", "where clients come in over DTLS; nowhere unless given")
+	overTLS := flag.String("tls", "", "where clients come in over TLS; nowhere unless given")
 	user := flag.String("user", "user-1", "")
 	password := flag.String("password", "pass-1", "")
 	realm := flag.String("realm", "stunner.l7mp.io", "")
@@ -63,9 +77,14 @@ func main() {
 	listeners := []turn.ListenerConfig{
 		{Listener: tcp, RelayAddressGenerator: relays, PermissionHandler: anyPeer},
 	}
-	if *secure != "" {
+	if *overDTLS != "" {
 		listeners = append(listeners, turn.ListenerConfig{
-			Listener: listenDTLS(*secure), RelayAddressGenerator: relays, PermissionHandler: anyPeer,
+			Listener: listenDTLS(*overDTLS), RelayAddressGenerator: relays, PermissionHandler: anyPeer,
+		})
+	}
+	if *overTLS != "" {
+		listeners = append(listeners, turn.ListenerConfig{
+			Listener: listenTLS(*overTLS), RelayAddressGenerator: relays, PermissionHandler: anyPeer,
 		})
 	}
 	quiet := logging.NewDefaultLoggerFactory()
