@@ -1,6 +1,6 @@
 /** A relay that does what the core says: what a fold has changed goes in, what comes of it returns as facts. */
 import type { Logger } from "pino";
-import { filter, firstValueFrom } from "rxjs";
+import { BehaviorSubject, filter, firstValueFrom } from "rxjs";
 import { createRelay } from "../dataplane/create-relay.ts";
 import type { Relay, RelayEvent, RelayOptions } from "../dataplane/relay.ts";
 import { createPublisher, type Publisher } from "../effects/publish.ts";
@@ -26,6 +26,20 @@ export interface AttachOptions {
   readonly log: Logger;
 }
 
+/** Resolves once the relay has no allocations; `open` counts those that its events have told of. */
+export const drained = async (
+  relay: Pick<Relay, "state" | "refresh">,
+  open: BehaviorSubject<number>,
+): Promise<void> => {
+  do {
+    // What its threads have opened has been told of by then.
+    await relay.refresh();
+    await firstValueFrom(open.pipe(filter((count) => count === 0)), { defaultValue: 0 });
+    // The state of all allocations is a lot of work with thousands of them: only now is it asked for.
+    await relay.refresh();
+  } while (relay.state().allocations.length > 0);
+};
+
 const factOf = ({ event, ...data }: RelayEvent): Fact => ({ type: event, data }) as Fact;
 
 export const attachRelay = ({ loop, vault, address, log, ...options }: AttachOptions): AttachedRelay => {
@@ -33,7 +47,10 @@ export const attachRelay = ({ loop, vault, address, log, ...options }: AttachOpt
   const report = (happenings: readonly Happening[]): void => void loop.take(happenings);
   const publisher = createPublisher({ relay, vault, address, report });
   loop.onFold(({ changes }) => publisher.publish(changes));
+  const open = new BehaviorSubject(0);
   const events = relay.events.subscribe((event) => {
+    if (event.event === "allocation.opened") open.next(open.value + 1);
+    else if (event.event === "allocation.closed") open.next(open.value - 1);
     if (event.event === "peer.refused") {
       const { event: _, ...refused } = event;
       log.info(refused, "peer refused");
@@ -44,19 +61,11 @@ export const attachRelay = ({ loop, vault, address, log, ...options }: AttachOpt
   return {
     relay,
     publisher,
-    async drained() {
-      for (;;) {
-        const closed = firstValueFrom(relay.events.pipe(filter(({ event }) => event === "allocation.closed")), {
-          defaultValue: undefined,
-        });
-        await relay.refresh();
-        if (relay.state().allocations.length === 0) return;
-        await closed;
-      }
-    },
+    drained: () => drained(relay, open),
     async close() {
       publisher.close();
       events.unsubscribe();
+      open.complete();
       await relay.close();
     },
   };
