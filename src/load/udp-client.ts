@@ -31,7 +31,10 @@ export const startUdpClient = async (
 
   const take = (slot: number, start: number, end: number): void => {
     if (isDirect) return counters.latencies.add(microseconds() - arena.readDoubleLE(start));
-    if (!isMedia(arena, start)) return control?.(Buffer.from(arena.subarray(start, end)));
+    if (!isMedia(arena, start)) {
+      const bytes = Buffer.from(arena.subarray(start, end));
+      return datagrams.handUp(() => control?.(bytes));
+    }
     // In a Data indication the payload is the last attribute.
     const payloadAt = via === "channel" ? start + message.payloadAt : end - ((payloadBytes + 3) & ~3);
     const now = microseconds();

@@ -53,12 +53,7 @@ class BatchEngine implements Engine {
       batch: CLIENT_BATCH,
       ...(fd === undefined ? {} : { fd }),
       owner: {
-        take: (slot, start, end) =>
-          owner.message(
-            Buffer.from(this.#bytes.subarray(start, end)),
-            { address: datagrams.sourceOf(slot, socket.family), port: this.#arena.sourcePort(slot) },
-            this.#ownAddress(socket, slot, port),
-          ),
+        take: (slot, start, end) => this.#handUp(socket, owner, slot, start, end, port),
       },
     });
     const opened = this.#portOf(socket, at);
@@ -145,9 +140,24 @@ class BatchEngine implements Engine {
     }
     traffic.packetsIn++;
     traffic.bytesIn += end - start;
-    const client = { address: this.#datagrams.sourceOf(slot, socket.family), port };
-    // Control keeps what it is given; the slot is used again.
-    owner.message(Buffer.from(bytes.subarray(start, end)), client, this.#ownAddress(socket, slot, wildcardPort));
+    this.#handUp(socket, owner, slot, start, end, wildcardPort);
+  }
+
+  #handUp(
+    socket: DatagramSocket,
+    owner: ClientPortOwner,
+    slot: number,
+    start: number,
+    end: number,
+    wildcardPort: number,
+  ): void {
+    // The slot is used again before the owner sees this.
+    const bytes = Buffer.from(this.#bytes.subarray(start, end));
+    const client = { address: this.#datagrams.sourceOf(slot, socket.family), port: this.#arena.sourcePort(slot) };
+    const own = this.#ownAddress(socket, slot, wildcardPort);
+    this.#datagrams.handUp(() => {
+      if (socket.isOpen) owner.message(bytes, client, own);
+    });
   }
 
   /** The flow of a datagram that came to a wildcard port. */

@@ -26,7 +26,7 @@ export interface DatagramSocketOptions {
 export interface DatagramOwner {
   /**
    * Takes a datagram: bytes `start` to `end` of the arena, there until this returns, or until it has left. Its source is that
-   * of `slot`.
+   * of `slot`. It only moves packets: everything else goes through `Datagrams.handUp`.
    */
   take(slot: number, start: number, end: number): void;
 }

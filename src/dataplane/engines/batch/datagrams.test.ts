@@ -25,3 +25,26 @@ it.each([
   for (let count = 0; count < 3; count++) sockets.send(sender, Buffer.alloc(8), 0, 8, to);
   await expect.poll(() => seen).toEqual(segments);
 });
+
+it("runs promises of what is handed up, with nothing else to wake the process", async () => {
+  const sockets = (datagrams = new Datagrams({ drops: noDrops() }));
+  const ran: string[] = [];
+  const receiver = sockets.open(
+    { address: "127.0.0.1", port: 0 },
+    {
+      bufferBytes: 1 << 16,
+      batch: 8,
+      owner: {
+        take: () =>
+          sockets.handUp(() => {
+            ran.push("work");
+            void Promise.resolve().then(() => ran.push("promise"));
+            setImmediate(() => ran.push("immediate"));
+          }),
+      },
+    },
+  );
+  const to = wireAddressOf({ address: "127.0.0.1", port: sockets.portOf(receiver) });
+  sockets.send(receiver, Buffer.alloc(8), 0, 8, to);
+  await expect.poll(() => ran).toEqual(["work", "promise", "immediate"]);
+});

@@ -44,6 +44,8 @@ export class Datagrams {
   #smallTaken = 0;
   readonly #queue: SendQueue;
   #isFlushDue = false;
+  /** What is done after the turn. */
+  #handedUp: (() => void)[] = [];
 
   /** @throws where this machine has no such calls; the message says why. */
   constructor({ drops, descriptors, isOwnThread = false, isBusy = () => false }: DatagramsOptions) {
@@ -85,6 +87,20 @@ export class Datagrams {
     const at = this.arena.ownAddressAt(slot);
     return at < 0 ? undefined : textOfBytes(this.arena.bytesAt(at, family), 0, family === 4 ? 4 : 16);
   }
+
+  /**
+   * Does `work` soon after the turn. Owners hand up by this what is more than moving a packet: promises and ticks do not run
+   * within a turn.
+   */
+  handUp(work: () => void): void {
+    if (this.#handedUp.push(work) === 1) setImmediate(this.#doHandedUp);
+  }
+
+  readonly #doHandedUp = (): void => {
+    const works = this.#handedUp;
+    this.#handedUp = [];
+    for (const work of works) work();
+  };
 
   /** Source address of what is in `slot`, as text. */
   sourceOf(slot: number, family: Family): string {

@@ -95,3 +95,12 @@ it("leaves the threads of the process to others, however many there are", async 
     for (const loop of loops) loop.close();`);
   expect(out).toBe("true\n");
 });
+
+it("lets Node report what whoever takes a packet throws", async () => {
+  const { code, err } = await run(`
+    const fd = sys.eventfd();
+    loopWith(fd, () => { sys.calm(fd); throw new Error("not caught"); });
+    sys.wake(fd);`);
+  expect(err).toContain("not caught");
+  expect(code).toBe(1);
+});

@@ -1,7 +1,10 @@
 /**
- * The turns of the batch engine: each reads what has arrived and sends what waits. On the main thread Node's event loop calls
- * for a turn when a packet arrives, so that timers, promises and messages get their time in between. A thread of its own
- * waits here instead, for packets alone.
+ * The turns of the batch engine: each reads what has arrived and sends what waits. On the main thread libuv calls for a turn
+ * when a packet arrives, so that timers, promises and messages get their time in between. A thread of its own waits here
+ * instead, for packets alone.
+ *
+ * libuv calls past Node: promises and ticks that a turn leaves behind are not run when it ends. So a turn only moves packets,
+ * and schedules everything else with `setImmediate`.
  */
 import { EventLoopPoll } from "./event-loop-poll.ts";
 import { EPOLL_EVENT, type Sys } from "./sys.ts";
@@ -54,7 +57,7 @@ export class Loop {
     this.#fds = new Int32Array(this.#events.buffer, this.#events.byteOffset, this.#events.length / 4);
     this.#eventsAt = sys.addressOf(this.#events);
     try {
-      if (ownThread === undefined) this.#poll = new EventLoopPoll(this.#epoll, this.#due);
+      if (ownThread === undefined) this.#poll = new EventLoopPoll(this.#epoll, this.#called);
     } catch (error) {
       this.#closeDescriptors();
       throw error;
@@ -97,6 +100,17 @@ export class Loop {
     if (this.#isTurnDue) return;
     this.#isTurnDue = true;
     setImmediate(this.#turn);
+  };
+
+  readonly #called = (): void => {
+    try {
+      this.#turn();
+    } catch (error) {
+      // Where Node reports it: libuv cannot.
+      setImmediate(() => {
+        throw error;
+      });
+    }
   };
 
   readonly #turn = (): void => {
