@@ -1,9 +1,15 @@
 /**
  * Keeps control from standing in the way of packets: of each turn of the event loop requests get a share, those that are
- * left wait for the next one, and what does not fit the queue is dropped. Whoever signs goes first, and at once.
+ * left wait for the next one, and what does not fit the queue is dropped. Whoever signs goes first, and at once. Those who
+ * prove nothing get a quarter of the time at most, over a fifth of a second: a flood of them leaves the rest to others, and a
+ * crowd that arrives at once is answered without a pause.
  */
+import { monotonicMs } from "../clock.ts";
 
 const BUDGET_MILLISECONDS = 0.25;
+const UNSIGNED_SHARE = 0.25;
+/** Time for unsigned requests that an idle queue has saved up. */
+const MAX_CREDIT_MILLISECONDS = 50;
 const MAX_SIGNED = 2048;
 const MAX_UNSIGNED = 2048;
 
@@ -13,6 +19,8 @@ export class ControlQueue {
   readonly #calm: (() => void)[] = [];
   #spent = 0;
   #isTurning = false;
+  #credit = MAX_CREDIT_MILLISECONDS;
+  #creditAt = monotonicMs();
 
   get waiting(): number {
     return this.#signed.length + this.#unsigned.length;
@@ -53,18 +61,29 @@ export class ControlQueue {
 
   readonly #turn = (): void => {
     this.#spent = 0;
-    for (const queue of [this.#signed, this.#unsigned]) {
-      let done = 0;
-      for (; done < queue.length && this.#spent < BUDGET_MILLISECONDS; done++)
-        this.#do(queue[done] ?? (() => undefined));
-      queue.splice(0, done);
-    }
+    this.#work(this.#signed);
+    const beforeUnsigned = this.#spent;
+    this.#work(this.#unsigned);
+    this.#credit -= this.#spent - beforeUnsigned;
     // One by one: each may bring as much again.
     while (!this.isBusy && this.#calm.length > 0) this.#do(this.#calm.shift() ?? (() => undefined));
     this.#isTurning = this.#spent > 0 || this.isBusy || this.#calm.length > 0;
     if (!this.#isTurning) return;
-    // Those who prove nothing get a part of the time, not all that is left: the machine has other things to do.
-    if (this.#signed.length === 0 && this.#unsigned.length > 0) setTimeout(this.#turn, 1).unref();
+    if (this.#signed.length === 0 && this.#unsigned.length > 0 && !this.#hasCredit()) setTimeout(this.#turn, 1).unref();
     else setImmediate(this.#turn);
   };
+
+  #work(queue: (() => void)[]): void {
+    let done = 0;
+    for (; done < queue.length && this.#spent < BUDGET_MILLISECONDS; done++) this.#do(queue[done] ?? (() => undefined));
+    queue.splice(0, done);
+  }
+
+  /** Whether unsigned requests have used less than their share of the time. */
+  #hasCredit(): boolean {
+    const now = monotonicMs();
+    this.#credit = Math.min(MAX_CREDIT_MILLISECONDS, this.#credit + (now - this.#creditAt) * UNSIGNED_SHARE);
+    this.#creditAt = now;
+    return this.#credit > 0;
+  }
 }

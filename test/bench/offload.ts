@@ -18,7 +18,7 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
@@ -102,14 +102,18 @@ const servers = async (): Promise<readonly Server[]> => {
   ];
 };
 
-/** CPU time of all CPUs that was not idle, in seconds: /proc/stat counts hundredths. */
+/**
+ * CPU time of all CPUs that was not idle, in seconds, since some moment in the past. It is calculated from the idle time, which
+ * the kernel measures exactly; what /proc/stat has as busy is sampled at every tick, and a load that sleeps until a timer ends
+ * is mostly missed.
+ */
 const busySeconds = (): number => {
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = (
+  const [, , , idle = 0, iowait = 0, , , steal = 0] = (
     /^cpu +(.*)$/m.exec(readFileSync("/proc/stat", "latin1"))?.[1] ?? ""
   )
     .split(" ")
     .map(Number);
-  return (user + nice + system + irq + softirq) / 100;
+  return (performance.now() / 1000) * cpus().length - (idle + iowait + steal) / 100;
 };
 
 /** A capture file (pcap) of one packet for each frame. */
