@@ -220,6 +220,10 @@ export const drops = {
   "stun-header": { what: "a STUN header that does not match its message", todo: ordinary },
   "stun-short": { what: "a message shorter than a STUN header", todo: ordinary },
   "too-long": { what: "a datagram longer than 64 KiB with its framing, or than the buffers", todo: ordinary },
+  unproven: {
+    what: "an answer over UDP that is longer than its request, to an address that has not authenticated and asks often",
+    todo: "nothing: somebody sends requests in its name, and clients try again; --max-unproven-answers-per-second allows more",
+  },
   unsendable: {
     what: "the system did not send a datagram",
     todo: "if there are many: see routes, NetworkPolicies and MTU towards the peers",

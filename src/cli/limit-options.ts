@@ -1,5 +1,6 @@
 /** What every command that relays lets one choose about the relay beyond manifests and configs. */
 import { InvalidArgumentError, type Command } from "commander";
+import { defaultLimits } from "../dataplane/limits.ts";
 import type { RelayTuning } from "../dataplane/relay.ts";
 
 export interface LimitFlags {
@@ -9,6 +10,7 @@ export interface LimitFlags {
   readonly maxListenerKbps: number;
   readonly maxUserRequestsPerSecond: number;
   readonly maxRequestsPerSecond: number;
+  readonly maxUnprovenAnswersPerSecond: number;
   readonly maxHandshakes?: number;
   readonly maxIdleConnections?: number;
   readonly proxyProtocol?: boolean;
@@ -35,6 +37,12 @@ export const addLimitOptions = (command: Command): Command =>
     .option("--max-listener-kbps <n>", "data of a listener each way, in kbit/s; 0: no limit", parseNumber, 0)
     .option("--max-user-requests-per-second <n>", "requests of a user; 0: no limit", parseNumber, 0)
     .option("--max-requests-per-second <n>", "requests at a listener; 0: no limit", parseNumber, 0)
+    .option(
+      "--max-unproven-answers-per-second <n>",
+      "answers over UDP that are longer than the request, to an address that has not authenticated; 0: no limit",
+      parseNumber,
+      defaultLimits.unprovenAnswersPerSecond,
+    )
     .option("--max-handshakes <n>", "TLS and DTLS handshakes under way at a listener (default: 1024)", parseNumber)
     .option(
       "--max-idle-connections <n>",
@@ -59,5 +67,6 @@ export const tuningOf = (flags: LimitFlags): RelayTuning => ({
     listenerBytesPerSecond: bytesOf(flags.maxListenerKbps),
     userRequestsPerSecond: flags.maxUserRequestsPerSecond,
     listenerRequestsPerSecond: flags.maxRequestsPerSecond,
+    unprovenAnswersPerSecond: flags.maxUnprovenAnswersPerSecond,
   },
 });

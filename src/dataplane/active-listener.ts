@@ -34,6 +34,9 @@ import type { RequestContext } from "./requests/exchange.ts";
 /** Answers a second that may be longer than anti-amplification allows. */
 const longAnswersPerSecond = 200;
 
+/** XOR-MAPPED-ADDRESS of IPv6: what the answer to a Binding request has more than the request. */
+const MAPPED_ADDRESS_BYTES = 24;
+
 /** What every client is answered first. */
 const ordinary: ReadonlySet<RefusalCode> = new Set(["401 challenge"]);
 
@@ -265,9 +268,18 @@ export class ActiveListener implements RequestContext, ListenerOwner {
 
   /** Sends an answer to somebody who proved nothing: over UDP the source address may be a victim's. */
   reply(path: ListenerPath, request: Buffer, bytes: Buffer): void {
-    const isLong = path.protocol === "udp" && bytes.length > amplification * request.length;
-    if (isLong && !this.#longAnswers.take(monotonicMs())) this.relay.dropped.add("amplification");
-    else this.send(path, bytes);
+    const refused = path.protocol === "udp" ? this.#exceeds(path, request.length, bytes.length) : undefined;
+    if (refused === undefined) this.send(path, bytes);
+    else this.relay.dropped.add(refused);
+  }
+
+  /** Why an answer of `answered` bytes to a request of `asked` is too much. */
+  #exceeds({ client }: ListenerPath, asked: number, answered: number): DropCode | undefined {
+    if (answered <= asked) return undefined;
+    const now = monotonicMs();
+    const kind = answered <= asked + MAPPED_ADDRESS_BYTES ? "binding" : "challenge";
+    if (!this.relay.unproven.take(client.address, kind, now)) return "unproven";
+    return answered <= amplification * asked || this.#longAnswers.take(now) ? undefined : "amplification";
   }
 
   /** Sends an answer to somebody who proved who they are. */

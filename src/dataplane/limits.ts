@@ -20,6 +20,8 @@ export interface Limits {
   /** STUN requests, of a user of a gateway, and at a listener; 0 for no limit. */
   readonly userRequestsPerSecond: number;
   readonly listenerRequestsPerSecond: number;
+  /** Answers over UDP that are longer than the request, to an address that has not authenticated; 0 for no limit. */
+  readonly unprovenAnswersPerSecond: number;
 }
 
 export const defaultLimits: Limits = {
@@ -33,6 +35,7 @@ export const defaultLimits: Limits = {
   listenerBytesPerSecond: 0,
   userRequestsPerSecond: 0,
   listenerRequestsPerSecond: 0,
+  unprovenAnswersPerSecond: 4,
 };
 
 /** Channels of one allocation; more are refused with 508. */

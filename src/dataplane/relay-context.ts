@@ -17,6 +17,7 @@ import type { RelayedPorts } from "./relayed-ports.ts";
 import { Reservations, type SharedTokens } from "./reservations.ts";
 import { Tally } from "./tally.ts";
 import { Throttle } from "./throttle.ts";
+import { UnprovenSources } from "./unproven.ts";
 
 const tickMilliseconds = 5;
 
@@ -49,6 +50,7 @@ export class RelayContext {
   readonly nonces = createNonces();
   readonly engine: Engine;
   readonly reservations: Reservations;
+  readonly unproven: UnprovenSources;
   readonly host: RelayHost;
   readonly allocations: Allocations;
   /** Of what is reported about refused peers, and about refused requests. */
@@ -63,6 +65,7 @@ export class RelayContext {
     this.options = options;
     this.limits = { ...defaultLimits, ...options.limits };
     this.log = options.log;
+    this.unproven = new UnprovenSources(this.limits.unprovenAnswersPerSecond);
     this.engine = createEngine(
       options.engine ?? "auto",
       { drops: this.drops, isBusy: () => this.control.isBusy, ...options.sockets },

@@ -147,6 +147,7 @@ const receiveMessage = (context: RequestContext, message: Message, path: Listene
     wallNow: wallMs(),
   });
   if (outcome.ok) {
+    if (path.protocol === "udp") relay.unproven.prove(client, now);
     answerAuthenticated({ message, path, context, who: outcome.who, now }, allocation, outcome.key);
     return;
   }

@@ -1,0 +1,79 @@
+/**
+ * How often an address that has proven nothing is sent more than it asked for. Over UDP a source address may be forged: whoever
+ * sends requests in a victim's name would have the relay send the victim several times as much. An address has proven itself
+ * once a request from it was authenticated, since it must have received the nonce; that holds for ten minutes, and for all
+ * clients behind it.
+ *
+ * Addresses (of IPv6 the /64) share the slots of a table of fixed size, so that forged ones cost no memory.
+ */
+import { putIp } from "../net/ip.ts";
+
+const SLOTS = 1 << 14;
+const PROVEN_MILLISECONDS = 600_000;
+/** Answers that an address may have at once, as multiples of those in a second: many clients may be behind it. */
+const BURST = 8;
+/** Answers to Binding requests, longer by no more than an address, are so many times as frequent: keepalives are among them. */
+const BINDING_SHARE = 16;
+
+/** The parts of a slot: tokens for challenges and for Binding, the time that they are of, and until when it is proven. */
+const [CHALLENGE, BINDING, AT, PROVEN, PARTS] = [0, 1, 2, 3, 4];
+
+const isLoopback = (address: string): boolean => address.startsWith("127.") || address === "::1";
+
+export class UnprovenSources {
+  readonly #perSecond: number;
+  readonly #seed = (Math.random() * 0x1_0000_0000) | 0;
+  readonly #bytes = new Uint8Array(16);
+  /** There once anybody is counted. */
+  #slots: Float64Array | undefined;
+
+  /** @param perSecond answers that an unproven address gets in a second; 0: no limit. */
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond;
+  }
+
+  /** A request from `address` was authenticated at `now` (milliseconds). */
+  prove(address: string, now: number): void {
+    if (this.#perSecond === 0 || isLoopback(address)) return;
+    this.#table()[this.#slotOf(address) + PROVEN] = now + PROVEN_MILLISECONDS;
+  }
+
+  /** Whether `address` is sent an answer at `now` (milliseconds) that is longer than its request; it counts as sent. */
+  take(address: string, kind: "challenge" | "binding", now: number): boolean {
+    // Nobody can forge what does not come from the network.
+    if (this.#perSecond === 0 || isLoopback(address)) return true;
+    const table = this.#table();
+    const slot = this.#slotOf(address);
+    if ((table[slot + PROVEN] ?? 0) > now) return true;
+    const passed = ((now - (table[slot + AT] ?? 0)) / 1000) * this.#perSecond;
+    const most = this.#perSecond * BURST;
+    table[slot + AT] = now;
+    for (const [part, share] of [
+      [CHALLENGE, 1],
+      [BINDING, BINDING_SHARE],
+    ] as const)
+      table[slot + part] = Math.min(most * share, (table[slot + part] ?? 0) + passed * share);
+    const part = slot + (kind === "challenge" ? CHALLENGE : BINDING);
+    if ((table[part] ?? 0) < 1) return false;
+    table[part] = (table[part] ?? 0) - 1;
+    return true;
+  }
+
+  #table(): Float64Array {
+    if (this.#slots === undefined) {
+      this.#slots = new Float64Array(SLOTS * PARTS);
+      // Long ago: every bucket is full.
+      for (let slot = 0; slot < SLOTS; slot++) this.#slots[slot * PARTS + AT] = Number.NEGATIVE_INFINITY;
+    }
+    return this.#slots;
+  }
+
+  /** FNV-1a, seeded: nobody can tell which addresses share a slot. */
+  #slotOf(address: string): number {
+    const length = putIp(address, this.#bytes, 0) === 4 ? 4 : 8;
+    let hash = 0x811c9dc5 ^ this.#seed;
+    for (let index = 0; index < length; index++) hash = Math.imul(hash ^ (this.#bytes[index] ?? 0), 0x01000193);
+    hash ^= hash >>> 15;
+    return ((hash >>> 0) % SLOTS) * PARTS;
+  }
+}
