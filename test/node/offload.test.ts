@@ -1,10 +1,13 @@
 /** Kernel offload in real pods: the chart's switch, calls through the kernel, and what a namespace without the privilege gets. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { beforeAll, expect, it } from "vitest";
 import type { ProgramState } from "../../src/admin/state.ts";
+import { buildPion } from "../interop/go.ts";
 import { eventually } from "../support/eventually.ts";
 import { useCalls, type Through } from "./calls.ts";
 import { mediaServers, NAMESPACE, useStage, type Pod } from "./stage.ts";
-import { base, gatewayWith, routeTo } from "./world.ts";
+import { base, config, credentials, gatewayWith, routeTo } from "./world.ts";
 
 const ADMIN = "127.0.0.1:8090";
 const values = [
@@ -18,7 +21,16 @@ const stage = useStage(
 );
 const calls = useCalls(stage, "calls that the kernel forwards");
 const DATAPLANE = "app=stunner";
+const run = promisify(execFile);
 
+/** Runs a command in the network that reaches nodes only. */
+const outside = async (...command: readonly (readonly string[])[]): Promise<string> => {
+  const [program, ...args] = stage.nodes.outside.inside(command.flat());
+  const { stdout, stderr } = await run(program!, args);
+  return stdout + stderr;
+};
+
+let pion: string;
 let media: readonly Pod[];
 let gateway: Through;
 
@@ -30,6 +42,7 @@ const state = async (): Promise<ProgramState> =>
   JSON.parse(await inDataplane("status", "--admin", ADMIN, "--json")) as ProgramState;
 
 beforeAll(async () => {
+  pion = await buildPion("client");
   const labels = { "pod-security.kubernetes.io/enforce": "privileged" };
   await stage.cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE, labels } });
   await stage.apply(
@@ -67,6 +80,54 @@ it("a call over TCP stays in user space beside it", async () => {
   expect(await inDataplane("offload", "--admin", ADMIN)).toContain("the client does not use UDP");
   await overTcp.endsWhole();
   await overUdp.endsWhole();
+});
+
+it("clients of others relay through the kernel, and lose nothing", async () => {
+  const [pod] = media;
+  const address = pod!.status.podIP;
+  const user = ["-u", "user-1", "-w", "pass-1"];
+  const uclient = outside(
+    ["turnutils_uclient", "-c", "-n", "100", "-m", "2", "-l", "160", "-z", "5", "-e", address, "-r", "9000"],
+    [...user, "-p", String(gateway.port), gateway.host],
+  );
+  // The kernel has its channels while it runs.
+  await eventually(async () => {
+    const ways = (await state()).allocations.flatMap(({ channels }) => channels.map(({ way }) => way));
+    expect(new Set(ways)).toEqual(new Set(["kernel"]));
+  }, 100);
+  expect(await uclient).toContain("Total lost packets 0 (0.000000%)");
+  const server = `${gateway.host}:${gateway.port}`;
+  const said = await outside([pion, "-server", server, "-transport", "udp", "-peer", `${address}:9000`]);
+  expect(said).toMatch(/^20 of 20 echoed/);
+});
+
+it("routes, credentials and another pod change under a call that the kernel forwards: nothing is lost", async () => {
+  const call = await calls.begin(
+    "UDP, forwarded by the kernel, while all else changes",
+    gateway,
+    media[0]!.status.podIP,
+  );
+  await call.flows(50);
+  await stage.apply(routeTo("gateway", "unrouted"), ...mediaServers("unrouted", 1));
+  const [other] = await stage.ready("app=unrouted", 1);
+  await eventually(async () => expect(await calls.refusal(gateway, other!.status.podIP)).toBeUndefined(), 100);
+  await call.flows(50);
+  await stage.kubectl("delete", "udproutes.stunner.l7mp.io", "gateway-unrouted", "--namespace", NAMESPACE);
+  await eventually(async () => expect(await calls.refusal(gateway, other!.status.podIP)).toBe(403), 100);
+  await call.flows(50);
+  await stage.apply(config("another-password"));
+  await eventually(async () => {
+    expect(
+      await calls.refusal({ ...gateway, as: { username: "user-1", password: "another-password" } }, "127.0.0.9"),
+    ).toBe(403);
+  }, 100);
+  await call.flows(100);
+  await stage.apply(config(credentials.password));
+  await eventually(async () => expect(await calls.refusal(gateway, media[0]!.status.podIP)).toBeUndefined(), 100);
+  const { allocations } = await state();
+  const ways = allocations.flatMap(({ channels }) => channels.map(({ peer, way }) => `${way} ${peer}`));
+  expect(ways).toContain(`kernel ${media[0]!.status.podIP}:9000`);
+  await call.endsWhole();
 });
 
 it("a media pod that is deleted gets nothing more, and the call to the other one loses nothing", async () => {

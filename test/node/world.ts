@@ -45,6 +45,10 @@ export const routeTo = (gatewayName: string, service: string): Literal =>
     ),
   );
 
+/** The GatewayConfig: `user-1` with this password. */
+export const config = (password: string): Literal =>
+  literal(gatewayConfig(`${NAMESPACE}/config`, { authType: "static", userName: credentials.username, password }));
+
 /** A class, its config, and a certificate. */
 export const base: readonly Literal[] = [
   {
@@ -55,11 +59,5 @@ export const base: readonly Literal[] = [
     data: { "tls.crt": certificate.cert64, "tls.key": certificate.key64 },
   },
   literal(gatewayClass("media", `${NAMESPACE}/config`)),
-  literal(
-    gatewayConfig(`${NAMESPACE}/config`, {
-      authType: "static",
-      userName: credentials.username,
-      password: credentials.password,
-    }),
-  ),
+  config(credentials.password),
 ];

@@ -28,9 +28,14 @@ var (
 	patience  = 5 * time.Second
 )
 
-// packets opens a socket of the server's family, on its own address: servers are on this machine.
+// packets opens a socket at the address from which the server is reached.
 func packets() (net.PacketConn, error) {
-	host, _, err := net.SplitHostPort(*server)
+	route, err := net.Dial("udp", *server)
+	if err != nil {
+		return nil, err
+	}
+	defer route.Close()
+	host, _, err := net.SplitHostPort(route.LocalAddr().String())
 	if err != nil {
 		return nil, err
 	}
