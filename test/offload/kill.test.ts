@@ -7,7 +7,8 @@ import { randomFrom } from "../support/malformed.ts";
 import { addAddress, enterOwnNetwork } from "../support/network.ts";
 import { startStream } from "../support/stream.ts";
 import { bpfObjectsOf, exists } from "./bpf-objects.ts";
-import { POD, PORT, startRelayInPod } from "./relay-in-pod.ts";
+import { POD, PORT, setForwarding, startRelayInPod } from "./relay-in-pod.ts";
+import { acceptXdp } from "./xdp-pass.ts";
 
 const PEER = "10.244.0.3";
 /** Set TURNPIKE_KILLS for more. */
@@ -21,14 +22,22 @@ beforeAll(() => {
 });
 
 it(
-  `leaves no program, map or link when it is killed ${KILLS} times`,
+  `leaves no program, map or link when it is killed ${KILLS} times, with TC and with XDP`,
   async () => {
     const random = randomFrom(SEED);
     const echo = await startEchoBackend(PEER);
     onTestFinished(() => echo.close());
     for (let n = 0; n < KILLS; n += 1) {
-      const relay = await startRelayInPod({ endpoints: [PEER] }, n % 2 === 0 ? [] : ["--udp-thread-num", "2"]);
+      const threads = n % 2 === 0 ? [] : ["--udp-thread-num", "2"];
+      const engine = n % 4 > 1 ? "XDP" : "TC";
+      const relay = await startRelayInPod({ endpoints: [PEER], engine: engine === "XDP" ? "None" : engine }, threads);
       onTestFinished(() => relay.stop());
+      if (engine === "XDP") {
+        onTestFinished(acceptXdp(relay.pod.link));
+        setForwarding(relay.pod.child.pid);
+        relay.write({ endpoints: [PEER], engine });
+      }
+      await eventually(async () => expect((await relay.state()).relay.offload).toMatchObject({ engine }));
       const call = await startStream(client, echo);
       onTestFinished(() => call.stop());
       await call.flows(20);

@@ -1,11 +1,10 @@
 /** Calls through a relay in a pod that forwards channels in the kernel. */
-import { spawnSync } from "node:child_process";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { startEchoBackend } from "../support/live.ts";
 import { eventually } from "../support/eventually.ts";
 import { addAddress, enterOwnNetwork } from "../support/network.ts";
 import { startStream } from "../support/stream.ts";
-import { POD, PORT, startRelayInPod, type RelayConfigText } from "./relay-in-pod.ts";
+import { POD, PORT, setForwarding, startRelayInPod, type RelayConfigText } from "./relay-in-pod.ts";
 import { acceptXdp } from "./xdp-pass.ts";
 
 const [PEER, OTHER] = ["10.244.0.3", "10.244.0.4"];
@@ -25,11 +24,6 @@ const echoAt = async (address: string) => {
   const echo = await startEchoBackend(address);
   onTestFinished(() => echo.close());
   return echo;
-};
-
-const setForwarding = (pid: number | undefined): void => {
-  const command = ["--net", "--target", String(pid), "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"];
-  expect(spawnSync("nsenter", command).status).toBe(0);
 };
 
 describe.each([

@@ -2,6 +2,7 @@
  * A relay as its pod runs it, alone on one veth, with its channels forwarded in the kernel: clients and peers are in this
  * process, on the other side of that link. This process leaves the machine's network.
  */
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,6 +42,12 @@ const textOf = ({ engine = "TC", interfaces = [], endpoints }: RelayConfigText):
     `clusters: [{name: media/peers, type: STATIC, protocol: UDP, endpoints: [${endpoints.join()}]}]`,
     "",
   ].join("\n");
+
+/** Lets the network of the process `pid` forward packets: its XDP redirects need it. */
+export const setForwarding = (pid: number | undefined): void => {
+  const command = ["--net", "--target", String(pid), "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"];
+  expect(spawnSync("nsenter", command).status).toBe(0);
+};
 
 export const startRelayInPod = async (config: RelayConfigText, flags: readonly string[] = []): Promise<RelayInPod> => {
   const folder = mkdtempSync(join(tmpdir(), "turnpike-offload-"));
