@@ -194,9 +194,10 @@ for (const row of [header, ...rows])
   process.stdout.write(`${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}\n`);
 
 /** What the load itself takes from a client to a peer and back, without a server. */
-const direct = [...results.values()].flatMap((ofCase) =>
-  [...ofCase.values()].flat().flatMap((outcome) => (outcome.direct === undefined ? [] : [outcome.direct])),
-);
+const direct = chosenCases
+  .filter(({ of }) => of === "round trips")
+  .flatMap((one) => servers.flatMap(({ name }) => outcomesOf(name, one)))
+  .flatMap((outcome) => (outcome.direct === undefined ? [] : [outcome.direct]));
 const memory = /MemTotal:\s+(\d+)/.exec(readFileSync("/proc/meminfo", "utf8"))?.[1];
 process.stdout.write(
   [
