@@ -45,14 +45,11 @@ export class UnprovenSources {
     const table = this.#table();
     const slot = this.#slotOf(address);
     if ((table[slot + PROVEN] ?? 0) > now) return true;
-    const passed = ((now - (table[slot + AT] ?? 0)) / 1000) * this.#perSecond;
+    const earned = ((now - (table[slot + AT] ?? 0)) / 1000) * this.#perSecond;
     const most = this.#perSecond * BURST;
     table[slot + AT] = now;
-    for (const [part, share] of [
-      [CHALLENGE, 1],
-      [BINDING, BINDING_SHARE],
-    ] as const)
-      table[slot + part] = Math.min(most * share, (table[slot + part] ?? 0) + passed * share);
+    table[slot + CHALLENGE] = Math.min(most, (table[slot + CHALLENGE] ?? 0) + earned);
+    table[slot + BINDING] = Math.min(most * BINDING_SHARE, (table[slot + BINDING] ?? 0) + earned * BINDING_SHARE);
     const part = slot + (kind === "challenge" ? CHALLENGE : BINDING);
     if ((table[part] ?? 0) < 1) return false;
     table[part] = (table[part] ?? 0) - 1;
