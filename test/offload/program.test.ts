@@ -1,4 +1,6 @@
 /** Runs the TC program on frames and compares the results byte by byte. */
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadBpf } from "../../src/dataplane/offload/bpf.ts";
 import { FlowMap } from "../../src/dataplane/offload/flow-map.ts";
@@ -25,10 +27,12 @@ import {
   type Channel,
 } from "./channels.ts";
 import { makeFrame, type Frame } from "./frame.ts";
+import type { Runner } from "./program-runner.ts";
 
 /** Set TURNPIKE_FRAMES for more. */
 const FRAMES = Number(process.env["TURNPIKE_FRAMES"] ?? 100_000);
 const SEED = 20_261_130;
+const REMOVALS = 50_000;
 const LOOPBACK = 1;
 /** `TC_ACT_UNSPEC`, `TC_ACT_REDIRECT`. */
 const UP = -1;
@@ -40,7 +44,7 @@ let flows: FlowMap;
 
 beforeAll(() => {
   program = loadProgram();
-  flows = new FlowMap(bpf, program.flows);
+  flows = new FlowMap(bpf, program);
 });
 afterAll(() => closeProgram(program));
 
@@ -187,6 +191,35 @@ it("keeps the flows of owners apart", () => {
   expect(flows.removeAllOf(OWNER + 1)).toBe(0);
   expect(flows.removeAllOf(OWNER)).toBe(2);
   expect(flows.read(hopsOf(channel).fromClient)).toBeUndefined();
+});
+
+it("counts exactly what it forwards, also while a flow is removed", async () => {
+  const channel = channelOf(5, ipv4, ipv4);
+  const { fromClient: there, toPeer: onwards } = hopsOf(channel);
+  const common = { isIpv6: false, interface: LOOPBACK, owner: OWNER };
+  /** Makes of its output its input again, so that the program can run many times in a row. */
+  flows.insert({ from: onwards, to: there, id: 0, ...common });
+  const noFlow = passedCounts(program)["no-flow"];
+  const isOver = new Int32Array(new SharedArrayBuffer(4));
+  const frame = makeFrame({ ...fromClient(channel, channelData(channel.number, Buffer.alloc(100))), hopLimit: 255 });
+  const workerData: Runner = { program: program.program, frame, repeat: 200, isOver };
+  const runner = new Worker(new URL("program-runner.ts", import.meta.url), { workerData });
+  await once(runner, "message");
+  let packets = 0;
+  let bytes = 0;
+  for (let id = 1; id <= REMOVALS; id++) {
+    flows.insert({ from: there, to: onwards, id, ...common });
+    const counted = flows.remove(there)!;
+    packets += counted.packets;
+    bytes += counted.bytes;
+  }
+  const ended = once(runner, "message");
+  Atomics.store(isOver, 0, 1);
+  const [runs] = (await ended) as [number];
+  expect(bytes).toBe(packets * 100);
+  expect(packets).toBeGreaterThan(0);
+  packets += flows.remove(onwards)!.packets;
+  expect(packets + passedCounts(program)["no-flow"] - noFlow).toBe(runs);
 });
 
 it(`makes of ${FRAMES.toLocaleString("en")} frames what user space would, or leaves them as they are`, () => {

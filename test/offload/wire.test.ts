@@ -78,7 +78,7 @@ beforeAll(() => {
 beforeEach(() => {
   tc = loadProgram();
   xdp = loadXdpProgram(tc);
-  flows = new FlowMap(bpf, tc.flows);
+  flows = new FlowMap(bpf, tc);
   links = [];
 });
 afterEach(() => {

@@ -12,7 +12,6 @@ const MAP_UPDATE_ELEM = 2;
 const MAP_DELETE_ELEM = 3;
 const PROG_LOAD = 5;
 const PROG_TEST_RUN = 10;
-const MAP_LOOKUP_AND_DELETE_ELEM = 21;
 const MAP_LOOKUP_BATCH = 24;
 const LINK_CREATE = 28;
 
@@ -20,9 +19,11 @@ const MAP_TYPES = { hash: 1, "percpu-array": 6, "devmap-hash": 25 } as const;
 const BPF_F_NO_PREALLOC = 1;
 /** Program types, and where a link attaches a program. */
 const PROGRAMS = {
-  tc: { type: 3, attachType: 46, flags: 0 },
+  tc: { type: 3, loadFlags: 0, attachType: 46, flags: 0 },
   // XDP_FLAGS_DRV_MODE: in the driver, or not at all.
-  xdp: { type: 6, attachType: 37, flags: 1 << 2 },
+  xdp: { type: 6, loadFlags: 0, attachType: 37, flags: 1 << 2 },
+  // BPF_F_SLEEPABLE, which the kernel demands of these.
+  syscall: { type: 31, loadFlags: 1 << 4 },
 } as const;
 const ENOENT = 2;
 const EAGAIN = 11;
@@ -35,8 +36,9 @@ const LOG_BYTES = 1 << 20;
 const LOG_END = 600;
 const NAME_BYTES = 15;
 
-/** `tc`: a classifier at the ingress of an interface. `xdp`: in its driver. */
+/** `tc`: a classifier at the ingress of an interface. `xdp`: in its driver. `syscall`: run by user space. */
 export type ProgramType = keyof typeof PROGRAMS;
+export type AttachedType = Exclude<ProgramType, "syscall">;
 
 export interface MapShape {
   readonly type: keyof typeof MAP_TYPES;
@@ -66,8 +68,6 @@ export interface Bpf {
   update(map: number, key: Buffer, value: Buffer): void;
   /** Copies the value of `key` to `value`. @returns false if the map does not contain `key`. */
   lookUp(map: number, key: Buffer, value: Buffer): boolean;
-  /** Removes `key` and copies its last value to `value`. @returns false if the map does not contain `key`. */
-  lookUpAndDelete(map: number, key: Buffer, value: Buffer): boolean;
   /** @returns false if the map does not contain `key`. */
   delete(map: number, key: Buffer): boolean;
   /**
@@ -86,13 +86,15 @@ export interface Bpf {
   /** @param instructions with map file descriptors filled in. */
   loadProgram(type: ProgramType, name: string, instructions: Buffer, license: string): number;
   /** Attaches a program to an interface. @returns the link, which lasts until it is closed. */
-  attach(type: ProgramType, program: number, interfaceIndex: number): number;
+  attach(type: AttachedType, program: number, interfaceIndex: number): number;
   /** Runs a program on a frame `repeat` times. @returns its verdict, the resulting frame and nanoseconds per run. */
   testRun(
     program: number,
     frame: Buffer,
     repeat?: number,
   ): { readonly verdict: number; readonly frame: Buffer; readonly nanoseconds: number };
+  /** Runs a `syscall` program on `context`, which it may change. @returns what the program returns. */
+  run(program: number, context: Buffer): number;
   close(fd: number): void;
 }
 
@@ -148,10 +150,6 @@ const load = (): Bpf => {
       element(map, key, value);
       return found("reading a map entry", call(MAP_LOOKUP_ELEM));
     },
-    lookUpAndDelete(map, key, value) {
-      element(map, key, value);
-      return found("deleting a map entry", call(MAP_LOOKUP_AND_DELETE_ELEM));
-    },
     delete(map, key) {
       element(map, key, undefined);
       return found("deleting a map entry", call(MAP_DELETE_ELEM));
@@ -175,6 +173,7 @@ const load = (): Bpf => {
       pointer(8, instructions);
       pointer(16, terms);
       attributes.writeUInt32LE(1, 24);
+      attributes.writeUInt32LE(PROGRAMS[type].loadFlags, 44);
       attributes.writeUInt32LE(log.length, 28);
       pointer(32, log);
       named(48, name);
@@ -211,6 +210,13 @@ const load = (): Bpf => {
         frame: out.subarray(0, attributes.readUInt32LE(12)),
         nanoseconds: attributes.readUInt32LE(36),
       };
+    },
+    run(program, context) {
+      fresh().writeUInt32LE(program, 0);
+      attributes.writeUInt32LE(context.length, 40);
+      pointer(48, context);
+      must("running the program", call(PROG_TEST_RUN));
+      return attributes.readUInt32LE(4);
     },
     close: (fd) => sys.close(fd),
   };

@@ -95,23 +95,24 @@ int channel_data_xdp(struct xdp_md *ctx) {
   key.at.source_port = had_udp.source;
   key.at.target_port = had_udp.dest;
 
-  struct flow *flow = 0;
+  struct flow *entry = 0;
   __u32 taken = 0, added = CHANNEL_HEADER, size = had;
   if (is_channel(first)) {
     key.channel = first;
-    flow = bpf_map_lookup_elem(&flows, &key);
-    if (flow) {
+    entry = bpf_map_lookup_elem(&flows, &key);
+    if (entry) {
       taken = CHANNEL_HEADER;
       added = 0;
       size = bpf_ntohs(second);
     }
   }
-  if (!flow) {
+  if (!entry) {
     key.channel = 0;
-    flow = bpf_map_lookup_elem(&flows, &key);
-    if (!flow) return XDP_PASS;
+    entry = bpf_map_lookup_elem(&flows, &key);
+    if (!entry) return XDP_PASS;
   }
-  __u32 interface = flow->interface;
+  struct flow flow = *entry;
+  __u32 interface = flow.interface;
   __u32 data_at = ETH_HLEN + ip_size + sizeof(struct udphdr);
   __u32 frame = end - data;
   if (hop_limit <= 1 || had_udp.check == 0 || size >= MAX_PAYLOAD) return XDP_PASS;
@@ -140,24 +141,24 @@ int channel_data_xdp(struct xdp_md *ctx) {
   /* Neither right nor left to the sender's device. */
   if (fold16(fold32(whole)) != 0xffff && fold16(fold32(pseudo)) != had_udp.check) return XDP_PASS;
 
-  __u32 out_size = flow->is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+  __u32 out_size = flow.is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
   __u32 udp_size = sizeof(struct udphdr) + added + size;
-  next.family = flow->is_ipv6 ? AF_INET6 : AF_INET;
+  next.family = flow.is_ipv6 ? AF_INET6 : AF_INET;
   next.l4_protocol = IPPROTO_UDP;
   next.tot_len = out_size + udp_size;
   next.ifindex = interface;
-  if (flow->is_ipv6)
-    __builtin_memcpy(next.ipv6_src, flow->at.source, 32);
+  if (flow.is_ipv6)
+    __builtin_memcpy(next.ipv6_src, flow.at.source, 32);
   else {
-    next.ipv4_src = flow->at.source[3];
-    next.ipv4_dst = flow->at.target[3];
+    next.ipv4_src = flow.at.source[3];
+    next.ipv4_dst = flow.at.target[3];
   }
   if (bpf_fib_lookup(ctx, &next, sizeof(next), BPF_FIB_LOOKUP_OUTPUT) != BPF_FIB_LKUP_RET_SUCCESS) return XDP_PASS;
   if (next.ifindex != interface) return XDP_PASS;
 
-  struct udphdr udp = {flow->at.source_port, flow->at.target_port, bpf_htons(udp_size), 0};
-  __be16 header[2] = {flow->channel, bpf_htons(size)};
-  sum += sum_of(flow->at.source) + udp.len + bpf_htons(IPPROTO_UDP) + udp.source + udp.dest + udp.len;
+  struct udphdr udp = {flow.at.source_port, flow.at.target_port, bpf_htons(udp_size), 0};
+  __be16 header[2] = {flow.channel, bpf_htons(size)};
+  sum += sum_of(flow.at.source) + udp.len + bpf_htons(IPPROTO_UDP) + udp.source + udp.dest + udp.len;
   /* Of what is removed, the complement is added. */
   sum += 0xffffffff - removed;
   if (added) sum += (__u64)header[0] + header[1];
@@ -166,25 +167,26 @@ int channel_data_xdp(struct xdp_md *ctx) {
 
   __u32 trailer = frame - data_at - taken - size;
   __s32 shorter = (__s32)(ip_size + taken) - (__s32)(out_size + added);
-  if (trailer > 0 && frame - trailer - shorter >= MIN_FRAME && bpf_xdp_adjust_tail(ctx, -(__s32)trailer) < 0) return XDP_PASS;
-  if (bpf_xdp_adjust_head(ctx, shorter) < 0) return XDP_PASS;
+  if (!count(entry, &flow, size)) return XDP_PASS;
+  if (trailer > 0 && frame - trailer - shorter >= MIN_FRAME && bpf_xdp_adjust_tail(ctx, -(__s32)trailer) < 0) return XDP_DROP;
+  if (bpf_xdp_adjust_head(ctx, shorter) < 0) return XDP_DROP;
   data = (void *)(long)ctx->data;
   end = (void *)(long)ctx->data_end;
   ethernet = data;
   if ((void *)(ethernet + 1) > end) return XDP_DROP;
   __builtin_memcpy(ethernet->h_dest, next.dmac, ETH_ALEN);
   __builtin_memcpy(ethernet->h_source, next.smac, ETH_ALEN);
-  if (flow->is_ipv6) {
+  if (flow.is_ipv6) {
     ethernet->h_proto = bpf_htons(ETH_P_IPV6);
     struct ipv6hdr *ip = (void *)(ethernet + 1);
     if ((void *)(ip + 1) > end) return XDP_DROP;
-    *ip = ipv6_header(flow, traffic_class, hop_limit - 1, udp_size);
+    *ip = ipv6_header(&flow, traffic_class, hop_limit - 1, udp_size);
     at = (void *)(ip + 1);
   } else {
     ethernet->h_proto = bpf_htons(ETH_P_IP);
     struct iphdr *ip = (void *)(ethernet + 1);
     if ((void *)(ip + 1) > end) return XDP_DROP;
-    *ip = ipv4_header(flow, traffic_class, ip_id, ip_flags, hop_limit - 1, udp_size);
+    *ip = ipv4_header(&flow, traffic_class, ip_id, ip_flags, hop_limit - 1, udp_size);
     at = (void *)(ip + 1);
   }
   if ((void *)(at + 1) > end) return XDP_DROP;
@@ -195,7 +197,6 @@ int channel_data_xdp(struct xdp_md *ctx) {
     channel[0] = header[0];
     channel[1] = header[1];
   }
-  count(flow, size);
   __u64 *sent = bpf_map_lookup_elem(&forwarded, &zero);
   if (sent) ++*sent;
   return interface == ctx->ingress_ifindex ? XDP_TX : bpf_redirect_map(&ports, interface, 0);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Forwards ChannelData (RFC 8656 §12) in both directions, at the ingress of an interface. Only user space writes to the map
- * of flows. Every packet that matches no flow, or that needs special treatment, is passed to user space unchanged.
+ * Forwards ChannelData (RFC 8656 §12) in both directions, at the ingress of an interface. Every packet that matches no flow, or that needs special treatment, is passed to user space unchanged.
  *
  * The program moves the payload instead of the headers. The UDP header keeps its position, so that a device completes a
  * partial checksum (CHECKSUM_PARTIAL, on veth and lo) in the right place.
@@ -81,23 +80,24 @@ int channel_data(struct __sk_buff *skb) {
   key.at.source_port = head.udp.source;
   key.at.target_port = head.udp.dest;
 
-  struct flow *flow = 0;
+  struct flow *entry = 0;
   __u32 taken = 0, added = CHANNEL_HEADER;
   __u32 size = had;
   if (is_channel(head.first)) {
     key.channel = head.first;
-    flow = bpf_map_lookup_elem(&flows, &key);
-    if (flow) {
+    entry = bpf_map_lookup_elem(&flows, &key);
+    if (entry) {
       taken = CHANNEL_HEADER;
       added = 0;
       size = bpf_ntohs(head.second);
     }
   }
-  if (!flow) {
+  if (!entry) {
     key.channel = 0;
-    flow = bpf_map_lookup_elem(&flows, &key);
-    if (!flow) return pass(head.first == bpf_htons(0x0016) ? INDICATION : NO_FLOW);
+    entry = bpf_map_lookup_elem(&flows, &key);
+    if (!entry) return pass(head.first == bpf_htons(0x0016) ? INDICATION : NO_FLOW);
   }
+  struct flow flow = *entry;
   if (skb->gso_size) return pass(SEGMENTS);
   if (hop_limit <= 1) return pass(HOP_LIMIT);
   if (head.udp.check == 0) return pass(NO_CHECKSUM);
@@ -107,12 +107,12 @@ int channel_data(struct __sk_buff *skb) {
   __u32 padding = had - taken - size;
   if (padding > MAX_PADDING) return pass(LENGTH);
 
-  __u32 out_size = flow->is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+  __u32 out_size = flow.is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
   __u32 udp_size = sizeof(head.udp) + added + size;
   if (added && out_size + udp_size > EVERY_MTU) {
     __u32 mtu = 0;
     __s32 more = (__s32)(ETH_HLEN + out_size + udp_size) - (__s32)skb->len;
-    if (bpf_check_mtu(skb, flow->interface, &mtu, more, 0) != BPF_MTU_CHK_RET_SUCCESS) return pass(TOO_LONG);
+    if (bpf_check_mtu(skb, flow.interface, &mtu, more, 0) != BPF_MTU_CHK_RET_SUCCESS) return pass(TOO_LONG);
   }
 
   __u32 first = 0;
@@ -130,30 +130,29 @@ int channel_data(struct __sk_buff *skb) {
     if (byte < padding && at < MAX_PAYLOAD) gone += payload[at] << (at % 2 * 8);
   }
 
-  count(flow, size);
-  __u32 interface = flow->interface;
+  if (!count(entry, &flow, size)) return pass(NO_FLOW);
 
   __u64 header = 0;
   if (added) {
-    __be16 channel[2] = {flow->channel, bpf_htons(size)};
+    __be16 channel[2] = {flow.channel, bpf_htons(size)};
     __builtin_memcpy(payload - CHANNEL_HEADER, channel, sizeof(channel));
     header = (__u64)channel[0] + channel[1];
   }
-  struct udphdr udp = {flow->at.source_port, flow->at.target_port, bpf_htons(udp_size), head.udp.check};
+  struct udphdr udp = {flow.at.source_port, flow.at.target_port, bpf_htons(udp_size), head.udp.check};
   /* The length is part of both the pseudo header and the UDP header. */
-  __u32 pseudo = fold32(sum_of(flow->at.source) + udp.len + 0xffffffffffff - sum_of(key.at.source) - head.udp.len);
+  __u32 pseudo = fold32(sum_of(flow.at.source) + udp.len + 0xffffffffffff - sum_of(key.at.source) - head.udp.len);
   __u32 rest = fold32(header + udp.source + udp.dest + udp.len + 0xffffffff - key.at.source_port - key.at.target_port -
                       head.udp.len - gone);
 
   __u32 headers;
-  if (flow->is_ipv6) {
-    struct ipv6hdr ip = ipv6_header(flow, traffic_class, hop_limit - 1, udp_size);
+  if (flow.is_ipv6) {
+    struct ipv6hdr ip = ipv6_header(&flow, traffic_class, hop_limit - 1, udp_size);
     __u8 *to = payload - added - sizeof(udp) - sizeof(ip);
     __builtin_memcpy(to, &ip, sizeof(ip));
     __builtin_memcpy(to + sizeof(ip), &udp, sizeof(udp));
     headers = sizeof(ip) + sizeof(udp) + added;
   } else {
-    struct iphdr ip = ipv4_header(flow, traffic_class, ip_id, ip_flags, hop_limit - 1, udp_size);
+    struct iphdr ip = ipv4_header(&flow, traffic_class, ip_id, ip_flags, hop_limit - 1, udp_size);
     __u8 *to = payload - added - sizeof(udp) - sizeof(ip);
     __builtin_memcpy(to, &ip, sizeof(ip));
     __builtin_memcpy(to + sizeof(ip), &udp, sizeof(udp));
@@ -161,7 +160,7 @@ int channel_data(struct __sk_buff *skb) {
   }
 
   if (out_size != ip_size) {
-    if (bpf_skb_change_proto(skb, flow->is_ipv6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP), 0) < 0) return drop();
+    if (bpf_skb_change_proto(skb, flow.is_ipv6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP), 0) < 0) return drop();
     __be16 protocol = out_size == sizeof(struct ipv6hdr) ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
     if (bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_proto), &protocol, sizeof(protocol), 0) < 0) return drop();
   }
@@ -174,7 +173,7 @@ int channel_data(struct __sk_buff *skb) {
   if (bpf_l4_csum_replace(skb, check_at, 0, rest, BPF_F_MARK_MANGLED_0) < 0) return drop();
   /* For CHECKSUM_COMPLETE: only the first of the two calls above updates skb->csum. */
   bpf_csum_update(skb, ~rest);
-  return bpf_redirect_neigh(interface, 0, 0, 0);
+  return bpf_redirect_neigh(flow.interface, 0, 0, 0);
 }
 
 char terms[] SEC("license") = "Dual BSD/GPL";

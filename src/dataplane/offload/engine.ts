@@ -112,7 +112,7 @@ export class OffloadEngine {
   /** Removes the flows of a relay that exited. */
   removeFlowsOf(owner: number): void {
     const { handle } = this;
-    if (handle !== undefined) new FlowMap(loadBpf(), handle.flows).removeAllOf(owner);
+    if (handle !== undefined) new FlowMap(loadBpf(), handle).removeAllOf(owner);
   }
 
   close(): void {
@@ -181,7 +181,8 @@ const attach = (engine: ActiveEngine, interfaces: readonly NetworkInterface[]): 
     return { name, engine: "XDP" };
   };
   try {
-    const handle = { flows: program.flows, attached: interfaces.map(({ index }) => index) };
+    const { flows, closeFlow } = program;
+    const handle = { flows, closeFlow, attached: interfaces.map(({ index }) => index) };
     const byXdp = (): number => (xdp === undefined ? 0 : xdpCount(xdp, bpf));
     return { program, interfaces: interfaces.map(attachTo), handle, byXdp, close };
   } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * The program's map of flows, and the memory layout of its entries: `struct key` and `struct flow` of `channel-data.bpf.c`.
+ * The programs' map of flows, and the memory layout of its entries: `struct key` and `struct flow` of `flows.h`.
  * Addresses are words as in {@link Words}; ports and channel numbers are in network byte order.
  */
 import { monotonicMs } from "../../clock.ts";
@@ -7,7 +7,7 @@ import type { Words } from "../../net/address.ts";
 import type { Bpf } from "./bpf.ts";
 
 export const KEY_BYTES = 40;
-export const VALUE_BYTES = 80;
+export const VALUE_BYTES = 88;
 export const MAX_FLOWS = 262_144;
 const BATCH = 1024;
 
@@ -23,9 +23,21 @@ const AT = {
   owner: 44,
   id: 48,
   packets: 56,
-  bytes: 64,
-  seenAt: 72,
+  bytes: 72,
+  seenAt: 80,
 } as const;
+/** `struct request` of `close-flow.bpf.c`: a key, then the counters. */
+const REQUEST = {
+  bytes: KEY_BYTES + 24,
+  packetsAt: KEY_BYTES,
+  bytesAt: KEY_BYTES + 8,
+  seenAtAt: KEY_BYTES + 16,
+} as const;
+/** `enum outcome` there. */
+const NOT_FOUND = 0;
+const UNSETTLED = 2;
+/** Some milliseconds; a CPU that is interrupted for longer while it counts a packet leaves its bytes out. */
+const CLOSE_TRIES = 10_000;
 
 export interface End extends Words {
   readonly port: number;
@@ -48,6 +60,13 @@ export interface FlowEntry {
   /** The relay that installed it, and a number below 2^48 that is unique within that relay. */
   readonly owner: number;
   readonly id: number;
+}
+
+/** File descriptors, valid in every thread of the process. */
+export interface FlowMapHandle {
+  readonly flows: number;
+  /** The program that removes a flow. */
+  readonly closeFlow: number;
 }
 
 export interface FlowCounters {
@@ -76,21 +95,27 @@ const writeHop = (bytes: Buffer, { source, target, channel }: Hop): void => {
 const monotonicOf = (nanoseconds: bigint): number =>
   nanoseconds === 0n ? 0 : monotonicMs() - Number(process.hrtime.bigint() - nanoseconds) / 1e6;
 
-const countersAt = (bytes: Buffer, at: number): FlowCounters => ({
-  packets: Number(bytes.readBigUInt64LE(at + AT.packets)),
-  bytes: Number(bytes.readBigUInt64LE(at + AT.bytes)),
-  seenAt: monotonicOf(bytes.readBigUInt64LE(at + AT.seenAt)),
+const countersAt = (buffer: Buffer, packets: number, bytes: number, seenAt: number): FlowCounters => ({
+  packets: Number(buffer.readBigUInt64LE(packets)),
+  bytes: Number(buffer.readBigUInt64LE(bytes)),
+  seenAt: monotonicOf(buffer.readBigUInt64LE(seenAt)),
 });
+
+const countersOf = (values: Buffer, at: number): FlowCounters =>
+  countersAt(values, at + AT.packets, at + AT.bytes, at + AT.seenAt);
 
 export class FlowMap {
   readonly #bpf: Bpf;
   readonly #fd: number;
+  readonly #closeFlow: number;
   readonly #value = Buffer.alloc(VALUE_BYTES);
   readonly #key = Buffer.alloc(KEY_BYTES);
+  readonly #request = Buffer.alloc(REQUEST.bytes);
 
-  constructor(bpf: Bpf, fd: number) {
+  constructor(bpf: Bpf, { flows, closeFlow }: FlowMapHandle) {
     this.#bpf = bpf;
-    this.#fd = fd;
+    this.#fd = flows;
+    this.#closeFlow = closeFlow;
   }
 
   /** @throws BpfError `E2BIG` if the map is full. */
@@ -105,16 +130,26 @@ export class FlowMap {
     this.#bpf.update(this.#fd, this.#key, value);
   }
 
-  /** Removes the flow. No packet matches it once this returns. @returns its final counters. */
+  /** Removes the flow. No packet is forwarded by it once this returns. @returns its final counters: exactly what it forwarded. */
   remove(from: Hop): FlowCounters | undefined {
-    writeHop(this.#key, from);
-    return this.#bpf.lookUpAndDelete(this.#fd, this.#key, this.#value) ? countersAt(this.#value, 0) : undefined;
+    const request = this.#request.fill(0);
+    writeHop(request, from);
+    let outcome = this.#bpf.run(this.#closeFlow, request);
+    for (let tries = 1; outcome === UNSETTLED && tries < CLOSE_TRIES; tries += 1)
+      outcome = this.#bpf.run(this.#closeFlow, request);
+    if (outcome === NOT_FOUND) return undefined;
+    if (outcome === UNSETTLED) {
+      const counters = this.read(from);
+      this.#bpf.delete(this.#fd, this.#key);
+      return counters && { ...counters, packets: Number(request.readBigUInt64LE(REQUEST.packetsAt)) };
+    }
+    return countersAt(request, REQUEST.packetsAt, REQUEST.bytesAt, REQUEST.seenAtAt);
   }
 
   /** Counters of the flow. */
   read(from: Hop): FlowCounters | undefined {
     writeHop(this.#key, from);
-    return this.#bpf.lookUp(this.#fd, this.#key, this.#value) ? countersAt(this.#value, 0) : undefined;
+    return this.#bpf.lookUp(this.#fd, this.#key, this.#value) ? countersOf(this.#value, 0) : undefined;
   }
 
   /** Counters of all flows of `owner`. */
@@ -129,7 +164,7 @@ export class FlowMap {
         const at = index * VALUE_BYTES;
         if (values.readUInt32LE(at + AT.owner) !== owner) continue;
         const key = keys.subarray(index * KEY_BYTES, (index + 1) * KEY_BYTES);
-        yield { id: values.readUIntLE(at + AT.id, 6), key, ...countersAt(values, at) };
+        yield { id: values.readUIntLE(at + AT.id, 6), key, ...countersOf(values, at) };
       }
       if (isEnd) return;
       position ??= Buffer.alloc(8);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The map of flows, which only user space writes to, and the headers of the packets that are sent. */
+/* The map of flows, to which user space adds and from which it removes, and the headers of the packets that are sent. */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -11,6 +11,8 @@
 #include <bpf/bpf_helpers.h>
 
 #define MAX_FLOWS 262144
+/* In `packets` of a flow that is being removed. */
+#define CLOSED (1ull << 63)
 #define CHANNEL_HEADER 4
 #define MAX_HEADERS (sizeof(struct ipv6hdr) + sizeof(struct udphdr) + CHANNEL_HEADER)
 #define MAX_PAYLOAD 2048
@@ -42,7 +44,9 @@ struct flow {
   /* For user space. */
   __u32 owner;
   __u64 id;
+  /* Packets that were taken to be forwarded; `settled` of them are in `bytes`. */
   __u64 packets;
+  __u64 settled;
   __u64 bytes;
   /* Time of the last packet, in nanoseconds of CLOCK_MONOTONIC. */
   __u64 seen_at;
@@ -98,10 +102,20 @@ static __always_inline int is_channel(__be16 first) {
   return (first & bpf_htons(0xc000)) == bpf_htons(0x4000);
 }
 
-static __always_inline void count(struct flow *flow, __u32 size) {
-  __sync_fetch_and_add(&flow->packets, 1);
-  __sync_fetch_and_add(&flow->bytes, size);
-  flow->seen_at = bpf_ktime_get_ns();
+/*
+ * Counts a packet that is forwarded as `copy` of `flow` says. Returns 0 if the flow was removed meanwhile, and its memory
+ * perhaps given to another: the packet must not be forwarded then. Whoever closes the flow therefore knows exactly how many
+ * packets were forwarded.
+ */
+static __always_inline int count(struct flow *flow, const struct flow *copy, __u32 size) {
+  if (__sync_fetch_and_add(&flow->packets, 1) & CLOSED) return 0;
+  int is_same = *(volatile __u64 *)&flow->id == copy->id;
+  if (is_same) {
+    __sync_fetch_and_add(&flow->bytes, size);
+    flow->seen_at = bpf_ktime_get_ns();
+  }
+  __sync_fetch_and_add(&flow->settled, 1);
+  return is_same;
 }
 
 static __always_inline struct iphdr ipv4_header(const struct flow *flow, __u8 tos, __be16 id, __be16 flags, __u8 ttl, __u32 udp_size) {

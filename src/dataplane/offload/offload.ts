@@ -5,12 +5,11 @@
 import { wireAddressOf } from "../../net/address.ts";
 import type { Channel, Flow, Traffic } from "../flows.ts";
 import { BpfError, loadBpf } from "./bpf.ts";
-import { FlowMap, type FlowCounters, type Hop } from "./flow-map.ts";
+import { FlowMap, type FlowCounters, type FlowMapHandle, type Hop } from "./flow-map.ts";
 import { openRoutes, type Routes } from "./routes.ts";
 
-/** What the relays of a process share: the file descriptor of the flow map, and the interfaces that the program is attached to. */
-export interface OffloadHandle {
-  readonly flows: number;
+/** What the relays of a process share: the flow map, and the interfaces that the program is attached to. */
+export interface OffloadHandle extends FlowMapHandle {
   readonly attached: readonly number[];
 }
 
@@ -71,7 +70,7 @@ export class Offload {
   constructor(handle: OffloadHandle, owner: number) {
     this.handle = handle;
     this.#owner = owner;
-    this.#flows = new FlowMap(loadBpf(), handle.flows);
+    this.#flows = new FlowMap(loadBpf(), handle);
     this.#routes = openRoutes();
     this.#attached = new Set(handle.attached);
   }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { loadBpf, type Bpf } from "./bpf.ts";
-import { KEY_BYTES, MAX_FLOWS, VALUE_BYTES } from "./flow-map.ts";
+import { KEY_BYTES, MAX_FLOWS, VALUE_BYTES, type FlowMapHandle } from "./flow-map.ts";
 import { passReasons, type PassReason } from "./pass-reasons.ts";
 import { readObject, type BpfObject } from "./object.ts";
 
@@ -14,8 +14,7 @@ const MAX_PORTS = 64;
 const objectOf = (file: string): BpfObject => readObject(readFileSync(new URL(file, import.meta.url)));
 
 /** File descriptors, valid in every thread of the process. */
-export interface OffloadProgram {
-  readonly flows: number;
+export interface OffloadProgram extends FlowMapHandle {
   readonly passed: number;
   readonly scratch: number;
   readonly program: number;
@@ -71,7 +70,6 @@ export const closeXdpProgram = ({ ports, forwarded, program }: XdpProgram, bpf: 
 
 /** @throws BpfError with the step that failed. */
 export const loadProgram = (bpf: Bpf = loadBpf()): OffloadProgram => {
-  const object = objectOf("channel-data.bpf.o");
   return closedOnError(bpf, (keep) => {
     const flows = keep(
       bpf.createMap("flows", {
@@ -88,13 +86,20 @@ export const loadProgram = (bpf: Bpf = loadBpf()): OffloadProgram => {
     const scratch = keep(
       bpf.createMap("scratch", { type: "percpu-array", keyBytes: 4, valueBytes: SCRATCH_BYTES, entries: 1 }),
     );
-    const instructions = object.instructions("tc", new Map(Object.entries({ flows, passed, scratch })));
-    return { flows, passed, scratch, program: bpf.loadProgram("tc", "channel_data", instructions, object.license) };
+    const load = (type: "tc" | "syscall", name: string, from: BpfObject): number => {
+      const instructions = from.instructions(type, new Map(Object.entries({ flows, passed, scratch })));
+      return keep(bpf.loadProgram(type, name, instructions, from.license));
+    };
+    const program = load("tc", "channel_data", objectOf("channel-data.bpf.o"));
+    return { flows, passed, scratch, program, closeFlow: load("syscall", "close_flow", objectOf("close-flow.bpf.o")) };
   });
 };
 
-export const closeProgram = ({ flows, passed: reasons, scratch, program }: OffloadProgram, bpf = loadBpf()): void => {
-  for (const fd of [program, flows, reasons, scratch]) bpf.close(fd);
+export const closeProgram = (
+  { flows, passed: reasons, scratch, program, closeFlow }: OffloadProgram,
+  bpf = loadBpf(),
+): void => {
+  for (const fd of [program, closeFlow, flows, reasons, scratch]) bpf.close(fd);
 };
 
 /** Number of values in an entry of a per-CPU map: one for each possible CPU. */
