@@ -218,12 +218,7 @@ export const dataplaneCommand = (): Command =>
     .option("-i, --id <namespace/name>", "which config (default: STUNNER_NAMESPACE/STUNNER_NAME)")
     .option("-l, --log <spec>", "SCOPE:LEVEL,…, all:INFO say; overrides that of the config")
     .option("-v, --verbose", "the same as --log all:DEBUG")
-    .option(
-      "-u, --udp-thread-num <n>",
-      "threads that relay for clients over UDP and DTLS, no more than there are cores",
-      parseThreads,
-      0,
-    )
+    .option("-u, --udp-thread-num <n>", "threads that relay, no more than there are cores", parseThreads, 0)
     .addOption(engineOption())
     .option("-d, --dry-run", "read the config and say whether it is sound")
     .option("--force-ready-status", "/ready says yes from the start, and during shutdown")

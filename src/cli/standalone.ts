@@ -288,7 +288,7 @@ export const standaloneCommand = (): Command =>
       "--require-reference-grants",
       "stunner.l7mp.io routes and certificateRefs, too, need a ReferenceGrant for another namespace",
     )
-    .option("--workers <n>", "threads that relay for clients over UDP and DTLS (default: none but this)", parseCount)
+    .option("--workers <n>", "threads that relay (default: none but this)", parseCount)
     .addOption(engineOption())
     .addOption(tracesOption())
     .option("--log-level <level>", "of the program's own messages on stderr", "warn")

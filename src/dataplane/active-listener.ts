@@ -1,4 +1,5 @@
 /** A listener that is there: its sockets and routes, what it hands to requests, and what it is asked by its allocations. */
+import type { Socket } from "node:net";
 import { messageOf } from "../errors.ts";
 import { monotonicMs } from "../clock.ts";
 import { refusals, type DropCode, type RefusalCode } from "../reasons.ts";
@@ -20,6 +21,7 @@ import {
   type Material,
   type OpenListener,
 } from "./listeners/listener.ts";
+import type { Addresses } from "./listeners/proxied.ts";
 import { listenDtls } from "./listeners/dtls.ts";
 import { listenTcp } from "./listeners/tcp.ts";
 import { listenTls } from "./listeners/tls.ts";
@@ -79,6 +81,10 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     return this.relay.limits;
   }
 
+  get streams() {
+    return this.relay.options.streams;
+  }
+
   get proxyProtocol(): boolean {
     return this.relay.options.proxyProtocol === true;
   }
@@ -136,6 +142,12 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     } catch (error) {
       return `the certificate is not renewed: ${messageOf(error)}`;
     }
+  }
+
+  /** Takes a stream that another thread's listener of this name accepted. */
+  takeStream(socket: Socket, addresses: Addresses): void {
+    if (this.#open?.take === undefined) socket.destroy();
+    else this.#open.take(socket, addresses);
   }
 
   /** Binds the sockets; rejects when one cannot be bound. */

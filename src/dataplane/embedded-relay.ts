@@ -12,7 +12,9 @@ import {
   type RelayConfig,
   type ValidConfig,
 } from "./config.ts";
+import type { Socket } from "node:net";
 import type { Allocation } from "./allocation.ts";
+import type { HandedStream } from "./listeners/listener.ts";
 import { RelayContext, type EmbeddedOptions } from "./relay-context.ts";
 import { Gateway } from "./gateway.ts";
 import { OffloadEngine } from "./offload/engine.ts";
@@ -56,11 +58,6 @@ export class EmbeddedRelay implements Relay {
     );
   }
 
-  /** An eventfd that wakes the thread, where the engine lets it stand still. */
-  get wakeFd(): number | undefined {
-    return this.#context.engine.wakeFd;
-  }
-
   get events() {
     return this.#context.events.asObservable();
   }
@@ -83,11 +80,18 @@ export class EmbeddedRelay implements Relay {
     const { gateway, resolver } = tenant;
     const before = gateway.config;
     gateway.adopt(config);
-    if (this.#context.host.listen(config.name, how.datagramPorts ?? datagramPorts(config.listeners))) this.#touchAll();
+    if (this.#context.host.listen(config.name, datagramPorts(config.listeners))) this.#touchAll();
     resolver.watch(new Set(config.clusters.filter(isDns).flatMap(({ endpoints }) => endpoints)));
     const admission = this.#admit(gateway, transitionsOf(tenant, before, how));
     gateway.revision = how.admission?.to;
     return this.#inTurn(async () => ({ admission, listeners: await this.#listen(tenant, config) }));
+  }
+
+  /** Takes a stream that another thread's listener accepted; `socket` is the way to its client. */
+  takeStream({ gateway, listener, client, server }: HandedStream, socket: Socket): void {
+    const active = this.#tenants.get(gateway)?.listeners.get(listener);
+    if (active === undefined) socket.destroy();
+    else active.takeStream(socket, { source: client, destination: server });
   }
 
   async remove(name: string): Promise<number> {
@@ -158,7 +162,8 @@ export class EmbeddedRelay implements Relay {
   #tenant(config: RelayConfig): Tenant {
     const present = this.#tenants.get(config.name);
     if (present !== undefined) return present;
-    const gateway = new Gateway({ ...config, listeners: [] }, this.#context.host, this.#context.limits);
+    const { host, limits, options } = this.#context;
+    const gateway = new Gateway({ ...config, listeners: [] }, host, limits, options.ids);
     const { log } = this.#context;
     const changed = (): void => {
       const names = new Set(gateway.config.clusters.filter(isDns).map(({ name }) => name));

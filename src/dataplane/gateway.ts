@@ -7,7 +7,7 @@ import type { RelayConfig } from "./config.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
 import { noTraffic, type Traffic } from "./flows.ts";
 import type { OwnHost } from "../admission/own-host.ts";
-import { PeerConnections } from "./peer-connections.ts";
+import { PeerConnections, type Numbers } from "./peer-connections.ts";
 import { PermissionIndex } from "./permission-index.ts";
 import type { Allocation, AllocationScope, Permission } from "./allocation.ts";
 import type { Limits } from "./limits.ts";
@@ -20,7 +20,7 @@ export class Gateway {
   readonly name: string;
   readonly admission: Admission;
   readonly permissions = new PermissionIndex<Permission>();
-  readonly connections = new PeerConnections();
+  readonly connections: PeerConnections;
   /** By cluster that was used. */
   readonly clusters = new Map<string, Traffic>();
   /** Those that are there, by name. */
@@ -31,7 +31,8 @@ export class Gateway {
   revision: number | undefined;
   auth: AuthPolicy;
 
-  constructor(config: RelayConfig, host: OwnHost, limits: Limits) {
+  constructor(config: RelayConfig, host: OwnHost, limits: Limits, numbers?: Numbers) {
+    this.connections = new PeerConnections(numbers);
     this.users = new Users(limits);
     this.name = config.name;
     this.config = config;

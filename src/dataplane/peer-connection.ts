@@ -5,7 +5,8 @@
 import type { Socket } from "node:net";
 import type { Ip } from "../net/ip.ts";
 import { noTraffic, type Flow, type Traffic } from "./flows.ts";
-import { lingerMilliseconds, unboundConnectionMilliseconds } from "./limits.ts";
+import { unboundConnectionMilliseconds } from "./limits.ts";
+import { pour } from "./pour.ts";
 
 export interface PeerConnectionOptions {
   /** CONNECTION-ID. */
@@ -23,40 +24,6 @@ export interface PeerConnectionOptions {
   readonly traffic: readonly Traffic[];
   readonly closed: () => void;
 }
-
-const keepAliveMilliseconds = 60_000;
-
-/**
- * Takes what `from` reads to `to`, no faster than that writes, until either ends. `count` says how many milliseconds to wait
- * before more is read.
- */
-const pour = (from: Socket, to: Socket, count: (bytes: number) => number): void => {
-  let isHeld = false;
-  from.on("data", (chunk: Buffer) => {
-    const waitMs = count(chunk.length);
-    if (!to.write(chunk)) from.pause();
-    if (waitMs === 0) return;
-    isHeld = true;
-    from.pause();
-    setTimeout(() => {
-      isHeld = false;
-      if (!to.writableNeedDrain) from.resume();
-    }, waitMs).unref();
-  });
-  to.on("drain", () => {
-    if (!isHeld) from.resume();
-  });
-  const end = (): void => {
-    if (to.destroyed) return;
-    // What was written still leaves; whoever does not take it is not waited for.
-    to.setTimeout(lingerMilliseconds, () => to.destroy());
-    to.destroySoon();
-  };
-  from.on("end", end);
-  from.on("close", end);
-  from.setKeepAlive(true, keepAliveMilliseconds);
-  from.resume();
-};
 
 export class PeerConnection {
   readonly id: number;

@@ -6,14 +6,28 @@ import type { Verdict } from "../admission/admission.ts";
 import type { Allocation } from "./allocation.ts";
 import { PeerConnection } from "./peer-connection.ts";
 
+const MAX_ID = 0xffffffff;
+
 /** A connection, and whose it is. */
 export interface HeldConnection {
   readonly allocation: Allocation;
   readonly connection: PeerConnection;
 }
 
+/** The numbers of one thread: `first`, and every `step`th after it. */
+export interface Numbers {
+  readonly first: number;
+  readonly step: number;
+}
+
 export class PeerConnections {
   readonly #byId = new Map<number, HeldConnection>();
+  readonly #numbers: Numbers;
+
+  /** @param numbers CONNECTION-IDs are congruent to: they say which thread has the connection. */
+  constructor(numbers: Numbers = { first: 0, step: 1 }) {
+    this.#numbers = numbers;
+  }
 
   get(id: number | undefined): HeldConnection | undefined {
     return id === undefined ? undefined : this.#byId.get(id);
@@ -55,8 +69,10 @@ export class PeerConnections {
   /** One that nobody can guess: it is half of what a client needs to take the connection. */
   #unusedId(): number {
     for (;;) {
-      const id = randomBytes(4).readUInt32BE(0);
-      if (id !== 0 && !this.#byId.has(id)) return id;
+      const { first, step } = this.#numbers;
+      const any = randomBytes(4).readUInt32BE(0);
+      const id = any - (any % step) + (first % step);
+      if (id > 0 && id <= MAX_ID && !this.#byId.has(id)) return id;
     }
   }
 }

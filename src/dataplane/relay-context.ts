@@ -4,7 +4,7 @@ import { Subject } from "rxjs";
 import { monotonicMs } from "../clock.ts";
 import type { DenialCode, DropCode, RefusalCode } from "../reasons.ts";
 import { Allocations, type SharedQuota } from "./allocations.ts";
-import { createNonces } from "./auth/nonce.ts";
+import { createNonces, type Nonces } from "./auth/nonce.ts";
 import { createEngine } from "./engines/choose.ts";
 import type { Engine, EngineOptions } from "./engines/engine.ts";
 import { noDrops } from "./flows.ts";
@@ -12,6 +12,8 @@ import { ControlQueue } from "./control-queue.ts";
 import { defaultLimits, sweepMilliseconds, type Limits } from "./limits.ts";
 import { Offload, type OffloadHandle } from "./offload/offload.ts";
 import type { RelayEvent, RelayOptions } from "./relay.ts";
+import type { SharedStreams } from "./listeners/listener.ts";
+import type { Numbers } from "./peer-connections.ts";
 import { RelayHost } from "./relay-host.ts";
 import type { RelayedPorts } from "./relayed-ports.ts";
 import { Reservations, type SharedTokens } from "./reservations.ts";
@@ -23,8 +25,11 @@ const tickMilliseconds = 5;
 
 /** What a relay in a worker is given beside the options of all. */
 export interface EmbeddedOptions extends RelayOptions {
-  /** Numbers of allocations: those of workers are not to meet. */
-  readonly ids?: { readonly first: number; readonly step: number };
+  /** Numbers of allocations and of their TCP connections: those of workers are not to meet. */
+  readonly ids?: Numbers;
+  readonly streams?: SharedStreams;
+  /** Nonces of one worker are good for all. */
+  readonly nonceKey?: Uint8Array;
   readonly sockets?: Pick<EngineOptions, "clientSockets" | "descriptors">;
   /** Allocations by user over all workers. */
   readonly quota?: SharedQuota;
@@ -47,7 +52,7 @@ export class RelayContext {
   readonly refused = new Tally<RefusalCode>();
   /** Peers that were not admitted, by why. */
   readonly denied = new Tally<DenialCode>();
-  readonly nonces = createNonces();
+  readonly nonces: Nonces;
   readonly engine: Engine;
   readonly reservations: Reservations;
   readonly unproven: UnprovenSources;
@@ -65,6 +70,7 @@ export class RelayContext {
     this.options = options;
     this.limits = { ...defaultLimits, ...options.limits };
     this.log = options.log;
+    this.nonces = createNonces(options.nonceKey);
     this.unproven = new UnprovenSources(this.limits.unprovenAnswersPerSecond);
     this.engine = createEngine(
       options.engine ?? "auto",

@@ -33,7 +33,7 @@ export interface RelayOptions extends RelayTuning {
   readonly own: readonly string[];
   /** What moves packets; `auto` unless given. */
   readonly engine?: EngineName;
-  /** Threads that relay for clients over UDP and DTLS; 0, which is the default: this one does. */
+  /** Threads that relay; 0, which is the default: this one does. */
   readonly workers?: number;
   readonly log: Logger;
 }
@@ -69,8 +69,6 @@ export interface Apply {
   readonly admission?: AdmissionStep | undefined;
   /** Endpoints of this config that are terminating, by cluster. */
   readonly draining?: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Ports at which its listeners take datagrams, if other relays than this one have some of them. */
-  readonly datagramPorts?: readonly number[];
 }
 
 export interface Relay {

@@ -27,7 +27,7 @@ export interface DataplaneOptions {
   readonly journal: string;
   readonly journalOptions?: WriterOptions;
   readonly engine?: EngineName | undefined;
-  /** Threads that relay for clients over UDP and DTLS. */
+  /** Threads that relay. */
   readonly workers?: number | undefined;
   /** What the relay does beyond what configs say. */
   readonly relay?: RelayTuning;

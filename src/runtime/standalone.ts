@@ -26,7 +26,7 @@ export interface StandaloneOptions {
   /** Also of native routes, and of certificateRefs. */
   readonly requireReferenceGrants?: boolean;
   readonly engine?: EngineName | undefined;
-  /** Threads that relay for clients over UDP and DTLS. */
+  /** Threads that relay. */
   readonly workers?: number | undefined;
   /** What the relay does beyond what manifests say. */
   readonly relay?: RelayTuning;

@@ -13,7 +13,7 @@ export interface Nonces {
   isFresh(nonce: string, client: string, now: number): boolean;
 }
 
-export const createNonces = (key: Buffer = randomBytes(32)): Nonces => {
+export const createNonces = (key: Uint8Array = randomBytes(32)): Nonces => {
   // Made once: it is most of the cost of an HMAC of so few bytes.
   const secret = createSecretKey(key);
   const make = (minute: number, client: string): Buffer => {

@@ -50,8 +50,6 @@ export interface Engine {
     /** Takes one that was let go of, here or elsewhere. */
     accept(held: HeldPort): RelayPort;
   };
-  /** An eventfd that wakes the engine's thread where that stands still. */
-  readonly wakeFd?: number;
   /** Whether a datagram to a peer can be sent with the DF bit set (DONT-FRAGMENT). */
   readonly canSetDontFragment: boolean;
   /** Closes what is still open. */

@@ -3,6 +3,8 @@ import type { Socket } from "node:net";
 import type { DropCode } from "../../reasons.ts";
 import type { Limits } from "../limits.ts";
 import type { ClientPath, Flow } from "../flows.ts";
+import type { TransportAddress } from "../../net/address.ts";
+import type { Addresses } from "./proxied.ts";
 
 /** A five-tuple that a listener can put a flow on. */
 export interface ListenerPath extends ClientPath {
@@ -26,9 +28,30 @@ export interface ListenerCounts {
 
 export const noCounts = (): ListenerCounts => ({ connections: 0, handshakes: 0, failedHandshakes: 0 });
 
+/** A stream that goes from one thread to another: its listener, and its addresses. */
+export interface HandedStream {
+  readonly gateway: string;
+  readonly listener: string;
+  readonly client: TransportAddress;
+  readonly server: TransportAddress;
+}
+
+/** What the listeners of several threads share that serve one port for streams. */
+export interface SharedStreams {
+  /** TLS sessions that one thread began are resumed by all. 48 bytes. */
+  readonly ticketKeys: Uint8Array;
+  /**
+   * Gives `stream` to the thread that has peer connection `connectionId`. Resolves to the way there: what is written to it
+   * arrives as if from the client. Rejects when that thread does not run.
+   */
+  handOver(stream: HandedStream, connectionId: number): Promise<Socket>;
+}
+
 export interface ListenerOwner {
   readonly counts: ListenerCounts;
   readonly limits: Limits;
+  /** Absent where one thread has the port alone. */
+  readonly streams: SharedStreams | undefined;
   /** Streams begin with a PROXY header. */
   readonly proxyProtocol: boolean;
   /** Whether messages wait to be looked at: streams are not read on until none do. */
@@ -54,6 +77,8 @@ export interface OpenListener {
   /** `ADDRESS:PORT` of each socket. */
   readonly at: readonly string[];
   connections(): number;
+  /** Takes a stream that another thread accepted, with its addresses. */
+  take?(socket: Socket, addresses: Addresses): void;
   /** Datagrams that the kernel dropped for want of room. */
   kernelDrops?(): number;
   /** New handshakes use `material` from here on; those that are up stay. @throws what OpenSSL says of it. */

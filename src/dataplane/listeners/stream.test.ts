@@ -24,6 +24,7 @@ describe("a TCP listener", () => {
       limits: defaultLimits,
       counts: noCounts(),
       proxyProtocol: false,
+      streams: undefined,
       isBusy: false,
       whenCalm: (then) => then(),
       message: (_bytes, path) => void paths.push(path),

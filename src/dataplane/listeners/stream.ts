@@ -197,6 +197,7 @@ export const listenStream = async (
       if (path.partialSince !== undefined && path.partialSince < before) drop(path, "partial-frame");
   }, 1000).unref();
 
+  let taken = 0;
   const servers: Server[] = [];
   const close = async (): Promise<void> => {
     clearInterval(sweep);
@@ -206,7 +207,7 @@ export const listenStream = async (
   try {
     for (const address of addresses) {
       const server = makeServer(accept);
-      server.listen({ host: address, port, exclusive: true, ipv6Only: true });
+      server.listen({ host: address, port, exclusive: true, ipv6Only: true, reusePort: owner.streams !== undefined });
       await once(server, "listening");
       server.on("error", (error) => owner.failed(error.message));
       servers.push(server);
@@ -220,7 +221,14 @@ export const listenStream = async (
       const at = server.address();
       return at === null || typeof at === "string" ? String(at) : formatAddress(at.address, at.port);
     }),
-    connections: () => connections.size,
+    connections: () => connections.size - taken,
+    take(socket, addresses) {
+      // It is counted where it was accepted.
+      taken += 1;
+      owner.counts.connections -= 1;
+      socket.once("close", () => (taken -= 1));
+      accept(socket, addresses);
+    },
     close,
   };
 };

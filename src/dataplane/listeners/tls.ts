@@ -17,7 +17,13 @@ export const listenTls = async (
   const { handshakeMilliseconds, maxHandshakes } = owner.limits;
   const servers: Server[] = [];
   const closings: (() => void)[] = [];
-  const secure = ({ certificate, key }: Material) => ({ cert: certificate, key, minVersion: "TLSv1.2" as const });
+  const ticketKeys = owner.streams && { ticketKeys: Buffer.from(owner.streams.ticketKeys) };
+  const secure = ({ certificate, key }: Material) => ({
+    cert: certificate,
+    key,
+    minVersion: "TLSv1.2" as const,
+    ...ticketKeys,
+  });
   /** In the order in which they came. */
   const handshaking = new Set<Socket>();
   /** Of those that came through a load balancer. */

@@ -23,6 +23,7 @@ import {
   type Exchange,
   type RequestContext,
 } from "./exchange.ts";
+import { handOver } from "./hand-over.ts";
 import { refresh } from "./refresh.ts";
 
 type Handler = (exchange: AllocationExchange) => Answer | Promise<Answer>;
@@ -134,6 +135,7 @@ const receiveMessage = (context: RequestContext, message: Message, path: Listene
   const allocation = relay.allocations.get(tuple);
   // A client connection has no allocation; it is of whoever has that of the peer connection.
   const binds = message.method === method.connectionBind;
+  if (binds && allocation === undefined && handOver(context, message, path)) return;
   const { owner } = allocation ?? (binds ? gateway.connections.get(message.connectionId)?.allocation : {}) ?? {};
   const now = monotonicMs();
   const client = path.client.address;

@@ -1,5 +1,9 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { connect, type TLSSocket } from "node:tls";
 import { pino, type Logger } from "pino";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { makeCertificate } from "../../../test/support/certificate.ts";
 import { freePort } from "../../../test/support/free-port.ts";
 import { startEchoBackend, type EchoBackend } from "../../../test/support/live.ts";
 import { startStream, type Stream } from "../../../test/support/stream.ts";
@@ -31,7 +35,7 @@ const config = (endpoints: readonly string[] = ["127.0.0.1"], quota = 0): Datapl
   ],
   clusters: [{ name: "ns/r", type: "STATIC", protocol: "UDP", endpoints }],
 });
-const connection = (transport: "udp" | "tcp" = "udp") => ({
+const connection = (transport: "udp" | "tcp" | "tls" = "udp") => ({
   host: "127.0.0.1",
   port,
   transport,
@@ -48,8 +52,21 @@ const allocations = async () => {
   await pool.refresh();
   return pool.state().allocations;
 };
-/** The worker that an allocation is on, by its number; -1 for the thread of TCP. */
-const workerOf = (id: number): number => (id % (WORKERS + 1)) - 1;
+/** The worker that an allocation is on, by its number. */
+const workerOf = (id: number): number => (id - 1) % WORKERS;
+const everyWorker = new Set(Array.from({ length: WORKERS }, (_, index) => index));
+
+/** A listener for TLS, of the same port as TCP has, and a cluster of TCP peers. */
+const withTls = async () => {
+  const { certificate, cert64, key64 } = makeCertificate();
+  const routes = ["ns/r"];
+  await pool.apply({
+    ...config(),
+    listeners: [{ name: "ns/gw/tls", protocol: "TURN-TLS", address: "", port, routes, cert: cert64, key: key64 }],
+    clusters: [{ name: "ns/r", type: "STATIC", protocol: "TCP", endpoints: ["127.0.0.1"] }],
+  });
+  return { certificate, at: { host: "127.0.0.1", port, servername: "localhost" } };
+};
 
 beforeEach(async () => {
   echo = await startEchoBackend();
@@ -66,23 +83,30 @@ beforeEach(async () => {
 });
 
 describe("a pool of workers", () => {
-  it("spreads clients over its workers, keeps TCP on its own thread, and reports the state of all", async () => {
+  it("spreads clients of every transport over its workers, and reports the state of all", async () => {
     const report = await pool.apply(config());
     expect(report.listeners).toMatchObject([
-      { listener: "ns/gw/tcp", change: "started" },
       { listener: "ns/gw/udp", change: "started", at: [`127.0.0.1:${port}`] },
+      { listener: "ns/gw/tcp", change: "started", at: [`127.0.0.1:${port}`] },
     ]);
     expect(report.admission).toEqual([{ change: "admit", cluster: "ns/r", endpoint: "127.0.0.1" }]);
-    const calls = await Promise.all([...Array.from({ length: 24 }, () => stream()), stream("tcp")]);
+    const calls = await Promise.all(
+      (["udp", "tcp"] as const).flatMap((transport) => Array.from({ length: 24 }, () => stream(transport))),
+    );
     const open = await allocations();
-    expect(open).toHaveLength(25);
-    expect(new Set(open.map(({ id }) => id)).size).toBe(25);
-    expect(new Set(open.map(({ id }) => workerOf(id)))).toEqual(new Set([-1, 0, 1, 2]));
+    expect(open).toHaveLength(48);
+    expect(new Set(open.map(({ id }) => id)).size).toBe(48);
+    for (const transport of ["udp", "tcp"]) {
+      const some = open.filter(({ protocol }) => protocol === transport);
+      expect(new Set(some.map(({ id }) => workerOf(id)))).toEqual(everyWorker);
+    }
     expect(await Promise.all(calls.map((one) => one.lost()))).toEqual(calls.map(() => []));
     await pool.refresh();
-    const [udp] = pool.state().listeners.filter(({ name }) => name === "ns/gw/udp");
-    const sent = calls.slice(0, 24).reduce((sum, one) => sum + one.sent, 0);
-    expect(udp!.packetsIn).toBeGreaterThanOrEqual(sent);
+    for (const [index, listener] of pool.state().listeners.entries()) {
+      const sent = calls.slice(24 * index, 24 * (index + 1)).reduce((sum, one) => sum + one.sent, 0);
+      expect(listener.packetsIn).toBeGreaterThanOrEqual(sent);
+    }
+    expect(pool.state().listeners[1]).toMatchObject({ connections: 24, connectionsTotal: 24 });
   });
 
   it("revokes on every worker, and adds up what was dropped", async () => {
@@ -123,14 +147,14 @@ describe("a pool of workers", () => {
     await pool.apply(config());
     const calls = await Promise.all([...Array.from({ length: 24 }, () => stream()), stream("tcp")]);
     const open = await allocations();
-    const clientsOf = (worker: number) =>
+    const clientsOf = (worker: number, wanted: string) =>
       calls.filter(({ client }) =>
         open.some(
           ({ id, client: at, protocol }) =>
-            workerOf(id) === worker && protocol !== "tcp" && at.endsWith(`:${client.local.port}`),
+            workerOf(id) === worker && protocol === wanted && at.endsWith(`:${client.local.port}`),
         ),
       );
-    const struck = clientsOf(1);
+    const struck = [...clientsOf(1, "udp"), ...clientsOf(1, "tcp")];
     expect(struck.length).toBeGreaterThan(0);
     const others = calls.filter((one) => !struck.includes(one));
     pool.failWorker(1, "for a test");
@@ -145,8 +169,9 @@ describe("a pool of workers", () => {
     await Promise.all(others.map((one) => one.flows(20)));
     expect(await Promise.all(others.map((one) => one.lost()))).toEqual(others.map(() => []));
     // From the same port, which the kernel gives to the same worker.
-    await struck[0]!.client.allocate();
-    const mine = (await allocations()).find(({ client }) => client.endsWith(`:${struck[0]!.client.local.port}`));
+    const [udp] = clientsOf(1, "udp");
+    await udp!.client.allocate();
+    const mine = (await allocations()).find(({ client }) => client.endsWith(`:${udp!.client.local.port}`));
     expect(workerOf(mine!.id)).toBe(1);
     expect(open.map(({ id }) => id)).not.toContain(mine!.id);
   });
@@ -194,7 +219,7 @@ describe("a pool of workers", () => {
       await expect(again.allocate({ reservationToken: reservationToken! })).rejects.toMatchObject({ code: 508 });
     }
     const held = await allocations();
-    expect(new Set(held.map(({ id }) => workerOf(id)))).toEqual(new Set([-1, 0, 1, 2]));
+    expect(new Set(held.map(({ id }) => workerOf(id)))).toEqual(everyWorker);
   });
 
   it("lets clients on any two threads call each other where the route is a wildcard, but not once one is gone", async () => {
@@ -208,7 +233,7 @@ describe("a pool of workers", () => {
       new Set((await allocations()).map(({ id }) => workerOf(id)));
     const all = [await open("tcp")];
     // The kernel spreads clients over threads as it likes.
-    while (all.length < 12 || ((await threads()).size < 4 && all.length < 100)) all.push(await open());
+    while (all.length < 12 || ((await threads()).size < WORKERS && all.length < 100)) all.push(await open());
     for (const [index, { client, at }] of all.entries()) {
       const other = all[(index + 1) % all.length]!;
       await client.channelBind(0x4000, other.at);
@@ -216,15 +241,16 @@ describe("a pool of workers", () => {
       client.sendChannel(0x4000, Buffer.from(`from ${index}`));
       expect((await other.client.receive()).data.toString()).toBe(`from ${index}`);
     }
-    expect(await threads()).toEqual(new Set([-1, 0, 1, 2]));
+    expect(await threads()).toEqual(everyWorker);
     await expect(all[0]!.client.channelBind(0x4001, echo)).rejects.toMatchObject({ code: 403 });
     await expect(all[1]!.client.channelBind(0x4001, { address: "127.0.0.1", port })).rejects.toMatchObject({
       code: 403,
     });
 
-    for (const worker of [0, 1, 2]) pool.failWorker(worker, "for a test");
+    for (const worker of everyWorker) pool.failWorker(worker, "for a test");
     await eventually(() => expect(events.filter(({ event }) => event === "worker.restored")).toHaveLength(WORKERS));
-    await expect(all[0]!.client.createPermission("127.0.0.1")).rejects.toMatchObject({ code: 403 });
+    const { client } = await open();
+    await expect(client.createPermission("127.0.0.1")).rejects.toMatchObject({ code: 403 });
   });
 
   it("lets go of its ports", async () => {
@@ -240,6 +266,45 @@ describe("a pool of workers", () => {
     log = pino({ level: "silent" }, { write: (line) => void logged.push(line) });
     pool = new WorkerPool({ place: placeOn(["127.0.0.1"]), own: [], engine: "batch", workers: 1, log });
     expect((await pool.apply(config())).listeners.every(({ change }) => change === "started")).toBe(true);
+  });
+
+  it("resumes a TLS session on whichever worker it arrives", async () => {
+    const { certificate, at } = await withTls();
+    const connectTls = async (session?: Buffer): Promise<TLSSocket> => {
+      const socket = connect({ ...at, ca: certificate, ...(session && { session }) });
+      onTestFinished(() => void socket.destroy());
+      await once(socket, "secureConnect");
+      return socket;
+    };
+    const [session] = (await once(await connectTls(), "session")) as [Buffer];
+    for (let round = 0; round < 4 * WORKERS; round += 1)
+      expect((await connectTls(session)).isSessionReused()).toBe(true);
+  });
+
+  it("joins connections of one client on any two workers into a stream to a TCP peer, over TLS too", async () => {
+    const { certificate, at } = await withTls();
+    const peer = createServer((socket) => void socket.pipe(socket)).listen(0, "127.0.0.1");
+    await once(peer, "listening");
+    onTestFinished(() => void peer.close());
+    const to = { address: "127.0.0.1", port: (peer.address() as AddressInfo).port };
+    for (let round = 0; round < 2 * WORKERS; round += 1) {
+      const client = await TurnClient.connect({ ...connection("tls"), ...at, ca: certificate });
+      onTestFinished(() => client.close());
+      await client.allocate({ peers: "tcp" });
+      const data = await client.connectionBind(await client.connect(to));
+      onTestFinished(() => void data.destroy());
+      data.write(`round ${round}`);
+      data.resume();
+      const [back] = (await once(data, "data")) as [Buffer];
+      expect(back.toString()).toBe(`round ${round}`);
+      const ended = once(data, "close");
+      expect(await client.refresh(0)).toBe(0);
+      await ended;
+    }
+    await pool.refresh();
+    const [tls] = pool.state().listeners.filter(({ name }) => name === "ns/gw/tls");
+    // A control and a data connection in each round, each counted once, wherever it came.
+    expect(tls).toMatchObject({ connectionsTotal: 4 * WORKERS, handshakes: 4 * WORKERS, bytesIn: expect.any(Number) });
   });
 
   it("logs at the level of now, not at that of its start", async () => {

@@ -1,43 +1,37 @@
 /**
- * A relay on several threads: each worker is a whole relay for the clients over UDP and DTLS that the kernel gives it; those
- * over TCP and TLS are this thread's. A worker that ends is replaced: its own clients begin anew, nobody else's notice.
+ * A relay on several threads: each worker is a whole relay for the clients that the kernel gives it. A worker that ends is
+ * replaced: its own clients begin anew, nobody else's notice.
  */
+import { randomBytes } from "node:crypto";
 import { messageOf } from "../../errors.ts";
 import { Subject } from "rxjs";
 import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
 import { parseConfig, type ValidConfig } from "../config.ts";
-import { EmbeddedRelay } from "../embedded-relay.ts";
+import { loadLibuv } from "../engines/batch/libuv.ts";
 import { loadSys } from "../engines/batch/sys.ts";
 import type { Apply, ApplyReport, Relay, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
 import { createHeldPorts, type HeldPorts } from "./held-ports.ts";
-import { datagramPorts } from "../../admission/own-host.ts";
 import { OffloadEngine } from "../offload/engine.ts";
 import type { OffloadHandle } from "../offload/offload.ts";
-import { portMemory, RelayedPorts } from "../relayed-ports.ts";
+import { portMemory } from "../relayed-ports.ts";
 import { mergeReports, mergeStates } from "./merge.ts";
 import { createQuotas } from "./quotas.ts";
 import { createSharedSockets } from "./sockets.ts";
-import type { ApplyRequest } from "./protocol.ts";
+import type { ApplyRequest, WorkerSays } from "./protocol.ts";
 import { WorkerHandle } from "./worker-handle.ts";
-
-const ofWorkers = ({ protocol }: { readonly protocol: string }): boolean =>
-  protocol === "TURN-UDP" || protocol === "TURN-DTLS";
-
-const withListeners = (config: ValidConfig, keep: (one: { readonly protocol: string }) => boolean): ValidConfig => ({
-  ...config,
-  listeners: config.listeners.filter(keep),
-});
 
 const drainingOf = ({ draining = new Map() }: Apply): Readonly<Record<string, readonly string[]>> =>
   Object.fromEntries([...draining].map(([cluster, endpoints]) => [cluster, [...endpoints]]));
 
 const requestOf = (config: ValidConfig, how: Apply, offload: OffloadHandle | undefined): ApplyRequest => ({
-  config: withListeners(config, ofWorkers),
+  config,
   draining: drainingOf(how),
   admission: how.admission,
-  datagramPorts: datagramPorts(config.listeners),
   offload,
 });
+
+const NONCE_KEY_BYTES = 32;
+const TICKET_KEY_BYTES = 48;
 
 interface Applied {
   readonly config: ValidConfig;
@@ -46,21 +40,22 @@ interface Applied {
 
 export class WorkerPool implements Relay {
   readonly events = new Subject<RelayEvent>();
-  readonly #local: EmbeddedRelay;
   readonly #workers: readonly WorkerHandle[];
   readonly #sockets;
   readonly #heldPorts: HeldPorts;
   readonly #offload: OffloadEngine;
   /** By gateway, what is in force: a new worker is told all of it. */
   readonly #applied = new Map<string, Applied>();
-  #last: RelayState;
+  #last: RelayState = mergeStates([]);
   #isDraining = false;
   #isClosed = false;
 
-  /** Whether workers can run here; if not, why is said. */
+  /** Whether workers can run here; if not, logs why. */
   static isPossible({ log }: RelayOptions): boolean {
     try {
       loadSys();
+      const libuv = loadLibuv();
+      libuv.backendFd(libuv.loop());
       return true;
     } catch (error) {
       const reason = messageOf(error);
@@ -75,29 +70,19 @@ export class WorkerPool implements Relay {
     const quotas = createQuotas();
     this.#offload = new OffloadEngine(options.log, (now) => this.events.next({ event: "offload.changed", ...now }));
     this.#heldPorts = createHeldPorts(loadSys());
-    const [own, ...others] = Array.from({ length: count + 1 }, portMemory);
-    const all = [own, ...others].filter((memory) => memory !== undefined);
-    const step = count + 1;
-    this.#local = new EmbeddedRelay({
-      ...options,
-      ids: { first: step, step },
-      quota: quotas.of(-1),
-      heldPorts: this.#heldPorts.of(),
-      relayedPorts: new RelayedPorts(own, all),
-    });
-    this.#local.events.subscribe((event) => this.events.next(event));
-    this.#last = this.#local.state();
-    this.#workers = Array.from(
-      { length: count },
-      (_, index) =>
+    const all = Array.from({ length: count }, portMemory);
+    const secrets = { nonceKey: randomBytes(NONCE_KEY_BYTES), ticketKeys: randomBytes(TICKET_KEY_BYTES) };
+    this.#workers = all.map(
+      (own, index) =>
         new WorkerHandle({
           index,
           options,
-          ids: { first: index + 1, step },
+          ids: { first: index + 1, step: count },
+          secrets,
           sockets: this.#sockets,
           quota: quotas.of(index),
           heldPorts: this.#heldPorts,
-          ports: { own: others[index] ?? portMemory(), all },
+          ports: { own, all },
           event: (event) => this.events.next(event),
           began: async (worker) => {
             if (this.#isDraining) worker.drain();
@@ -106,8 +91,9 @@ export class WorkerPool implements Relay {
           },
           lost: () => {
             quotas.forget(index);
-            this.#offload.removeFlowsOf(index + 1);
+            this.#offload.removeFlowsOf((index + 1) % count);
           },
+          handOver: (what, descriptors) => this.#handOver(what, descriptors),
         }),
     );
   }
@@ -118,16 +104,9 @@ export class WorkerPool implements Relay {
     this.#applied.set(config.name, { config, how });
     const endBefore = this.#offload.wish(config.name, config.offload);
     const request = requestOf(config, how, this.#offload.handle);
-    this.#local.useOffload(request.offload);
     try {
-      const reports = await Promise.all([
-        this.#local.put(
-          withListeners(config, (one) => !ofWorkers(one)),
-          { ...how, datagramPorts: request.datagramPorts },
-        ),
-        // One that is down hears of it when it is back.
-        ...this.#workers.map((worker) => worker.apply(request).catch(() => undefined)),
-      ]);
+      // One that is down hears of it when it is back.
+      const reports = await Promise.all(this.#workers.map((worker) => worker.apply(request).catch(() => undefined)));
       return mergeReports(reports.filter((report) => report !== undefined));
     } finally {
       endBefore?.();
@@ -136,14 +115,10 @@ export class WorkerPool implements Relay {
 
   async remove(gateway: string): Promise<number> {
     this.#applied.delete(gateway);
-    const counts = await Promise.all([
-      this.#local.remove(gateway),
-      ...this.#workers.map((worker) => worker.remove(gateway).catch(() => 0)),
-    ]);
+    const counts = await Promise.all(this.#workers.map((worker) => worker.remove(gateway).catch(() => 0)));
     const endBefore = this.#offload.wish(gateway, undefined);
     if (endBefore !== undefined) {
       const { handle } = this.#offload;
-      this.#local.useOffload(handle);
       await Promise.all(this.#workers.map((worker) => worker.useOffload(handle).catch(() => undefined)));
       endBefore();
     }
@@ -152,7 +127,6 @@ export class WorkerPool implements Relay {
 
   drain(): void {
     this.#isDraining = true;
-    this.#local.drain();
     for (const worker of this.#workers) worker.drain();
   }
 
@@ -162,7 +136,7 @@ export class WorkerPool implements Relay {
 
   async refresh(): Promise<void> {
     const states = await Promise.all(this.#workers.map((worker) => worker.state().catch(() => undefined)));
-    const merged = mergeStates([this.#local.state(), ...states.filter((state) => state !== undefined)]);
+    const merged = mergeStates(states.filter((state) => state !== undefined));
     this.#last = { ...merged, offload: this.#offload.state() };
   }
 
@@ -171,10 +145,28 @@ export class WorkerPool implements Relay {
     this.#workers[index]?.fail(reason);
   }
 
+  /** The two ends of a pair of sockets become the way from one worker to the other. */
+  async #handOver({ stream, connectionId }: WorkerSays["handOverStream"], descriptors: Uint8Array): Promise<number> {
+    // The numbers of worker `index` are congruent to `index + 1`.
+    const count = this.#workers.length;
+    const worker = this.#workers[(connectionId + count - 1) % count];
+    if (worker === undefined) throw new Error("there is no such worker");
+    const sys = loadSys();
+    const [near, far] = sys.streamPair();
+    try {
+      await worker.takeStream(stream, far);
+    } catch (error) {
+      sys.close(near);
+      throw error;
+    }
+    descriptors[near] = 1;
+    return near;
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await Promise.all([this.#local.close(), ...this.#workers.map((worker) => worker.close())]);
+    await Promise.all(this.#workers.map((worker) => worker.close()));
     this.#offload.close();
     this.#heldPorts.close();
     this.#sockets.closeAll();

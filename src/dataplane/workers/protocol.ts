@@ -2,16 +2,29 @@
 import type { AdmissionStep } from "../../admission/transition.ts";
 import type { TransportAddress } from "../../net/address.ts";
 import type { ValidConfig } from "../config.ts";
+import type { HandedStream } from "../listeners/listener.ts";
+import type { Numbers } from "../peer-connections.ts";
 import type { OffloadHandle } from "../offload/offload.ts";
 import type { RelayEvent, RelayOptions } from "../relay.ts";
 import type { PortMemory } from "../relayed-ports.ts";
 import type { HeldPort } from "../engines/engine.ts";
 
+/** What clients have from one worker and may bring to another. */
+export interface Secrets {
+  readonly nonceKey: Uint8Array;
+  /** 48 bytes, as Node's TLS servers take them. */
+  readonly ticketKeys: Uint8Array;
+}
+
 /** What a worker is started with. */
 export interface WorkerData {
   readonly index: number;
-  readonly options: Pick<RelayOptions, "place" | "own" | "alternateServers" | "strictAddressFamily" | "limits">;
-  readonly ids: { readonly first: number; readonly step: number };
+  readonly options: Pick<
+    RelayOptions,
+    "place" | "own" | "alternateServers" | "strictAddressFamily" | "proxyProtocol" | "limits"
+  >;
+  readonly ids: Numbers;
+  readonly secrets: Secrets;
   /** By descriptor, 1 for those that the worker has open; in memory that both see. */
   readonly descriptors: Uint8Array;
   /** Where relayed ports are known: the worker's own part, and those of all threads. */
@@ -24,7 +37,6 @@ export interface ApplyRequest {
   readonly draining: Readonly<Record<string, readonly string[]>>;
   /** A worker that is not at its `from` admits what the config says. */
   readonly admission: AdmissionStep | undefined;
-  readonly datagramPorts: readonly number[];
   readonly offload: OffloadHandle | undefined;
 }
 
@@ -40,6 +52,8 @@ export interface PoolSays {
   readonly apply: ApplyRequest;
   readonly remove: string;
   readonly useOffload: OffloadHandle | undefined;
+  /** A stream comes by a descriptor. */
+  readonly takeStream: { readonly stream: HandedStream; readonly fd: number };
   readonly state: undefined;
   readonly drain: undefined;
   readonly close: undefined;
@@ -49,8 +63,6 @@ export interface PoolSays {
 
 /** What a worker asks and tells. */
 export interface WorkerSays {
-  /** It runs; the eventfd wakes it. */
-  readonly ready: { readonly wakeFd: number };
   readonly openSocket: TransportAddress;
   readonly closeSocket: TransportAddress;
   readonly takeQuota: QuotaRequest;
@@ -58,6 +70,8 @@ export interface WorkerSays {
   /** Ports for RESERVATION-TOKEN; the answers are as of `SharedTokens`. */
   readonly holdPort: HeldPort;
   readonly takePort: Uint8Array;
+  /** A stream goes to the worker that has the connection; the answer is the descriptor of the way there. */
+  readonly handOverStream: { readonly stream: HandedStream; readonly connectionId: number };
   readonly event: RelayEvent;
   readonly log: { readonly level: number; readonly msg: string; readonly [field: string]: unknown };
 }

@@ -18,22 +18,14 @@ export interface ThreadChannel {
   close(reason: string): void;
 }
 
-/** @param woken called after each message, for a thread that does not look for itself. */
-export const openThreadChannel = (
-  port: MessagePort | Worker,
-  handlers: Handlers,
-  woken?: () => void,
-): ThreadChannel => {
+export const openThreadChannel = (port: MessagePort | Worker, handlers: Handlers): ThreadChannel => {
   const waiting = new Map<
     number,
     { readonly resolve: (value: never) => void; readonly reject: (error: Error) => void }
   >();
   let last = 0;
 
-  const send = (message: Message): void => {
-    port.postMessage(message);
-    woken?.();
-  };
+  const send = (message: Message): void => port.postMessage(message);
   const handle = async (what: string, value: unknown): Promise<unknown> => handlers[what]?.(value as never);
 
   port.on("message", (message: Message) => {

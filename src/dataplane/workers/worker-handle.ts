@@ -7,11 +7,13 @@ import { noTraffic } from "../flows.ts";
 import { loadSys } from "../engines/batch/sys.ts";
 import type { ApplyReport, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
 import { openThreadChannel, type ThreadChannel } from "./thread-channel.ts";
+import type { HandedStream } from "../listeners/listener.ts";
+import type { Numbers } from "../peer-connections.ts";
 import type { OffloadHandle } from "../offload/offload.ts";
 import { clearPorts } from "../relayed-ports.ts";
 import type { HeldPort } from "../engines/engine.ts";
 import type { HeldPorts } from "./held-ports.ts";
-import type { ApplyRequest, PoolSays, QuotaRequest, WorkerData, WorkerSays } from "./protocol.ts";
+import type { ApplyRequest, PoolSays, QuotaRequest, Secrets, WorkerData, WorkerSays } from "./protocol.ts";
 import type { Quota } from "./quotas.ts";
 import type { SharedSockets } from "./sockets.ts";
 
@@ -25,7 +27,8 @@ const MAX_DESCRIPTORS = 1 << 20;
 export interface WorkerHandleOptions {
   readonly index: number;
   readonly options: RelayOptions;
-  readonly ids: { readonly first: number; readonly step: number };
+  readonly ids: Numbers;
+  readonly secrets: Secrets;
   readonly sockets: SharedSockets;
   readonly quota: Quota;
   readonly heldPorts: HeldPorts;
@@ -34,6 +37,8 @@ export interface WorkerHandleOptions {
   /** A worker runs that replaces another: tells it what is in force. */
   readonly began: (worker: WorkerHandle) => Promise<void>;
   readonly lost: () => void;
+  /** Gives a stream to the worker that has the connection; `descriptors` are of the worker that gives. */
+  readonly handOver: (what: WorkerSays["handOverStream"], descriptors: Uint8Array) => Promise<number>;
 }
 
 type Opened = Extract<RelayEvent, { readonly event: "allocation.opened" }>;
@@ -45,7 +50,6 @@ export class WorkerHandle {
   readonly #allocations = new Map<number, Opened>();
   #worker: Worker;
   #channel: ThreadChannel;
-  #wakeFd = -1;
   #lastId = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #startedAt = 0;
@@ -67,6 +71,12 @@ export class WorkerHandle {
 
   useOffload(handle: OffloadHandle | undefined): Promise<void> {
     return this.#ask("useOffload", handle);
+  }
+
+  /** Gives the worker a stream; `fd` is its own from here on. */
+  takeStream(stream: HandedStream, fd: number): Promise<void> {
+    this.#descriptors[fd] = 1;
+    return this.#ask("takeStream", { stream, fd } satisfies PoolSays["takeStream"]);
   }
 
   state(): Promise<RelayState> {
@@ -95,14 +105,21 @@ export class WorkerHandle {
   #start(): [Worker, ThreadChannel] {
     const { index, options, ids, sockets, quota, heldPorts, ports } = this.#options;
     const held = heldPorts.of(this.#descriptors);
-    const sys = loadSys();
     this.#startedAt = performance.now();
-    const { place, own, alternateServers = [], strictAddressFamily = false, limits = {} } = options;
+    const {
+      place,
+      own,
+      alternateServers = [],
+      strictAddressFamily = false,
+      limits = {},
+      proxyProtocol = false,
+    } = options;
     const workerData: WorkerData = {
       index,
-      options: { place, own, alternateServers, strictAddressFamily, limits },
+      options: { place, own, alternateServers, strictAddressFamily, proxyProtocol, limits },
       // No number is used twice, whoever counts.
       ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
+      secrets: this.#options.secrets,
       descriptors: this.#descriptors,
       ports,
     };
@@ -113,21 +130,17 @@ export class WorkerHandle {
       resourceLimits: { maxYoungGenerationSizeMb: 48 },
     });
     const handlers: { readonly [K in keyof WorkerSays]: (value: WorkerSays[K]) => unknown } = {
-      ready: ({ wakeFd }) => {
-        this.#wakeFd = wakeFd;
-      },
       openSocket: (at: TransportAddress) => sockets.open(index, at),
       closeSocket: (at: TransportAddress) => sockets.close(index, at),
       takeQuota: ({ gateway, user, limit }: QuotaRequest) => quota.take(gateway, user, limit),
       giveQuota: ({ gateway, user }) => quota.give(gateway, user),
       holdPort: (port: HeldPort) => held.hold(port),
       takePort: (token: Uint8Array) => held.take(token),
+      handOverStream: (what) => this.#options.handOver(what, this.#descriptors),
       event: (event) => this.#took(event),
       log: ({ level, msg, ...fields }) => this.#log(level, { worker: index, ...fields }, msg),
     };
-    const channel = openThreadChannel(worker, handlers, () => {
-      if (this.#wakeFd >= 0) sys.wake(this.#wakeFd);
-    });
+    const channel = openThreadChannel(worker, handlers);
     worker.on("error", (error: unknown) => {
       this.#reason = messageOf(error);
     });
@@ -153,7 +166,6 @@ export class WorkerHandle {
 
   #ended(channel: ThreadChannel): void {
     channel.close("the worker has ended");
-    this.#wakeFd = -1;
     if (this.#isClosing) return;
     const { index, event, lost, options } = this.#options;
     this.#closeDescriptors();

@@ -1,4 +1,5 @@
 /** A worker: a relay of its own on a thread of its own, for the clients that the kernel gives it. */
+import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 import { pino } from "pino";
 import { EmbeddedRelay } from "../embedded-relay.ts";
@@ -6,23 +7,31 @@ import { RelayedPorts } from "../relayed-ports.ts";
 import type { OffloadHandle } from "../offload/offload.ts";
 import type { HeldPort } from "../engines/engine.ts";
 import { openThreadChannel } from "./thread-channel.ts";
-import type { ApplyRequest, WorkerData, WorkerSays } from "./protocol.ts";
+import type { ApplyRequest, PoolSays, WorkerData, WorkerSays } from "./protocol.ts";
 
 if (parentPort === null) throw new Error("this is the program of a worker thread");
 
-const { options, ids, descriptors, ports } = workerData as WorkerData;
+const { options, ids, secrets, descriptors, ports } = workerData as WorkerData;
+
+/** The socket closes the descriptor from here on. */
+const socketOf = (fd: number): Socket => {
+  descriptors[fd] = 0;
+  const socket = new Socket({ fd, readable: true, writable: true });
+  socket.pause();
+  return socket;
+};
 
 const channel = openThreadChannel(parentPort, {
-  apply: ({ config, draining, admission, datagramPorts, offload }: ApplyRequest) => {
+  apply: ({ config, draining, admission, offload }: ApplyRequest) => {
     relay.useOffload(offload);
     return relay.put(config, {
-      datagramPorts,
       ...(admission === undefined ? {} : { admission }),
       draining: new Map(Object.entries(draining).map(([cluster, endpoints]) => [cluster, new Set(endpoints)])),
     });
   },
   useOffload: (handle: OffloadHandle | undefined) => relay.useOffload(handle),
   remove: (gateway: string) => relay.remove(gateway),
+  takeStream: ({ stream, fd }: PoolSays["takeStream"]) => relay.takeStream(stream, socketOf(fd)),
   state: () => relay.state(),
   drain: () => relay.drain(),
   close: () => relay.close(),
@@ -47,6 +56,12 @@ const relay = new EmbeddedRelay({
       close: (at) => channel.ask<void>("closeSocket", at),
     },
   },
+  nonceKey: secrets.nonceKey,
+  streams: {
+    ticketKeys: secrets.ticketKeys,
+    handOver: async (stream, connectionId) =>
+      socketOf(await channel.ask<number>("handOverStream", { stream, connectionId })),
+  },
   quota: {
     take: (gateway, user, limit) => channel.ask<boolean>("takeQuota", { gateway, user, limit }),
     give: (gateway, user) => tell("giveQuota", { gateway, user }),
@@ -58,4 +73,3 @@ const relay = new EmbeddedRelay({
   },
 });
 relay.events.subscribe((event) => tell("event", event));
-tell("ready", { wakeFd: relay.wakeFd ?? -1 });

@@ -94,10 +94,6 @@ class BatchEngine implements Engine {
     accept: ({ fd, address, port }: HeldPort): RelayPort => new BatchRelay(this.#datagrams, address, port, fd),
   };
 
-  get wakeFd(): number {
-    return this.#datagrams.wakeFd;
-  }
-
   close(): void {
     this.#datagrams.close();
   }

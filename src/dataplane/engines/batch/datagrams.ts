@@ -69,11 +69,6 @@ export class Datagrams {
     return socket;
   }
 
-  /** Wakes the thread, should it stand still. */
-  get wakeFd(): number {
-    return this.#loop.wakeFd;
-  }
-
   portOf(socket: DatagramSocket): number {
     return this.#sys.portOf(socket.fd);
   }

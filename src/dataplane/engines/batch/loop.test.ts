@@ -13,10 +13,19 @@ const run = async (
     import { readFile } from "node:fs/promises";
     import { loadSys } from ${at("sys.ts")};
     import { Loop } from ${at("loop.ts")};
+    import koffi from ${JSON.stringify(import.meta.resolve("koffi"))};
     const sys = loadSys();
+    const libc = koffi.load(null);
+    const EFD_NONBLOCK = 0o4000;
+    const create = libc.func("int eventfd(uint value, int flags)");
+    const read = libc.func("long read(int fd, void *buffer, size_t count)");
+    const write = libc.func("long write(int fd, const void *buffer, size_t count)");
+    const eventfd = () => create(0, EFD_NONBLOCK);
+    const wake = (fd) => write(fd, Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]), 8);
+    const calm = (fd) => read(fd, Buffer.alloc(8), 8);
     let turns = 0;
     const loops = [];
-    const loopWith = (fd, ready = (fd) => sys.calm(fd)) => {
+    const loopWith = (fd, ready = (fd) => calm(fd)) => {
       const loop = new Loop(sys, ready, () => turns++, undefined);
       loop.watch(fd);
       loops.push(loop);
@@ -36,14 +45,14 @@ const run = async (
 
 it("does not keep a process that ends by an exception", async () => {
   const { code, err } = await run(`
-    loopWith(sys.eventfd());
+    loopWith(eventfd());
     setTimeout(() => { throw new Error("not caught"); }, 100);`);
   expect(err).toContain("not caught");
   expect(code).toBe(1);
 });
 
 it("does not keep a process that has nothing to serve", async () => {
-  const fds = `const fds = [sys.eventfd(), sys.eventfd()];`;
+  const fds = `const fds = [eventfd(), eventfd()];`;
   const { code, out } = await run(`${fds}
     const loop = loopWith(fds[0]);
     loop.watch(fds[1]);
@@ -55,11 +64,11 @@ it("does not keep a process that has nothing to serve", async () => {
 
 it("makes a turn for what arrives, and none while nothing does", async () => {
   const { out } = await run(`
-    const fd = sys.eventfd();
+    const fd = eventfd();
     const loop = loopWith(fd);
     setTimeout(() => {
       console.log("idle", turns);
-      sys.wake(fd);
+      wake(fd);
       const look = () => {
         if (turns === 0) return setImmediate(look);
         console.log("woken", turns);
@@ -74,10 +83,10 @@ it("can be closed by whoever takes a packet, and leaves nothing behind", async (
   const { code, out } = await run(`
     import { readdirSync } from "node:fs";
     const descriptors = () => readdirSync("/proc/self/fd").length;
-    const fd = sys.eventfd();
+    const fd = eventfd();
     const once = () => new Promise((resolve) => {
-      const loop = loopWith(fd, () => { sys.calm(fd); loop.close(); resolve(); });
-      sys.wake(fd);
+      const loop = loopWith(fd, () => { calm(fd); loop.close(); resolve(); });
+      wake(fd);
     });
     await once();
     const before = descriptors();
@@ -89,7 +98,7 @@ it("can be closed by whoever takes a packet, and leaves nothing behind", async (
 
 it("leaves the threads of the process to others, however many there are", async () => {
   const { out } = await run(`
-    for (let count = 0; count < 8; count++) loopWith(sys.eventfd());
+    for (let count = 0; count < 8; count++) loopWith(eventfd());
     const { length } = await readFile("/proc/self/status");
     console.log(length > 0);
     for (const loop of loops) loop.close();`);
@@ -98,9 +107,9 @@ it("leaves the threads of the process to others, however many there are", async 
 
 it("lets Node report what whoever takes a packet throws", async () => {
   const { code, err } = await run(`
-    const fd = sys.eventfd();
-    loopWith(fd, () => { sys.calm(fd); throw new Error("not caught"); });
-    sys.wake(fd);`);
+    const fd = eventfd();
+    loopWith(fd, () => { calm(fd); throw new Error("not caught"); });
+    wake(fd);`);
   expect(err).toContain("not caught");
   expect(code).toBe(1);
 });

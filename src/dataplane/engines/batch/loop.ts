@@ -1,18 +1,22 @@
 /**
  * The turns of the batch engine: each reads what has arrived and sends what waits. On the main thread libuv calls for a turn
- * when a packet arrives, so that timers, promises and messages get their time in between. A thread of its own waits here
- * instead, for packets alone.
+ * when a packet arrives, so that timers, promises and messages get their time in between. A worker thread waits here
+ * instead, for packets and for whatever libuv waits for: a handle of ours in its libuv would end the process with the thread.
  *
  * libuv calls past Node: promises and ticks that a turn leaves behind are not run when it ends. So a turn only moves packets,
  * and schedules everything else with `setImmediate`.
  */
 import { EventLoopPoll } from "./event-loop-poll.ts";
+import { loadLibuv } from "./libuv.ts";
 import { EPOLL_EVENT, type Sys } from "./sys.ts";
 
 const MAX_EVENTS = 512;
-/** Turns without a packet before a thread of its own stands still: a packet that arrives meanwhile finds it awake. */
+/**
+ * Turns without an event before a worker stands still: a packet that arrives meanwhile finds it awake, and libuv, which has a
+ * turn of its own in each, begins to watch what it was last asked to.
+ */
 const SPINS = 16;
-/** How long it stands still at most: its timers and messages wait as long, unless somebody wakes it. */
+/** How long it stands still at most: its timers wait as long. */
 const STANDING_MS = 100;
 /** And how long while requests wait for a timer of theirs. */
 const BUSY_MS = 1;
@@ -24,24 +28,24 @@ export interface OwnThread {
 export class Loop {
   readonly #sys: Sys;
   readonly #epoll: number;
-  readonly #eventfd: number;
+  /** What libuv waits with; -1 on the main thread. */
+  readonly #backend: number;
   readonly #events: Buffer;
   readonly #fds: Int32Array;
   readonly #eventsAt: number;
   readonly #ready: (fd: number) => void;
   readonly #turnEnds: () => void;
-  /** One of the two: the thread that is ours, or the event loop that calls us. */
+  /** One of the two: the worker that waits here, or the event loop that calls us. */
   readonly #ownThread: OwnThread | undefined;
   readonly #poll: EventLoopPoll | undefined;
-  /** Turns of an own thread without a packet. */
+  /** Turns of a worker without an event. */
   #idle = 0;
   #isTurnDue = false;
   #isClosed = false;
   #watched = 0;
 
   /**
-   * `ready` is called for each descriptor that can be read, `turnEnds` after all of them. `ownThread`: there is nothing else
-   * on this thread.
+   * `ready` is called for each descriptor that can be read, `turnEnds` after all of them. `ownThread`: this is a worker.
    *
    * @throws where neither is so: without `ownThread`, it must be the main thread.
    */
@@ -51,22 +55,21 @@ export class Loop {
     this.#ready = ready;
     this.#turnEnds = turnEnds;
     this.#epoll = sys.epoll();
-    this.#eventfd = sys.eventfd();
-    sys.watch(this.#epoll, this.#eventfd);
     this.#events = Buffer.alloc(MAX_EVENTS * EPOLL_EVENT.size);
     this.#fds = new Int32Array(this.#events.buffer, this.#events.byteOffset, this.#events.length / 4);
     this.#eventsAt = sys.addressOf(this.#events);
+    this.#backend = -1;
     try {
       if (ownThread === undefined) this.#poll = new EventLoopPoll(this.#epoll, this.#called);
+      else {
+        const libuv = loadLibuv();
+        this.#backend = libuv.backendFd(libuv.loop());
+        sys.watch(this.#epoll, this.#backend);
+      }
     } catch (error) {
-      this.#closeDescriptors();
+      sys.close(this.#epoll);
       throw error;
     }
-  }
-
-  /** An eventfd: writing to it ends a wait. */
-  get wakeFd(): number {
-    return this.#eventfd;
   }
 
   watch(fd: number): void {
@@ -87,12 +90,7 @@ export class Loop {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#poll?.close();
-    this.#closeDescriptors();
-  }
-
-  #closeDescriptors(): void {
     this.#sys.close(this.#epoll);
-    this.#sys.close(this.#eventfd);
   }
 
   /** A turn follows, where Node runs what was scheduled. */
@@ -120,8 +118,7 @@ export class Loop {
     // Whoever takes a packet may close this.
     for (let index = 0; index < count && !this.#isClosed; index++) {
       const fd = this.#fds[(index * EPOLL_EVENT.size + EPOLL_EVENT.data) >> 2] ?? -1;
-      if (fd === this.#eventfd) this.#sys.calm(fd);
-      else this.#ready(fd);
+      if (fd !== this.#backend) this.#ready(fd);
     }
     if (this.#isClosed) return;
     this.#turnEnds();

@@ -6,8 +6,10 @@ import { createRequire } from "node:module";
 import { endianness } from "node:os";
 import { getSystemErrorName } from "node:util";
 
+const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -36,7 +38,6 @@ const UDP_GRO = 104;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLLIN = 1;
-const EFD_NONBLOCK = SOCK_NONBLOCK;
 
 /** Of `msghdr` inside `mmsghdr`, in bytes. */
 export const MMSGHDR = {
@@ -70,6 +71,8 @@ export interface Sys {
   /** @throws the error of the call. A datagram socket that does not block. */
   socket(family: 4 | 6): number;
   bind(fd: number, address: Buffer): void;
+  /** Two stream sockets that are connected to each other, and do not block. */
+  streamPair(): readonly [number, number];
   /** Port that a socket is bound to. */
   portOf(fd: number): number;
   reusePort(fd: number): void;
@@ -99,11 +102,6 @@ export interface Sys {
   epoll(): number;
   watch(epoll: number, fd: number): void;
   unwatch(epoll: number, fd: number): void;
-  eventfd(): number;
-  /** Wakes whoever waits for `eventfd`. */
-  wake(eventfd: number): void;
-  /** Takes the wake-ups back. */
-  calm(eventfd: number): void;
   /** Where the memory of `bytes` starts, which stays there. */
   addressOf(bytes: Uint8Array): number;
   errno(): number;
@@ -126,6 +124,7 @@ const load = (): Sys => {
   const libc = koffi.load(null);
   const call = (declaration: string): Numbers => libc.func(declaration);
   const socket = call("int socket(int domain, int type, int protocol)");
+  const socketpair = call("int socketpair(int domain, int type, int protocol, void *pair)");
   const bind = call("int bind(int fd, const void *address, uint length)");
   const getsockname = call("int getsockname(int fd, void *address, void *length)");
   const setsockopt = call("int setsockopt(int fd, int level, int name, const void *value, uint length)");
@@ -133,9 +132,6 @@ const load = (): Sys => {
   const close = call("int close(int fd)");
   const epollCreate = call("int epoll_create1(int flags)");
   const epollCtl = call("int epoll_ctl(int epoll, int op, int fd, void *event)");
-  const eventfd = call("int eventfd(uint value, int flags)");
-  const read = call("long read(int fd, void *buffer, size_t count)");
-  const write = call("long write(int fd, const void *buffer, size_t count)");
   // Returns its first argument: the way to learn where memory is.
   const memmove = call("int64_t memmove(void *to, const void *from, size_t count)") as unknown as (
     ...args: readonly [Uint8Array, Uint8Array, number]
@@ -154,8 +150,6 @@ const load = (): Sys => {
   };
   const set = (fd: number, level: number, name: number, value: number): number =>
     setsockopt(fd, level, name, number(value), 4);
-  const one = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
-  const eight = Buffer.alloc(8);
 
   return {
     socket(family) {
@@ -163,6 +157,11 @@ const load = (): Sys => {
       const fd = must("socket", socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
       if (family === 6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
       return fd;
+    },
+    streamPair() {
+      const pair = Buffer.alloc(8);
+      must("socketpair", socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair));
+      return [pair.readInt32LE(0), pair.readInt32LE(4)];
     },
     bind: (fd, address) => void must("bind", bind(fd, address, address.length)),
     portOf(fd) {
@@ -203,9 +202,6 @@ const load = (): Sys => {
       must("epoll_ctl", epollCtl(epoll, EPOLL_CTL_ADD, fd, event));
     },
     unwatch: (epoll, fd) => void epollCtl(epoll, EPOLL_CTL_DEL, fd, Buffer.alloc(EPOLL_EVENT.size)),
-    eventfd: () => must("eventfd", eventfd(0, EFD_NONBLOCK | SOCK_CLOEXEC)),
-    wake: (fd) => void write(fd, one, 8),
-    calm: (fd) => void read(fd, eight, 8),
     addressOf: (bytes) => Number(memmove(bytes, bytes, 0)),
     errno,
   };
