@@ -55,6 +55,7 @@ type Outcome = LoadResult & {
   readonly relayedPerSecond: number;
   readonly cpuSeconds?: number;
   readonly relayedPerCpuSecond?: number;
+  readonly allocationsPerCpuSecond?: number;
   readonly rssBytes?: number;
 };
 
@@ -84,6 +85,7 @@ const linesOf = (uri: string, flags: LoadFlags, outcome: Outcome): readonly stri
 
 const run = async (uri: string, flags: LoadFlags): Promise<void> => {
   const { host, port, transport } = parseServerUri(uri);
+  /** Of the server: at the start, with all allocations, and before and after what is measured. */
   const cpu: number[] = [];
   let rss = 0;
   const look = (): void => {
@@ -111,19 +113,25 @@ const run = async (uri: string, flags: LoadFlags): Promise<void> => {
       payloadBytes: flags.bytes,
       warmUpSeconds: flags.warmUp,
     },
-    { begun: look, ended: look },
+    { allocated: look, begun: look, ended: look },
   ).catch((error: unknown) => {
     throw new TurnpikeError("load-failed", withHint(error, hints));
   });
   // A round trip is two packets relayed: to the peer, and back.
   const relayed = result.received * 2;
-  const spent = (cpu[2] ?? 0) - (cpu[1] ?? 0);
+  const [start = 0, allocated = 0, begun = 0, ended = 0] = cpu;
+  const spent = ended - begun;
   const outcome: Outcome = {
     ...result,
     relayedPerSecond: Math.round(relayed / result.seconds),
     ...(flags.pid === undefined
       ? {}
-      : { cpuSeconds: spent, relayedPerCpuSecond: Math.round(relayed / spent), rssBytes: rss }),
+      : {
+          cpuSeconds: spent,
+          relayedPerCpuSecond: Math.round(relayed / spent),
+          allocationsPerCpuSecond: Math.round(flags.clients / (allocated - start)),
+          rssBytes: rss,
+        }),
   };
   if (flags.json === true) process.stdout.write(`${JSON.stringify(outcome)}\n`);
   else for (const line of linesOf(uri, flags, outcome)) process.stdout.write(`${line}\n`);

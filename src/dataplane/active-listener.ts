@@ -162,7 +162,7 @@ export class ActiveListener implements RequestContext, ListenerOwner {
         this.#open = await listenUdp(engine, bind, port, this.traffic, this);
         break;
       case "TURN-TCP":
-        this.#open = await listenTcp(bind, port, this.traffic, this);
+        this.#open = await listenTcp(engine, bind, port, this.traffic, this);
         break;
       case "TURN-TLS":
         this.#open = await listenTls(bind, port, this.traffic, this, materialOf(this.config));

@@ -2,57 +2,37 @@
  * Connections to TCP peers from a relayed transport address that also listens (RFC 6062 §5.2). Two sockets may share the
  * address where both say SO_REUSEPORT. Node says it of servers alone, so the socket is made by the C library and handed over.
  */
-import { createRequire } from "node:module";
 import { connect, Socket } from "node:net";
 import { familyOf, type TransportAddress } from "../net/address.ts";
 import { sockaddrOf } from "./engines/batch/sockaddr.ts";
-import { AF_INET, AF_INET6 } from "./engines/batch/sys.ts";
+import { loadSys } from "./engines/batch/sys.ts";
 
-const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
-const SO_REUSEADDR = 2;
-const SO_REUSEPORT = 15;
-const on = Buffer.from([1, 0, 0, 0]);
-
-type Bound = (local: TransportAddress) => number;
-
-/** Descriptors of TCP sockets that are bound and not connected; nothing where this machine has no such calls. */
-const load = (): Bound | undefined => {
-  if (process.platform !== "linux") return undefined;
+/** The descriptor of a TCP socket that is bound and not connected. @throws the error of the system call. */
+const bound = (local: TransportAddress): number => {
+  const sys = loadSys();
+  const fd = sys.streamSocket(familyOf(local.address));
   try {
-    // Loaded here alone: elsewhere nothing needs it.
-    const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi").default;
-    const libc = koffi.load(null);
-    const socket = libc.func("int socket(int domain, int type, int protocol)");
-    const setsockopt = libc.func("int setsockopt(int fd, int level, int name, const void *value, uint length)");
-    const bind = libc.func("int bind(int fd, const void *address, uint length)");
-    const close = libc.func("int close(int fd)");
-    return (local) => {
-      const domain = familyOf(local.address) === 4 ? AF_INET : AF_INET6;
-      const fd = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) as number;
-      const name = sockaddrOf(local);
-      if (fd < 0) throw new Error(`socket: error ${koffi.errno()}`);
-      if (
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, on, on.length) >= 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, on, on.length) >= 0 &&
-        bind(fd, name, name.length) >= 0
-      )
-        return fd;
-      const error = koffi.errno();
-      close(fd);
-      throw new Error(`bind: error ${error}`);
-    };
-  } catch {
-    return undefined;
+    sys.reuseAddress(fd);
+    sys.reusePort(fd);
+    sys.bind(fd, sockaddrOf(local));
+    return fd;
+  } catch (error) {
+    sys.close(fd);
+    throw error;
   }
 };
 
-let bound: Bound | "absent" | undefined;
+let canShare: boolean | undefined;
 
-/** Whether servers must say `reusePort`, so that {@link dial} can use their address. */
-export const sharesAddresses = (): boolean => (bound ??= load() ?? "absent") !== "absent";
+/** Whether servers must say `reusePort`, so that {@link dial} can use their address: not where this machine has no such calls. */
+export const sharesAddresses = (): boolean => {
+  try {
+    canShare ??= loadSys() !== undefined;
+  } catch {
+    canShare = false;
+  }
+  return canShare;
+};
 
 /**
  * Connects from `local` to `peer`, both of IP literals, and resolves to a socket that is paused. Where addresses cannot be
@@ -62,7 +42,7 @@ export const dial = (local: TransportAddress, peer: TransportAddress, timeoutMil
   new Promise((resolve, reject) => {
     const to = { host: peer.address, port: peer.port };
     let socket: Socket;
-    if (sharesAddresses() && typeof bound === "function") {
+    if (sharesAddresses()) {
       // `manualStart`: it is not connected, so there is nothing to read yet.
       const options = { fd: bound(local), readable: true, writable: true, manualStart: true };
       socket = new Socket(options);

@@ -34,8 +34,9 @@ export interface LoadResult extends RoundTrips {
   readonly direct?: RoundTrips;
 }
 
-/** Called as measuring begins and ends, to look at the server's CPU time at the same moments. */
+/** Called when all allocations are made, and as measuring begins and ends: to look at the server's CPU time at these moments. */
 export interface LoadHooks {
+  readonly allocated?: () => void;
   readonly begun?: () => void;
   readonly ended?: () => void;
 }
@@ -136,6 +137,7 @@ export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Prom
     };
     await Promise.all(Array.from({ length: AT_ONCE }, startInTurn));
     const allocateSeconds = (performance.now() - began) / 1000;
+    hooks.allocated?.();
 
     const pace = { perSecond: rate * clients.length, burst };
     let direct: RoundTrips | undefined;

@@ -2,12 +2,24 @@
 import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } from "node:crypto";
 import { crc32 } from "node:zlib";
 
+/** Keys of credentials that were used last: a client that begins uses its own for each of several requests. */
+const KEYS = 1024;
+const keys = new Map<string, KeyObject>();
+
 /**
  * The long-term credential key, RFC 8489 §9.2.2. As a key object: an HMAC with a key of plain bytes takes Node five times as
  * long.
  */
-export const longTermKey = (username: string, realm: string, password: string): KeyObject =>
-  createSecretKey(hash("md5", `${username}:${realm}:${password}`, "buffer"));
+export const longTermKey = (username: string, realm: string, password: string): KeyObject => {
+  const text = `${username}:${realm}:${password}`;
+  const known = keys.get(text);
+  if (known !== undefined) return known;
+  const key = createSecretKey(hash("md5", text, "buffer"));
+  const [oldest] = keys.size < KEYS ? [] : keys.keys();
+  if (oldest !== undefined) keys.delete(oldest);
+  keys.set(text, key);
+  return key;
+};
 
 /** The first four bytes of a message, where they have to count less than they do. */
 const head = Buffer.alloc(4);

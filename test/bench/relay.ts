@@ -1,5 +1,5 @@
 /**
- * `npm run bench:relay`: packets relayed for each CPU-second, round trips, and what allocations cost; ours beside coturn and
+ * `npm run bench:relay`: packets relayed and allocations made for each CPU-second, and round trips; ours beside coturn and
  * pion/turn. Each server has one core, the load another; all take turns within every round. Clients and peers send packet by
  * packet, over loopback.
  *
@@ -64,6 +64,7 @@ const cases: readonly Case[] = [
 
 type Outcome = LoadResult & {
   readonly relayedPerCpuSecond: number;
+  readonly allocationsPerCpuSecond: number;
   readonly rssBytes: number;
   /** Of the server before there was anything to do. */
   readonly idleBytes: number;
@@ -157,9 +158,10 @@ const show = (server: Subject, one: Case): string => {
   if (outcomes.length === 0) return "–";
   if (one.of === "allocations") {
     const count = Number(one.flags[1]);
-    const perSecond = outcomes.map(({ allocateSeconds }) => count / allocateSeconds);
+    const perCpuSecond = outcomes.map(({ allocationsPerCpuSecond }) => allocationsPerCpuSecond);
+    const perSecond = median(outcomes.map(({ allocateSeconds }) => count / allocateSeconds));
     const bytes = median(outcomes.map(({ rssBytes, idleBytes }) => (rssBytes - idleBytes) / count));
-    return `${spread(perSecond, whole)}/s, ${(bytes / 1024).toFixed(1)} KiB`;
+    return `${spread(perCpuSecond, whole)}; ${whole(perSecond)}/s, ${(bytes / 1024).toFixed(1)} KiB`;
   }
   if (one.of === "round trips") {
     const [p50, p99] = [outcomes.map((outcome) => outcome.p50), outcomes.map((outcome) => outcome.p99)];
@@ -172,10 +174,11 @@ const show = (server: Subject, one: Case): string => {
 };
 
 const ratio = (one: Case, theirs: string): string => {
-  const figure = (name: string): number =>
-    median(outcomesOf(name, one).map(({ relayedPerCpuSecond }) => relayedPerCpuSecond));
+  if (one.of === "round trips") return "";
+  const key = one.of === "allocations" ? "allocationsPerCpuSecond" : "relayedPerCpuSecond";
+  const figure = (name: string): number => median(outcomesOf(name, one).map((outcome) => outcome[key]));
   const value = figure("turnpike") / figure(theirs);
-  return Number.isFinite(value) && one.of === undefined ? `${value.toFixed(2)} ×` : "";
+  return Number.isFinite(value) ? `${value.toFixed(2)} ×` : "";
 };
 
 const rivals = servers.filter(({ name }) => !name.startsWith("turnpike")).map(({ name }) => name);

@@ -3,6 +3,7 @@
  * everything else up.
  */
 import type { WireAddress, TransportAddress } from "../../net/address.ts";
+import type { Connection } from "../listeners/connection.ts";
 import type { RelayAddress } from "../placement.ts";
 import type { Drops, FlowTable, RelayPort, Traffic } from "../flows.ts";
 
@@ -29,6 +30,13 @@ export interface ClientPort extends DatagramPort {
   readonly flows: FlowTable;
 }
 
+/** A port that clients connect to. */
+export interface StreamPortOfClients {
+  readonly at: TransportAddress;
+  /** Accepts no more. Connections stay. */
+  close(): void;
+}
+
 /** A bound port that nobody reads: a descriptor of this process, which any of its threads can take. */
 export interface HeldPort {
   readonly fd: number;
@@ -41,6 +49,15 @@ export interface Engine {
   listen(at: TransportAddress, traffic: Traffic, owner: ClientPortOwner): Promise<ClientPort>;
   /** Binds a socket that hands up every datagram; rejects when it cannot. */
   datagrams(at: TransportAddress, owner: ClientPortOwner): Promise<DatagramPort>;
+  /**
+   * Binds a port for TCP, and gives every connection to `accept`; rejects when it cannot. `isShared`: others may listen on it as
+   * well. Absent where connections are Node's sockets.
+   */
+  streams?(
+    at: TransportAddress,
+    isShared: boolean,
+    accept: (connection: Connection) => void,
+  ): Promise<StreamPortOfClients>;
   /** Binds a relayed transport address; port 0 for any. Rejects when it cannot. */
   relay(address: RelayAddress, port: number): Promise<RelayPort>;
   /** Relayed transport addresses that go from one thread's engine to another's; absent where they cannot. */

@@ -1,29 +1,23 @@
 /** TURN over streams, TCP and TLS: a server for each bind address, a framer and at most one allocation for each connection. */
-import type { Server, Socket } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
 import { once } from "node:events";
 import { monotonicMs } from "../../clock.ts";
 import type { DropCode } from "../../reasons.ts";
 import { wireAddressOf, formatAddress, type WireAddress, type TransportAddress } from "../../net/address.ts";
-import { parseIp } from "../../net/ip.ts";
 import { fromClient } from "../engines/forward.ts";
 import type { Flow, Traffic } from "../flows.ts";
 import { maxBacklogBytes, maxIdleFrameBytes } from "../limits.ts";
 import { Framer } from "../../stun/framing.ts";
-import type { Addresses } from "./proxied.ts";
+import { SocketConnection, type Connection } from "./connection.ts";
 import type { ListenerOwner, ListenerPath, OpenListener } from "./listener.ts";
 
 const maxFrameBytes = 4 + 65536 + 20;
-
-const addressOf = (address: string | undefined, port: number | undefined): TransportAddress => ({
-  address: parseIp(address ?? "")?.text ?? "0.0.0.0",
-  port: port ?? 0,
-});
 
 class StreamPath implements ListenerPath {
   readonly protocol: "tcp" | "tls";
   readonly client: WireAddress;
   readonly server: TransportAddress;
-  readonly socket: Socket;
+  readonly connection: Connection;
   readonly framer: Framer;
   /** Since when there has been no allocation, and no end to the frame that has started; of the monotonic clock. */
   idleSince = monotonicMs();
@@ -31,53 +25,39 @@ class StreamPath implements ListenerPath {
   flow: Flow | undefined;
   /** Its connection carries messages no more. */
   isTaken = false;
-  /** Called once it is so. */
-  taken = (): void => undefined;
+  /** A message that was read is still to be looked at. */
+  isWaiting = false;
+  isPaused = false;
   readonly #idle: Set<StreamPath>;
-  /** What is to be written at the end of this turn: a write of its own for each frame is most of what a stream costs. */
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
 
   constructor(
     protocol: "tcp" | "tls",
-    socket: Socket,
-    addresses: Addresses,
+    connection: Connection,
     idle: Set<StreamPath>,
     onMessage: (frame: Buffer, path: StreamPath) => boolean,
   ) {
     this.protocol = protocol;
-    this.socket = socket;
-    this.client = wireAddressOf(addresses?.source ?? addressOf(socket.remoteAddress, socket.remotePort));
-    this.server = addresses?.destination ?? addressOf(socket.localAddress, socket.localPort);
+    this.connection = connection;
+    this.client = wireAddressOf(connection.client);
+    this.server = connection.server;
     this.#idle = idle;
     this.framer = new Framer(
-      (frame) => onMessage(frame, this) && !socket.destroyed && !this.isTaken,
+      (frame) => onMessage(frame, this) && !connection.isClosed && !this.isTaken,
       () => (this.flow === undefined ? maxIdleFrameBytes : maxFrameBytes),
     );
   }
 
   send(bytes: Buffer, start: number, end: number, media: boolean): boolean {
-    if (this.socket.destroyed) return false;
-    if (this.socket.writableLength + this.#waitingBytes > maxBacklogBytes) {
+    const { connection } = this;
+    if (connection.isClosed) return false;
+    if (connection.backlogBytes > maxBacklogBytes) {
       // A client that leaves a megabyte of media unread and still asks questions is not reading answers either.
-      if (!media) this.socket.destroy();
+      if (!media) connection.destroy();
       return false;
     }
-    if (this.#waiting.length === 0) queueMicrotask(this.#flush);
-    this.#waiting.push(Buffer.from(bytes.subarray(start, end)));
-    this.#waitingBytes += end - start;
+    connection.send(bytes, start, end);
     return true;
   }
-
-  /** The socket keeps what it cannot send at once. */
-  readonly #flush = (): void => {
-    const [first] = this.#waiting;
-    if (first === undefined) return;
-    const whole = this.#waiting.length === 1 ? first : Buffer.concat(this.#waiting, this.#waitingBytes);
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    if (!this.socket.destroyed) this.socket.write(whole);
-  };
 
   install(flow: Flow): void {
     this.flow = flow;
@@ -87,33 +67,47 @@ class StreamPath implements ListenerPath {
   takeOver(): Socket | undefined {
     if (this.flow !== undefined || this.isTaken) return undefined;
     this.isTaken = true;
-    this.#flush();
     this.partialSince = undefined;
     this.#idle.delete(this);
-    this.taken();
-    return this.socket;
+    return this.connection.detach();
   }
 
   remove(flow: Flow): void {
     if (this.flow !== flow) return;
     this.flow = undefined;
     this.idleSince = monotonicMs();
-    if (!this.socket.destroyed) this.#idle.add(this);
+    if (!this.connection.isClosed) this.#idle.add(this);
   }
+}
+
+/** A bound port. */
+export interface StreamPort {
+  readonly at: TransportAddress;
+  close(): Promise<void>;
 }
 
 export interface StreamOptions {
   readonly protocol: "tcp" | "tls";
-  /**
-   * A server that is not bound yet, and gives every connection that is ready to be read to `accept`, with the addresses that
-   * a load balancer told.
-   */
-  readonly makeServer: (accept: (socket: Socket, addresses?: Addresses) => void) => Server;
+  /** Binds a port, and gives every connection that is ready to be read to `accept`. Rejects when it cannot. */
+  readonly listen: (at: TransportAddress, accept: (connection: Connection) => void) => Promise<StreamPort>;
 }
+
+/** Binds a server of Node's. */
+export const bindServer = async (server: Server, at: TransportAddress, owner: ListenerOwner): Promise<StreamPort> => {
+  const { address: host, port } = at;
+  server.listen({ host, port, exclusive: true, ipv6Only: true, reusePort: owner.streams !== undefined });
+  await once(server, "listening");
+  server.on("error", (error) => owner.failed(error.message));
+  const { address, port: bound } = server.address() as AddressInfo;
+  return {
+    at: { address, port: bound },
+    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  };
+};
 
 /** Binds `port` on each address; when one fails the others are closed and the promise rejects. */
 export const listenStream = async (
-  { protocol, makeServer }: StreamOptions,
+  { protocol, listen }: StreamOptions,
   addresses: readonly string[],
   port: number,
   traffic: Traffic,
@@ -125,9 +119,9 @@ export const listenStream = async (
   const idle = new Set<StreamPath>();
 
   const drop = (path: StreamPath, reason: DropCode): void => {
-    if (path.socket.destroyed) return;
+    if (path.connection.isClosed) return;
     owner.dropped(reason);
-    path.socket.destroy();
+    path.connection.destroy();
   };
 
   /** Whether to read on. */
@@ -139,16 +133,29 @@ export const listenStream = async (
     }
     traffic.packetsIn++;
     traffic.bytesIn += frame.length;
-    owner.message(frame, path);
-    return !owner.isBusy;
+    path.isWaiting = true;
+    // The frame's memory is read into again.
+    const message = Buffer.from(frame);
+    path.connection.handUp(() => {
+      path.isWaiting = false;
+      owner.message(message, path);
+      if (path.isPaused) owner.whenCalm(() => readOn(path));
+    });
+    return !path.isWaiting && !owner.isBusy;
   };
 
-  const accept = (socket: Socket, addresses?: Addresses): void => {
-    socket.on("error", () => undefined);
-    socket.setNoDelay(true);
-    const path = new StreamPath(protocol, socket, addresses, idle, onFrame);
-    if (path.client.port === 0) {
-      socket.destroy();
+  const readOn = (path: StreamPath): void => {
+    if (path.isTaken || path.connection.isClosed) return;
+    path.isPaused = false;
+    path.connection.resume();
+  };
+
+  let isClosing = false;
+
+  const accept = (connection: Connection): void => {
+    const path = new StreamPath(protocol, connection, idle, onFrame);
+    if (isClosing || path.client.port === 0) {
+      connection.destroy();
       return;
     }
     connections.add(path);
@@ -158,33 +165,28 @@ export const listenStream = async (
       const [oldest] = idle;
       if (oldest !== undefined) drop(oldest, "idle-connections");
     }
-    const read = (chunk: Buffer): void => {
-      const { frames } = path.framer;
-      const error = path.framer.push(chunk);
-      if (path.framer.isStopped && !socket.destroyed) {
-        // What was taken is read by whoever took it; the others are read on when their turn comes.
-        if (!path.isTaken) {
-          socket.pause();
-          owner.whenCalm(() => {
-            if (!path.isTaken && !socket.destroyed) socket.resume();
-          });
-        }
-        const { rest } = path.framer;
-        path.framer.goOn();
-        if (rest.length > 0) socket.unshift(rest);
+    const data = (chunk: Buffer): void => {
+      const { framer } = path;
+      const { frames } = framer;
+      const error = framer.push(chunk);
+      if (framer.isStopped && !connection.isClosed) {
+        const { rest } = framer;
+        framer.goOn();
+        // Of a connection that was taken, it is read by whoever took it.
+        connection.pause(rest);
+        path.isPaused = true;
+        if (!path.isWaiting) owner.whenCalm(() => readOn(path));
       }
       if (error !== undefined) drop(path, error);
-      if (path.framer.frames !== frames || !path.framer.isPartial) path.partialSince = undefined;
-      if (path.framer.isPartial) path.partialSince ??= monotonicMs();
+      if (framer.frames !== frames || !framer.isPartial) path.partialSince = undefined;
+      if (framer.isPartial) path.partialSince ??= monotonicMs();
     };
-    path.taken = () => void socket.removeListener("data", read);
-    socket.on("data", read);
-    socket.resume();
-    socket.on("close", () => {
+    const closed = (): void => {
       connections.delete(path);
       idle.delete(path);
       owner.gone(path);
-    });
+    };
+    connection.begin({ data, closed });
   };
 
   const sweep = setInterval(() => {
@@ -198,36 +200,28 @@ export const listenStream = async (
   }, 1000).unref();
 
   let taken = 0;
-  const servers: Server[] = [];
+  const ports: StreamPort[] = [];
   const close = async (): Promise<void> => {
+    isClosing = true;
     clearInterval(sweep);
-    for (const { socket } of connections) socket.destroy();
-    await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+    for (const { connection } of connections) connection.destroy();
+    await Promise.all(ports.map((one) => one.close()));
   };
   try {
-    for (const address of addresses) {
-      const server = makeServer(accept);
-      server.listen({ host: address, port, exclusive: true, ipv6Only: true, reusePort: owner.streams !== undefined });
-      await once(server, "listening");
-      server.on("error", (error) => owner.failed(error.message));
-      servers.push(server);
-    }
+    for (const address of addresses) ports.push(await listen({ address, port }, accept));
   } catch (error) {
     await close();
     throw error;
   }
   return {
-    at: servers.map((server) => {
-      const at = server.address();
-      return at === null || typeof at === "string" ? String(at) : formatAddress(at.address, at.port);
-    }),
+    at: ports.map(({ at }) => formatAddress(at.address, at.port)),
     connections: () => connections.size - taken,
     take(socket, addresses) {
       // It is counted where it was accepted.
       taken += 1;
       owner.counts.connections -= 1;
       socket.once("close", () => (taken -= 1));
-      accept(socket, addresses);
+      accept(new SocketConnection(socket, addresses));
     },
     close,
   };

@@ -2,9 +2,10 @@
 import { createServer as createTcpServer, type Socket } from "node:net";
 import { createServer, type Server } from "node:tls";
 import type { Traffic } from "../flows.ts";
+import { SocketConnection } from "./connection.ts";
 import type { ListenerOwner, Material, OpenListener } from "./listener.ts";
 import { createProxied, type Addresses } from "./proxied.ts";
-import { listenStream } from "./stream.ts";
+import { bindServer, listenStream } from "./stream.ts";
 
 /** Binds `port` on each address; when one fails the others are closed and the promise rejects. @throws what OpenSSL says of `material`. */
 export const listenTls = async (
@@ -32,7 +33,7 @@ export const listenTls = async (
   const open = await listenStream(
     {
       protocol: "tls",
-      makeServer(accept) {
+      listen(at, accept) {
         const server = createServer({ ...secure(material), handshakeTimeout: handshakeMilliseconds });
         server.on("connection", (socket) => {
           socket.setNoDelay(true);
@@ -53,7 +54,7 @@ export const listenTls = async (
               handshaking.delete(raw);
               addresses = told.get(raw);
             }
-          accept(socket, addresses);
+          accept(new SocketConnection(socket, addresses));
         });
         server.on("tlsClientError", (_, socket) => {
           owner.counts.failedHandshakes++;
@@ -61,7 +62,7 @@ export const listenTls = async (
           socket.destroy();
         });
         servers.push(server);
-        if (!owner.proxyProtocol) return server;
+        if (!owner.proxyProtocol) return bindServer(server, at, owner);
         const { limits, dropped } = owner;
         const proxied = createProxied({
           limits,
@@ -72,7 +73,7 @@ export const listenTls = async (
           },
         });
         closings.push(proxied.close);
-        return createTcpServer({ noDelay: true }, proxied.take);
+        return bindServer(createTcpServer({ noDelay: true }, proxied.take), at, owner);
       },
     },
     addresses,

@@ -1,12 +1,22 @@
 /** The engine for Linux: the flow table over {@link Datagrams}. Every packet is taken across where it lies. */
 import { isWildcard, type TransportAddress } from "../../../net/address.ts";
 import { FlowTable, type Drops, type Flow, type RelayPort, type Traffic } from "../../flows.ts";
+import type { Connection } from "../../listeners/connection.ts";
 import type { RelayAddress } from "../../placement.ts";
-import type { HeldPort, ClientPort, ClientPortOwner, DatagramPort, Engine, EngineOptions } from "../engine.ts";
+import type {
+  HeldPort,
+  ClientPort,
+  ClientPortOwner,
+  DatagramPort,
+  Engine,
+  EngineOptions,
+  StreamPortOfClients,
+} from "../engine.ts";
 import { fromClient, isSendIndication } from "../forward.ts";
 import { IPV4_MARK, type Arena } from "./arena.ts";
 import { BatchRelay } from "./batch-relay.ts";
 import { Datagrams } from "./datagrams.ts";
+import { StreamPort } from "./stream-socket.ts";
 import type { DatagramSocket } from "./datagram-socket.ts";
 
 /** All clients come by one socket. */
@@ -84,6 +94,15 @@ class BatchEngine implements Engine {
   // oxlint-disable-next-line require-await -- what throws must reject
   async relay(address: RelayAddress, port: number): Promise<RelayPort> {
     return new BatchRelay(this.#datagrams, address, port);
+  }
+
+  // oxlint-disable-next-line require-await -- what throws must reject
+  async streams(
+    at: TransportAddress,
+    isShared: boolean,
+    accept: (connection: Connection) => void,
+  ): Promise<StreamPortOfClients> {
+    return new StreamPort(this.#datagrams, at, isShared, accept);
   }
 
   readonly handOver = {

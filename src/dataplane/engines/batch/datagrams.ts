@@ -24,6 +24,21 @@ export interface DatagramsOptions {
   readonly isBusy?: (() => boolean) | undefined;
 }
 
+/** A descriptor beside the datagram sockets: a TCP connection, or a port for them. */
+export interface Readable {
+  readonly fd: number;
+  /** What it is watched for has come. */
+  ready(): void;
+  close(): void;
+}
+
+/** What waits to be sent at the end of a turn. */
+export interface Flushed {
+  flush(): void;
+}
+
+const STREAM_BUFFER_BYTES = 1 << 16;
+
 export class Datagrams {
   readonly arena: Arena;
   /** The arena's memory. */
@@ -33,6 +48,13 @@ export class Datagrams {
   readonly #descriptors: Uint8Array | undefined;
   readonly #loop: Loop;
   readonly #sockets: (DatagramSocket | undefined)[] = [];
+  readonly #others: (Readable | undefined)[] = [];
+  #toFlush: Flushed[] = [];
+  /** What streams read into, and gather in: in use during one call alone. */
+  readonly input = Buffer.alloc(STREAM_BUFFER_BYTES);
+  readonly output = Buffer.alloc(STREAM_BUFFER_BYTES);
+  readonly inputAt: number;
+  readonly outputAt: number;
   /** Slots in use of those that are received into: those before this. */
   #used = 0;
   /** While what was received is gone through: where that ends. A send in between must not give those slots away. */
@@ -54,6 +76,8 @@ export class Datagrams {
     this.drops = drops;
     this.arena = new Arena(this.#sys);
     this.bytes = this.arena.bytes;
+    this.inputAt = this.#sys.addressOf(this.input);
+    this.outputAt = this.#sys.addressOf(this.output);
     this.#queue = new SendQueue(this.#sys, this.arena, drops);
     this.#loop = new Loop(this.#sys, this.#read, this.flush, isOwnThread ? { isBusy } : undefined);
   }
@@ -63,10 +87,45 @@ export class Datagrams {
     const family = familyOf(at.address);
     const fd = options.fd ?? boundSocket(this.#sys, at, options.bufferBytes, { runs: options.runs ?? true });
     const socket = new DatagramSocket(fd, family, options);
-    if (socket.isOurs && this.#descriptors !== undefined) this.#descriptors[fd] = 1;
+    if (socket.isOurs) this.own(fd, true);
     this.#loop.watch(fd);
     this.#sockets[fd] = socket;
     return socket;
+  }
+
+  /** Notes that a descriptor is ours to close, or no longer. */
+  own(fd: number, isOurs: boolean): void {
+    if (this.#descriptors !== undefined) this.#descriptors[fd] = isOurs ? 1 : 0;
+  }
+
+  /** Watches `one` for the events of `now` instead of those of `before`; 0 for none. */
+  want(one: Readable, before: number, now: number): void {
+    this.#others[one.fd] = now === 0 ? undefined : one;
+    if (before === 0) this.#loop.watch(one.fd, now);
+    else if (now === 0) this.#loop.unwatch(one.fd);
+    else this.#loop.rewatch(one.fd, now);
+  }
+
+  /** Is done with `one`, and leaves its descriptor to the caller. */
+  forget(one: Readable): void {
+    if (this.#others[one.fd] === one) this.want(one, -1, 0);
+    this.own(one.fd, false);
+  }
+
+  /** Calls `one.flush()` when this turn ends, or before the memory of what it sends is used for something else. */
+  flushLater(one: Flushed): void {
+    this.#toFlush.push(one);
+  }
+
+  /** Where bytes `start` to `end` of `bytes` are in the arena until all is sent: where they lie, or a copy. */
+  placeOf(bytes: Buffer, start: number, end: number): number {
+    if (bytes === this.bytes) return start;
+    const at = this.#takeExtra();
+    bytes.copy(this.bytes, at, start, end);
+    // Outside of a turn nobody else would send it.
+    if (!this.#isFlushDue) queueMicrotask(this.flush);
+    this.#isFlushDue = true;
+    return at;
   }
 
   portOf(socket: DatagramSocket): number {
@@ -116,18 +175,22 @@ export class Datagrams {
     if (!socket.isOpen) return;
     this.releaseSocket(socket);
     if (!socket.isOurs) return;
-    if (this.#descriptors !== undefined) this.#descriptors[socket.fd] = 0;
+    this.own(socket.fd, false);
     this.#sys.close(socket.fd);
   }
 
   close(): void {
     for (const socket of this.#sockets) if (socket !== undefined) this.closeSocket(socket);
+    for (const one of this.#others) one?.close();
     this.#loop.close();
   }
 
   readonly #read = (fd: number): void => {
     const socket = this.#sockets[fd];
-    if (socket === undefined) return;
+    if (socket === undefined) {
+      this.#others[fd]?.ready();
+      return;
+    }
     if (RX_SLOTS - this.#used < LOW_SLOTS) this.flush();
     const first = this.#used;
     const wanted = Math.min(socket.wanted, RX_SLOTS - first);
@@ -198,12 +261,7 @@ export class Datagrams {
         this.drops["too-long"]++;
         return;
       }
-      const at = this.#takeExtra();
-      bytes.copy(this.bytes, at, start, end);
-      start = at;
-      // Outside of a turn nobody else would send it.
-      if (!this.#isFlushDue) queueMicrotask(this.flush);
-      this.#isFlushDue = true;
+      start = this.placeOf(bytes, start, end);
     }
     if (this.#queue.isFull) this.flush();
     this.#queue.add(socket, start, length, to);
@@ -212,6 +270,11 @@ export class Datagrams {
   /** Sends everything that waits; then all slots are free but those that are being gone through. */
   readonly flush = (): void => {
     this.#queue.flush();
+    const streams = this.#toFlush;
+    if (streams.length > 0) {
+      this.#toFlush = [];
+      for (const one of streams) one.flush();
+    }
     this.#used = this.#busyUntil;
     this.#extraTaken = 0;
     this.#smallTaken = 0;

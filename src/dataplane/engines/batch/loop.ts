@@ -45,7 +45,7 @@ export class Loop {
   #watched = 0;
 
   /**
-   * `ready` is called for each descriptor that can be read, `turnEnds` after all of them. `ownThread`: this is a worker.
+   * `ready` is called for each descriptor for which something has come, `turnEnds` after all of them. `ownThread`: this is a worker.
    *
    * @throws where neither is so: without `ownThread`, it must be the main thread.
    */
@@ -72,11 +72,17 @@ export class Loop {
     }
   }
 
-  watch(fd: number): void {
-    this.#sys.watch(this.#epoll, fd);
+  /** @param events what to look for: that it can be read, unless given. */
+  watch(fd: number, events?: number): void {
+    this.#sys.watch(this.#epoll, fd, events);
     if (this.#watched++ > 0) return;
     if (this.#poll === undefined) this.#due();
     else this.#poll.start();
+  }
+
+  /** Looks for other events of a descriptor that is watched. */
+  rewatch(fd: number, events: number): void {
+    this.#sys.rewatch(this.#epoll, fd, events);
   }
 
   /** To be called before `fd` is closed. */

@@ -1,7 +1,13 @@
 /** `sockaddr_in` and `sockaddr_in6` for calls that are made once a socket. */
 import type { TransportAddress } from "../../../net/address.ts";
-import { bytesOf, parseIp } from "../../../net/ip.ts";
+import { bytesOf, parseIp, textOfBytes } from "../../../net/ip.ts";
 import { AF_INET, AF_INET6, sockaddrLength } from "./sys.ts";
+
+/** The reverse. */
+export const addressOf = (bytes: Buffer): TransportAddress => ({
+  address: bytes.readUInt16LE(0) === AF_INET ? textOfBytes(bytes, 4, 4) : textOfBytes(bytes, 8, 16),
+  port: bytes.readUInt16BE(2),
+});
 
 /** @throws RangeError when `address` is not an IP literal. */
 export const sockaddrOf = ({ address, port }: TransportAddress): Buffer => {

@@ -14,7 +14,14 @@ const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
 const SO_REUSEPORT = 15;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+const EMFILE = 24;
+const ENFILE = 23;
+/** MSG_DONTWAIT and MSG_NOSIGNAL. */
+const SEND_FLAGS = 0x4040;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_MEMINFO = 55;
@@ -37,7 +44,9 @@ export const UDP_SEGMENT = 103;
 const UDP_GRO = 104;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
-const EPOLLIN = 1;
+const EPOLL_CTL_MOD = 3;
+export const EPOLLIN = 1;
+export const EPOLLOUT = 4;
 
 /** Of `msghdr` inside `mmsghdr`, in bytes. */
 export const MMSGHDR = {
@@ -71,6 +80,18 @@ export interface Sys {
   /** @throws the error of the call. A datagram socket that does not block. */
   socket(family: 4 | 6): number;
   bind(fd: number, address: Buffer): void;
+  /** A TCP socket that does not block; for IPv6, of that alone. */
+  streamSocket(family: 4 | 6): number;
+  listen(fd: number, backlog: number): void;
+  /** A connection that waits, which does not block; -1 for none, `errno()` then. */
+  accept(fd: number): number;
+  /** What the last call lacked were descriptors. */
+  isOutOfDescriptors(): boolean;
+  /** `sockaddr` of the other end, and of this one; nothing where the connection is lost. */
+  peerOf(fd: number): Buffer | undefined;
+  nameOf(fd: number): Buffer | undefined;
+  reuseAddress(fd: number): void;
+  noDelay(fd: number): void;
   /** Two stream sockets that are connected to each other, and do not block. */
   streamPair(): readonly [number, number];
   /** Port that a socket is bound to. */
@@ -98,9 +119,15 @@ export interface Sys {
     address: number,
     addressBytes: number,
   ) => number;
+  /** As the calls themselves, on a connection, without waiting: -1 on failure, `errno()` then. */
+  readonly recv: (fd: number, data: number, bytes: number) => number;
+  readonly send: (fd: number, data: number, bytes: number) => number;
   readonly epollWait: (epoll: number, events: number, count: number, timeoutMs: number) => number;
   epoll(): number;
-  watch(epoll: number, fd: number): void;
+  /** @param events EPOLLIN unless given. */
+  watch(epoll: number, fd: number, events?: number): void;
+  /** Watches for other events. */
+  rewatch(epoll: number, fd: number, events: number): void;
   unwatch(epoll: number, fd: number): void;
   /** Where the memory of `bytes` starts, which stays there. */
   addressOf(bytes: Uint8Array): number;
@@ -126,6 +153,11 @@ const load = (): Sys => {
   const socket = call("int socket(int domain, int type, int protocol)");
   const socketpair = call("int socketpair(int domain, int type, int protocol, void *pair)");
   const bind = call("int bind(int fd, const void *address, uint length)");
+  const getpeername = call("int getpeername(int fd, void *address, void *length)");
+  const listen = call("int listen(int fd, int backlog)");
+  const accept = call("int accept4(int fd, void *address, void *length, int flags)");
+  const recv = call("long recv(int fd, int64_t data, size_t bytes, int flags)");
+  const send = call("long send(int fd, int64_t data, size_t bytes, int flags)");
   const getsockname = call("int getsockname(int fd, void *address, void *length)");
   const setsockopt = call("int setsockopt(int fd, int level, int name, const void *value, uint length)");
   const getsockopt = call("int getsockopt(int fd, int level, int name, void *value, void *length)");
@@ -148,6 +180,16 @@ const load = (): Sys => {
     bytes.writeInt32LE(value);
     return bytes;
   };
+  const event = (fd: number, events: number): Buffer => {
+    const bytes = Buffer.alloc(EPOLL_EVENT.size);
+    bytes.writeUInt32LE(events, 0);
+    bytes.writeInt32LE(fd, EPOLL_EVENT.data);
+    return bytes;
+  };
+  const named = (name: Numbers, fd: number): Buffer | undefined => {
+    const address = Buffer.alloc(SOCKADDR_SIZE);
+    return name(fd, address, number(address.length)) < 0 ? undefined : address;
+  };
   const set = (fd: number, level: number, name: number, value: number): number =>
     setsockopt(fd, level, name, number(value), 4);
 
@@ -158,6 +200,19 @@ const load = (): Sys => {
       if (family === 6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
       return fd;
     },
+    streamSocket(family) {
+      const domain = family === 4 ? AF_INET : AF_INET6;
+      const fd = must("socket", socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      if (family === 6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+      return fd;
+    },
+    listen: (fd, backlog) => void must("listen", listen(fd, backlog)),
+    accept: (fd) => accept(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC),
+    isOutOfDescriptors: () => errno() === EMFILE || errno() === ENFILE,
+    peerOf: (fd) => named(getpeername, fd),
+    nameOf: (fd) => named(getsockname, fd),
+    reuseAddress: (fd) => void must("setsockopt", set(fd, SOL_SOCKET, SO_REUSEADDR, 1)),
+    noDelay: (fd) => void set(fd, IPPROTO_TCP, TCP_NODELAY, 1),
     streamPair() {
       const pair = Buffer.alloc(8);
       must("socketpair", socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair));
@@ -169,6 +224,8 @@ const load = (): Sys => {
       must("getsockname", getsockname(fd, address, number(address.length)));
       return address.readUInt16BE(2);
     },
+    recv: (fd, data, bytes) => recv(fd, data, bytes, 0),
+    send: (fd, data, bytes) => send(fd, data, bytes, SEND_FLAGS),
     reusePort: (fd) => void must("setsockopt", set(fd, SOL_SOCKET, SO_REUSEPORT, 1)),
     dontFragment(fd, family, on) {
       const value = on ? PMTUDISC_PROBE : PMTUDISC_WANT;
@@ -195,12 +252,9 @@ const load = (): Sys => {
     sendto: call("long sendto(int fd, int64_t data, size_t bytes, int flags, int64_t address, uint addressBytes)"),
     epollWait: call("int epoll_wait(int epoll, int64_t events, int count, int timeout)"),
     epoll: () => must("epoll_create1", epollCreate(SOCK_CLOEXEC)),
-    watch(epoll, fd) {
-      const event = Buffer.alloc(EPOLL_EVENT.size);
-      event.writeUInt32LE(EPOLLIN, 0);
-      event.writeInt32LE(fd, EPOLL_EVENT.data);
-      must("epoll_ctl", epollCtl(epoll, EPOLL_CTL_ADD, fd, event));
-    },
+    watch: (epoll, fd, events = EPOLLIN) =>
+      void must("epoll_ctl", epollCtl(epoll, EPOLL_CTL_ADD, fd, event(fd, events))),
+    rewatch: (epoll, fd, events) => void must("epoll_ctl", epollCtl(epoll, EPOLL_CTL_MOD, fd, event(fd, events))),
     unwatch: (epoll, fd) => void epollCtl(epoll, EPOLL_CTL_DEL, fd, Buffer.alloc(EPOLL_EVENT.size)),
     addressOf: (bytes) => Number(memmove(bytes, bytes, 0)),
     errno,

@@ -1,0 +1,118 @@
+/** A byte stream from a client, as listeners for streams use it: a socket of Node's, or one of the batch engine's. */
+import type { Socket } from "node:net";
+import type { TransportAddress } from "../../net/address.ts";
+import { parseIp } from "../../net/ip.ts";
+import type { Addresses } from "./proxied.ts";
+
+export interface ConnectionOwner {
+  /** Takes what was read. `chunk` is the callee's until it returns. */
+  data(chunk: Buffer): void;
+  closed(): void;
+}
+
+export interface Connection {
+  readonly client: TransportAddress;
+  readonly server: TransportAddress;
+  readonly isClosed: boolean;
+  /** Bytes that wait to be sent. */
+  readonly backlogBytes: number;
+  /** Starts to read. */
+  begin(owner: ConnectionOwner): void;
+  /** Reads no more. `rest` was read and not taken: it comes again after {@link resume}. */
+  pause(rest: Buffer): void;
+  resume(): void;
+  /**
+   * Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from. What
+   * is sent in one turn leaves as one piece.
+   */
+  send(bytes: Buffer, start: number, end: number): void;
+  /** Does what is more than moving bytes: at once, or after the turn of the engine. */
+  handUp(work: () => void): void;
+  /**
+   * The connection as a socket that is paused, and begins with what was not taken. The owner hears of its end, and of nothing
+   * else.
+   */
+  detach(): Socket;
+  destroy(): void;
+}
+
+const addressOf = (address: string | undefined, port: number | undefined): TransportAddress => ({
+  address: parseIp(address ?? "")?.text ?? "0.0.0.0",
+  port: port ?? 0,
+});
+
+export class SocketConnection implements Connection {
+  readonly client: TransportAddress;
+  readonly server: TransportAddress;
+  readonly #socket: Socket;
+  /** What is to be written at the end of this turn: a write for each frame is most of what a stream costs. */
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #data: ((chunk: Buffer) => void) | undefined;
+
+  /** @param addresses what a load balancer told. */
+  constructor(socket: Socket, addresses?: Addresses) {
+    this.#socket = socket;
+    this.client = addresses?.source ?? addressOf(socket.remoteAddress, socket.remotePort);
+    this.server = addresses?.destination ?? addressOf(socket.localAddress, socket.localPort);
+    socket.on("error", () => undefined);
+    socket.setNoDelay(true);
+  }
+
+  get isClosed(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  get backlogBytes(): number {
+    return this.#socket.writableLength + this.#waitingBytes;
+  }
+
+  begin(owner: ConnectionOwner): void {
+    this.#data = (chunk) => owner.data(chunk);
+    this.#socket.on("data", this.#data);
+    this.#socket.on("close", () => owner.closed());
+    this.#socket.resume();
+  }
+
+  pause(rest: Buffer): void {
+    // One that was detached is read by whoever has it.
+    if (this.#data !== undefined) this.#socket.pause();
+    if (rest.length > 0) this.#socket.unshift(rest);
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  send(bytes: Buffer, start: number, end: number): void {
+    if (this.#waiting.length === 0) queueMicrotask(this.#flush);
+    this.#waiting.push(Buffer.from(bytes.subarray(start, end)));
+    this.#waitingBytes += end - start;
+  }
+
+  /** The socket keeps what it cannot send at once. */
+  readonly #flush = (): void => {
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    const whole = this.#waiting.length === 1 ? first : Buffer.concat(this.#waiting, this.#waitingBytes);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    if (!this.#socket.destroyed) this.#socket.write(whole);
+  };
+
+  handUp(work: () => void): void {
+    work();
+  }
+
+  detach(): Socket {
+    this.#flush();
+    this.#socket.pause();
+    if (this.#data !== undefined) this.#socket.removeListener("data", this.#data);
+    this.#data = undefined;
+    return this.#socket;
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
