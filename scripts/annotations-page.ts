@@ -59,7 +59,7 @@ export const annotationsPage = (): string => `# Annotations and labels
 ## Of a Gateway
 
 They are read from the Gateway, and from \`loadBalancerServiceAnnotations\` of its GatewayConfig where it has none itself. One that
-begins with \`stunner.l7mp.io/\` and is none of these does nothing, and \`turnpike lint\` says so.
+begins with \`stunner.l7mp.io/\` and is not listed here has no effect; \`turnpike lint\` reports it.
 
 | annotation | values | what it does |
 | --- | --- | --- |
@@ -87,7 +87,7 @@ ${[
     `\`${OWNED_BY_LABEL}\``,
     "label",
     "Deployment, DaemonSet, Service, ConfigMap",
-    `\`${OWNED_BY_VALUE}\`: what does not bear it is neither changed nor removed`,
+    `\`${OWNED_BY_VALUE}\`: objects without it are neither changed nor removed`,
   ),
   row(`\`${RELATED_GATEWAY_NAME}\``, "label", "the same, and pods", "name of the Gateway"),
   row(`\`${RELATED_GATEWAY_NAME}\``, "annotation", "the same", "`NAMESPACE/NAME` of the Gateway"),

@@ -17,7 +17,7 @@ const at = (values: unknown, path: readonly string[]): unknown =>
 const isBranch = (value: unknown): boolean =>
   typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;
 
-/** A key with a comment is told as a whole; one without, by what is below it. */
+/** A key with a comment is one entry; a key without, one for each key below it. */
 export const valuesOf = (text: string): readonly Value[] => {
   const values: unknown = parse(text);
   const found: Value[] = [];

@@ -59,14 +59,14 @@ const rows: readonly { readonly title: string; readonly panels: readonly Panel[]
       },
       {
         title: "Documents refused",
-        says: "Manifests and configs that are refused now; the last good ones stay in force.",
+        says: "Manifests and configs that are currently rejected; the last valid ones stay active.",
         series: [["", "sum(turnpike_documents_refusedSELECTOR) or vector(0)"]],
         type: "stat",
         width: 4,
       },
       {
         title: "Processes that watch",
-        says: "That hear of changes, of all that there are.",
+        says: "Those whose watch is connected, of all.",
         series: [
           ["watch", "sum(turnpike_watch_connectedSELECTOR)"],
           ["all", "count(turnpike_watch_connectedSELECTOR)"],
@@ -86,7 +86,7 @@ const rows: readonly { readonly title: string; readonly panels: readonly Panel[]
       },
       {
         title: "Allocations made and ended",
-        says: "A second; ended by why.",
+        says: "Per second; ended, by reason.",
         series: [
           ["made", `sum(${rate("turnpike_allocations_opened_total")})`],
           ["ended: {{reason}}", `sum by (reason) (${rate("turnpike_allocations_closed_total")})`],
@@ -220,7 +220,7 @@ const rows: readonly { readonly title: string; readonly panels: readonly Panel[]
       },
       {
         title: "Failures",
-        says: "What could not be brought about, documents that were refused, watches and threads that were lost.",
+        says: "Failed effects, rejected documents, lost watches and lost threads.",
         series: [
           ["{{effect}}", "sum by (effect) (increase(turnpike_effect_failures_totalSELECTOR[$__rate_interval]))"],
           ["{{code}}", "sum by (code) (increase(turnpike_documents_refused_totalSELECTOR[$__rate_interval]))"],

@@ -24,7 +24,7 @@ export const variables: Readonly<Record<string, { readonly of: Who; readonly wha
   STUNNER_PUBLIC_PORT: { of: "dataplane", what: "what `$STUNNER_PUBLIC_PORT` in a config of a file stands for" },
   STUNNER_PUBLIC_ADDR: {
     of: "authd",
-    what: "address that clients are told in place of the Gateways' own; for a dataplane what `$STUNNER_PUBLIC_ADDR` stands for",
+    what: "address that clients use instead of the Gateways' own; for a dataplane, the value of `$STUNNER_PUBLIC_ADDR`",
   },
   TURNPIKE_DISCOVERY: { of: "tools", what: "default of `--discovery`" },
   TURNPIKE_USER: { of: "tools", what: "default of `--user` of `probe` and `--username` of `connect`" },

@@ -1,4 +1,4 @@
-/** Writes the pages of `docs/reference` that are drawn from the code. `test/docs/pages.test.ts` keeps them true. */
+/** Writes the pages of `docs/reference` that are generated from the code. `test/docs/pages.test.ts` keeps them true. */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { metrics } from "../src/admin/metrics.ts";

@@ -25,7 +25,7 @@ const tools = [
   {
     command: "python3",
     debian: "python3-venv",
-    purpose: "aiortc, a WebRTC stack that is none of a browser's; hadolint",
+    purpose: "aiortc, a WebRTC stack that is not part of a browser; hadolint",
   },
   { command: "qemu-aarch64-static", debian: "qemu-user-static", purpose: "the image for arm64" },
   { command: "faketime", debian: "faketime", purpose: "a wall clock that steps" },

@@ -5,7 +5,7 @@ import { nameOf, nameOfObject, type Name } from "../resources/keys.ts";
 import { epochMsOf } from "../resources/time.ts";
 import type { Sample } from "./metric.ts";
 
-/** Of a dataplane: what it was told to serve. */
+/** Of a dataplane: the certificates of its config. */
 const receivedCertificateEnds = (core: Core): readonly Sample[] =>
   core.view.list("DataplaneConfig").flatMap(({ certificates = [] }) =>
     certificates.map(({ listener, notAfter }) => ({

@@ -13,25 +13,25 @@ const countStates =
 export const coreMetrics: readonly Metric[] = [
   {
     name: "turnpike_gateways",
-    help: "Gateways, by the state of their machine.",
+    help: "Gateways, by state of their state machine.",
     labels: ["state"],
     samples: countStates("gateway"),
   },
   {
     name: "turnpike_listeners",
-    help: "Listeners, by the state of their machine.",
+    help: "Listeners, by state of their state machine.",
     labels: ["state"],
     samples: countStates("listener"),
   },
   {
     name: "turnpike_routes",
-    help: "Routes, by the state of their machine.",
+    help: "Routes, by state of their state machine.",
     labels: ["state"],
     samples: countStates("route"),
   },
   {
     name: "turnpike_endpoints",
-    help: "Backend endpoints, by the state of their machine.",
+    help: "Backend endpoints, by state of their state machine.",
     labels: ["state"],
     samples: countStates("endpoint"),
   },
@@ -49,25 +49,25 @@ export const coreMetrics: readonly Metric[] = [
   },
   {
     name: "turnpike_journal_disk_refused",
-    help: "1 while the disk takes no lines of the event log, which are kept in memory meanwhile; else 0.",
+    help: "1 if the event log cannot be written to disk (its lines are kept in memory meanwhile), 0 otherwise.",
     labels: [],
     samples: ({ journal }) => total(journal.refusal() === undefined ? 0 : 1),
   },
   {
     name: "turnpike_watch_connected",
-    help: "1 while changes of objects, or of the config, are heard of; else 0, and what was in force stays.",
+    help: "1 if the watch of objects or of the config is connected, 0 otherwise; while it is 0, the last configuration stays active.",
     labels: [],
     samples: ({ facts }) => total(facts.isWatching ? 1 : 0),
   },
   {
     name: "turnpike_watch_lost_total",
-    help: "How often the watch of objects, or of the config, was lost.",
+    help: "Number of times the watch of objects or of the config was lost.",
     labels: [],
     samples: ({ facts }) => total(facts.watchesLost),
   },
   {
     name: "turnpike_list_seconds",
-    help: "Seconds from the start, or from a kind's arrival, to its first complete list, by kind and version.",
+    help: "Seconds from the start, or from the time a kind was installed, to its first complete list, by kind and version.",
     labels: ["kind", "version"],
     samples: ({ facts }) =>
       [...facts.lists].map(([key, value]) => {
@@ -77,38 +77,38 @@ export const coreMetrics: readonly Metric[] = [
   },
   {
     name: "turnpike_documents_refused",
-    help: "Manifests and configs that are refused now, by the code of the error; the last good ones stay in force.",
+    help: "Manifests and configs that are currently rejected, by error code; the last valid ones stay active.",
     labels: ["code"],
     samples: ({ facts }) => by("code", facts.standing),
   },
   {
     name: "turnpike_documents_refused_total",
-    help: "Manifests and configs refused, by the code of the error, those that were put right since included.",
+    help: "Manifests and configs rejected, by error code, including those that were corrected since.",
     labels: ["code"],
     samples: ({ facts }) => by("code", facts.rejections),
   },
   {
     name: "turnpike_gateway_config_timestamp_seconds",
-    help: "When the config of a gateway last came into force at the relay of this process, in Unix seconds.",
+    help: "Unix time at which the relay of this process last applied the config of a gateway.",
     labels: ["gateway"],
     samples: ({ facts }) =>
       [...facts.published].map(([gateway, time]) => ({ labels: { gateway }, value: time / 1000 })),
   },
   {
     name: "turnpike_certificate_expiry_timestamp_seconds",
-    help: "When the certificate that a TLS or DTLS listener serves expires, in Unix seconds.",
+    help: "Unix time at which the certificate of a TLS or DTLS listener expires.",
     labels: ["name"],
     samples: ({ core }) => certificateEnds(core),
   },
   {
     name: "turnpike_effect_failures_total",
-    help: "What could not be brought about, by effect (write, publish, update, serve). Of a row of failures of one sort the first counts, and every tenth.",
+    help: "Failed effects, by effect (write, publish, update, serve). In a series of equal failures the first and every tenth are counted.",
     labels: ["effect"],
     samples: ({ facts }) => by("effect", facts.failures),
   },
   {
     name: "turnpike_workers_lost_total",
-    help: "Threads that relay which ended by themselves; each was replaced.",
+    help: "Relay workers that exited unexpectedly and were restarted.",
     labels: [],
     samples: ({ facts }) => total(facts.workersLost),
   },

@@ -3,12 +3,12 @@ import type { FactLine } from "../journal/fact.ts";
 
 export interface FactTally {
   note(fact: FactLine): void;
-  /** Whether objects are heard of as they change; a standing list that failed says no. */
+  /** Whether the watches are connected; false while a list fails. */
   readonly isWatching: boolean;
   readonly watchesLost: number;
   /** By `effect`. */
   readonly failures: Readonly<Record<string, number>>;
-  /** Documents refused, by code; those that have been put right since are among them. */
+  /** Documents rejected, by code, including those that were corrected since. */
   readonly rejections: Readonly<Record<string, number>>;
   /** Documents that are refused now, by code. */
   readonly standing: Readonly<Record<string, number>>;

@@ -92,7 +92,7 @@ it("has the expiry of the certificate that is served, of several and in a datapl
     ["ns/gw/tls", Date.UTC(2040, 0, 1) / 1000],
     ["ns/gw/dtls", Date.UTC(2050, 0, 1) / 1000],
   ]);
-  // The last good certificate is served; no Secret has it any more.
+  // The last good certificate is served; it is no longer in any Secret.
   take(synced, { type: "lease.acquired", data: { holder: "test" } });
   take(gone("Secret", "ns/good"));
   expect((await expiries())[0]).toEqual(["ns/gw/tls", Date.UTC(2040, 0, 1) / 1000]);

@@ -58,13 +58,13 @@ const channelsByWay = ({ allocations, offload }: RelayState): readonly Sample[] 
 export const relayMetrics: readonly Metric[] = [
   {
     name: "stunner_allocations_active",
-    help: "Allocations that are open.",
+    help: "Open allocations.",
     labels: [],
     samples: (_, relay) => total(relay.allocations.length),
   },
   {
     name: "stunner_listener_connections",
-    help: "Client connections that are open, by listener.",
+    help: "Open client connections, by listener.",
     labels: ["name"],
     samples: (_, relay) => relay.listeners.map(({ name, connections }) => ({ labels: { name }, value: connections })),
   },
@@ -82,7 +82,7 @@ export const relayMetrics: readonly Metric[] = [
   },
   {
     name: "stunner_listener_connections_total",
-    help: "Client connections made, by listener.",
+    help: "Client connections accepted, by listener.",
     labels: ["name"],
     samples: (_, relay) =>
       relay.listeners.map(({ name, connectionsTotal }) => ({ labels: { name }, value: connectionsTotal })),
@@ -101,38 +101,38 @@ export const relayMetrics: readonly Metric[] = [
   },
   {
     name: "turnpike_allocations",
-    help: "Allocations that are open, by the transport of the client and that of peers.",
+    help: "Open allocations, by transport of the client and of the peers.",
     labels: ["transport", "peers"],
     samples: (_, relay) => countAllocations(relay),
   },
   {
     name: "turnpike_allocations_opened_total",
-    help: "Allocations made, by the transport of the client and that of peers.",
+    help: "Allocations created, by transport of the client and of the peers.",
     labels: ["transport", "peers"],
     samples: (_, relay) => byTransports(relay.opened),
   },
   {
     name: "turnpike_allocations_closed_total",
-    help: "Allocations ended, by why.",
+    help: "Allocations ended, by reason.",
     labels: ["reason"],
     samples: (_, relay) => by("reason", relay.closed),
   },
   {
     name: "turnpike_peer_connections",
-    help: "Connections to TCP peers that are open (RFC 6062).",
+    help: "Open connections to TCP peers (RFC 6062).",
     labels: [],
     samples: (_, relay) => total(relay.allocations.reduce((sum, { connections }) => sum + connections, 0)),
   },
   {
     name: "turnpike_authentication_failures_total",
-    help: "Requests whose credentials were missing, wrong or stale, by the code of the refusal; first challenges are not among them.",
+    help: "Requests with missing, wrong or stale credentials, by refusal code; does not count initial challenges.",
     labels: ["reason"],
     samples: (_, relay) =>
       by("reason", Object.fromEntries(Object.entries(relay.refused).filter(([reason]) => AUTHENTICATION.has(reason)))),
   },
   {
     name: "turnpike_peers_denied_total",
-    help: "Requests and packets to or from peers that are not admitted, by the code of the denial.",
+    help: "Requests and packets to or from peers that are not admitted, by denial code.",
     labels: ["reason"],
     samples: (_, relay) => by("reason", relay.denied),
   },
@@ -144,7 +144,7 @@ export const relayMetrics: readonly Metric[] = [
   },
   {
     name: "turnpike_listener_handshakes_total",
-    help: "TLS and DTLS handshakes, by listener and whether they were completed.",
+    help: "TLS and DTLS handshakes, by listener and outcome.",
     labels: ["name", "outcome"],
     samples: (_, relay) =>
       relay.listeners
@@ -156,13 +156,13 @@ export const relayMetrics: readonly Metric[] = [
   },
   {
     name: "turnpike_requests_refused_total",
-    help: "Requests answered with an error, by the code of the refusal.",
+    help: "Requests answered with an error, by refusal code.",
     labels: ["reason"],
     samples: (_, relay) => by("reason", relay.refused),
   },
   {
     name: "turnpike_packets_dropped_total",
-    help: "Datagrams and frames dropped, by the code of the drop.",
+    help: "Datagrams and frames dropped, by drop code.",
     labels: ["reason"],
     samples: (_, relay) => by("reason", relay.dropped),
   },
@@ -193,7 +193,7 @@ export const relayMetrics: readonly Metric[] = [
   },
   {
     name: "turnpike_control_queue_requests",
-    help: "Requests that wait for their turn behind media; more than 4096 are dropped as control-backlog.",
+    help: "Requests that wait while media is relayed; beyond 4096 they are dropped as control-backlog.",
     labels: [],
     samples: (_, relay) => total(relay.waiting),
   },

@@ -9,7 +9,7 @@ import { splitEndpoint } from "../resources/entities.ts";
 
 export interface GatewayState {
   readonly name: string;
-  /** Empty in a dataplane, which is told no classes. */
+  /** Empty in a dataplane, which receives no classes. */
   readonly class: string;
   readonly state: string;
   /** Why it has no config. */

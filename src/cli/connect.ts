@@ -197,7 +197,7 @@ export const connectCommand = (): Command =>
     .addOption(new Option("--secret <text>", "shared secret: make time-limited credentials").env("TURNPIKE_SECRET"))
     .option("--ttl <seconds>", "how long those are good for", seconds(1), 86_400)
     .option("--idle-timeout <seconds>", "forget a UDP client that is silent for so long (default: never)", seconds(1))
-    .option("--linger <seconds>", "how long to wait for answers when a program has said its last", seconds(0.01), 1)
+    .option("--linger <seconds>", "how long to keep receiving after the program closes its input", seconds(0.01), 1)
     .option("-v, --verbose", "say when clients come and go")
     .addOption(new Option("-l, --log <spec>", "taken and ignored").hideHelp())
     .action(run);

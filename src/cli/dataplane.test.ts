@@ -51,7 +51,7 @@ describe("a config origin that cannot be understood", () => {
   });
 });
 
-it("refuses a node name that is none, by the name of the variable", () => {
+it("rejects an invalid node name, with the name of the variable", () => {
   const { status, stderr } = run(["-w", "--id", "a/b"], { STUNNER_NODENAME: "two words" });
   expect(stderr).toMatch(/^turnpike: STUNNER_NODENAME "two words" is not a node name/);
   expect(status).toBe(2);

@@ -114,7 +114,7 @@ const follow = (origin: Exclude<Origin, { readonly from: "uri" }>, target: Targe
 const read = (path: string | undefined): string | undefined =>
   path === undefined ? undefined : readFileSync(path, "utf8").trim();
 
-/** The config that was in force before, if it is this dataplane's. */
+/** The previously active config, if it belongs to this dataplane. */
 const loadLast = (path: string, id: string): DataplaneConfig | undefined => {
   const config = loadConfig(path);
   return config?.admin.name === id ? config : undefined;
@@ -205,7 +205,7 @@ const parseThreads = (text: string): number => {
 const parseServer = (text: string, before: readonly TransportAddress[] = []): readonly TransportAddress[] => {
   const [, host = "", port = ""] = /^\[?([^\]]*)\]?:(\d{1,5})$/.exec(text) ?? [];
   if (isIP(host) === 0 || !isPort(Number(port)))
-    throw new InvalidArgumentError("expected IP:PORT; clients are told an address");
+    throw new InvalidArgumentError("expected IP:PORT; it is advertised to clients as an address");
   return [...before, { address: host, port: Number(port) }];
 };
 

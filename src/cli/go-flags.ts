@@ -43,13 +43,13 @@ export interface BindAddress {
   readonly port: number;
 }
 
-/** An address, or that there is to be no server. Not `undefined`: commander would put an empty text in its place. */
+/** An address, or no server. Not `undefined`: commander would put an empty text in its place. */
 export type OptionalBindAddress = BindAddress | "off";
 
 /** `:8081`, `127.0.0.1:8081`, `[::1]:8081`, `localhost:8081`. */
 export const parseBindAddress = (text: string): BindAddress => {
   const [, ipv6, host = "", port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
-  // Port 0 is any free one, which nobody can be told of: the grammar of addresses has none.
+  // Port 0 is any free port, which nobody would know: the grammar of addresses has none.
   if (
     port === undefined ||
     !isBindablePort(Number(port)) ||

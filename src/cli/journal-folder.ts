@@ -42,7 +42,7 @@ const firstFree = (folder: string): { readonly folder: string; readonly taken?: 
 /**
  * `folder` below the working directory, or below the system's for temporary files where that cannot be written to, with a
  * number where another process has it. The folder is locked for this process.
- * @param say is told the folder, and why it is not `folder`.
+ * @param say is called with the folder, and the reason if it is not `folder`.
  */
 export const journalFolder = (folder: string, say: (other: string, why: string) => void): string => {
   const isUsable = isWritable(folder);

@@ -25,7 +25,7 @@ it.each([
 it.each([
   ["by the flag", ["--dataplane-mode", "lagacy"], {}],
   ["by the environment", [], { STUNNER_GATEWAY_OPERATOR_DATAPLANE_MODE: "lagacy" }],
-])("refuses a dataplane mode that there is not, given %s", (_, args, env) => {
+])("rejects an unknown dataplane mode, given %s", (_, args, env) => {
   const { status, stderr } = run(args, env);
   expect(stderr).toContain("dataplane mode lagacy: there are managed and legacy");
   expect(status).toBe(2);

@@ -158,7 +158,7 @@ const credentialsOf = (standalone: Standalone, isShown: boolean): readonly strin
     return `${gateway}: ${secret}, realm ${realm}`;
   });
 
-/** What the page `/call` is told in its link: the first pair of user and password, where they may be shown. */
+/** What the link to the page `/call` contains: the first pair of user and password, where they may be shown. */
 const callFragment = (standalone: Standalone, isShown: boolean): string => {
   const found = isShown ? authsOf(standalone).find(({ type }) => type === "static") : undefined;
   if (found === undefined) return "";

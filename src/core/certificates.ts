@@ -7,7 +7,7 @@ import type { ServedCertificate } from "../resources/view.ts";
 import type { ListenerCertificate, RenderedGateway } from "../render/gateway.ts";
 import { compareText } from "../order.ts";
 
-/** Certificates that no Secret has any more, by the section name of the listener. */
+/** Certificates that are no longer in any Secret, by the section name of the listener. */
 export type KeptCertificates = Readonly<Record<string, ServedCertificate>>;
 
 export interface Certificates {

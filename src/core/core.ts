@@ -28,11 +28,11 @@ export interface CoreSnapshot {
   readonly options: RenderOptions;
   readonly objects: readonly (readonly [KindId, AnyObject])[];
   readonly registry: RegistrySnapshot;
-  /** Statuses with their transition times, by output, and the digests that a change is told by. */
+  /** Statuses with their transition times, by output, and the digests by which a change is detected. */
   readonly statuses: ReturnType<Outputs["export"]>;
   /** Objects that Kubernetes refused to write, and why; absent where there are none. */
   readonly refusals?: ReturnType<Refusals["export"]>;
-  /** Certificates that listeners serve although no Secret has them any more; absent where there are none. */
+  /** Certificates that listeners serve although they are no longer in any Secret; absent if there are none. */
   readonly certificates?: ReturnType<Certificates["export"]>;
 }
 
@@ -47,7 +47,7 @@ export interface Core {
   readonly registry: Registry;
   readonly options: RenderOptions;
   rendered(gateway: Name): RenderedGateway | undefined;
-  /** What configs may refer to of certificates, also of those that no object has any more; the same set until it changes. */
+  /** What configs may refer to of certificates, including those that are no longer in any object; the same set until it changes. */
   readonly certificateDigests: ReadonlySet<string>;
   configMap(name: Name): ClassConfigMap | undefined;
   status(object: ObjectKey): unknown;

@@ -1,6 +1,6 @@
 /**
- * Folding: what the facts have touched is rendered, the machines are told, and what changed is set down as derivations
- * and as changes that effects must bring about.
+ * Folding: what the facts have touched is rendered, the machines transition, and what changed is set down as derivations
+ * and as changes that effects must apply.
  */
 import type { Derivation } from "../journal/fact.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -25,7 +25,7 @@ import { moveListeners } from "./listeners.ts";
 import type { Outputs } from "./outputs.ts";
 import { routeOf } from "./view.ts";
 
-/** What effects must bring about after a fold. */
+/** What effects must apply after a fold. */
 export interface GatewayChange {
   readonly gateway: Name;
   readonly cause: number;
@@ -153,7 +153,7 @@ export const createFolding = (
       outputs.put({ id: `status ${key}`, value: undefined }, time, derived);
     } else {
       const next = renderRoute(view, options, route);
-      // Another controller's route is none of ours until a Gateway of ours is its parent.
+      // Another controller's route is ignored until a Gateway of ours is its parent.
       if (next.outcome === "uncontrolled" && registry.state("route", key) === undefined) return [];
       const event =
         next.outcome === "masked"

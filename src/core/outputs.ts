@@ -1,4 +1,4 @@
-/** What rendering last produced, by name. A change is told apart from a repetition, part by part, by digests. */
+/** What rendering last produced, by name. A change is distinguished from a repetition, part by part, by digests. */
 import type { Derivation } from "../journal/fact.ts";
 import { stampTransitionTimes } from "./transition-times.ts";
 import { splitOutput, type OutputId, type OutputKind } from "./output-id.ts";

@@ -9,7 +9,7 @@ export type States = Readonly<Record<MachineId, Readonly<Record<string, string>>
 const inOrder = (entities: ReadonlyMap<string, string>): Readonly<Record<string, string>> =>
   Object.fromEntries([...entities].toSorted(([a], [b]) => compareText(a, b)));
 
-/** An operator that has stopped has no machine any more. */
+/** A stopped operator has no machine. */
 export const statesOf = (core: Core): States => ({
   operator: inOrder(core.registry.entities("operator")),
   gateway: inOrder(core.registry.entities("gateway")),

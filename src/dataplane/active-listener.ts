@@ -230,7 +230,7 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     });
   };
 
-  /** A request is answered with an error. Whose it is may be anybody's word, so no name is told. */
+  /** A request is answered with an error. Its sender may be forged, so the log names no user. */
   refusedRequest(path: ListenerPath, code: RefusalCode): void {
     this.relay.refused.add(code);
     if (!this.relay.log.isLevelEnabled("debug") || ordinary.has(code)) return;

@@ -98,7 +98,7 @@ export class Allocation implements FlowOwner {
   /** How peers are reached. */
   readonly protocol: PeerProtocol;
   relays: readonly (RelayPort | TcpRelay)[];
-  /** The request that made it and the answer; forgotten once it cannot be a retransmission any more. */
+  /** The request that made it and the answer; forgotten once it can no longer be retransmitted. */
   made: { readonly transactionId: Buffer; readonly response: readonly Attribute[] } | undefined;
   readonly openedAt: number;
   expiresAt: number;
@@ -305,7 +305,7 @@ export class Allocation implements FlowOwner {
     const relay = this.relayFor(ip.family);
     // RFC 6062 §5: there is no other way to a TCP peer than by a connection.
     if (relay === undefined || relay instanceof TcpRelay) return undefined;
-    // Without a permission there is nothing to remember: a stranger's packets must not push peers out.
+    // Without a permission there is nothing to remember: packets of unknown peers must not evict known ones.
     if (!this.permissions.has(ip.text)) return undefined;
     if (this.flow.peers.size >= maxPeers) this.#forgetPeers();
     const bytes = Buffer.from(bytesOf(ip));
@@ -355,7 +355,7 @@ export class Allocation implements FlowOwner {
     this.scope.refused(this, peer.address, verdict);
   }
 
-  /** Forgets all peers but those that a channel stands for; what they were told is found again when they speak. */
+  /** Forgets all peers but those that a channel stands for; their state is computed again when they send. */
   #forgetPeers(): void {
     this.flow.peers.clear();
     for (const { flow } of this.channels.values()) this.flow.peers.add(flow);

@@ -31,7 +31,7 @@ export interface SharedQuota {
 }
 
 export class Allocations {
-  /** By the transport of the client and that of peers; and by why they ended. */
+  /** By the transport of the client and that of peers; and by reason of their end. */
   readonly opened = new Tally<string>();
   readonly closed = new Tally<string>();
   readonly #options: AllocationsOptions;
@@ -69,7 +69,7 @@ export class Allocations {
     return undefined;
   }
 
-  /** Gives the place back; false when nobody waits for the allocation any more. */
+  /** Gives the place back; false if nobody waits for the allocation. */
   unclaim({ gateway }: AllocationScope, path: ClientPath, { account }: Owner): boolean {
     const tuple = fiveTuple(path);
     const isWanted = this.#claims.get(tuple)?.isWanted ?? false;
@@ -119,7 +119,7 @@ export class Allocations {
     return theirs.length;
   }
 
-  /** The client of `path` is gone: nobody waits for an answer any more. */
+  /** The client of `path` is gone: nobody waits for an answer. */
   abandon(path: ClientPath): void {
     const tuple = fiveTuple(path);
     const claim = this.#claims.get(tuple);
@@ -130,7 +130,7 @@ export class Allocations {
 
   /**
    * Ends what is over at `now`, in milliseconds of the monotonic clock. What is over before the next call, `sweepMilliseconds`
-   * later, ends by a timer of its own: the kernel forwards a channel until it is told otherwise.
+   * later, ends by a timer of its own: the kernel forwards a channel until its flow is removed.
    */
   expire(now: number): void {
     for (const allocation of this.#byTuple.values()) {

@@ -57,7 +57,7 @@ describe("parsing a config", () => {
   });
 });
 
-describe("the difference to the config in force", () => {
+describe("the difference to the active config", () => {
   const listener = (name: string, changes: Partial<ListenerConfig> = {}): ListenerConfig => ({
     name,
     protocol: "TURN-UDP",

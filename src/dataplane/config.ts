@@ -1,4 +1,4 @@
-/** A config document: whether it is sound, and what it changes about the one in force. */
+/** A config document: whether it is valid, and how it differs from the active one. */
 import { TurnpikeError } from "../errors.ts";
 import type { AuthConfig, DataplaneConfig, ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
 import type { Admission } from "../admission/admission.ts";
@@ -89,7 +89,7 @@ const unique = (what: string, names: readonly string[]): void => {
 };
 
 /**
- * Checks `config` and fills in defaults. `admitted` are the endpoints in force, which need no second look.
+ * Checks `config` and fills in defaults. `admitted` are the active endpoints, which are not checked again.
  * @throws TurnpikeError `config-invalid`, saying what is wrong and where.
  */
 export const parseConfig = (config: DataplaneConfig, admitted?: Admission): ValidConfig => {

@@ -263,7 +263,7 @@ const wantedOf = ({ gateway: { admission }, resolver }: Tenant, cluster: Cluster
       }
     : { ...cluster, draining: draining?.get(cluster.name) };
 
-/** Brings the clusters that `which` picks in line with the config, and takes those that it lists no more away. */
+/** Brings the clusters that `which` picks in line with the config, and removes those that it no longer lists. */
 const reconciled = (
   tenant: Tenant,
   how: Apply = {},

@@ -142,7 +142,7 @@ export class PeerTable {
 
 /** Who knows more of a flow's peers than the flow. */
 export interface FlowOwner {
-  /** Makes the entry of a peer that was not seen before; nothing for a stranger. */
+  /** Makes the entry of a peer that was not seen before; undefined for an unknown peer. */
   meet(address: string, port: number): PeerFlow | undefined;
   /** Renews the verdict on a peer that was made under another generation. */
   revalidate(peer: PeerFlow): void;

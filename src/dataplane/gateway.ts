@@ -44,7 +44,7 @@ export class Gateway {
     return this.config.userQuota;
   }
 
-  /** Puts all of `config` in force but its listeners and endpoints. */
+  /** Applies `config`, except its listeners and endpoints. */
   adopt(config: RelayConfig): void {
     this.config = config;
     this.auth = createAuthPolicy(config.auth);
@@ -60,7 +60,7 @@ export class Gateway {
   }
 
   /**
-   * What the config in force routes for a listener, which may be newer than the one that the listener is being started
+   * What the active config routes for a listener, which may be newer than the one that the listener is being started
    * for.
    */
   routesOf(listener: string): ReadonlySet<string> {
@@ -68,7 +68,7 @@ export class Gateway {
   }
 
   /**
-   * Puts `transitions` and the routes in `routes` (by listener) in force. What is no longer admitted is dropped before
+   * Applies `transitions` and the routes in `routes` (by listener). What is no longer admitted is dropped before
    * this returns.
    */
   admit(

@@ -8,7 +8,7 @@ export const retransmissionSeconds = 40;
 
 /**
  * The lifetime that an Allocate gets (RFC 8656 §7.2): what was asked for up to the maximum. A client that asks for less
- * than the default gets less: it is told so, and holds a port no longer than it wants to.
+ * than the default gets less: the answer says so, and it holds a port no longer than it wants.
  */
 export const grantedSeconds = (requested: number | undefined): number =>
   requested === undefined || requested === 0 ? defaultAllocationSeconds : Math.min(maxAllocationSeconds, requested);

@@ -8,7 +8,7 @@ import { parseIp, type Family } from "../net/ip.ts";
 export interface RelayAddress {
   /** IP literal that is bound. */
   readonly bind: string;
-  /** IP literal that clients are told. */
+  /** IP literal that is advertised to clients. */
   readonly advertised: string;
 }
 
@@ -30,7 +30,7 @@ const relayOn = (addresses: readonly string[]): Placement["relay"] => {
   return Object.fromEntries(entries);
 };
 
-/** How listeners are placed: as their configs say, or all of them on the same addresses. As data: workers are told it. */
+/** How listeners are placed: as their configs say, or all of them on the same addresses. As data: workers receive it. */
 export type PlaceRule =
   | { readonly by: "config" }
   | { readonly by: "addresses"; readonly bind: readonly string[]; readonly relay?: readonly string[] };
@@ -61,7 +61,7 @@ export const localAddresses = (interfaces = networkInterfaces()): readonly Local
 /**
  * By the listener's own address, which for a managed dataplane is that of its pod. A pod with addresses of both
  * families serves both. A wildcard stands for all addresses; one that is not this machine's (that of a node behind
- * address translation, say) is told to clients, and all addresses are bound.
+ * address translation, say) is advertised to clients, and all addresses are bound.
  */
 export const placeByAddress = (
   { address }: Pick<ListenerConfig, "address">,

@@ -50,7 +50,7 @@ export class RelayContext {
   readonly drops = noDrops();
   readonly dropped = new Tally<DropCode>();
   readonly refused = new Tally<RefusalCode>();
-  /** Peers that were not admitted, by why. */
+  /** Peers that were not admitted, by reason. */
   readonly denied = new Tally<DenialCode>();
   readonly nonces: Nonces;
   readonly engine: Engine;

@@ -462,7 +462,7 @@ describe.each(engines())("with the %s engine:", (name) => {
       expect(await refused).toMatchObject({ reason: "endpoint was revoked" });
     });
 
-    it("is in force as the last one given, however fast they come", async () => {
+    it("applies the last config, however fast they come", async () => {
       const here = await world();
       const listeners = [{ ...listener(here.port, "TURN-UDP"), name: "ns/gw/new" }];
       const none = [{ ...listeners[0]!, routes: [] }];
@@ -703,12 +703,12 @@ describe.each(engines())("with the %s engine:", (name) => {
       expect(await closed).toMatchObject({ reason: "client closed the connection" });
     });
 
-    it("does not relay what a stranger sends", async () => {
+    it("does not relay what an unknown peer sends", async () => {
       const here = await world();
       const client = await here.client();
       const { relayed } = await client.allocate();
-      const stranger = await echo();
-      stranger.socket.send("boo", relayed[0]!.port, relayed[0]!.address);
+      const unknown = await echo();
+      unknown.socket.send("boo", relayed[0]!.port, relayed[0]!.address);
       await expect.poll(() => here.relay.state().dropped["no-permission"]).toBe(1);
     });
   });

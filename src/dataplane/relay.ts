@@ -73,7 +73,7 @@ export interface Apply {
 
 export interface Relay {
   /**
-   * Makes `config` the one in force for the gateway that it names. Admission changes take effect before this returns;
+   * Applies `config` to the gateway that it names. Admission changes take effect before this returns;
    * the promise resolves when listeners are bound or have failed. A config that does not validate is refused whole
    * (`TurnpikeError` `config-invalid`) and the one before stays.
    */
@@ -176,7 +176,7 @@ export interface RelayState {
   readonly refused: Readonly<Record<string, number>>;
   /** Peers not admitted, by `DenialCode`. */
   readonly denied: Readonly<Record<string, number>>;
-  /** Allocations made, by `CLIENT-TRANSPORT PEER-TRANSPORT`; allocations ended, by why. */
+  /** Allocations made, by `CLIENT-TRANSPORT PEER-TRANSPORT`; allocations ended, by reason. */
   readonly opened: Readonly<Record<string, number>>;
   readonly closed: Readonly<Record<string, number>>;
   /** Datagrams, frames and connections dropped. */

@@ -94,7 +94,7 @@ export class Reservations {
     return token && Buffer.from(token);
   }
 
-  /** The port that `token` was given for, on whichever thread; `undefined` when it is not held any more. */
+  /** The port that `token` was given for, on whichever thread; `undefined` if it is no longer held. */
   async take(token: Buffer): Promise<RelayPort | undefined> {
     const { handOver } = this.#engine;
     if (this.#shared === undefined || handOver === undefined) return this.#own.take(token);

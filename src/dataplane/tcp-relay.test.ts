@@ -267,8 +267,8 @@ describe.each(["dgram", "batch", "workers"] as const)("with the %s engine, a TCP
     const { client } = await here.allocated();
     const id = await client.connect(await echo());
     expect(await code(client.connectionBind((id ^ 1) >>> 0))).toBe(400);
-    const stranger = await here.client("tcp", "wrong");
-    expect(await code(stranger.connectionBind(id))).not.toBe("success");
+    const other = await here.client("tcp", "wrong");
+    expect(await code(other.connectionBind(id))).not.toBe("success");
     const control = [{ type: attribute.connectionId, raw: Buffer.from([id >>> 24, id >>> 16, id >>> 8, id]) }];
     expect(await code(client.request(method.connectionBind, control))).toBe(400);
     expect(await code(client.request(method.connectionBind, []))).toBe(400);

@@ -50,7 +50,7 @@ export class TcpRelay {
     return dial({ address: this.#bind, port: this.port }, peer, connectMilliseconds);
   }
 
-  /** Takes no connections any more; those that are open are somebody else's. */
+  /** Accepts no more connections; open ones have other owners. */
   close(): void {
     this.#accept = (socket) => socket.destroy();
     this.#server.close();

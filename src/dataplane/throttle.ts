@@ -8,7 +8,7 @@ export class Throttle {
   #suppressed = 0;
 
   /**
-   * Whether this is to be told: once a second for each `key`, and fifty times in all. The answer is how many were not told
+   * Whether to report this: once a second for each `key`, and fifty times in all. Returns how many were suppressed
    * since the one before; nothing if this is one of them. `now` in milliseconds.
    */
   take(key: string, now: number): number | undefined {

@@ -19,14 +19,14 @@ class User {
 }
 
 /** Users without an allocation that are remembered before those who ask no more are forgotten. */
-const maxStrangers = 1024;
+const maxUnauthenticated = 1024;
 /** After so long a bucket is full again. */
 const forgetMilliseconds = 2000;
 
 export class Users {
   readonly #limits: Limits;
   readonly #byAccount = new Map<string, User>();
-  #strangers = 0;
+  #unauthenticated = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -43,7 +43,7 @@ export class Users {
   /** One allocation more. */
   hold(account: string): void {
     const user = this.#get(account);
-    if (user.allocations === 0) this.#strangers--;
+    if (user.allocations === 0) this.#unauthenticated--;
     user.allocations++;
   }
 
@@ -52,9 +52,9 @@ export class Users {
     const user = this.#byAccount.get(account);
     if (user === undefined || --user.allocations > 0) return;
     user.askedAt = now;
-    this.#strangers++;
+    this.#unauthenticated++;
     if (user.requests === undefined && user.budget === undefined) this.#remove(account);
-    else if (this.#strangers > maxStrangers) this.#forget(now);
+    else if (this.#unauthenticated > maxUnauthenticated) this.#forget(now);
   }
 
   /** Whether the user may ask one thing more at `now` (milliseconds). */
@@ -62,7 +62,7 @@ export class Users {
     if (this.#limits.userRequestsPerSecond === 0) return true;
     const user = this.#get(account);
     user.askedAt = now;
-    if (this.#strangers > maxStrangers) this.#forget(now);
+    if (this.#unauthenticated > maxUnauthenticated) this.#forget(now);
     return user.requests?.take(now) ?? true;
   }
 
@@ -70,7 +70,7 @@ export class Users {
     let user = this.#byAccount.get(account);
     if (user !== undefined) return user;
     user = new User(this.#limits);
-    this.#strangers++;
+    this.#unauthenticated++;
     this.#byAccount.set(account, user);
     return user;
   }
@@ -84,6 +84,6 @@ export class Users {
 
   #remove(account: string): void {
     this.#byAccount.delete(account);
-    this.#strangers--;
+    this.#unauthenticated--;
   }
 }

@@ -52,7 +52,7 @@ export interface FollowOptions {
   /** What the files said first. */
   readonly initial: Access;
   readonly onRenewed: () => void;
-  /** Files that cannot be used: what was there before stays in force. Once for each reason. */
+  /** Files that cannot be used: the previous version stays active. Once for each reason. */
   readonly onRefused: (reason: string) => void;
 }
 

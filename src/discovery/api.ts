@@ -95,7 +95,7 @@ export const createApi = ({ store, isReady, addressOfNode, token }: ApiOptions) 
     if (request.method !== "GET") return { answer: textAnswer(405, "Method Not Allowed", { allow: "GET" }) };
     if (!isAllowed(request))
       return { answer: textAnswer(401, "a bearer token is needed", { "www-authenticate": "Bearer" }) };
-    // A standby knows no configs, and an empty list would say that there are none. 503 instead lets a probe on any of
+    // A standby knows no configs, and an empty list would mean that none exist. 503 instead lets a probe on any of
     // these paths take it out of the Service, and makes a client that came nevertheless go on to another.
     if (!isReady()) return { answer: textAnswer(503, "this replica is a standby", { "retry-after": "1" }) };
     if (resource.resource === "license") return { answer: { status: 200, type: JSON_TYPE, body: LICENSE_BODY } };

@@ -50,7 +50,7 @@ describe("a watching client", () => {
     await told(all, "ns/gw=one", "ns/other=one", "-ns/gw");
   });
 
-  it("of a namespace hears of that namespace", async () => {
+  it("of a namespace receives that namespace", async () => {
     server.replace([configOf("a/gw"), configOf("b/gw")]);
     const events = follow({ namespace: "b" });
     await eventually(() => expect(events.map(wordOf)).toEqual(["b/gw=one"]));
@@ -118,7 +118,7 @@ describe("a watching client", () => {
     await eventually(() => expect(events.map(wordOf)).toEqual(["ns/gw=large"]));
   });
 
-  it("leaves when it is not wanted any more", async () => {
+  it("leaves when it is no longer needed", async () => {
     const first = watch();
     await eventually(() => expect(server.stats().watchers).toBe(1));
     first.leave();

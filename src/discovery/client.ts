@@ -14,10 +14,10 @@ export type ConfigEvent =
   | { readonly event: "config"; readonly config: DataplaneConfig }
   /** The Gateway is gone. A dataplane keeps serving: its pod goes when its calls have. */
   | { readonly event: "deleted"; readonly id: string }
-  /** Once for each reason in an outage. What was told last stays in force. */
+  /** Once for each reason in an outage. The last configuration stays active. */
   | { readonly event: "lost"; readonly reason: string }
   | { readonly event: "restored" }
-  /** A document that is no sound config; the one before it stays in force. `reason` quotes no credential. */
+  /** An invalid config; the previous one stays active. `reason` quotes no credential. */
   | { readonly event: "refused"; readonly reason: string };
 
 export interface WatchTiming extends KeepaliveTiming {

@@ -32,7 +32,7 @@ const signatureOf = (path: string): string | undefined => {
 
 /**
  * Follows `path` as it is edited, replaced, removed or, in a mounted ConfigMap, exchanged behind a link. A file that is
- * gone or cannot be read loses nothing: what was read last stays in force.
+ * gone or cannot be read loses nothing: the last version stays active.
  */
 export const watchConfigFile = (path: string, environment: Environment = process.env): Observable<ConfigEvent> =>
   new Observable((subscriber) => {

@@ -1,4 +1,4 @@
-/** Whether a request may become a WebSocket (RFC 6455 §4.2.1), and what it is told when it may not. */
+/** Whether a request may become a WebSocket (RFC 6455 §4.2.1), and the answer if it may not. */
 import type { IncomingMessage } from "node:http";
 
 export interface Refusal {

@@ -40,7 +40,7 @@ export interface Hub {
   stats(): { readonly watchers: number; readonly framesSent: number; readonly bytesSent: number };
 }
 
-/** Watchers that are told before others get their turn. */
+/** Watchers that are served before others get their turn. */
 const BATCH = 256;
 
 interface Watch extends WatchRequest {
@@ -75,7 +75,7 @@ export const createHub = ({ store, limits, addressOfNode, report }: HubOptions):
 
   return {
     open(socket, peer, watch) {
-      /** What is there when the watch begins, as long as it has not been told. */
+      /** What is there when the watch begins, as long as it has not been sent. */
       const atFirst = new Set(store.list(watch.scope).map(({ id }) => id));
       const watcher = createWatcher({
         socket,

@@ -105,7 +105,7 @@ describe("the REST API", () => {
   });
 });
 
-describe("a handshake that is none", () => {
+describe("an invalid handshake", () => {
   const request = "GET /api/v1/configs?watch=true HTTP/1.1";
   const host = "Host: localhost";
   const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";

@@ -1,6 +1,6 @@
 /**
- * The config discovery service: dataplanes get their configs here and hear of changes over a WebSocket.
- * A change is encoded once for all who are told of it.
+ * The config discovery service: dataplanes get their configs here and receive changes over a WebSocket.
+ * A change is encoded once for all watchers.
  */
 import { createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
@@ -26,7 +26,7 @@ export interface TlsMaterial {
 export type DiscoveryReport =
   | WatchReport
   | { readonly event: "refused"; readonly peer: string; readonly status: number }
-  /** A connection could not be accepted, as when there are no more file descriptors; the server goes on. */
+  /** A connection could not be accepted, for example because there are no free file descriptors; the server goes on. */
   | { readonly event: "unaccepted"; readonly reason: string };
 
 export interface DiscoveryOptions {

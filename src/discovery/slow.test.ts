@@ -92,7 +92,7 @@ describe("a watcher that does not read", () => {
     healthy.frames.length = 0;
     await eventually(() => {
       collectGarbage();
-      // The state in force, the one under way, and what the healthy watcher has just received. All would be eighty.
+      // The active state, the one being sent, and what the healthy watcher has just received. All would be eighty.
       expect(process.memoryUsage().arrayBuffers).toBeLessThan(20 * MEGABYTE);
     });
     expect(healthy.socket.readyState).toBe(WebSocket.OPEN);

@@ -10,7 +10,7 @@ import { partsOf } from "./protocol.ts";
 export interface ConfigSourceOptions {
   /** Where the configs come from, for messages. */
   readonly origin: string;
-  /** Gives what was in force before this start, when nobody answers at first. */
+  /** Gives the configuration that was active before this start, when nobody answers at first. */
   readonly lastKnownGood?: () => DataplaneConfig | undefined;
   /** Called with each good config. */
   readonly onConfig?: (config: DataplaneConfig) => void;

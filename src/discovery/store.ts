@@ -1,4 +1,4 @@
-/** The configs that are served, by id. Subscribers hear of ids that changed and ask for what is there by then. */
+/** The configs that are served, by id. Subscribers receive the ids that changed and ask for the current state. */
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { encodeConfig, partsOf, type Scope } from "./protocol.ts";
 

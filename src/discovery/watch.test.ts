@@ -160,7 +160,7 @@ describe("the watch stream", () => {
   });
 });
 
-describe("a watcher that is not there any more", () => {
+describe("a watcher that has disconnected", () => {
   beforeEach(async () => {
     await server.close();
     server = await start({ limits: { readDeadlineMs: 150, pongDeadlineMs: 1000 } });

@@ -31,7 +31,7 @@ export interface WatcherOptions {
 }
 
 export interface Watcher {
-  /** Notes that the state of `id` is to be told; `pump` does it. */
+  /** Notes that the state of `id` must be sent; `pump` does it. */
   mark(id: string): void;
   pump(): void;
   /** Enforces the deadlines at `now`, in milliseconds of `performance.now`. */

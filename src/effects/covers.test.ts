@@ -4,7 +4,7 @@ import { covers } from "./covers.ts";
 
 const ports = new Set(["ports"]);
 
-describe("what is there covers what is wished for", () => {
+describe("the live object covers the desired one", () => {
   it.each<readonly [string, unknown, unknown]>([
     ["and may have more", { a: 1, b: { c: 2, d: 3 } }, { b: { c: 2 } }],
     [
@@ -18,7 +18,7 @@ describe("what is there covers what is wished for", () => {
       { containers: [{ name: "x" }] },
     ],
     ["when the API server left out what is empty", {}, { a: "", b: false, c: [], d: {} }],
-    ["where nothing is wished for", { a: 1 }, { a: undefined }],
+    ["where nothing is desired", { a: 1 }, { a: undefined }],
     ["item by item where they are plain", { args: ["-w", "-x"] }, { args: ["-w", "-x"] }],
     ["and defaults inside of items", { ports: [{ port: 1, nodePort: 30_000 }] }, { ports: [{ port: 1 }] }],
     [
@@ -34,7 +34,7 @@ describe("what is there covers what is wished for", () => {
   ])("%s", (_, present, wanted) => expect(covers(present, wanted, ports)).toBe(true));
 });
 
-describe("what is there does not cover what is wished for", () => {
+describe("the live object does not cover the desired one", () => {
   it.each<readonly [string, unknown, unknown]>([
     ["when a value differs", { a: { b: 1 } }, { a: { b: 2 } }],
     ["when something is missing", { a: 1 }, { a: 1, b: 0 }],
@@ -57,7 +57,7 @@ describe("what is there does not cover what is wished for", () => {
 });
 
 it("anything covers itself", () => {
-  // Items without a name are told apart by nothing; Kubernetes has none where we write.
+  // Items without a name cannot be distinguished; Kubernetes has none where we write.
   const value = fc.letrec((tie) => ({
     value: fc.oneof({ maxDepth: 2 }, fc.string(), fc.integer(), fc.boolean(), tie("object"), tie("list")),
     object: fc.dictionary(fc.string({ minLength: 1 }), tie("value"), { maxKeys: 3 }),

@@ -1,4 +1,4 @@
-/** Whether what is there already holds all that should be: everything wished for, whatever else there may be. */
+/** Whether the live object already satisfies the desired one (subset match; extra fields are allowed). */
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -100,7 +100,7 @@ export const holdLease = (api: Api, options: LeaseOptions): Lease => {
     if (!isHeld) return;
     isHeld = false;
     clearTimeout(deadline);
-    // One who is giving it back has done with it, and with what would be told.
+    // A leader that gives the lease back reports nothing more.
     if (!stopping.signal.aborted) onLost(reason);
   };
 

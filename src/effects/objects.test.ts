@@ -88,7 +88,7 @@ describe("an object of ours", () => {
     expect((await stored()).metadata.annotations).toEqual({ first: "1", both: "2", third: "1", theirs: "1" });
   });
 
-  it("is put right when somebody changed it", async () => {
+  it("is corrected when somebody changed it", async () => {
     await applyObject(api, kind, name, service({ a: "1" }));
     await client.patch(reference, { metadata: { annotations: { a: "2" } } });
     expect(await applyObject(api, kind, name, service({ a: "1" }))).toBe("updated");
@@ -124,7 +124,7 @@ describe("an object of ours", () => {
   });
 });
 
-describe("what we do not want any more", () => {
+describe("objects that are no longer desired", () => {
   const workload = kindOf("Deployment");
   const labels = { app: "x" };
   const container = { name: "main", image: "i", env: [{ name: "A", value: "1" }], args: ["-w"] };
@@ -228,7 +228,7 @@ describe("an object that somebody makes between our look and our write", () => {
     expect((await stored()).metadata.labels).toBeUndefined();
   });
 
-  it("is put right if it is ours, as when another replica made it", async () => {
+  it("is corrected if it is ours, for example when another replica created it", async () => {
     const beaten = meanwhile(() => client.apply(service({}, [1])));
     expect(await applyObject(beaten, kind, name, service({ a: "1" }))).toBe("updated");
     expect((await stored()).metadata.annotations).toEqual({ a: "1" });

@@ -88,7 +88,7 @@ const isAnother = (error: unknown): boolean =>
 
 /**
  * @param observed the object as last watched; saves a look where nothing is to be done. Only for one who has had
- * `wanted` applied before: what is watched does not say which of its fields we have applied and do not want any more.
+ * `wanted` applied before: what is watched does not say which of its fields we have applied and no longer want.
  */
 export const applyObject = async (
   api: Api,
@@ -115,7 +115,7 @@ export const applyObject = async (
     try {
       const body = present === undefined ? asNew(wanted) : withEarlier(wanted, present);
       const applied = await apply(body).catch(async (error: unknown) => {
-        // A port of somebody else's may have the name of one of ours.
+        // A port of another owner may have the name of one of ours.
         if (!(error instanceof ApiError) || error.status !== 422 || present === undefined) throw error;
         if (!(await dropStrays(api, path, present, wanted).catch(() => false))) throw error;
         return apply(body);

@@ -3,7 +3,7 @@ import type { KubernetesObject, ObjectMeta } from "../resources/core.ts";
 
 export const FIELD_MANAGER = "turnpike";
 
-/** A tree of fields: `f:NAME`, `k:{KEYS}` for an item of a list that is told by its keys, `v:VALUE`, `.` for itself. */
+/** A tree of fields: `f:NAME`, `k:{KEYS}` for an item of a list that is identified by its keys, `v:VALUE`, `.` for itself. */
 interface Fields {
   readonly [step: string]: Fields;
 }
@@ -76,6 +76,6 @@ const exceeds = (fields: Fields, wanted: unknown, path: string): boolean =>
     return child === undefined || exceeds(below, child, `${path}.${step}`);
   });
 
-/** Whether we have applied what we do not want any more; an apply without it takes it away, unless others want it too. */
+/** Whether we have applied what we no longer want; an apply without it takes it away, unless others want it too. */
 export const ownsMore = (present: Stored, wanted: KubernetesObject): boolean =>
   ownFields(present).some((fields) => exceeds(fields, wanted, ""));

@@ -113,7 +113,7 @@ describe("a write that failed", () => {
   it.each([
     ["made", {}, "created"],
     ["there already", { isDone: true }, "unchanged"],
-  ] as const)("is told with its status, and that the object is %s at last", async (_, script, outcome) => {
+  ] as const)("is reported with its status, and that the object is %s at last", async (_, script, outcome) => {
     server.answer({ of: isService, status: 422, ...script });
     const reported: Fact[] = [];
     const { reconciler, fold } = setUp(reported);

@@ -1,6 +1,6 @@
 /**
  * Keeps the cluster as the core says: objects of our Gateways, statuses, and what others have changed about them. Only a
- * leader writes; a standby knows all that there is to do and does it once it leads.
+ * leader writes; a standby knows all pending work and does it once it leads.
  */
 import type { Core } from "../core/core.ts";
 import type { Fold } from "../core/fold.ts";
@@ -27,7 +27,7 @@ export interface Reconciler {
   folded(fold: Fold): void;
   /** Takes note of an object of ours that somebody may have changed. */
   observed(fact: FactLine): void;
-  /** Starts writing, with everything that there is to write; or stops. */
+  /** Starts writing, with all pending writes; or stops. */
   lead(leads: boolean): void;
   idle(): Promise<void>;
   /** Keys that are still to be done. */
@@ -63,7 +63,7 @@ export const createReconciler = ({
 }: ReconcilerOptions): Reconciler => {
   /** With how often each was asked for. */
   const todo = new Map<WriteKey, number>();
-  /** Outputs that were there and are not any more, as long as there is something of them to remove. */
+  /** Removed outputs, as long as some of their objects remain. */
   const withdrawn = new Set<string>();
   /** Broken off with the leadership: somebody else may write by the time an answer comes. */
   let leadership = new AbortController();

@@ -34,7 +34,7 @@ describe("a status that the API server refuses", () => {
 
   it.each([
     ["one field of", [{ field: "status.addresses[0].value", message: "must be of type ipv4" }]],
-    ["without a word about its fields", []],
+    ["without any of its fields", []],
   ])("%s is written without it, and the refusal is reported", async (_, causes) => {
     const server = await startFakeApi();
     const path = "/apis/gateway.networking.k8s.io/v1/namespaces/ns/gateways/gw/status";

@@ -1,6 +1,6 @@
 /**
  * Lists that should hold what we want and nothing else, and hold more. Server-side apply takes away only what it once
- * put there itself, and refuses what an item of somebody else's stands in the way of: such lists are replaced.
+ * put there itself, and rejects what conflicts with another owner's item: such lists are replaced.
  */
 import { covers, itemKey, isObject } from "./covers.ts";
 

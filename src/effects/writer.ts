@@ -20,7 +20,7 @@ export interface WriterOptions {
   readonly core: Core;
   /** Has the values that the core has digests of. */
   readonly vault: Pick<Vault, "reveal" | "revealObject">;
-  /** Outputs that were there and are not any more: what they had made must go. */
+  /** Removed outputs: their objects must be removed. */
   readonly withdrawn: ReadonlySet<string>;
 }
 

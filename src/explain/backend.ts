@@ -38,7 +38,7 @@ export const explainBackend = (inquiry: Inquiry, route: Route, reference: Backen
     if (prefixes === undefined)
       return step(
         "service-missing",
-        "there is no such StaticService",
+        "the StaticService does not exist",
         "create it, or correct the name in the backendRef",
       );
     return step(
@@ -52,12 +52,12 @@ export const explainBackend = (inquiry: Inquiry, route: Route, reference: Backen
     return step(
       "backend-unusable",
       `backend kind ${kind} of group "${group}" is not supported`,
-      "name a Service, or a StaticService of stunner.l7mp.io",
+      "use a Service, or a StaticService of stunner.l7mp.io",
     );
   if (!mayReferToService(view, options, route, name))
     return step(
       "grant-missing",
-      "no ReferenceGrant lets the route refer to it",
+      "no ReferenceGrant allows the route to refer to it",
       `create a ReferenceGrant in ${splitName(name).namespace}`,
     );
   const { found, endpoints } = view.endpointsOfService(name);
@@ -66,21 +66,21 @@ export const explainBackend = (inquiry: Inquiry, route: Route, reference: Backen
   if (!found && service === undefined)
     return step(
       "service-missing",
-      "there is no such Service",
+      "the Service does not exist",
       "create it, or correct name and namespace in the backendRef",
       steps,
     );
   if (endpoints.length === 0 && service?.spec?.type === "ExternalName")
     return step(
       "backend-unusable",
-      "it is of type ExternalName, which has no endpoints",
-      "name a Service with a selector, or a StaticService that lists the addresses",
+      "its type is ExternalName, which has no endpoints",
+      "use a Service with a selector, or a StaticService that lists the addresses",
     );
   if (endpoints.length === 0)
     return step(
       "no-endpoints",
       "it has no endpoints",
-      "see whether its selector matches pods, and whether these are ready",
+      "check that its selector matches pods, and that the pods are ready",
       steps,
     );
   const listed =
@@ -89,8 +89,8 @@ export const explainBackend = (inquiry: Inquiry, route: Route, reference: Backen
       : endpoints.map(({ address }) => address).join(", ");
   return step(
     "no-cluster",
-    `it has ${listed}; ${peer.text} is none of them`,
-    "send to one of its endpoints; a pod that should be one has to be ready and to match the Service's selector",
+    `its endpoints are ${listed}; ${peer.text} is not one of them`,
+    "use one of its endpoints; a pod becomes an endpoint if it matches the Service's selector and is ready",
     steps,
   );
 };

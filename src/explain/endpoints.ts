@@ -38,7 +38,7 @@ export const formerEndpoint = ({ past, question: { peer } }: Inquiry, backend: B
     {
       about: `endpoint ${entity}`,
       code: "revoked",
-      says: `it is gone since ${seconds} s${because === undefined ? "" : `: event ${because.seq}, ${because.says}, lists it no more`}`,
+      says: `removed ${seconds} s ago${because === undefined ? "" : `: event ${because.seq} (${because.says}) no longer lists it`}`,
       todo: denials.revoked.todo,
       events: chain.map(({ seq }) => seq),
       steps: [],
@@ -70,7 +70,7 @@ export const unroutedServices = (inquiry: Inquiry): readonly Step[] => {
       {
         about: `Service ${name}`,
         code: "service-not-routed",
-        says: `${peer.text} is an endpoint of it, and no route names it`,
+        says: `${peer.text} is one of its endpoints, but no route refers to it`,
         todo: `add a backendRef to Service ${name} to a route of the Gateway`,
         events: seen(inquiry, keyOf("EndpointSlice", nameOfObject("EndpointSlice", slice))),
         steps: [],

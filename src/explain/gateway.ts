@@ -14,18 +14,18 @@ const classProblem = ({ view, options }: Past, className: string): Pick<Step, "c
     return {
       code: "class-not-ours",
       says: `GatewayClass ${className} does not exist`,
-      todo: "create it, or name another",
+      todo: "create it, or use another",
     };
   if (found.spec.controllerName !== controllerName)
     return {
       code: "class-not-ours",
-      says: `GatewayClass ${className} is of controller ${found.spec.controllerName}, this is ${controllerName}`,
-      todo: "name a class of this controller, or start it with --controller-name",
+      says: `GatewayClass ${className} belongs to controller ${found.spec.controllerName}; this controller is ${controllerName}`,
+      todo: "use a class of this controller, or set its name with --controller-name",
     };
   return {
     code: "class-not-ours",
-    says: `GatewayClass ${className} names no GatewayConfig in parametersRef`,
-    todo: "give parametersRef the group stunner.l7mp.io, kind GatewayConfig, a name and a namespace",
+    says: `GatewayClass ${className} refers to no GatewayConfig in parametersRef`,
+    todo: "set parametersRef to group stunner.l7mp.io, kind GatewayConfig, a name and a namespace",
   };
 };
 
@@ -40,8 +40,8 @@ export const explainGateway = (inquiry: Inquiry, name: Name): Step => {
     return {
       about,
       code: "gateway-missing",
-      says: gone === undefined ? "there is no such Gateway" : "the Gateway was deleted",
-      todo: "create it, or ask for another with --gateway",
+      says: gone === undefined ? "the Gateway does not exist" : "the Gateway was deleted",
+      todo: "create it, or choose another with --gateway",
       events: gone === undefined ? [] : [gone.seq],
       steps: [],
     };
@@ -56,8 +56,8 @@ export const explainGateway = (inquiry: Inquiry, name: Name): Step => {
     return {
       about,
       code: "gateway-invalid",
-      says: rendered?.invalid ?? (resolved.found ? "it was not rendered yet" : resolved.cause),
-      todo: "correct the GatewayConfig, Dataplane or Secret that the message names; until then nothing of the Gateway is served",
+      says: rendered?.invalid ?? (resolved.found ? "it has not been rendered yet" : resolved.cause),
+      todo: "correct the GatewayConfig, Dataplane or Secret that the message names; until then the Gateway is not served",
       events,
       steps: [],
     };
@@ -65,7 +65,7 @@ export const explainGateway = (inquiry: Inquiry, name: Name): Step => {
   const steps = gateway.spec.listeners.map((listener) =>
     explainListener(inquiry, gateway, name, listener, rendered, events),
   );
-  return { about, code: "passed", says: `class ${className} is ours`, events, steps };
+  return { about, code: "passed", says: `GatewayClass ${className} belongs to this controller`, events, steps };
 };
 
 /** Of a dataplane, which received a config and no objects. */
@@ -74,7 +74,7 @@ export const explainReceived = (inquiry: Inquiry, name: Name): Step => {
   const rendered = inquiry.past.rendered(name);
   const about = `gateway ${name}`;
   if (!isConfigured(rendered))
-    return { about, code: "gateway-missing", says: "no config of it has come", events, steps: [] };
+    return { about, code: "gateway-missing", says: "no config for it has been received", events, steps: [] };
   const steps = rendered.listeners.map((listener) => explainReceivedListener(inquiry, rendered, listener, events));
   return { about, code: "passed", says: "has a config", events, steps };
 };

@@ -27,8 +27,8 @@ export const explainListener = (
     return {
       about,
       code: "listener-not-serving",
-      says: `it does not serve: ${judged.why}`,
-      todo: "the Gateway's status has the condition; correct the listener's protocol, port or certificate",
+      says: `it is not serving: ${judged.why}`,
+      todo: "see the condition in the Gateway's status; correct the listener's protocol, port or certificate",
       events,
       steps: [],
     };
@@ -38,7 +38,7 @@ export const explainListener = (
       about,
       code: "listener-not-serving",
       says: `it could not be bound: ${failed?.data.why ?? "see the log"}`,
-      todo: "free the port, or choose another",
+      todo: "free the port, or choose another port",
       events: failed === undefined ? events : [failed.seq],
       steps: [],
     };
@@ -51,7 +51,7 @@ export const explainListener = (
     return {
       about,
       code: "no-cluster",
-      says: `no route attached to it lists ${question.peer.text}`,
+      says: `no route attached to it contains ${question.peer.text}`,
       events,
       steps,
     };
@@ -59,7 +59,7 @@ export const explainListener = (
     about,
     code: "no-route",
     says: "no route is attached to it",
-    todo: `create a UDPRoute with a parentRef that names ${name}`,
+    todo: `create a UDPRoute with a parentRef to ${name}`,
     events,
     steps,
   };
@@ -84,7 +84,7 @@ export const explainReceivedListener = (
     return {
       about,
       code: "other-gateway",
-      says: `${other.name} lists ${peer.text}, but the listener does not route to it`,
+      says: `${other.name} contains ${peer.text}, but is not attached to the listener`,
       todo: "attach the route to this listener",
       events,
       steps: [],
@@ -92,7 +92,7 @@ export const explainReceivedListener = (
   return {
     about,
     code: "no-cluster",
-    says: `none of its ${clusters.size} routes lists ${peer.text}`,
+    says: `none of its ${clusters.size} routes contains ${peer.text}`,
     events,
     steps: [...clusters].flatMap((cluster) => formerEndpoint(inquiry, `cluster:${cluster}`)),
   };

@@ -24,8 +24,8 @@ const notSynced = ({ past }: Inquiry): readonly Step[] => {
     {
       about: "turnpike",
       code: "not-synced",
-      says: "it had not listed all objects yet; what was in force before stayed in force",
-      todo: "ask for a later moment with --at, or see `turnpike log` for watch.lost",
+      says: "not all objects had been listed yet; the previous configuration stayed active",
+      todo: "choose a later time with --at, or look for watch.lost in `turnpike log`",
       events: [past.seq],
       steps: [],
     },
@@ -48,7 +48,7 @@ export const explainPeer = (past: Past, question: PeerQuestion): PeerAnswer => {
   const because = mostTelling(steps) ?? {
     about: "turnpike",
     code: "gateway-missing",
-    says: "there is no Gateway",
+    says: "there are no Gateways",
     todo: "create a GatewayClass, a GatewayConfig and a Gateway",
     events: [],
     steps: [],

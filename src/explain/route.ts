@@ -21,13 +21,13 @@ const otherParent = (gateway: Name, route: Route): Refusal => {
   if (parents.some((parent) => parent.name === name && (parent.namespace ?? "") !== namespace))
     return {
       code: "parent-namespace",
-      says: `its parentRef names Gateway ${named.join(", ")}, not ${gateway}`,
+      says: `its parentRef refers to Gateway ${named.join(", ")}, not ${gateway}`,
       todo: `add "namespace: ${namespace}" to its parentRef`,
     };
   return {
     code: "other-gateway",
-    says: named.length === 0 ? "it has no parentRef" : `it is for ${named.join(", ")}`,
-    todo: `add a parentRef that names ${gateway}`,
+    says: named.length === 0 ? "it has no parentRef" : `it is attached to ${named.join(", ")}`,
+    todo: `add a parentRef to ${gateway}`,
   };
 };
 
@@ -43,10 +43,10 @@ const namespaceProblem = (
     case "other-namespace": {
       const own = gateway.metadata.namespace ?? "default";
       const from = listener.allowedRoutes?.namespaces?.from ?? "Same";
-      return `the listener takes routes of its own namespace ${own} (from: ${from}), this one is in ${namespace}`;
+      return `the listener allows routes from its own namespace ${own} (from: ${from}); this route is in ${namespace}`;
     }
     case "unknown-namespace":
-      return `nothing is known of namespace ${namespace}, and the listener selects namespaces by label`;
+      return `namespace ${namespace} is unknown, and the listener selects namespaces by label`;
     case "namespace-labels": {
       const known = past.view.get("Namespace", nameOf(undefined, namespace));
       const labels = Object.entries(known?.metadata.labels ?? {}).map(([key, value]) => `${key}=${value}`);
@@ -70,8 +70,8 @@ const refusalOf = (
     case "section-name":
       return {
         code: "section-name",
-        says: `it asks for listener ${parents.map(({ sectionName }) => sectionName).join(", ")}`,
-        todo: `change sectionName to ${listener.name}, or leave it out`,
+        says: `its sectionName selects listener ${parents.map(({ sectionName }) => sectionName).join(", ")}`,
+        todo: `change sectionName to ${listener.name}, or remove it`,
       };
     case "kind":
       return {
@@ -106,7 +106,7 @@ export const explainRoute = (
   if (isMasked(view, route))
     return refuse({
       code: "masked",
-      says: "a UDPRoute of stunner.l7mp.io has the same name, and counts in its place",
+      says: "a UDPRoute of stunner.l7mp.io with the same name replaces it",
       todo: "delete or rename one of them",
     });
   const rejections = parents.map((parent) => rejectionOf(view, options, gateway, listener, route, parent));
@@ -117,7 +117,7 @@ export const explainRoute = (
   if (rejection !== undefined) return refuse(refusalOf(inquiry, gateway, listener, route, parents, rejection));
   const references = route.object.spec.rules[0]?.backendRefs ?? [];
   if (references.length === 0)
-    return refuse({ code: "no-rules", says: "it names no backend", todo: "give its first rule a backendRef" });
+    return refuse({ code: "no-rules", says: "it has no backends", todo: "add a backendRef to its first rule" });
   const steps = references.map((reference) => explainBackend(inquiry, route, reference));
   return { about, code: "passed", says: "attached", events, steps };
 };

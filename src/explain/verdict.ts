@@ -55,7 +55,7 @@ export const verdictOf = (
     return {
       about,
       code: "reachable",
-      says: `clients may reach ${who}: endpoint ${verdict.endpoint} of ${verdict.cluster}${drains ? ", which is terminating: until it is gone" : ""}`,
+      says: `clients can reach ${who}: endpoint ${verdict.endpoint} of ${verdict.cluster}${drains ? " (terminating: until it is removed)" : ""}`,
       events,
       steps: [],
     };
@@ -68,8 +68,8 @@ export const verdictOf = (
   return {
     about,
     code: "host-names",
-    says: `${hosts.map(({ name }) => name).join(", ")}: host names that the dataplane looks up; whether ${peer.text} is among them is known there`,
-    todo: "ask `turnpike status` of the dataplane",
+    says: `the dataplane resolves the host names of ${hosts.map(({ name }) => name).join(", ")}; only the dataplane knows whether one resolves to ${peer.text}`,
+    todo: "run `turnpike status` on the dataplane",
     events,
     steps: [],
   };

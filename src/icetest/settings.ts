@@ -1,4 +1,4 @@
-/** What an ICE tester is told: by its environment, and by `POST /config`. The names are those of STUNner's. */
+/** Settings of an ICE tester: from its environment, and by `POST /config`. The names are those of STUNner's. */
 import { TurnpikeError } from "../errors.ts";
 
 export interface IceServer {
@@ -78,7 +78,7 @@ export const changedBy = (settings: TesterSettings, document: unknown): TesterSe
   };
 };
 
-/** As `GET /config` shows them. The token is not shown: whoever knows it needs not be told. */
+/** As `GET /config` shows them. The token is not shown: whoever knows it does not need it. */
 export const shownSettings = (settings: TesterSettings) => ({
   ICEServers: settings.iceServers,
   ICETransportPolicy: settings.iceTransportPolicy,

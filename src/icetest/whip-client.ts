@@ -1,4 +1,4 @@
-/** The other side: it offers, and gets a data channel that sends back what it is told. */
+/** The other side: it offers, and gets a data channel that echoes what it receives. */
 import { messageOf, TurnpikeError } from "../errors.ts";
 import { gathered, newPeer, type PeerSettings, type RTCDataChannel } from "./peer.ts";
 

@@ -62,7 +62,7 @@ export async function* followJournal(path: string, options: FollowOptions): Asyn
   const isFolder = statSync(path).isDirectory();
   let wake = (): void => undefined;
   const watching = watch(isFolder ? path : dirname(path), () => wake());
-  // What cannot be watched any more is looked at now and then all the same.
+  // What can no longer be watched is polled instead.
   watching.on("error", () => undefined);
   const timer = setInterval(() => wake(), LOOK_AGAIN_MS);
   const onAbort = (): void => wake();

@@ -99,7 +99,7 @@ const redactDataplane = (object: Dataplane, seal: Seal): Dataplane =>
 const redactWorkload = (object: Workload, seal: Seal): Workload => {
   const { apiVersion, kind, metadata } = object;
   if (isOurs(object)) return withEnvironment(object, (env) => redactEnvironment(env, seal));
-  // Somebody else's: that there is one, under a name that we might want, is all that matters.
+  // Of another owner: only its existence under a name that we might use matters.
   const { name, namespace, uid, labels } = metadata;
   return {
     apiVersion,

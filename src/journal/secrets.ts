@@ -14,7 +14,7 @@ export interface Secrets {
   put(value: Buffer): string;
   /** The digests that `object` has from now on; values that only it had are deleted. */
   keep(object: ObjectKey, digests: readonly string[]): void;
-  /** Keeps the values of these digests, also when no object has them any more, until it is called with others. */
+  /** Keeps the values of these digests, also when they are no longer in any object, until it is called with others. */
   hold(digests: ReadonlySet<string>): void;
   /**
    * The value of `digest`; what is not a digest as it is.

@@ -30,7 +30,7 @@ export const sentence = (line: JournalLine): string => {
     case "operator.stopping":
       return `asked to stop: ${line.data.reason}`;
     case "operator.drained":
-      return "nothing is in flight any more";
+      return "nothing is in flight";
     case "operator.finalized":
       return `${plural(line.data.removed.length, "gateway")} removed${line.data.left.length > 0 ? `, left behind: ${line.data.left.join(", ")}` : ""}`;
     case "lease.acquired":
@@ -62,7 +62,7 @@ export const sentence = (line: JournalLine): string => {
     case "watch.restored":
       return "watch restored";
     case "config.withdrawn":
-      return `the operator has ${line.data.gateway} no more; what it told last stays in force`;
+      return `the operator no longer has ${line.data.gateway}; its last config stays active`;
     case "effect.failed":
       return `${line.data.effect} ${line.data.target} failed: ${line.data.reason}`;
     case "listener.bound":
@@ -73,7 +73,7 @@ export const sentence = (line: JournalLine): string => {
       return `listener ${line.data.listener} failed: ${line.data.reason}`;
     case "gateway.published": {
       const { gateway, admitted, drained, revoked } = line.data;
-      return `gateway ${gateway} in force: ${admitted} admitted, ${drained} draining, ${revoked} revoked`;
+      return `gateway ${gateway} applied: ${admitted} admitted, ${drained} draining, ${revoked} revoked`;
     }
     case "gateway.removed":
       return `gateway ${line.data.gateway} torn down, ${plural(line.data.allocations, "allocation")} ended`;

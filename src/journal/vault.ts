@@ -19,7 +19,7 @@ export interface Vault {
   redact(kind: KindId, object: AnyObject): AnyObject;
   /** Forgets what an object that is gone had stored. */
   forget(object: ObjectKey): void;
-  /** Keeps the values of these digests, also when no object has them any more, until it is called with others. */
+  /** Keeps the values of these digests, also when they are no longer in any object, until it is called with others. */
   hold(digests: ReadonlySet<string>): void;
   /**
    * A config with values where the core had digests: certificates and keys in base64, the rest as text.

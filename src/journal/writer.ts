@@ -92,7 +92,7 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
 
   const timer = fsync === "interval" ? setInterval(sync, fsyncIntervalMs).unref() : undefined;
 
-  /** Behind the end, the descriptor may be somebody else's file. */
+  /** Behind the end, the descriptor may belong to another file. */
   let isClosed = false;
 
   const flush = (): void => {

@@ -61,7 +61,7 @@ export interface Forwarded {
 
 /**
  * Every connection to it is one to `port` of the pod that `find` gives: asked for again when the one that was there cannot be
- * reached any more.
+ * reached.
  */
 export const forwardPort = async (
   config: KubeConfig,

@@ -25,7 +25,7 @@ const lintParent = (world: LintWorld, route: Route, parent: ParentReference): re
   const { view, options } = world;
   const object = objectOf(route);
   const name = parentGateway(route, parent);
-  // Another kind of parent is somebody else's.
+  // Other kinds of parents belong to other controllers.
   if (name === undefined) return [];
   const gateway = view.get("Gateway", name);
   if (gateway === undefined)

@@ -55,7 +55,7 @@ const DIRECT_SECONDS = 0.5;
 /** A client that nothing has come back to for so long has lost packets, and begins anew. */
 const STALLED_MS = 200;
 
-/** Refreshes all of `clients` in turn, evenly; `failed` is told what the server refuses. */
+/** Refreshes all of `clients` in turn, evenly; `failed` is called with what the server refuses. */
 const keep = (clients: readonly LoadClient[], failed: (error: unknown) => void): NodeJS.Timeout => {
   const began = performance.now();
   let done = 0;
@@ -65,7 +65,7 @@ const keep = (clients: readonly LoadClient[], failed: (error: unknown) => void):
   }, 1000);
 };
 
-/** Lets each client that nothing comes back to any more send anew: its packets are lost. Returns what ends it. */
+/** Lets each client that receives nothing send again: its packets are lost. Returns what ends it. */
 const resumeStalled = (clients: readonly LoadClient[], window: number): (() => void) => {
   const seen = new Map<LoadClient, number>();
   const timer = setInterval(() => {

@@ -12,7 +12,7 @@ export const startPeers = (
   address: string,
   runs: boolean,
 ): readonly TransportAddress[] => {
-  // One object for each source: runs to one destination are told by it.
+  // One object for each source: bursts to one destination are recognised by it.
   const sources: (WireAddress | undefined)[] = [];
   return Array.from({ length: count }, () => {
     const socket: DatagramSocket = datagrams.open(

@@ -1,13 +1,13 @@
 /**
  * One backend endpoint: an address that a routed Service lists. A terminating endpoint stays admitted, so that
- * calls drain; only when no list has it any more is it gone, and the relay drops what points at it.
+ * calls drain; only when no list has it is it gone, and the relay drops what points at it.
  */
 import { setup } from "xstate";
 
 export type EndpointEvent =
   | { readonly type: "listed" }
   | { readonly type: "listed terminating" }
-  /** No EndpointSlice lists it any more, or no route names its Service any more. */
+  /** No EndpointSlice lists it, or no route refers to its Service. */
   | { readonly type: "unlisted" };
 
 export const endpointMachine = setup({ types: { events: {} as EndpointEvent } }).createMachine({

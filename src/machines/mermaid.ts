@@ -1,4 +1,4 @@
-/** A machine as a Mermaid state diagram, drawn from the machine itself. */
+/** A machine as a Mermaid state diagram, generated from the machine itself. */
 import type { AnyStateMachine } from "xstate";
 
 export const mermaidOf = (machine: AnyStateMachine): string => {

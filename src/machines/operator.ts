@@ -3,14 +3,14 @@ import { setup } from "xstate";
 
 export type OperatorEvent =
   | { readonly type: "started" }
-  /** Every watcher has listed what there is. */
+  /** Every watcher has listed all objects. */
   | { readonly type: "synced" }
   /** It holds the lease, or needs none. */
   | { readonly type: "elected" }
   | { readonly type: "deposed" }
   /** It was asked to stop. */
   | { readonly type: "stopping" }
-  /** Nothing is in flight any more. */
+  /** Nothing is in flight. */
   | { readonly type: "drained" }
   /** What it manages is removed, or could not be removed in time. */
   | { readonly type: "finalized" };

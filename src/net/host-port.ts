@@ -20,7 +20,7 @@ export const isPort = (value: unknown): value is number =>
 /** A port to bind: 0 is any free one. */
 export const isBindablePort = (value: unknown): value is number => value === 0 || isPort(value);
 
-/** @returns undefined when `text` is none of the forms. */
+/** @returns undefined if `text` has none of these forms. */
 export const parseHostPort = (text: string): HostPort | undefined => {
   if (isIPv6(text)) return { host: text };
   const { ipv6, name = "", port } = FORM.exec(text)?.groups ?? {};

@@ -9,7 +9,7 @@ export interface PeerAddress {
 
 const WITH_PORT = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/;
 
-/** @returns undefined when `text` is none of the forms. */
+/** @returns undefined if `text` has none of these forms. */
 export const parsePeer = (text: string): PeerAddress | undefined => {
   const whole = parseIp(text);
   if (whole !== undefined) return { peer: whole };

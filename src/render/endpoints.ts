@@ -29,7 +29,7 @@ export const portRangeProblem = ({ port, endPort }: Pick<BackendReference, "port
   return endPort < port ? `endPort ${endPort} is below port ${port}` : undefined;
 };
 
-/** Whether a STATIC endpoint is one that a dataplane can read. IPv6 needs no brackets: the suffix is told by its `<`. */
+/** Whether a STATIC endpoint is one that a dataplane can read. IPv6 needs no brackets: the suffix is recognised by its `<`. */
 export const isEndpoint = (text: string): boolean => {
   const range = /^(.*):<([0-9]+)-([0-9]+)>$/.exec(text);
   const address = range?.[1] ?? text;

@@ -175,7 +175,7 @@ describe("a Gateway in legacy mode", () => {
       { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "stunnerd-config", namespace: "testnamespace" } },
       "a ConfigMap named testnamespace/stunnerd-config exists",
     ],
-  ])("is not programmed where somebody else's object stands in the place of %s", (_, foreign, message) => {
+  ])("is not programmed if an object of another owner has the name of %s", (_, foreign, message) => {
     const programmed = render(plus(owned(), foreign), legacy).status.conditions[1];
     expect(programmed).toMatchObject({ status: "False", message: expect.stringContaining(message) });
   });

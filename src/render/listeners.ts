@@ -32,7 +32,7 @@ export interface ServingListener extends Judged {
   readonly boundPort: number;
   readonly address: PublicAddress | undefined;
   readonly certificate: ServedCertificate | undefined;
-  /** No Secret that it names has the certificate any more. */
+  /** The certificate is no longer in any Secret that it refers to. */
   readonly isCertificateKept?: boolean;
   /** It serves, though not with all that it refers to. */
   readonly flaw?: ListenerFlaw | undefined;

@@ -1,4 +1,4 @@
-/** Listener protocols: what manifests may say and what a dataplane is told. */
+/** Listener protocols: as in manifests and in dataplane configs. */
 import type { ListenerProtocol } from "../resources/dataplane-config.ts";
 
 export type Transport = "UDP" | "TCP";
@@ -14,7 +14,7 @@ const protocols: ReadonlyMap<string, ListenerProtocol> = new Map([
   ["TURN-DTLS", "TURN-DTLS"],
 ]);
 
-/** The protocol in any case, with or without `TURN-`; nothing if it is none of ours. */
+/** The protocol in any case, with or without `TURN-`; undefined if it is unknown. */
 export const listenerProtocol = (text: string): ListenerProtocol | undefined => protocols.get(text.toUpperCase());
 
 export const transportOf = (protocol: ListenerProtocol): Transport =>

@@ -53,7 +53,7 @@ const unresolvedReason = {
   unsupported: "UnsupportedValue",
 } as const satisfies Record<BackendProblem["kind"], string>;
 
-/** Of several problems the last one is told. */
+/** Of several problems the last one is reported. */
 const resolution = (problem: BackendProblem | undefined, generation: number): Condition =>
   problem === undefined
     ? condition("ResolvedRefs", "True", "ResolvedRefs", "backends resolved", generation)

@@ -56,7 +56,7 @@ const listenerPorts = (
     });
 };
 
-/** Cloud load balancers that are told by annotation to check health on a port need that port in the Service. */
+/** Cloud load balancers that an annotation configures to check health on a port need that port in the Service. */
 const healthCheckPort = (annotations: Annotations): number | undefined => {
   if (isOn(annotations, keys.disableHealthCheckExpose)) return undefined;
   const values = (pattern: RegExp): readonly string[] =>

@@ -13,7 +13,7 @@ const STATIC = "static:";
 export const backendId = (backend: Backend): string =>
   `${backend.startsWith("static-service:") ? STATIC : ""}${targetOf(backend)}`;
 
-/** Clusters of a received config have the name of their route, and cannot be told from Services. */
+/** Clusters of a received config have the name of their route, and cannot be distinguished from Services. */
 export const splitBackendId = (id: string): { readonly kind: "Service" | "StaticService"; readonly name: Name } =>
   id.startsWith(STATIC)
     ? { kind: "StaticService", name: id.slice(STATIC.length) as Name }

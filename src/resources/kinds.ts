@@ -24,7 +24,7 @@ export interface KindMap {
   Deployment: Workload;
   DaemonSet: Workload;
   ConfigMap: ConfigMap;
-  /** No object of a cluster: what a dataplane was told by a discovery server or a file. */
+  /** Not an object of a cluster: a config that a dataplane received from a discovery server or a file. */
   DataplaneConfig: ReceivedConfig;
 }
 

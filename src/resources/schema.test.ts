@@ -142,7 +142,7 @@ describe("custom resources", () => {
     ],
     [gateway({ name: "a", port: 0, protocol: "UDP" }), /^spec\.listeners\[0\]\.port must be >= 1$/],
     [{ ...config({}), metadata: {} }, /^metadata\.name is required$/],
-  ])("are told what is wrong, and where (%#)", (manifest, problem) =>
+  ])("get an error that says what is wrong, and where (%#)", (manifest, problem) =>
     expect(problemsOf(manifest)).toEqual([expect.stringMatching(problem)]),
   );
 

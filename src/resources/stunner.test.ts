@@ -116,13 +116,10 @@ describe("the definitions of STUNner's kinds", () => {
     expect(read.toSorted()).toEqual(Object.keys(fields).toSorted());
   });
 
-  it.each(["dataplanes", "gatewayconfigs", "staticservices", "udproutes"])(
-    "show columns that there are: %s",
-    (plural) => {
-      const { additionalPrinterColumns: columns = [] } = versionOf(plural);
-      expect(columns.map(({ name }) => name)).toContain("Age");
-      for (const { jsonPath } of columns.filter(({ name }) => name !== "Age"))
-        expect(schemaAt(plural, jsonPath.slice(1)), jsonPath).not.toEqual({});
-    },
-  );
+  it.each(["dataplanes", "gatewayconfigs", "staticservices", "udproutes"])("show existing columns: %s", (plural) => {
+    const { additionalPrinterColumns: columns = [] } = versionOf(plural);
+    expect(columns.map(({ name }) => name)).toContain("Age");
+    for (const { jsonPath } of columns.filter(({ name }) => name !== "Age"))
+      expect(schemaAt(plural, jsonPath.slice(1)), jsonPath).not.toEqual({});
+  });
 });

@@ -35,7 +35,7 @@ export interface DataplaneOptions {
   readonly admin?: AdminBinding;
   /** `/ready` says yes whatever is the case. */
   readonly forceReady?: boolean;
-  /** Of each watch event, up to the config in force. */
+  /** Of each watch event, up to the active config. */
   readonly tracer?: Tracer | undefined;
   readonly log: Logger;
 }
@@ -45,7 +45,7 @@ export interface Dataplane {
   readonly relay: Relay;
   readonly admin: AdminServer | undefined;
   status(): Promise<DataplaneStatus>;
-  /** Resolves when the first config is in force: its listeners serve or have failed. */
+  /** Resolves when the first config is active: its listeners serve or have failed. */
   readonly started: Promise<void>;
   /** Serves on until the last allocation has closed. Resolves then. */
   drain(reason: string): Promise<void>;

@@ -68,7 +68,7 @@ export const finalize = async ({ operator: options, deployment, limitMs }: Final
   }
   const operator = await startOperator({
     ...options,
-    // Nobody is to be told a config any more.
+    // No config is served from here on.
     discovery: { ...options.discovery, host: "127.0.0.1", port: 0 },
     finalizer: true,
   });

@@ -11,7 +11,7 @@ const levels: Readonly<Record<string, string>> = {
 const VERBOSITY = ["silent", "error", "warn", "info", "debug", "trace"];
 
 /**
- * Messages of ours bear no scopes, so the most verbose one that is asked for is taken; what cannot be understood is passed
+ * Our messages have no scopes, so the most verbose one that is asked for is taken; what cannot be understood is passed
  * over, and with nothing left it is `info`.
  */
 export const pinoLevel = (spec: string): string => {

@@ -14,7 +14,7 @@ export interface Loop {
   /** Takes facts that belong together. They are folded with all others of this turn of the event loop. */
   take(happenings: readonly Happening[]): readonly FactLine[];
   readonly core: Core;
-  /** Called with what was concluded and what effects must bring about, and how long that took. */
+  /** Called with what was concluded and what effects must apply, and how long that took. */
   onFold(listener: (fold: Fold, seconds: number) => void): void;
   /** Called with each fact, after it was applied, and how long that took. */
   onFact(listener: (fact: FactLine, seconds: number) => void): void;

@@ -52,9 +52,9 @@ export interface OperatorOptions {
   readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
   /** Milliseconds until a request to the API server that is not answered fails. */
   readonly requestTimeoutMs?: number;
-  /** Told of what there is to count. */
+  /** Receives what is counted. */
   readonly meter?: OperatorMeter;
-  /** Of each watch event, up to the dataplane that is told. It is closed with the operator. */
+  /** Of each watch event, up to the dataplane that receives the config. It is closed with the operator. */
   readonly tracer?: Tracer | undefined;
   readonly log: Logger;
 }
@@ -76,7 +76,7 @@ export interface Operator {
   idle(): Promise<void>;
   /** What is to be written still, another try included. */
   readonly left: readonly string[];
-  /** Resolves to what could not be brought about within `limitMs`. */
+  /** Resolves to the effects that failed within `limitMs`. */
   stop(reason: string, limitMs?: number): Promise<readonly string[]>;
 }
 
@@ -177,7 +177,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   tell({ type: "operator.started", data: { options: render, release } }, "operator");
 
   const election = createElection({ api, lease: options.lease, tell });
-  // A standby is warm: it stands for election once it knows all that there is.
+  // A standby is warm: it stands for election once it knows all objects.
   loop.onFact((fact) => {
     // Whoever leads must know what should be.
     if (fact.type === "objects.synced") void loop.afterFold().then(election.stand);

@@ -32,7 +32,7 @@ export const drained = async (
   open: BehaviorSubject<number>,
 ): Promise<void> => {
   do {
-    // What its threads have opened has been told of by then.
+    // Its threads have reported what they opened by then.
     await relay.refresh();
     await firstValueFrom(open.pipe(filter((count) => count === 0)), { defaultValue: 0 });
     // The state of all allocations is a lot of work with thousands of them: only now is it asked for.

@@ -31,7 +31,7 @@ export interface RelayingOptions {
   readonly relay: Omit<RelayOptions, "log">;
   /** What `$STUNNER_ADDR` stands for in configs that are rendered here. */
   readonly address: string;
-  /** Of each watch event, up to the config in force. It is closed with the relay. */
+  /** Of each watch event, up to the active config. It is closed with the relay. */
   readonly tracer?: Tracer | undefined;
   readonly log: Logger;
 }
@@ -43,12 +43,12 @@ export interface Relaying {
   readonly relay: Relay;
   /** Of the operator machine. */
   readonly state: string;
-  /** What its state is told from. */
+  /** The source of its state. */
   readonly sources: StateSources;
   /** What of the event log there is to count. */
   readonly facts: FactTally;
   tell(fact: Fact, source: string): void;
-  /** Listens to a source, which is started anew when it fails. Resolves when what it found at first is in force. */
+  /** Listens to a source, which is started anew when it fails. Resolves when its initial state is active. */
   follow(name: string, start: () => Source): Promise<void>;
   /** Resolves when no allocation is open. */
   drained(): Promise<void>;

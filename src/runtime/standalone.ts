@@ -31,7 +31,7 @@ export interface StandaloneOptions {
   /** What the relay does beyond what manifests say. */
   readonly relay?: RelayTuning;
   readonly admin: AdminBinding;
-  /** Of each watch event, up to the config in force. */
+  /** Of each watch event, up to the active config. */
   readonly tracer?: Tracer | undefined;
   readonly log: Logger;
 }

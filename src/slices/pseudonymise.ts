@@ -1,5 +1,5 @@
 /**
- * A slice that says nothing of whom it came from. Facts and the snapshot get other names and addresses; everything else
+ * A slice that does not identify its origin. Facts and the snapshot get other names and addresses; everything else
  * is concluded from them anew, and must correspond to what was recorded, conclusion by conclusion.
  */
 import { createCore, type Core, type CoreSnapshot, type Digest } from "../core/core.ts";

@@ -45,7 +45,7 @@ const isXored = (type: number): boolean =>
 
 /** A zone is dropped: it means nothing to the other side. What is no IP address is left out. */
 const putAddress = (at: number, type: number, { address, port }: TransportAddress): number => {
-  // What does not fit any more is not written.
+  // What does not fit is not written.
   const bytes = putIp(address, scratch, at + 8);
   if (bytes === 0) return at;
   ensureRoom(at, 8 + bytes);

@@ -14,7 +14,7 @@ import { readJournal } from "../journal/reader.ts";
 
 /**
  * States by `MACHINE ENTITY`: `gateway ns/gw`, `listener ns/gw/udp`, `route UDPRoute/ns/calls`, `endpoint ns/media#10.0.0.7`,
- * `operator operator`. `gone`: there is no such thing (any more).
+ * `operator operator`. `gone`: it does not exist, or no longer.
  */
 export type ExpectedStates = Readonly<Record<string, string>>;
 

@@ -32,7 +32,7 @@ export class KeptAllocation {
 
   /** @throws TurnResponseError; the error of connecting. */
   static async open({ server, family, peers, onLost }: AllocationOptions): Promise<KeptAllocation> {
-    // Until there is an allocation, whoever asked for it is told by the error.
+    // Until there is an allocation, the caller gets the error.
     let lost: (reason: string) => void = () => undefined;
     const client = await TurnClient.connect({ ...server, onClosed: (reason) => lost(reason) });
     try {

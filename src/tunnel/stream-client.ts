@@ -6,7 +6,7 @@ import type { TunnelOptions } from "./tunnel.ts";
 
 export interface StreamOptions extends TunnelOptions {
   readonly peers: "udp" | "tcp";
-  /** How long what the peer answers is still waited for after the program has said its last. */
+  /** How long to keep receiving after the program closes its input. */
   readonly lingerMs: number;
 }
 
@@ -45,7 +45,7 @@ const closed = (stream: Duplex): Promise<void> =>
     else stream.once("close", () => resolve());
   });
 
-/** Calls `then` when nothing has come for `lingerMs`, or nothing can come any more. */
+/** Calls `then` when nothing has come for `lingerMs`, or nothing more can arrive. */
 const whenQuiet = (stream: Duplex, lingerMs: number, then: () => void): void => {
   let timer = setTimeout(then, lingerMs);
   stream.on("data", () => {

@@ -26,7 +26,7 @@ export class Inbox {
     else receiver.resolve(received);
   }
 
-  /** The next packet; packets that came before are kept. Rejects after `timeoutMilliseconds`, and when nothing can come any more. */
+  /** The next packet; packets that came before are kept. Rejects after `timeoutMilliseconds`, and when nothing more can arrive. */
   next(timeoutMilliseconds: number): Promise<Received> {
     const ready = this.#received.shift();
     if (ready !== undefined) return Promise.resolve(ready);

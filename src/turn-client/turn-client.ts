@@ -22,7 +22,7 @@ import { openDtls, openTcp, openTls, openUdp, type Receiver, type Transport, typ
 export interface TurnClientOptions extends Verification, TransactionTiming {
   readonly host: string;
   readonly port: number;
-  /** Or what opens one that is none of ours. */
+  /** Or a function that opens another transport. */
   readonly transport?: TransportName | ((receiver: Receiver) => Transport);
   readonly username?: string;
   readonly password?: string;

@@ -7,7 +7,7 @@ export interface Traffic {
   readonly listeners: readonly ListenerState[];
   readonly clusters: readonly ClusterState[];
   readonly allocations: {
-    /** All that there are, and those that match. */
+    /** All, and those that match. */
     readonly total: number;
     readonly matching: number;
     /** The latest of those. */

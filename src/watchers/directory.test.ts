@@ -47,7 +47,7 @@ const word = (event: WatchEvent): string => {
   }
 };
 const told = (): readonly string[] => events.map(word);
-/** Clears what was told, makes a change, and waits for exactly these events. */
+/** Clears what was reported, makes a change, and waits for exactly these events. */
 const after = async (change: () => void, ...expected: readonly string[]): Promise<void> => {
   events.length = 0;
   change();

@@ -106,7 +106,7 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
       schedule(settleMs);
     };
 
-    /** The file as it is now, `undefined` if it is gone; `sure` once that can be told. */
+    /** The file as it is now, `undefined` if it is gone; `sure` once that is certain. */
     const examine = (
       path: string,
       { signature: before, since }: Seen,

@@ -28,7 +28,7 @@ export interface Manifest {
 export interface Manifests {
   readonly manifests: readonly Manifest[];
   readonly rejections: readonly Rejection[];
-  /** A document could not be told apart from any other, so nothing may be concluded from what is absent. */
+  /** A document could not be identified, so nothing may be concluded from what is absent. */
   readonly broken: boolean;
   /** Objects whose document was refused, though it is clear which object it is. */
   readonly refused: ReadonlySet<ObjectKey>;

@@ -10,7 +10,7 @@ export type WatchEvent =
   | { readonly event: "rejected"; readonly rejection: Rejection }
   /** What was rejected is so no longer. */
   | { readonly event: "corrected"; readonly rejection: Rejection }
-  /** All of a kind, of one version of its API, has been told: `seconds` after the start, or after the kind arrived. */
+  /** All of a kind, of one version of its API, has been reported: `seconds` after the start, or after the kind arrived. */
   | {
       readonly event: "listed";
       readonly kind: KindId;
@@ -21,11 +21,11 @@ export type WatchEvent =
     }
   /** The source does not have the kind in this version; it is asked again. */
   | { readonly event: "absent"; readonly kind: KindId; readonly version: string }
-  /** Everything that was there at the start has been told. */
+  /** The initial state has been reported. */
   | { readonly event: "synced"; readonly objects: number }
   | { readonly event: "lost"; readonly reason: string }
   | { readonly event: "restored" }
-  /** A dataplane's Gateway is gone; what was told of it stays in force. */
+  /** A dataplane's Gateway is gone; its last config stays active. */
   | { readonly event: "withdrawn"; readonly gateway: Name };
 
 /** Events that belong together come together, so that they can be folded together. */

@@ -36,7 +36,7 @@ describe("turnpike explain", () => {
     const { stdout, status } = explain("10.1.0.7:5000");
     expect(status).toBe(1);
     expect(stdout).toMatch(/^10\.1\.0\.7 port 5000 is not reachable, as of event \d+ at /);
-    expect(stdout).toMatch(/endpoint media\/sfu#10\.1\.0\.7: it is gone since \d+ s: event \d+/);
+    expect(stdout).toMatch(/endpoint media\/sfu#10\.1\.0\.7: removed \d+ s ago: event \d+/);
     expect(stdout).toMatch(/what to do: /);
     expect(stdout).toMatch(/^ +\d+ {2}\S+Z {2}seen EndpointSlice\/media\/sfu-1$/m);
     expect(stdout).toMatch(/^gateway media\/gw: /m);

@@ -75,7 +75,7 @@ const cases: readonly Case[] = [
     world: () => the.historyOf(the.worldWith([], [the.service(), the.slice([])])),
     code: "service-missing",
     about: "Service media/sfu",
-    says: /no such Service/,
+    says: /the Service does not exist/,
     todo: /create it/,
   },
   {
@@ -137,7 +137,7 @@ const cases: readonly Case[] = [
       ),
     code: "service-missing",
     about: "Service media/sfu",
-    says: /no such Service/,
+    says: /the Service does not exist/,
     todo: /namespace/,
   },
   {
@@ -371,7 +371,7 @@ const cases: readonly Case[] = [
       ),
     code: "service-missing",
     about: "StaticService media/sfu",
-    says: /no such StaticService/,
+    says: /the StaticService does not exist/,
   },
   {
     what: "a StaticService whose prefixes do not contain the peer",
@@ -502,7 +502,7 @@ describe("a peer that can be reached", () => {
   it("is, by the endpoint that admits it", () => {
     const { reachable, because } = ask(the.historyOf(the.worldWith()), { port: 5000 });
     expect(reachable).toBe(true);
-    expect(because.says).toMatch(/clients may reach 10\.1\.0\.7 port 5000: endpoint 10\.1\.0\.7 of media\/calls/);
+    expect(because.says).toMatch(/clients can reach 10\.1\.0\.7 port 5000: endpoint 10\.1\.0\.7 of media\/calls/);
   });
 
   it("is, while its pod is terminating", () => {

@@ -18,7 +18,7 @@ describe("turnpike lint", () => {
       `error: UDPRoute.stunner.l7mp.io/media/route: Service media/nothing is not there (backend-missing)
   what to do: create it, or correct its name or namespace
 warning: Gateway/media/gateway: stunner.l7mp.io/node-port (annotation-unknown)
-  what to do: look for a typing error
+  what to do: check the spelling
 1 error, 1 warning
 `,
     );

@@ -30,7 +30,7 @@ export interface Challenge {
 const refuse = (code: RefusalCode): Authentication => ({ ok: false, code });
 
 /**
- * Who sent `message`. The credentials in force count, and on an allocation also those that it was made with: rotated
+ * Who sent `message`. The active credentials are accepted, and on an allocation also those that it was made with: rotated
  * credentials, a new realm or an expired username must not end a call that is going on. They cannot make a new one.
  */
 export const authenticate = (message: Message, challenge: Challenge): Authentication => {

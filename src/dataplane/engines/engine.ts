@@ -15,7 +15,7 @@ export interface ClientPortOwner {
   failed(reason: string): void;
 }
 
-/** A UDP socket whose datagrams are somebody else's business: DTLS. */
+/** A UDP socket that hands up all datagrams, for DTLS. */
 export interface DatagramPort {
   readonly at: TransportAddress;
   /** Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from. */
@@ -62,7 +62,7 @@ export interface Engine {
   relay(address: RelayAddress, port: number): Promise<RelayPort>;
   /** Relayed transport addresses that go from one thread's engine to another's; absent where they cannot. */
   readonly handOver?: {
-    /** Lets go of `port`, which is not read any more; its descriptor is the caller's to close, or to hand on. */
+    /** Lets go of `port`, which is no longer read; its descriptor is the caller's to close, or to hand on. */
     release(port: RelayPort): HeldPort;
     /** Takes one that was let go of, here or elsewhere. */
     accept(held: HeldPort): RelayPort;

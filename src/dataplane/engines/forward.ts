@@ -171,7 +171,7 @@ const writeDataIndication = (bytes: Buffer, start: number, end: number, peer: Pe
 
 /**
  * A datagram that a peer sent to the relayed transport address: bytes `start` to `end`, with `HEADROOM` bytes before and
- * `TAILROOM` bytes behind that are free. `peer` is nothing for a stranger.
+ * `TAILROOM` bytes behind that are free. `peer` is undefined for an unknown peer.
  */
 export const peerDataOut = (
   flow: Flow,

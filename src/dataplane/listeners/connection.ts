@@ -29,8 +29,8 @@ export interface Connection {
   /** Does what is more than moving bytes: at once, or after the turn of the engine. */
   handUp(work: () => void): void;
   /**
-   * The connection as a socket that is paused, and begins with what was not taken. The owner hears of its end, and of nothing
-   * else.
+   * The connection as a socket that is paused, and begins with what was not taken. The owner's `closed` is called
+   * when it ends; `data` no longer.
    */
   detach(): Socket;
   destroy(): void;

@@ -88,7 +88,7 @@ export const listenDtls = async (
     return owner.message(bytes, path);
   };
 
-  /** Strangers, and clients that begin anew from the port of an earlier session, which ends once they have proven themselves. */
+  /** Unauthenticated sources, and clients that start again from the port of an earlier session, which ends once they have proven themselves. */
   const greet = (datagram: Buffer, at: DatagramPort, client: WireAddress, key: string): void => {
     const path = new DtlsPath(client, client.from ?? at.at, key);
     const wire: SessionOwner = {

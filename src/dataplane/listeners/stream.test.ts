@@ -118,7 +118,7 @@ describe.each(["dgram", "batch"] as const)("a TCP listener of the %s engine", (n
     const { socket, path } = await accepted();
     socket.pause();
     const sent: Buffer[] = [];
-    // Until the kernel takes no more, and some wait here.
+    // Until the kernel's buffer is full, and some wait here.
     for (let n = 0; sent.length < 2000; n++) {
       const piece = Buffer.alloc(1 + ((n * 7919) % 20_000), n);
       if (!path.send(piece, 0, piece.length, true)) break;

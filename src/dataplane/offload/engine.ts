@@ -59,7 +59,7 @@ export class OffloadEngine {
   /** Identifies the settings that were applied last. */
   #key = "";
 
-  /** @param changed is told what forwards channels from now on. */
+  /** @param changed is called with what forwards channels from now on. */
   constructor(log: Logger, changed: (now: OffloadSummary) => void) {
     this.#log = log;
     this.#changed = changed;
@@ -73,7 +73,7 @@ export class OffloadEngine {
   /**
    * Applies the settings of the config of `gateway`; undefined if the gateway was removed.
    * @returns undefined if nothing changes; otherwise a function that unloads the previous program, to be called when no
-   * relay uses it any more.
+   * relay uses it.
    */
   wish(gateway: string, wish: OffloadWish | undefined): (() => void) | undefined {
     if (wish === undefined || wish.engine === "NONE") this.#wishes.delete(gateway);

@@ -136,7 +136,7 @@ export class DtlsServer {
   readonly #ssl = loadOpenSsl();
   readonly #secret = createSecretKey(randomBytes(32));
   #context: Handle;
-  /** Takes what strangers send, until one of them proves that it is where it says. */
+  /** Handles unauthenticated sources until one proves that it owns its address. */
   #listening: Session;
 
   /** @throws what OpenSSL says of `material`. */
@@ -156,7 +156,7 @@ export class DtlsServer {
   }
 
   /**
-   * Takes a datagram of `client` (its address and port as text), of whom nothing is kept. With the cookie that was asked
+   * Takes a datagram of `client` (its address and port as text), for which no state is kept. With the cookie that was asked
    * of it a session begins, and has taken the datagram.
    */
   greet(datagram: Buffer, client: string, owner: SessionOwner): DtlsSession | undefined {

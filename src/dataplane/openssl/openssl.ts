@@ -12,7 +12,7 @@ export interface OpenSsl {
   readonly useMaterial: (context: Handle, certificate: Buffer, key: Buffer) => void;
   /** A session that accepts, with datagram memory on both sides. */
   readonly newSession: (context: Handle) => Session;
-  /** Takes what a stranger sent: true when it bears a cookie that `isCookie` agrees to; else an answer may be to be read. */
+  /** Handles a datagram of an unauthenticated source: true if it has a cookie that `isCookie` accepts; otherwise there may be an answer to read. */
   readonly listen: (session: Session, cookie: Buffer, isCookie: (cookie: Buffer) => boolean) => boolean;
   /** Drops datagrams that were handed over and not read. */
   readonly discard: (session: Session, scratch: Buffer) => void;

@@ -1,4 +1,4 @@
-/** ConnectionAttempt, RFC 6062 §5.3: a peer has connected to the relayed transport address, and the client is told. */
+/** ConnectionAttempt, RFC 6062 §5.3: a peer has connected to the relayed transport address, and the client is notified. */
 import type { Socket } from "node:net";
 import type { DropCode } from "../../reasons.ts";
 import { parseIp } from "../../net/ip.ts";

@@ -15,7 +15,7 @@ export interface RequestContext extends AllocationScope {
   readonly gateway: Gateway;
   /** Where relayed transport addresses of `family` are; nothing where there are none. */
   relayAddress(family: Family): RelayAddress | undefined;
-  /** Whether the listener is closed: nothing may be opened through it any more. */
+  /** Whether the listener is closed: nothing may be opened through it. */
   readonly isClosed: boolean;
   /** Sends an answer to somebody who proved nothing: over UDP the source address may be a victim's. */
   reply(path: ListenerPath, request: Buffer, bytes: Buffer): void;

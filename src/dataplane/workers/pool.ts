@@ -44,7 +44,7 @@ export class WorkerPool implements Relay {
   readonly #sockets;
   readonly #heldPorts: HeldPorts;
   readonly #offload: OffloadEngine;
-  /** By gateway, what is in force: a new worker is told all of it. */
+  /** By gateway, the active configuration, for new workers. */
   readonly #applied = new Map<string, Applied>();
   #last: RelayState = mergeStates([]);
   #isDraining = false;
@@ -105,7 +105,7 @@ export class WorkerPool implements Relay {
     const endBefore = this.#offload.wish(config.name, config.offload);
     const request = requestOf(config, how, this.#offload.handle);
     try {
-      // One that is down hears of it when it is back.
+      // One that is down receives it when it is back.
       const reports = await Promise.all(this.#workers.map((worker) => worker.apply(request).catch(() => undefined)));
       return mergeReports(reports.filter((report) => report !== undefined));
     } finally {

@@ -34,7 +34,7 @@ export interface WorkerHandleOptions {
   readonly heldPorts: HeldPorts;
   readonly ports: WorkerData["ports"];
   readonly event: (event: RelayEvent) => void;
-  /** A worker runs that replaces another: tells it what is in force. */
+  /** A worker runs that replaces another: sends it the active configuration. */
   readonly began: (worker: WorkerHandle) => Promise<void>;
   readonly lost: () => void;
   /** Gives a stream to the worker that has the connection; `descriptors` are of the worker that gives. */
@@ -195,10 +195,10 @@ export class WorkerHandle {
       await this.#options.began(this);
       this.#options.event({ event: "worker.restored", worker: this.#options.index });
     } catch (error) {
-      // It ended while it was told, and is started again.
+      // It ended while it received its configs, and is started again.
       this.#options.options.log.warn(
         { err: error, worker: this.#options.index },
-        "a worker could not be told its configs",
+        "a worker could not receive its configs",
       );
     }
   }

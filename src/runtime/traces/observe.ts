@@ -1,6 +1,6 @@
 /**
  * Traces of what the loop does: from a watch event to the config at the relay, the objects in the cluster, and the dataplane
- * that was told. It looks on, and the sequence numbers lead from a span to the event log.
+ * that was notified. It looks on, and the sequence numbers lead from a span to the event log.
  *
  *     watch event ─┬─ apply
  *                  └─ fold ─┬─ publish ─── config push
@@ -18,7 +18,7 @@ import { nowMs, type Attributes, type Span, type Tracer } from "./tracer.ts";
 export interface TraceOptions {
   readonly tracer: Tracer;
   readonly loop: Pick<Loop, "onFact" | "onFold" | "onTurn">;
-  /** Whether configs are put in force in this process, which facts tell of; otherwise they are only served. */
+  /** Whether configs are applied in this process, which facts record; otherwise they are only served. */
   readonly relays: boolean;
 }
 
@@ -62,7 +62,7 @@ const attributesOf = (fact: FactLine): Attributes => {
 const nameOfSpan = ({ type }: FactLine): string =>
   type === "object.seen" || type === "object.gone" ? "watch event" : `fact ${type}`;
 
-/** The output that a write brings about. */
+/** The output that a write applies. */
 const outputOf = (key: WriteKey): string => {
   const { what, name } = splitWriteKey(key);
   if (what === "status") return key;
@@ -191,7 +191,7 @@ export const traceLoop = ({ tracer, loop, relays }: TraceOptions): Traces => {
         .end(endedAt, outcome === "error" ? { failure: "see effect.failed in the event log" } : {});
     },
     told(report) {
-      // One that has just come is told what is there; nothing has happened for that.
+      // A new watcher receives the current state; no event caused that.
       if (report.event !== "pushed" || !report.isNews) return;
       const { id, peer, bytes, seconds } = report;
       const endedAt = nowMs();

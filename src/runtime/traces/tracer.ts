@@ -20,7 +20,7 @@ export interface Span {
 
 export interface Tracer {
   start(span: SpanStart): Span;
-  /** Sends what there is, as long as that takes no more than two seconds. */
+  /** Sends pending spans, for at most two seconds. */
   close(): Promise<void>;
 }
 

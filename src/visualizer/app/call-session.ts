@@ -100,7 +100,7 @@ export const startCall = async ({ url, username, credential }: CallServer): Prom
     [answerer, caller],
   ] as const) {
     from.addEventListener("icecandidate", ({ candidate }) => {
-      // The last one says that there are no more; a connection that is closed wants none.
+      // The last one marks the end; a closed connection needs none.
       if (candidate !== null && to.signalingState !== "closed") void to.addIceCandidate(candidate);
     });
     from.addEventListener("icecandidateerror", (event) => {

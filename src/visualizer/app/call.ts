@@ -16,7 +16,7 @@ interface Served {
 const TRANSPORTS: Readonly<Record<string, string>> = { "TURN-UDP": "udp", "TURN-TCP": "tcp" };
 const LOOK_MS = 500;
 
-/** A browser is told of a certificate by nobody here: listeners over TLS and DTLS are left out. */
+/** Browsers do not trust the certificates used here: listeners over TLS and DTLS are left out. */
 const urlsOf = ({ gateways }: Served): readonly string[] =>
   gateways.flatMap(({ listeners }) =>
     listeners.flatMap(({ protocol, at }) => {
@@ -53,7 +53,7 @@ const isInTrouble = ({ state, relayed, age }: CallReport): boolean =>
 const verdictOf = (report: CallReport): string => {
   const { frames, relayed } = report;
   if (report.state === "disconnected" && frames > 0)
-    return "Nothing arrives any more: the call was cut, or the gateway has gone.";
+    return "Nothing arrives: the call has ended, or the gateway has stopped.";
   if (isInTrouble(report)) return "No packet comes through the gateway.";
   if (relayed === undefined) return "Asking the gateway for two addresses…";
   return frames === 0 ? "Connected; waiting for the first picture…" : "The call is up, through the gateway alone.";

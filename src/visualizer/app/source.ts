@@ -48,11 +48,7 @@ export const ask = async (path: string, signal?: AbortSignal): Promise<Response>
     });
   } catch (error) {
     if (signal?.aborted === true) throw error;
-    throw new LogError(
-      "nothing answers here any more",
-      "it may have been stopped; the page tries again by itself",
-      "passing",
-    );
+    throw new LogError("nothing answers here", "it may have been stopped; the page tries again by itself", "passing");
   }
   if (response.status === 401)
     throw new LogError("a token is asked for", "give the one in --admin-token-file", "token");

@@ -111,7 +111,7 @@ export const momentOf = (state: State): Moment | undefined => {
   return last.moment;
 };
 
-/** What "now" is for what is shown: durations are told as of the moment. */
+/** The time that counts as now: durations are relative to it. */
 export const clockOf = (state: State): number =>
   isNow(state) ? state.now : (state.history.line(positionOf(state))?.time ?? state.now);
 

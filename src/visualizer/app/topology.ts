@@ -88,7 +88,7 @@ const backendNode = (moment: Moment, route: Route, reference: BackendReference):
   if (group === STUNNER_GROUP && kind === "StaticService") {
     const id = backendId(`static-service:${name}`);
     const exists = moment.view.get("StaticService", name) !== undefined;
-    const problem = exists ? undefined : "there is no such StaticService";
+    const problem = exists ? undefined : "the StaticService does not exist";
     return { id, kind: "StaticService", name, problem, endpoints: endpointNodes(moment, id) };
   }
   if (group !== "" || kind !== "Service")
@@ -101,7 +101,7 @@ const backendNode = (moment: Moment, route: Route, reference: BackendReference):
     };
   const endpoints = endpointNodes(moment, name);
   const exists = moment.view.get("Service", name) !== undefined;
-  const problem = exists ? (endpoints.length === 0 ? "it has no endpoints" : undefined) : "there is no such Service";
+  const problem = exists ? (endpoints.length === 0 ? "it has no endpoints" : undefined) : "the Service does not exist";
   return { id: name, kind: "Service", name, problem, endpoints };
 };
 

@@ -120,7 +120,7 @@ describe("a watch", () => {
     expect(server.watches).toBeLessThanOrEqual(1);
   });
 
-  it.each(["cut", "end"] as const)("resumes after a %s from the last change, without a word", async (how) => {
+  it.each(["cut", "end"] as const)("resumes after a %s from the last change, silently", async (how) => {
     server.put(PATH, service("a"));
     const { until, watching } = follow();
     await watching();
@@ -183,7 +183,7 @@ describe("a watch", () => {
     expect(lists()).toHaveLength(1);
   });
 
-  it("without a word for too long is taken for dead", async () => {
+  it("that is silent for too long is treated as lost", async () => {
     const { until, watching } = follow({ livenessMs: 60 });
     await watching();
     server.mute(true);
@@ -372,7 +372,7 @@ describe("whatever happens", () => {
           const sorted = (map: ReadonlyMap<string, unknown>) => [...map].toSorted();
           await eventually(() => expect(sorted(told)).toEqual(sorted(present)));
           await eventually(() => expect(own.watches).toBe(1));
-          // Nothing is told lost twice, nor gone that was not there.
+          // Nothing is reported lost twice, or removed that did not exist.
           const signs = words.filter((one) => one === "lost" || one === "restored");
           expect(signs).toEqual(signs.map((_, index) => (index % 2 === 0 ? "lost" : "restored")));
           expect(signs.length % 2).toBe(0);

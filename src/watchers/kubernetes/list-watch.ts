@@ -20,9 +20,9 @@ export interface Listed {
 export type ListWatchEvent =
   | { readonly event: "seen"; readonly object: Listed }
   | { readonly event: "gone"; readonly object: Listed }
-  /** The list is complete: all that exists has been told, and what no longer exists. */
+  /** The list is complete: all objects have been reported, and all removals. */
   | { readonly event: "listed"; readonly first?: FirstList }
-  /** The server does not have this kind; all its objects have been told gone. It is asked again from time to time. */
+  /** The server does not have this kind; all its objects have been reported as removed. It is asked again from time to time. */
   | { readonly event: "absent" }
   | { readonly event: "lost"; readonly reason: string }
   | { readonly event: "restored" };
@@ -42,7 +42,7 @@ export interface ListWatchOptions {
   readonly pageSize?: number;
   /** How long the server may keep one watch, in seconds. */
   readonly watchSeconds?: number;
-  /** A watch without a word, not even a bookmark, for this long is taken for dead, in ms. */
+  /** A watch without any event, not even a bookmark, for this long is treated as lost, in ms. */
   readonly livenessMs?: number;
   readonly firstPauseMs?: number;
   readonly longestPauseMs?: number;
@@ -90,7 +90,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
       recovery = createRecovery(),
     } = options;
     const stopping = new AbortController();
-    /** What has been told, with its version, so that a new list can be compared. */
+    /** What has been reported, with its version, so that a new list can be compared. */
     const known = new Map<string, Listed>();
     let version: string | undefined;
     let isLost = false;

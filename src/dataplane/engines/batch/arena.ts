@@ -32,7 +32,7 @@ export const SMALL_BYTES = 1984;
 const SMALL_SLOT_BYTES = HEADROOM + SMALL_BYTES + 256;
 /** Datagrams that may wait to be sent. */
 export const TX_ENTRIES = 4096;
-/** The longest that there are. */
+/** The longest possible. */
 export const MAX_DATAGRAM_BYTES = 65_535;
 /** Pages that no packet reaches are never touched. No multiple of a page: slots would share few lines of the cache. */
 const SLOT_BYTES = (HEADROOM + MAX_DATAGRAM_BYTES + TAILROOM + 255) & ~255;

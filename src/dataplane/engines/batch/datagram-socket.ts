@@ -18,7 +18,7 @@ export interface DatagramSocketOptions {
   readonly runs?: boolean;
   /** A bound descriptor; without one a socket is made. */
   readonly fd?: number;
-  /** Whether `fd` is ours to close; if not, somebody else's. A socket that is made is ours. */
+  /** Whether `fd` is ours to close; if not, another owner closes it. A socket that is made is ours. */
   readonly isOurs?: boolean;
   readonly owner: DatagramOwner;
 }

@@ -33,7 +33,7 @@ export class StreamSocket implements Connection, Readable {
   /** Pieces of the arena that leave with the turn: start and end of each. */
   readonly #pieces: number[] = [];
   #pieceBytes = 0;
-  /** Once it is somebody else's. */
+  /** After `detach`. */
   #socket: Socket | undefined;
 
   constructor(datagrams: Datagrams, fd: number, client: TransportAddress, server: TransportAddress) {
