@@ -49,7 +49,7 @@ const churn = async (): Promise<void> => {
       if (churned % 2 === 0) await client.refresh(0);
       churned += 1;
     } catch (error) {
-      // Sometimes the system gives out a port again whose last user went away without a word: that allocation stands yet.
+      // Sometimes the system gives out a port again whose last user disappeared silently: that allocation stands yet.
       if (!(error instanceof TurnResponseError && error.code === 437)) throw error;
     } finally {
       client.close();

@@ -119,7 +119,7 @@ describe("the schema of its values", () => {
   it.each([
     ["a name that does not exist", "replica=2", "additional properties 'replica' not allowed"],
     ["one that does not exist further in", "dataplane.spec.imag=x", "additional properties 'imag' not allowed"],
-    ["a word that is none of the choices", "dataplaneMode=lagacy", "dataplaneMode"],
+    ["an unknown choice", "dataplaneMode=lagacy", "dataplaneMode"],
     ["a text in place of a number", "replicas=many", "replicas"],
     ["a controller name that Kubernetes refuses", "controllerName=turnpike", "controllerName"],
     ["an event log with two writers", "journal.persistent=true,replicas=2", "an event log has one writer"],

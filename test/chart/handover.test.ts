@@ -94,7 +94,7 @@ const SERVICE = reference("v1", "Service", "gw");
 const podsOf = (namespace: string, labelSelector: string): Promise<readonly Pod[]> =>
   releases.cluster.client.list<Pod>({ apiVersion: "v1", kind: "Pod", namespace, labelSelector });
 
-/** The dataplane that takes new calls: it has been told of `origin`, and serves. */
+/** The dataplane that takes new calls: it has the address of `origin`, and serves. */
 const dataplaneOf = (origin: RegExp): Promise<string> =>
   eventually(async () => {
     const pods = (await podsOf(NAMESPACE, "app=stunner")).filter(

@@ -67,7 +67,7 @@ const isServed = (namespace: string): Promise<void> =>
     }
   });
 
-/** Nothing is served there any more, and the statuses say so. */
+/** Nothing is served there, and the statuses say so. */
 const isGone = async (namespace: string): Promise<void> => {
   for (const name of ["a", "b"]) {
     expect(await deploymentOf(namespace, name)).toBeUndefined();

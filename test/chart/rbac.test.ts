@@ -62,7 +62,7 @@ const optionsOf = (mode: Mode, { namespace, lease }: Rights): Omit<OperatorOptio
   log: pino({ level: "silent" }),
 });
 
-/** A second listener of a protocol that is none of ours: an Event says that it is refused. */
+/** A second listener of an unknown protocol: an Event says that it is refused. */
 const crowded = gateway("b", [
   { name: "udp", port: 3478, protocol: "TURN-UDP" },
   { name: "web", port: 80, protocol: "HTTP" },

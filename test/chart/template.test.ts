@@ -57,7 +57,7 @@ const matrix: Readonly<Record<string, unknown>> = {
       dashboard: { enabled: true, annotations: { folder: "media" } },
     },
   },
-  "somebody else's rights": {
+  "rights of another owner": {
     rbac: { create: false },
     serviceAccount: { create: false, name: "theirs" },
     cleanup: { enabled: false },

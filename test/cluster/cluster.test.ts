@@ -142,7 +142,7 @@ describe("a cluster", () => {
     expect((await client.get<V1ConfigMap>(configMap("shared"))).data).toEqual({ mine: "changed", yours: "2" });
   });
 
-  test("refuses a port that is none", async () => {
+  test("rejects an invalid port", async () => {
     await expect(client.apply(gateway(70_000))).rejects.toMatchObject({ status: 422, reason: "Invalid" });
     await expect(client.apply(route(0))).rejects.toMatchObject({
       status: 422,

@@ -102,7 +102,7 @@ describe.each(installations)("with Gateway API: $gatewayApi", ({ gatewayApi, rou
               const stopping = operator;
               operator = undefined;
               expect(await stopping?.stop("test")).toEqual([]);
-              // Nobody serves configs any more.
+              // Nobody serves configs now.
               lastConfigs = [];
             }
           }

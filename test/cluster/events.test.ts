@@ -1,4 +1,4 @@
-/** What a person who looks at a Gateway is told. */
+/** Events that a user of a Gateway sees. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

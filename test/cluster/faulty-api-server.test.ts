@@ -120,7 +120,7 @@ describe("the operator survives an API server", () => {
     ["that cuts watches", "cut", 0.7],
     ["that cuts answers and lines in their middle", "torn", 0.3],
     ["that loses its answers to writes", "answer-lost", 0.5],
-    ["that does what it was asked when nobody waits for it any more", "late", 0.3],
+    ["that does what it was asked when nobody waits for it", "late", 0.3],
     ["that takes connections and says nothing", "silent", 0.1],
     ["whose watches tell nothing", "mute", 0.3],
   ])("%s", async (_, fault, share) => {
@@ -152,7 +152,7 @@ describe("the operator survives an API server", () => {
   it("that forgets lists between their pages (410)", async () => {
     const happened = await survives([
       { fault: "expired-page", share: 0.5 },
-      // So that there are lists.
+      // To cause lists.
       { fault: "expired", share: 0.5 },
     ]);
     expect(happened["expired-page"]).toBeGreaterThanOrEqual(TIMES);

@@ -17,7 +17,7 @@ export interface Fixture {
   readonly proxy: FaultyProxy;
   readonly random: Random;
   start(overrides?: Partial<OperatorOptions>): Promise<Operator>;
-  /** Tells what could not be brought about. */
+  /** Reports failed effects. */
   stop(): Promise<readonly string[]>;
   apply(...objects: readonly unknown[]): Promise<unknown>;
   remove(...objects: readonly unknown[]): Promise<unknown>;

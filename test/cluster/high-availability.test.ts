@@ -96,7 +96,7 @@ it("hands over from the leader that stops to the standby, which writes nothing b
 });
 
 it("takes over from a leader that vanished once its lease has run out", async () => {
-  // Somebody who died without a word holds it.
+  // A replica that died holds it.
   await cluster.client.apply({
     apiVersion: "coordination.k8s.io/v1",
     kind: "Lease",

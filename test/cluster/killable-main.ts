@@ -1,4 +1,4 @@
-/** The program of `killable.ts`: an operator that may be told to kill itself while it writes a given line of its log. */
+/** The program of `killable.ts`: an operator that can be configured to kill itself while it writes a given line of its log. */
 import { writeSync } from "node:fs";
 import { startQuietly } from "./operators.ts";
 import type { Killable } from "./killable.ts";

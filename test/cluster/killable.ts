@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { OperatorOptions } from "../../src/runtime/operator.ts";
 import { tiedToUs } from "./process.ts";
 
-/** What the process is told; must be JSON. */
+/** Settings of the process; must be JSON. */
 export interface Killable {
   readonly options: Omit<OperatorOptions, "log">;
   /** It kills itself while it writes this line of its log, counted from 1, once `share` of it is written. */

@@ -163,7 +163,7 @@ const metadataOf = async (lane: Lane): Promise<unknown> =>
 
 const WANTED = ["Deployment a", "Deployment b", "Service a"];
 
-it("an operator that is killed a hundred times leaves nothing that the next one does not put right", async () => {
+it("an operator that is killed a hundred times leaves nothing that the next one does not correct", async () => {
   const random = randomOfTest();
   const lanes = await Promise.all(LANES.map((name) => createLane(name, random.fork())));
   const start = (lane: Lane) => startQuietly(optionsOf(root, lane.name, lane.proxy.kubeconfig, lane.overrides));

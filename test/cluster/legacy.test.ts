@@ -260,7 +260,7 @@ it("the finalizer removes the ConfigMap and the Services", async () => {
   expect(await cluster.client.get(gatewayClass)).toMatchObject({ status: { conditions: [{ status: "False" }] } });
 });
 
-it("somebody else's ConfigMap stays as it is, and is reported until it is gone", async () => {
+it("a ConfigMap of another owner stays as it is, and is reported until it is gone", async () => {
   await apply({ ...configMap, data: { "stunnerd.conf": "theirs" } });
   await start();
   await apply(gateway("gateway-1", [udp]));

@@ -86,7 +86,7 @@ const knows = async (cluster: Cluster, operator: Operator): Promise<void> => {
   );
 };
 
-/** Configs, objects and statuses, once the operator knows all, has written all, and nothing changes any more. */
+/** Configs, objects and statuses, once the operator knows all, has written all, and nothing changes. */
 export const settled = async (cluster: Cluster, operator: Operator): Promise<Observed> => {
   let last: string | undefined;
   return eventually(async () => {

@@ -1,6 +1,6 @@
 /**
  * A stand-in for an API server, deterministic and in memory: it stores, defaults and garbage-collects, hands every change to a
- * renderer and stores what that wants, until nothing changes any more.
+ * renderer and stores what that wants, until nothing changes.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { DataplaneConfig } from "../../src/resources/dataplane-config.ts";
@@ -61,7 +61,7 @@ export class Cluster {
     return [...this.#objects].toSorted(([a], [b]) => compareText(a, b)).map(([, object]) => object);
   }
 
-  /** A user's server-side apply: what the manifest does not say any more goes; a `status` in it is merged. */
+  /** A user's server-side apply: what the manifest no longer contains is removed; a `status` in it is merged. */
   apply(manifest: AnyObject): void {
     const kind = kindIdOf(manifest);
     const { status, ...wanted }: Stored = manifest;

@@ -45,6 +45,6 @@ export const deviationsOf = (scenario: string, stage: string): readonly Deviatio
 export const expectedOf = (recorded: Observed, applicable: readonly Deviation[]): Observed =>
   applicable.reduce((expected, { path, ours }) => withValueAt(expected, keysOf(path), ours) as Observed, recorded);
 
-/** A deviation that is none: the recorded value is what Turnpike has. */
+/** Not a deviation: the recorded value is what Turnpike has. */
 export const isStale = (recorded: Observed, { path, ours }: Deviation): boolean =>
   isDeepStrictEqual(valueAt(recorded, path), ours);

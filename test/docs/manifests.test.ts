@@ -68,7 +68,7 @@ describe("the manifests of the documentation", () => {
 });
 
 describe("the check itself", () => {
-  it("complains of a field that is none, and of a Gateway without a class", async () => {
+  it("reports an unknown field, and of a Gateway without a class", async () => {
     const config = "apiVersion: stunner.l7mp.io/v1\nkind: GatewayConfig\nmetadata: { name: a, namespace: b }\n";
     expect((await wrongWith([`${config}spec: { relm: x }`])).join()).toContain("relm");
     const gateway = `apiVersion: gateway.networking.k8s.io/v1

@@ -1,4 +1,4 @@
-/** What reads bytes of strangers, each as something that must hold for any bytes. */
+/** Parsers of unauthenticated bytes, each with a property that must hold for any bytes. */
 import fc from "fast-check";
 import { Framer } from "../../src/stun/framing.ts";
 import { readProxyHeader } from "../../src/dataplane/listeners/proxy-header.ts";
@@ -131,7 +131,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     },
   },
   {
-    name: "DTLS begins no session and answers no more than it got, whatever a stranger sends",
+    name: "DTLS begins no session and answers no more than it got, whatever an unauthenticated source sends",
     arbitrary: fc.oneof(
       noise,
       fc.tuple(fc.constantFrom(20, 21, 22, 23, 99), noise).map(([type, body]) => dtlsRecord(type, body)),

@@ -66,7 +66,7 @@ const worlds: readonly Prepared[] = [
     "name-taken Gateway/media/gateway: Service/media/gateway is not the Gateway's",
   ],
   [
-    "nothing: a dataplane of one's own has the Gateway's name",
+    "nothing: a user-managed dataplane has the Gateway's name",
     world([
       annotated({ "disable-managed-dataplane": "true" }),
       { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "gateway", namespace: "media" } },
@@ -440,7 +440,7 @@ const worlds: readonly Prepared[] = [
     world([backends({ name: "server", port: 9001 }), service({ ports: [{ port: 9001, targetPort: "media" }] })]),
   ],
   [
-    "a prefix that is none",
+    "an invalid prefix",
     world([toStatic(), staticService("10.0.0.0/8", "media.example.com")]),
     "backend-malformed StaticService/media/static: media.example.com is no address and no prefix",
   ],

@@ -24,7 +24,7 @@ beforeAll(async () => {
     startLive({ backends: [{ address: "127.0.0.77" }] }),
   ]);
   secure = await startTestDataplane();
-  // Chromium takes a certificate that nobody vouches for where it is told its key.
+  // Chromium takes a certificate that nobody vouches for if its key is configured.
   const { publicKey } = new X509Certificate(secure.certificate.certificate);
   const pin = createHash("sha256")
     .update(publicKey.export({ type: "spki", format: "der" }))

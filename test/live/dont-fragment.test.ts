@@ -1,4 +1,4 @@
-/** DONT-FRAGMENT where packets have a size: in a network of its own, whose loopback takes no more than 1500 bytes. */
+/** DONT-FRAGMENT where packets have a size: in a network of its own, whose loopback MTU is 1500 bytes. */
 import { spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";

@@ -58,7 +58,7 @@ describe.runIf(isRoot).each([
       const echo = await startEchoBackend(host);
       onTestFinished(() => echo.close());
       for (const transport of ["udp", "dtls", "tcp"] as const) {
-        // The client's socket is connected: it hears of nothing that comes from elsewhere.
+        // The client's socket is connected: it receives nothing from other addresses.
         const client = await TurnClient.connect({
           host,
           port: transport === "dtls" ? SECURE : PLAIN,

@@ -45,7 +45,7 @@ const calls = async (count: number, backend: EchoBackend): Promise<Stream[]> => 
 const flow = (some: readonly Stream[], packets = PACKETS): Promise<unknown> =>
   Promise.all(some.map((one) => one.flows(packets)));
 
-/** Waits until nothing is under way any more, and counts. */
+/** Waits until no packet is under way, and counts. */
 const noneLost = async (change: string, some: readonly Stream[]): Promise<void> => {
   await flow(some);
   const lost = await Promise.all(some.map((one) => one.lost()));
@@ -101,7 +101,7 @@ describe("no packet is lost", () => {
       ),
     );
     all.push(...(await calls(20, staying)));
-    await noneLost("certificate that is none", all);
+    await noneLost("invalid certificate", all);
   });
 
   it("when credentials are rotated, and when the realm changes", async () => {

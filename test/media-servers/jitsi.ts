@@ -12,7 +12,7 @@ export interface BridgeState {
   readonly state: string;
   /** Address of the other side of the pair in use. */
   readonly remote: string | null;
-  /** That came in and are none of STUN. */
+  /** Received packets that are not STUN. */
   readonly packets: number;
 }
 

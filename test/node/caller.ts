@@ -1,5 +1,5 @@
 /**
- * Clients outside a cluster, as a process: it is told what to do by messages, and answers each. Its network is another than
+ * Clients outside a cluster, as a process that is controlled by messages, and answers each. Its network is another than
  * that of the test, and so it cannot be in the test's process.
  */
 import { connect } from "node:net";

@@ -1,4 +1,4 @@
-/** A process in the network outside a cluster, which does what it is told by messages; it cannot be the test's own. */
+/** A process in the network outside a cluster, which is controlled by messages; it cannot be the test's own. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Network } from "../cluster/nodes/wire.ts";
@@ -51,7 +51,7 @@ export const startOutside = (network: Network, script: string): ProcessOutside =
   };
 };
 
-/** In such a process: does what it is told, until whoever tells it is gone. @param end what is to be done then. */
+/** In such a process: follows the messages, until the sender is gone. @param end what is to be done then. */
 export const follow = (orders: object, end: () => Promise<unknown> = () => Promise.resolve()): void => {
   process.on("message", ({ id, name, args }: Order) => {
     const work = (orders as Readonly<Record<string, (...values: readonly unknown[]) => Promise<unknown>>>)[name];

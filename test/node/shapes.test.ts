@@ -1,4 +1,4 @@
-/** Other ways to run the dataplane, on two nodes: clients' own addresses, pods of one's own, nodes' own network, IPv6. */
+/** Other ways to run the dataplane, on two nodes: clients' own addresses, user-managed pods, host network, IPv6. */
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Literal } from "../cluster/client.ts";
 import { run } from "../cluster/nodes/wire.ts";
@@ -98,7 +98,7 @@ describe("external-traffic-policy: local", () => {
 });
 
 describe("disable-managed-dataplane", () => {
-  it("leaves the pods to a DaemonSet of one's own; without it, the managed Deployment is back", async () => {
+  it("leaves the pods to a user-managed DaemonSet; without it, the managed Deployment is back", async () => {
     await stage.apply(gatewayWith("own", ["udp"]), routeTo("own", "media"));
     const { address } = await stage.addressed("own");
     await stage.ready(selectorOf("own"), 1);
@@ -107,7 +107,7 @@ describe("disable-managed-dataplane", () => {
     const pods = await stage.ready(selectorOf("own"), 2);
     expect(new Set(pods.map(({ spec }) => spec.nodeName)).size).toBe(2);
     const through = { host: address, port: 3478 };
-    const call = await calls.begin("DaemonSet of one's own", through, media.status.podIP);
+    const call = await calls.begin("user-managed DaemonSet", through, media.status.podIP);
     await call.flows(200);
     await stage.apply(gatewayWith("own", ["udp"]));
     await eventually(async () => expect(await exists(managed("own"))).toBe(true), 100);

@@ -1,4 +1,4 @@
-/** A thread that runs the program on a frame until it is told to stop, and then says how often it did. */
+/** A thread that runs the program on a frame until it must stop, and then says how often it did. */
 import { parentPort as port, workerData } from "node:worker_threads";
 import { loadBpf } from "../../src/dataplane/offload/bpf.ts";
 

@@ -1,4 +1,4 @@
-/** An `ObjectsView` of plain manifests: what the core would see had it been told of exactly these. */
+/** An `ObjectsView` of plain manifests: what the core would see with exactly these objects. */
 import { operatorOptions } from "../../src/runtime/options.ts";
 import type { EndpointSlice, Endpoints } from "../../src/resources/core.ts";
 import { nameOf, nameOfObject, type Name } from "../../src/resources/keys.ts";

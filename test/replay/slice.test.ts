@@ -1,4 +1,4 @@
-/** `turnpike log slice`: pieces that replay by themselves, and pieces that say nothing of whom they came from. */
+/** `turnpike log slice`: pieces that replay by themselves, and pieces that do not identify their origin. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -403,7 +403,7 @@ describe("turnpike log slice", () => {
     expect(readFileSync(file, "utf8")).toBe(readFileSync(log, "utf8"));
   });
 
-  it("says where it begins if it cannot begin where it was told", () => {
+  it("says where it begins if it cannot begin where it should", () => {
     expect(run("--from", "30").stderr).toMatch(
       /line 30 stands amid what was concluded at once; the slice begins at line 4/,
     );

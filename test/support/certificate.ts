@@ -9,7 +9,7 @@ export interface TestCertificate {
   /** PEM. */
   readonly certificate: string;
   readonly key: string;
-  /** As configs bear them: base64 of the PEM. */
+  /** As in configs: base64 of the PEM. */
   readonly cert64: string;
   readonly key64: string;
 }

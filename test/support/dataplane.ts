@@ -56,7 +56,7 @@ export interface TestDataplane {
   readonly journal: string;
   /** A config with a listener for each transport, all of which route `media/peers`. */
   config(changes?: ConfigChanges): DataplaneConfig;
-  /** Puts a config in force, and waits until it is. */
+  /** Applies a config, and waits until it is active. */
   apply(changes?: ConfigChanges): Promise<void>;
   stop(): Promise<void>;
 }

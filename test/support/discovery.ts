@@ -58,7 +58,7 @@ export interface TestWatcher {
   readonly frames: string[];
   /** Resolves when all that the server had to say before this call has arrived. */
   settled(): Promise<void>;
-  /** What was told since this was asked last. */
+  /** What was reported since the last call. */
   news(): Promise<readonly string[]>;
 }
 

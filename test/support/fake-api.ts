@@ -1,5 +1,5 @@
 /**
- * An API server that does as it is told: lists in pages and watches, and whatever can go wrong with them.
+ * A scripted API server: lists in pages and watches, and whatever can go wrong with them.
  *
  * @example
  * const server = await startFakeApi();
@@ -94,7 +94,7 @@ export interface FakeApi {
   write(text: string | Uint8Array): void;
   /** Forgets all versions so far. Whoever resumes from one gets a 410, as a status or as an event. */
   compact(as?: "status" | "event"): void;
-  /** From now on watches are told nothing. */
+  /** From now on watches receive nothing. */
   mute(muted: boolean): void;
   stop(): Promise<void>;
 }

@@ -110,7 +110,7 @@ export interface Live {
   readonly port: number;
   readonly facts: readonly FactLine[];
   readonly journal: string;
-  /** Rewrites the manifests and waits until the change is in force. */
+  /** Rewrites the manifests and waits until the change is active. */
   edit(world: World): Promise<void>;
   /** Rewrites the manifests; tells nothing of when it takes effect. */
   write(world: World): void;

@@ -48,7 +48,7 @@ export const startStream = async (
     client.close();
     throw error;
   }
-  /** In each packet: what other tests' peers send to a port that was theirs before is none of this stream. */
+  /** In each packet: what other tests' peers send to a port that was theirs before is not part of this stream. */
   const mark = randomBytes(8);
   const received = new Set<number>();
   const waiters = new Set<{ readonly goal: () => number; readonly resolve: () => void }>();

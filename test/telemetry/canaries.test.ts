@@ -1,4 +1,4 @@
-/** No secret comes out: whatever is planted where secrets may be is looked for wherever anything is told. */
+/** No secret comes out: whatever is planted where secrets may be is searched for in every output. */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -191,7 +191,7 @@ describe("turnpike standalone", () => {
     await gateway.printed(/Ctrl-C/);
     await callAll(aviary, ports, world);
 
-    // A Secret that is put right and a file that becomes wrong, while it runs.
+    // A Secret that is corrected and a file that becomes wrong, while it runs.
     const changed = aviary.plant("password of a GatewayConfig that changes");
     const [, config] = world.objects;
     const before = gateway.output.length;

@@ -154,7 +154,7 @@ describe("the latest refusals of a gateway", () => {
     };
     const told = () => world.here.facts.filter(({ type }) => type === "peer.refused");
     await ask(0);
-    // Fifty a second are told: those of another second are.
+    // Fifty a second are reported: those of another second are.
     await expect
       .poll(async () => {
         await ask(100);

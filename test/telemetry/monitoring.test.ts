@@ -1,4 +1,4 @@
-/** The dashboard and the alerts speak of metrics, labels and codes that there are. */
+/** The dashboard and the alerts use only existing metrics, labels and codes. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Registry, collectDefaultMetrics } from "@prometheus-io/client";
@@ -83,7 +83,7 @@ const valuesOf = (metric: string, label: string): readonly string[] | undefined 
 };
 
 describe("an expression", () => {
-  it.each(queries)("of %s names metrics, labels and values that there are", async (_, expression) => {
+  it.each(queries)("of %s uses existing metrics, labels and values", async (_, expression) => {
     const known = await labelsOf();
     const { selectors, groupedBy } = readExpression(expression);
     expect(selectors.length).toBeGreaterThan(0);
@@ -102,7 +102,7 @@ describe("an expression", () => {
     for (const label of groupedBy) expect([...labels]).toContain(label);
   });
 
-  it("that is none, or names what is not there, is found out", () => {
+  it("that is invalid, or uses unknown names, is detected", () => {
     expect(() => readExpression("sum(rate(x[5m])")).toThrow("no PromQL");
     expect(() => readExpression('x{a="b"} >')).toThrow("no PromQL");
     expect(readExpression('sum by (c) (rate(x{a=~"b|c",d!="e"}[$__rate_interval])) / y')).toEqual({

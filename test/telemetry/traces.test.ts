@@ -1,4 +1,4 @@
-/** From a watch event to the dataplane that is told of it, in one trace whose numbers lead to the event log. */
+/** From a watch event to the dataplane that receives it, in one trace whose numbers lead to the event log. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -111,7 +111,7 @@ describe("turnpike operator", () => {
     );
     await expect.poll(() => told).toEqual([["10.0.0.1"], ["10.0.0.1"]]);
     await operator.idle();
-    // Who has just come is told what is there, which no event has led to.
+    // A new watcher receives the current state, which no event caused.
     expect(collector.spans.filter(({ name }) => name === "config push")).toEqual([]);
     collector.clear();
 
@@ -197,7 +197,7 @@ describe("turnpike standalone", () => {
     return { standalone, write };
   };
 
-  it("traces events that were folded together as one, with a link to each, up to the config in force", async () => {
+  it("traces events that were folded together as one, with a link to each, up to the active config", async () => {
     const { standalone, write } = await start(await tracerFor(collector.url));
     await expect.poll(() => collector.spans.filter(({ name }) => name === "publish").length).toBe(1);
     collector.clear();
@@ -219,7 +219,7 @@ describe("turnpike standalone", () => {
     await standalone.stop("test");
   });
 
-  it("says in its span what could not be brought about", async () => {
+  it("says in its span what failed", async () => {
     const { standalone, write } = await start(await tracerFor(collector.url));
     collector.clear();
     standalone.relay.apply = () => Promise.reject(new Error("the relay is out of order"));

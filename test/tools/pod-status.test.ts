@@ -77,7 +77,7 @@ describe("turnpike status", () => {
     expect(stderr).toMatch(/^media\/other-1: no answer: /);
   });
 
-  it("says that there are no such pods", async () => {
+  it("says that no such pods exist", async () => {
     const { code, stderr } = await status("nothing", "--kubeconfig", cluster.kubeconfig);
     expect(stderr).toBe(
       "turnpike: there is no dataplane pod of gateway media/nothing in namespace media (gateway-unknown)\n",

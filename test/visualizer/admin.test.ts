@@ -1,4 +1,4 @@
-/** What the admin port answers to whom: read-only, by token, and to no page of another site. */
+/** Access to the admin port: read-only, by token, and to no page of another site. */
 import { request } from "node:http";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

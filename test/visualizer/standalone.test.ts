@@ -147,7 +147,7 @@ describe("the topology", () => {
 });
 
 describe("a statechart", () => {
-  it("is drawn from the machine, with the state of the instance, its last transition and its history", () =>
+  it("is generated from the machine, with the state of the instance, its last transition and its history", () =>
     onPage({ fragment: `view=machines&machine=endpoint&select=${encodeURIComponent(ENDPOINT)}` }, async (page) => {
       const chart = page.getByRole("img", { name: "Statechart of endpoint, in state active" });
       await chart.waitFor();

@@ -1,4 +1,4 @@
-/** What can go wrong between a client and an API server, and how each is brought about. */
+/** What can go wrong between a client and an API server, and how each is caused. */
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { buffer } from "node:stream/consumers";

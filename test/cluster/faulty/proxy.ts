@@ -1,5 +1,5 @@
 /**
- * Stands between a client and a cluster's API server, hands on requests and answers, and does wrong as often as it is told.
+ * Stands between a client and a cluster's API server, hands on requests and answers, and fails as often as configured.
  *
  * @example
  * const proxy = await startFaultyProxy(cluster, { file: join(root, "kubeconfig"), random });
@@ -30,7 +30,7 @@ export interface Rule {
 /** Told of each request; it goes on once what is returned has settled. */
 export interface Listener {
   readonly asked?: (asked: Asked) => unknown;
-  /** The API server has answered; the client has not heard of it yet. */
+  /** The API server has answered; the client has not received the answer yet. */
   readonly answered?: (asked: Asked) => unknown;
 }
 
@@ -103,7 +103,7 @@ export const startFaultyProxy = async (
         sent.on("error", () => undefined);
         const [answer] = (await answered) as [IncomingMessage];
         answer.on("error", () => undefined);
-        // Nobody listens any more.
+        // Nobody listens.
         if (response.destroyed && record.verb === "watch") answer.destroy();
         else response.on("close", () => answer.destroy());
         record.status = answer.statusCode;

@@ -1,4 +1,4 @@
-/** Chance that can be had again: the same seed gives the same choices. */
+/** Reproducible random choices: the same seed gives the same choices. */
 import { onTestFailed } from "vitest";
 
 export interface Random {
@@ -31,7 +31,7 @@ export const createRandom = (seed: number): Random => {
   };
 };
 
-/** For the test that runs: of `FAULTS_SEED`, or of a seed that is told should it fail. */
+/** For the test that runs: of `FAULTS_SEED`, or of a seed that is printed if it fails. */
 export const randomOfTest = (): Random => {
   const seed = Number(process.env["FAULTS_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
   onTestFailed(() => console.error(`the same choices again: FAULTS_SEED=${seed}`));

@@ -67,7 +67,7 @@ export const failureRecipes: Readonly<Record<string, readonly [StageOptions, Rec
       stage.begins();
       stage.proxy.suffer([{ fault: "expired", share: 1 }]);
       await stage.until("every watch has broken", () => stage.proxy.happened.expired > 20);
-      // Nobody is told of it.
+      // Nobody is notified.
       await stage.remove(route());
       await stage.apply(gateway([UDP, TCP]));
       await stage.until(
