@@ -7,7 +7,7 @@ const factsOnly = ["**/journal/**", "!**/journal/fact.ts"];
 /** What stands beside the rooms and is not pure. */
 const impure = ["**/clock.ts", "**/http.ts", "**/retry.ts"];
 
-/** That a room imports from those above it, and that there are no circles, is what `scripts/imports.ts` looks at. */
+/** `scripts/imports.ts` checks that a room imports only from rooms above it, and that imports have no cycles. */
 const purity = rooms
   .filter(({ pure }) => pure)
   .map(({ name, packages = [] }) => ({

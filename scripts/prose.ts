@@ -45,7 +45,7 @@ const patterns: readonly Pattern[] = [
   { pattern: /\bas (?:many|much|long|few) as (?:it|they|there) may\b/, instead: '"the limit of …"' },
   { pattern: /\bcan be had\b/, instead: '"is available"' },
   { pattern: /\bcounts in (?:its|their) place\b/, instead: '"replaces"' },
-  { pattern: /\b(?:which|that) (?:he|she|it|they) (?:has|have) not\b/, instead: '"does not have"' },
+  { pattern: /\b(?:which|that) (?:he|she|it|they) (?:has|have) not\b(?! \w+(?:ed|en)\b)/, instead: '"does not have"' },
   { pattern: /\bnobody (?:may|can) know\b/, instead: '"unknown"' },
   { pattern: /\bto whom\b|\bof whom\b/, instead: "a relative clause in the active voice" },
 ];

@@ -227,7 +227,7 @@ export const failureRecipes: Readonly<Record<string, readonly [StageOptions, Rec
     {},
     async (stage) => {
       await stage.remove(gatewayClass());
-      await stage.until("the Gateway is ours no more", () => stage.state("gateway", "media/edge") === undefined);
+      await stage.until("the Gateway is no longer ours", () => stage.state("gateway", "media/edge") === undefined);
       await stage.remove(gatewayConfig());
       await stage.settled();
       await stage.apply(gatewayClass());

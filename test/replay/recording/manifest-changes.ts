@@ -77,7 +77,7 @@ export const manifestRecipes: Readonly<Record<string, readonly [StageOptions, Re
     async (stage) => {
       await stage.apply(gatewayClass("others", "example.org/another"));
       await stage.apply(gateway([UDP], { gatewayClassName: "others" }));
-      await stage.until("it is ours no more", () => stage.state("gateway", "media/edge") === undefined);
+      await stage.until("it is no longer ours", () => stage.state("gateway", "media/edge") === undefined);
       await stage.settled();
       await stage.apply(gateway());
       await stage.until("it is ours again", () => stage.state("gateway", "media/edge") === "active");
@@ -103,7 +103,7 @@ export const manifestRecipes: Readonly<Record<string, readonly [StageOptions, Re
       await stage.until("it is masked", () => state() === "masked");
       await stage.settled();
       await stage.remove(route());
-      await stage.until("it is not masked any more", () => state() === "attached");
+      await stage.until("it is no longer masked", () => state() === "attached");
       await stage.settled();
     },
   ],
@@ -156,7 +156,7 @@ export const manifestRecipes: Readonly<Record<string, readonly [StageOptions, Re
       await stage.apply(theirs);
       await stage.settled();
       await stage.apply(gateway([UDP], {}, "other"));
-      await stage.until("it is told that the name is taken", () =>
+      await stage.until("it is reported that the name is taken", () =>
         JSON.stringify(stage.operator.loop.core.status("Gateway/media/other" as never) ?? "").includes("not "),
       );
       await stage.settled();
