@@ -20,6 +20,7 @@ type Question = "memory" | "stop";
 type Answer = { readonly admin: string } | { readonly memory: Memory } | { readonly left: readonly string[] };
 
 export interface GatewayProcess {
+  readonly pid: number;
   readonly port: number;
   readonly journal: string;
   state(): Promise<ProgramState>;
@@ -51,6 +52,7 @@ export const startGatewayProcess = async (world: World = {}): Promise<GatewayPro
   });
   const { admin } = await ask<{ admin: string }>(child);
   return {
+    pid: child.pid!,
     port,
     journal: join(root, "journal"),
     state: async () => (await (await fetch(`http://${admin}/api/v1/state`)).json()) as ProgramState,
