@@ -52,7 +52,7 @@ const patterns: readonly Pattern[] = [
 
 /** Files in which these words are quoted, or are other people's. */
 const exempt =
-  /^(?:scripts\/prose|docs\/style\.md|LICENSE|package-lock\.json|test\/(?:conformance|replay|render)\/.*\.(?:json|jsonl|yaml))/;
+  /^(?:scripts\/prose|test\/docs\/prose|docs\/style\.md|LICENSE|package-lock\.json|test\/(?:conformance|replay|render)\/.*\.(?:json|jsonl|yaml))/;
 const readable = /\.(?:md|ts|js|c|h|sh|yaml|yml|tpl|txt|html|css)$/;
 
 /** In `text`, each as a line number and what to say of it. */
