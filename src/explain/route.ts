@@ -26,7 +26,7 @@ const otherParent = (gateway: Name, route: Route): Refusal => {
     };
   return {
     code: "other-gateway",
-    says: named.length === 0 ? "it has no parentRef" : `it is attached to ${named.join(", ")}`,
+    says: named.length === 0 ? "it has no parentRef" : `its parentRef refers to ${named.join(", ")}`,
     todo: `add a parentRef to ${gateway}`,
   };
 };

@@ -54,7 +54,7 @@ it("shows pages and draws diagrams in a browser, from files", async () => {
     });
     await page.goto(pathToFileURL(join(out, "index.html")).href);
     await page.locator("pre.mermaid svg").first().waitFor({ timeout: PATIENCE_MS });
-    await page.getByRole("navigation").getByRole("link", { name: "The machines" }).click();
+    await page.getByRole("navigation").getByRole("link", { name: "State machines" }).click();
     await expect.poll(() => page.locator("pre.mermaid svg").count()).toBeGreaterThan(3);
     expect(problems).toEqual([]);
   } finally {

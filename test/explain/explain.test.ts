@@ -105,7 +105,7 @@ const cases: readonly Case[] = [
       ),
     code: "backend-unusable",
     about: "Service media/sfu",
-    says: /type ExternalName/,
+    says: /type is ExternalName/,
     todo: /StaticService/,
   },
   {
@@ -163,7 +163,7 @@ const cases: readonly Case[] = [
     world: () => otherNamespace({ from: "Same" }),
     code: "namespace-not-allowed",
     about: "UDPRoute (stunner.l7mp.io) other/calls",
-    says: /own namespace media \(from: Same\), this one is in other/,
+    says: /own namespace media \(from: Same\); this route is in other/,
     todo: /from: All/,
   },
   {
@@ -187,7 +187,7 @@ const cases: readonly Case[] = [
     world: () => the.historyOf(the.worldWith([the.route({ parents: [{ name: "gw", sectionName: "udp-listener" }] })])),
     code: "section-name",
     about: "UDPRoute (stunner.l7mp.io) media/calls",
-    says: /asks for listener udp-listener/,
+    says: /sectionName selects listener udp-listener/,
     todo: /sectionName to udp/,
   },
   {
@@ -201,7 +201,7 @@ const cases: readonly Case[] = [
       ),
     code: "parent-namespace",
     about: "UDPRoute (stunner.l7mp.io) other/calls",
-    says: /names Gateway other\/gw, not media\/gw/,
+    says: /refers to Gateway other\/gw, not media\/gw/,
     todo: /namespace: media/,
   },
   {
@@ -209,8 +209,8 @@ const cases: readonly Case[] = [
     world: () => the.historyOf(the.worldWith([the.route({ parents: [{ name: "gateway" }] })])),
     code: "other-gateway",
     about: "UDPRoute (stunner.l7mp.io) media/calls",
-    says: /it is for media\/gateway/,
-    todo: /parentRef that names media\/gw/,
+    says: /parentRef refers to media\/gateway/,
+    todo: /parentRef to media\/gw/,
   },
   {
     what: "a route without a parentRef",
@@ -256,7 +256,7 @@ const cases: readonly Case[] = [
     world: () => the.historyOf(the.worldWith([the.gatewayClass({ parametersRef: undefined })])),
     code: "class-not-ours",
     about: "gateway media/gw",
-    says: /names no GatewayConfig/,
+    says: /refers to no GatewayConfig/,
     todo: /parametersRef/,
   },
   {
@@ -348,7 +348,7 @@ const cases: readonly Case[] = [
     asked: { peer: "10.9.9.9" },
     code: "no-rules",
     about: "UDPRoute (stunner.l7mp.io) media/calls",
-    says: /names no backend/,
+    says: /has no backends/,
     todo: /backendRef/,
   },
   {
@@ -396,7 +396,7 @@ const cases: readonly Case[] = [
     asked: { peer: "10.1.0.9" },
     code: "service-not-routed",
     about: "Service media/web",
-    says: /endpoint of it, and no route names it/,
+    says: /one of its endpoints, but no route refers to it/,
     todo: /backendRef to Service media\/web/,
   },
   {
@@ -405,7 +405,7 @@ const cases: readonly Case[] = [
     asked: { peer: "203.0.113.9" },
     code: "no-cluster",
     about: "Service media/sfu",
-    says: /it has 10\.1\.0\.7; 203\.0\.113\.9 is none/,
+    says: /its endpoints are 10\.1\.0\.7; 203\.0\.113\.9 is not one/,
   },
   {
     what: "the metadata service, though a prefix is all the world",
@@ -440,7 +440,7 @@ const cases: readonly Case[] = [
     asked: { gateway: "media/gateway" },
     code: "gateway-missing",
     about: "gateway media/gateway",
-    says: /no such Gateway/,
+    says: /the Gateway does not exist/,
     todo: /--gateway/,
   },
   {
@@ -452,14 +452,14 @@ const cases: readonly Case[] = [
     },
     code: "not-synced",
     about: "turnpike",
-    says: /had not listed all objects/,
+    says: /not all objects had been listed/,
   },
   {
     what: "endpoint discovery that is off",
     world: () => the.historyOf(the.worldWith(), the.managed({ endpointDiscovery: false })),
     code: "host-names",
     about: "listener media/gw/udp",
-    says: /media\/calls: host names that the dataplane looks up/,
+    says: /the dataplane resolves the host names of media\/calls/,
     todo: /turnpike status/,
   },
   {
@@ -492,7 +492,7 @@ describe("a peer that cannot be reached is explained by", () => {
     const edit = history.lines.findLast(({ type }) => type === "object.seen")!;
     const { because } = ask(history);
     expect(because).toMatchObject({ code: "revoked", about: "endpoint media/sfu#10.1.0.7" });
-    expect(because.says).toMatch(new RegExp(`event ${edit.seq}, seen EndpointSlice/media/sfu-1`));
+    expect(because.says).toMatch(new RegExp(`event ${edit.seq} \\(seen EndpointSlice/media/sfu-1\\)`));
     expect(because.events).toContain(edit.seq);
     expect(ask(history, {}, before).reachable).toBe(true);
   });
@@ -510,7 +510,7 @@ describe("a peer that can be reached", () => {
     history.take(...the.facts([the.slice(["10.1.0.7"], { terminating: true })]));
     const { reachable, because } = ask(history);
     expect(reachable).toBe(true);
-    expect(because.says).toMatch(/terminating: until it is gone/);
+    expect(because.says).toMatch(/terminating: until it is removed/);
   });
 
   it("is, across namespaces by a ReferenceGrant", () => {
