@@ -9,6 +9,7 @@ import type { RefusalCode } from "../reasons.ts";
 import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
 import type { ClientPath } from "./flows.ts";
 import { sweepMilliseconds } from "./limits.ts";
+import type { Numbers } from "./peer-connections.ts";
 import { fiveTuple } from "./listeners/listener.ts";
 import type { RelayEvent } from "./relay.ts";
 import { Tally } from "./tally.ts";
@@ -17,7 +18,7 @@ export interface AllocationsOptions {
   /** How many there may be at once. */
   readonly maxAllocations: number;
   /** Numbers of allocations: those of workers are not to meet. */
-  readonly ids?: { readonly first: number; readonly step: number } | undefined;
+  readonly ids?: Numbers | undefined;
   /** Allocations by user over all workers. */
   readonly quota?: SharedQuota | undefined;
   readonly events: Pick<Subject<RelayEvent>, "next">;

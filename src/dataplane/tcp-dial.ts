@@ -4,22 +4,17 @@
  */
 import { connect, Socket } from "node:net";
 import { familyOf, type TransportAddress } from "../net/address.ts";
-import { sockaddrOf } from "./engines/batch/sockaddr.ts";
+import { bound } from "./engines/batch/sockaddr.ts";
 import { loadSys } from "./engines/batch/sys.ts";
 
 /** The descriptor of a TCP socket that is bound and not connected. @throws the error of the system call. */
-const bound = (local: TransportAddress): number => {
+const boundStream = (local: TransportAddress): number => {
   const sys = loadSys();
   const fd = sys.streamSocket(familyOf(local.address));
-  try {
+  return bound(sys, fd, local, () => {
     sys.reuseAddress(fd);
     sys.reusePort(fd);
-    sys.bind(fd, sockaddrOf(local));
-    return fd;
-  } catch (error) {
-    sys.close(fd);
-    throw error;
-  }
+  });
 };
 
 let canShare: boolean | undefined;
@@ -44,7 +39,7 @@ export const dial = (local: TransportAddress, peer: TransportAddress, timeoutMil
     let socket: Socket;
     if (sharesAddresses()) {
       // `manualStart`: it is not connected, so there is nothing to read yet.
-      const options = { fd: bound(local), readable: true, writable: true, manualStart: true };
+      const options = { fd: boundStream(local), readable: true, writable: true, manualStart: true };
       socket = new Socket(options);
       socket.pause();
       socket.connect(to);

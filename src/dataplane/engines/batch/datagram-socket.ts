@@ -1,7 +1,7 @@
 /** A datagram socket of the batch engine, and who takes what it receives. */
-import { familyOf, formatAddress, isWildcard, type TransportAddress } from "../../../net/address.ts";
+import { familyOf, isWildcard, type TransportAddress } from "../../../net/address.ts";
 import type { Family } from "../../../net/ip.ts";
-import { sockaddrOf } from "./sockaddr.ts";
+import { bound } from "./sockaddr.ts";
 import type { Sys } from "./sys.ts";
 
 /** No entry of the send queue. */
@@ -68,17 +68,18 @@ export const boundSocket = (
 ): number => {
   const family = familyOf(at.address);
   const fd = sys.socket(family);
-  try {
-    if (reusePort) sys.reusePort(fd);
-    // Or answers would come from whichever address the route back has.
-    if (isWildcard(at.address)) sys.ownAddresses(fd, family);
-    sys.bind(fd, sockaddrOf(at));
-    sys.enlarge(fd, bufferBytes);
-    if (runs) sys.coalesce(fd);
-    return fd;
-  } catch (error) {
-    sys.close(fd);
-    if (error instanceof Error) error.message += ` ${formatAddress(at.address, at.port)}`;
-    throw error;
-  }
+  return bound(
+    sys,
+    fd,
+    at,
+    () => {
+      if (reusePort) sys.reusePort(fd);
+      // Or answers would come from whichever address the route back has.
+      if (isWildcard(at.address)) sys.ownAddresses(fd, family);
+    },
+    () => {
+      sys.enlarge(fd, bufferBytes);
+      if (runs) sys.coalesce(fd);
+    },
+  );
 };

@@ -1,7 +1,7 @@
 /**
  * Datagram sockets that are read and written many datagrams a system call. Each turn reads what sockets have into the arena
  * and hands every datagram to its socket's owner, who may send it on from where it lies. What is sent waits in the send queue
- * until the end of the turn.
+ * until the end of the turn. TCP connections of clients (`stream-socket.ts`) have their turns, and send from the arena, here too.
  */
 import { familyOf, type WireAddress, type TransportAddress } from "../../../net/address.ts";
 import { textOfBytes, type Family } from "../../../net/ip.ts";

@@ -1,7 +1,7 @@
 /** `sockaddr_in` and `sockaddr_in6` for calls that are made once a socket. */
-import type { TransportAddress } from "../../../net/address.ts";
+import { formatAddress, type TransportAddress } from "../../../net/address.ts";
 import { bytesOf, parseIp, textOfBytes } from "../../../net/ip.ts";
-import { AF_INET, AF_INET6, sockaddrLength } from "./sys.ts";
+import { AF_INET, AF_INET6, sockaddrLength, type Sys } from "./sys.ts";
 
 /** The reverse. */
 export const addressOf = (bytes: Buffer): TransportAddress => ({
@@ -18,4 +18,27 @@ export const sockaddrOf = ({ address, port }: TransportAddress): Buffer => {
   bytes.writeUInt16BE(port, 2);
   bytes.set(bytesOf(ip), ip.family === 4 ? 4 : 8);
   return bytes;
+};
+
+/**
+ * Binds `fd` to `at`, with what `prepare` sets before and `finish` after. @returns `fd`. @throws the error of the system call,
+ * with the address; `fd` is closed then.
+ */
+export const bound = (
+  sys: Sys,
+  fd: number,
+  at: TransportAddress,
+  prepare: () => void,
+  finish: () => void = () => undefined,
+): number => {
+  try {
+    prepare();
+    sys.bind(fd, sockaddrOf(at));
+    finish();
+    return fd;
+  } catch (error) {
+    sys.close(fd);
+    if (error instanceof Error) error.message += ` ${formatAddress(at.address, at.port)}`;
+    throw error;
+  }
 };

@@ -3,10 +3,10 @@
  * that all connections share, and what waits for a client leaves at the end of the turn, from where it lies.
  */
 import { Socket } from "node:net";
-import { familyOf, formatAddress, type TransportAddress } from "../../../net/address.ts";
+import { familyOf, type TransportAddress } from "../../../net/address.ts";
 import type { Connection, ConnectionOwner } from "../../listeners/connection.ts";
 import type { Datagrams, Readable } from "./datagrams.ts";
-import { addressOf, sockaddrOf } from "./sockaddr.ts";
+import { addressOf, bound } from "./sockaddr.ts";
 import { EAGAIN, EINTR, EPOLLIN, EPOLLOUT, loadSys, type Sys } from "./sys.ts";
 
 const BACKLOG = 511;
@@ -214,17 +214,16 @@ export class StreamPort implements Readable {
   ) {
     this.#datagrams = datagrams;
     this.#accept = accept;
-    const fd = this.#sys.streamSocket(familyOf(at.address));
-    try {
-      if (isShared) this.#sys.reusePort(fd);
-      else this.#sys.reuseAddress(fd);
-      this.#sys.bind(fd, sockaddrOf(at));
-      this.#sys.listen(fd, BACKLOG);
-    } catch (error) {
-      this.#sys.close(fd);
-      if (error instanceof Error) error.message += ` ${formatAddress(at.address, at.port)}`;
-      throw error;
-    }
+    const sys = this.#sys;
+    const fd = sys.streamSocket(familyOf(at.address));
+    const share = isShared ? sys.reusePort : sys.reuseAddress;
+    bound(
+      sys,
+      fd,
+      at,
+      () => share(fd),
+      () => sys.listen(fd, BACKLOG),
+    );
     this.fd = fd;
     datagrams.own(fd, true);
     this.at = { address: at.address, port: this.#sys.portOf(fd) };

@@ -192,20 +192,16 @@ const load = (): Sys => {
   };
   const set = (fd: number, level: number, name: number, value: number): number =>
     setsockopt(fd, level, name, number(value), 4);
+  const open = (type: number, family: 4 | 6): number => {
+    const domain = family === 4 ? AF_INET : AF_INET6;
+    const fd = must("socket", socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (family === 6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    return fd;
+  };
 
   return {
-    socket(family) {
-      const domain = family === 4 ? AF_INET : AF_INET6;
-      const fd = must("socket", socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-      if (family === 6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-      return fd;
-    },
-    streamSocket(family) {
-      const domain = family === 4 ? AF_INET : AF_INET6;
-      const fd = must("socket", socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-      if (family === 6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-      return fd;
-    },
+    socket: (family) => open(SOCK_DGRAM, family),
+    streamSocket: (family) => open(SOCK_STREAM, family),
     listen: (fd, backlog) => void must("listen", listen(fd, backlog)),
     accept: (fd) => accept(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC),
     isOutOfDescriptors: () => errno() === EMFILE || errno() === ENFILE,
