@@ -32,9 +32,9 @@ const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const run = (command: string, args: readonly string[], cwd = root): string =>
   execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
 
-/** The section of the changelog about `version`, without its heading. @throws Error if there is none. */
+/** The section `## [VERSION] - DATE` of the changelog, without its heading. @throws Error if there is none. */
 export const notesOf = (changelog: string, version: string): string => {
-  const section = changelog.split(/^## /m).find((one) => one.split(/[\s(]/)[0] === version);
+  const section = changelog.split(/^## /m).find((one) => one.startsWith(`[${version}]`));
   if (section === undefined) throw new Error(`CHANGELOG.md has no section for ${version}`);
   return `${section.slice(section.indexOf("\n")).trim()}\n`;
 };
