@@ -4,8 +4,8 @@
  *
  *     npm run release -- --dry-run [--out DIR] [--registry REGISTRY]
  *
- * Artefacts: the npm package, the image for amd64 and arm64, the chart, the plain manifests and CRDs, the notes of the release and
- * the checksums of all.
+ * Artefacts: the npm package, the image for amd64 and arm64, the chart, the plain manifests and CRDs, the notes of the release, the
+ * licences of all dependencies and the checksums of all.
  */
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
@@ -26,15 +26,16 @@ import { parseArgs } from "node:util";
 import { parse, parseAllDocuments } from "yaml";
 import { helmFor } from "../test/chart/helm.ts";
 import { pack } from "../test/support/pack.ts";
+import { checkedLicences } from "./licences.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const run = (command: string, args: readonly string[], cwd = root): string =>
   execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
 
-/** The section of the changelog about `version`, without its heading. @throws Error if there is none. */
+/** The section `## [VERSION] - DATE` of the changelog, without its heading. @throws Error if there is none. */
 export const notesOf = (changelog: string, version: string): string => {
-  const section = changelog.split(/^## /m).find((one) => one.split(/[\s(]/)[0] === version);
+  const section = changelog.split(/^## /m).find((one) => one.startsWith(`[${version}]`));
   if (section === undefined) throw new Error(`CHANGELOG.md has no section for ${version}`);
   return `${section.slice(section.indexOf("\n")).trim()}\n`;
 };
@@ -75,6 +76,7 @@ const make = async (folder: string, version: string): Promise<void> => {
   const crds = readdirSync(join(root, "deploy/crds")).map((name) => read(`deploy/crds/${name}`).replace(/^---\n/, ""));
   writeFileSync(join(folder, `turnpike-crds-${version}.yaml`), crds.join("---\n"));
   writeFileSync(join(folder, "release-notes.md"), notesOf(read("CHANGELOG.md"), version));
+  writeFileSync(join(folder, "licences.txt"), checkedLicences());
 };
 
 /** Uses each artefact as its users would. @throws Error with what failed. */
@@ -145,7 +147,7 @@ const release = async (out: string, registry: string): Promise<void> => {
       `npm publish --provenance turnpike-${version}.tgz`,
       `image, both architectures, with SBOM and signature: ${registry}/turnpike:${version}`,
       `chart: oci://${registry}/charts/turnpike:${version}`,
-      `release v${version}: release-notes.md, turnpike-${version}.yaml, turnpike-crds-${version}.yaml, SHA256SUMS`,
+      `release v${version}: release-notes.md, turnpike-${version}.yaml, turnpike-crds-${version}.yaml, licences.txt, SHA256SUMS`,
     ])
       console.log(`  ${line}`);
   } finally {
