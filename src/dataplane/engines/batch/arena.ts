@@ -9,9 +9,11 @@ import {
   AF_INET6,
   IOVEC_SIZE,
   IP_PKTINFO,
+  IP_TOS,
   IPPROTO_IP,
   IPPROTO_IPV6,
   IPV6_PKTINFO,
+  IPV6_TCLASS,
   MMSGHDR,
   SOCKADDR_SIZE,
   SOL_UDP,
@@ -37,15 +39,18 @@ export const MAX_DATAGRAM_BYTES = 65_535;
 /** Pages that no packet reaches are never touched. No multiple of a page: slots would share few lines of the cache. */
 const SLOT_BYTES = (HEADROOM + MAX_DATAGRAM_BYTES + TAILROOM + 255) & ~255;
 
-/** Room for the control messages of a datagram: the own address, of IPv6 at most, and how long its segments are. */
-const CMSG_SIZE = 64;
-/** To be sent, the segments' length stands at the end, and the own address right before. */
-const SEGMENT_AT = 40;
+/** Room for the control messages of a datagram: traffic class, own address (of IPv6 at most), length of its segments. */
+const CMSG_SIZE = 96;
+/** To send, the length of the segments is at the end; what else there is stands right before it. */
+const SEGMENT_AT = 64;
 const SEGMENT_LENGTH = 24;
 /** `cmsg_len` of a control message with two bytes in it. */
 const SEGMENT_LEN = 18;
 /** Of IP_PKTINFO and IPV6_PKTINFO: `cmsg_len`, and the room that they take. */
 const PKTINFO = { 4: { len: 28, length: 32 }, 6: { len: 36, length: 40 } } as const;
+
+/** Of IP_TOS and IPV6_TCLASS. */
+const TRAFFIC_CLASS = { len: 20, length: 24 } as const;
 
 /** A table in one piece of memory, with the offsets of its parts in 32-bit words. */
 const LAYOUT = (() => {
@@ -79,8 +84,8 @@ export class Arena {
   readonly base: number;
   readonly #rxHeaders: number;
   readonly txHeaders: number;
-  /** Of messages: 1 where the control messages begin elsewhere than at the segments' length. */
-  readonly #hasFrom = new Uint8Array(TX_ENTRIES);
+  /** Of messages: where in their room the control messages begin. */
+  readonly #controlStart = new Uint8Array(TX_ENTRIES).fill(SEGMENT_AT);
   /** Where the kernel finds the name of message 0. */
   readonly firstName: number;
 
@@ -146,16 +151,31 @@ export class Arena {
    * of IPv4, four of IPv6. -1 where the kernel did not tell.
    */
   ownAddressAt(slot: number): number {
-    const length = this.#u32[(LAYOUT.rxHeaders + slot * MMSGHDR.size + MMSGHDR.controlLength) >> 2] ?? 0;
+    const at = this.#controlAt(slot, IP_PKTINFO, IPV6_PKTINFO);
+    if (at < 0) return -1;
+    // in_pktinfo has the interface first, and the address to answer from before that of the packet's head.
+    return this.#u32[at + 2] === IPPROTO_IP ? at + 5 : at + 4;
+  }
+
+  /** DSCP and ECN of what is in `slot`, as the byte of the IP header; 0 where the kernel did not tell. */
+  trafficClassOf(slot: number): number {
+    const at = this.#controlAt(slot, IP_TOS, IPV6_TCLASS);
+    return at < 0 ? 0 : (this.#u32[at + 4] ?? 0) & 255;
+  }
+
+  /** Word where the control message of one type, by family, begins in `slot`; -1 if there is none. */
+  #controlAt(slot: number, type4: number, type6: number): number {
+    const u32 = this.#u32;
+    const length = u32[(LAYOUT.rxHeaders + slot * MMSGHDR.size + MMSGHDR.controlLength) >> 2] ?? 0;
     let at = (LAYOUT.rxControls + slot * CMSG_SIZE) >> 2;
     const end = at + (length >> 2);
     while (at + 4 <= end) {
-      const [len = 0, level, type] = [this.#u32[at], this.#u32[at + 2], this.#u32[at + 3]];
-      // in_pktinfo has the interface first, and the address to answer from before that of the packet's head.
-      if (level === IPPROTO_IP && type === IP_PKTINFO) return at + 5;
-      if (level === IPPROTO_IPV6 && type === IPV6_PKTINFO) return at + 4;
-      at += ((len + 7) & ~7) >> 2;
+      const level = u32[at + 2];
+      const type = u32[at + 3];
+      if ((level === IPPROTO_IP && type === type4) || (level === IPPROTO_IPV6 && type === type6)) return at;
+      const len = u32[at] ?? 0;
       if (len === 0) break;
+      at += ((len + 7) & ~7) >> 2;
     }
     return -1;
   }
@@ -224,32 +244,37 @@ export class Arena {
     return sockaddrLength(family);
   }
 
-  /** Starts message `index` of a send, to `to`, with the vectors from `vector` on. */
-  openMessage(index: number, vector: number, to: WireAddress, family: 4 | 6): void {
+  /**
+   * Starts message `index` of a send, to `to`, with the vectors from `vector` on.
+   * @param trafficClass DSCP and ECN; 0 for the socket's own.
+   */
+  openMessage(index: number, vector: number, to: WireAddress, family: 4 | 6, trafficClass: number): void {
     const u32 = this.#u32;
     const header = (LAYOUT.txHeaders + index * MMSGHDR.size) >> 2;
     u32[header + MMSGHDR.nameLength / 4] = this.name(index, to, family);
     const vectors = this.base + LAYOUT.txVectors + vector * IOVEC_SIZE;
     u32[header + MMSGHDR.iov / 4] = vectors % 0x100000000;
     u32[header + MMSGHDR.iov / 4 + 1] = Math.floor(vectors / 0x100000000);
-    u32[header + MMSGHDR.controlLength / 4] = 0;
-    if (to.from !== undefined) this.#setFrom(index, to.from, family);
-    else if (this.#hasFrom[index] === 1) {
-      this.#hasFrom[index] = 0;
-      this.#setControl(index, SEGMENT_AT);
+    let start = SEGMENT_AT;
+    if (to.from !== undefined) {
+      start -= PKTINFO[family].length;
+      this.#putFrom(index, start, to.from, family);
     }
+    if (trafficClass !== 0) {
+      start -= TRAFFIC_CLASS.length;
+      this.#putTrafficClass(index, start, trafficClass, family);
+    }
+    u32[header + MMSGHDR.controlLength / 4] = SEGMENT_AT - start;
+    if (this.#controlStart[index] === start) return;
+    this.#controlStart[index] = start;
+    this.#setControl(index, start);
   }
 
-  /** Message `index` comes from `from`. */
-  #setFrom(index: number, from: WireAddress, family: 4 | 6): void {
+  /** Message `index` comes from `from`: a control message at `start` of its room. */
+  #putFrom(index: number, start: number, from: WireAddress, family: 4 | 6): void {
     const u32 = this.#u32;
-    const { len, length } = PKTINFO[family];
-    const start = SEGMENT_AT - length;
-    this.#hasFrom[index] = 1;
-    this.#setControl(index, start);
-    u32[(LAYOUT.txHeaders + index * MMSGHDR.size + MMSGHDR.controlLength) >> 2] = length;
     const at = (LAYOUT.txControls + index * CMSG_SIZE + start) >> 2;
-    u32[at] = len;
+    u32[at] = PKTINFO[family].len;
     u32[at + 1] = 0;
     u32[at + 2] = family === 4 ? IPPROTO_IP : IPPROTO_IPV6;
     u32[at + 3] = family === 4 ? IP_PKTINFO : IPV6_PKTINFO;
@@ -265,6 +290,17 @@ export class Arena {
       u32[at + 7] = from.w3;
       u32[at + 8] = 0;
     }
+  }
+
+  /** Message `index` has this traffic class: a control message at `start` of its room. */
+  #putTrafficClass(index: number, start: number, trafficClass: number, family: 4 | 6): void {
+    const u32 = this.#u32;
+    const at = (LAYOUT.txControls + index * CMSG_SIZE + start) >> 2;
+    u32[at] = TRAFFIC_CLASS.len;
+    u32[at + 1] = 0;
+    u32[at + 2] = family === 4 ? IPPROTO_IP : IPPROTO_IPV6;
+    u32[at + 3] = family === 4 ? IP_TOS : IPV6_TCLASS;
+    u32[at + 4] = trafficClass;
   }
 
   /** The control messages of message `index` begin at `start` of their room. */

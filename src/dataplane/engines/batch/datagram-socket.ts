@@ -79,6 +79,7 @@ export const boundSocket = (
     },
     () => {
       sys.enlarge(fd, bufferBytes);
+      sys.trafficClasses(fd, family);
       if (runs) sys.coalesce(fd);
     },
   );

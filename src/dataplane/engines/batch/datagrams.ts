@@ -65,6 +65,8 @@ export class Datagrams {
   #small = 0;
   #smallTaken = 0;
   readonly #queue: SendQueue;
+  /** Of the datagram in hand, DSCP and ECN: what is sent on has the same (RFC 8656 §13). 0 between datagrams. */
+  #trafficClass = 0;
   #isFlushDue = false;
   /** What is done after the turn. */
   #handedUp: (() => void)[] = [];
@@ -202,12 +204,14 @@ export class Datagrams {
       const start = this.arena.dataOf(slot);
       const end = start + this.arena.lengthOf(slot);
       const segment = this.arena.segmentOf(slot);
+      this.#trafficClass = this.arena.trafficClassOf(slot);
       if ((this.arena.flagsOf(slot) & MSG_TRUNC) !== 0) this.drops["too-long"]++;
       else if (segment === 0 || end - start <= segment) socket.owner.take(slot, start, end);
       else this.#takeApart(socket, slot, start, end, segment);
       this.arena.rearm(slot);
     }
     this.#busyUntil = 0;
+    this.#trafficClass = 0;
   };
 
   /** Where a datagram of any length can be put. One that is in hand when all is sent is not given away at once. */
@@ -264,7 +268,7 @@ export class Datagrams {
       start = this.placeOf(bytes, start, end);
     }
     if (this.#queue.isFull) this.flush();
-    this.#queue.add(socket, start, length, to);
+    this.#queue.add(socket, start, length, to, this.#trafficClass);
   }
 
   /** Sends everything that waits; then all slots are free but those that are being gone through. */

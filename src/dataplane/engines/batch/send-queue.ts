@@ -23,6 +23,8 @@ export class SendQueue {
   readonly #next = new Int32Array(TX_ENTRIES);
   readonly #start = new Int32Array(TX_ENTRIES);
   readonly #length = new Int32Array(TX_ENTRIES);
+  /** DSCP and ECN; 0 for the socket's own. */
+  readonly #trafficClass = new Uint8Array(TX_ENTRIES);
   readonly #to: (WireAddress | undefined)[] = Array.from({ length: TX_ENTRIES }, () => undefined);
   /** Segments longer than this do not fit a packet of the network. */
   #maxSegmentBytes = 1472;
@@ -38,11 +40,12 @@ export class SendQueue {
   }
 
   /** Hangs `length` bytes of the arena, from `start`, on the socket; there must be room. */
-  add(socket: DatagramSocket, start: number, length: number, to: WireAddress): void {
+  add(socket: DatagramSocket, start: number, length: number, to: WireAddress, trafficClass: number): void {
     const entry = this.#entries++;
     this.#start[entry] = start;
     this.#length[entry] = length;
     this.#to[entry] = to;
+    this.#trafficClass[entry] = trafficClass;
     this.#next[entry] = NONE;
     if (socket.head === NONE) {
       socket.head = entry;
@@ -75,7 +78,8 @@ export class SendQueue {
       const to = this.#to[entry];
       const segmentBytes = this.#length[entry] ?? 0;
       if (to === undefined) break;
-      arena.openMessage(messages, vectors, to, socket.family);
+      const trafficClass = this.#trafficClass[entry] ?? 0;
+      arena.openMessage(messages, vectors, to, socket.family, trafficClass);
       let count = 0;
       let total = 0;
       // A run to one destination; only its last segment may be shorter.
@@ -93,6 +97,7 @@ export class SendQueue {
           segmentBytes > this.#maxSegmentBytes ||
           segmentBytes === 0 ||
           this.#to[entry] !== to ||
+          this.#trafficClass[entry] !== trafficClass ||
           (this.#length[entry] ?? 0) > segmentBytes ||
           (this.#length[entry] ?? 0) === 0 ||
           count === MAX_SEGMENTS ||
@@ -112,9 +117,10 @@ export class SendQueue {
     if (to === undefined) return;
     this.#to[entry] = undefined;
     const arena = this.#arena;
-    if (to.from !== undefined) {
-      // Where it comes from is said by a control message, which a plain call has not.
-      arena.openMessage(0, 0, to, socket.family);
+    const trafficClass = this.#trafficClass[entry] ?? 0;
+    if (to.from !== undefined || trafficClass !== 0) {
+      // Both are said by control messages, which a plain call does not have.
+      arena.openMessage(0, 0, to, socket.family, trafficClass);
       arena.setVector(0, this.#start[entry] ?? 0, this.#length[entry] ?? 0);
       arena.closeMessage(0, 1, 0);
       this.#transmit(socket, 1);

@@ -33,6 +33,10 @@ export const IPPROTO_IP = 0;
 export const IP_PKTINFO = 8;
 const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
+export const IP_TOS = 1;
+const IP_RECVTOS = 13;
+const IPV6_RECVTCLASS = 66;
+export const IPV6_TCLASS = 67;
 const IP_MTU_DISCOVER = 10;
 const IPV6_MTU_DISCOVER = 23;
 /** The DF bit is set, whatever is known of the path; the client is looking for that. */
@@ -105,6 +109,8 @@ export interface Sys {
   coalesce(fd: number): void;
   /** Has each datagram come with the own address that it was sent to. */
   ownAddresses(fd: number, family: 4 | 6): void;
+  /** Has each datagram come with its traffic class: DSCP and ECN. Best effort. */
+  trafficClasses(fd: number, family: 4 | 6): void;
   /** Datagrams that the kernel dropped for want of room, since the socket was made. */
   dropsOf(fd: number): number;
   close(fd: number): void;
@@ -235,6 +241,10 @@ const load = (): Sys => {
     ownAddresses(fd, family) {
       if (family === 4) must("setsockopt", set(fd, IPPROTO_IP, IP_PKTINFO, 1));
       else must("setsockopt", set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1));
+    },
+    trafficClasses(fd, family) {
+      if (family === 4) set(fd, IPPROTO_IP, IP_RECVTOS, 1);
+      else set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
     },
     coalesce: (fd) => void set(fd, SOL_UDP, UDP_GRO, 1),
     dropsOf(fd) {
