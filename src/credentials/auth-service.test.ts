@@ -100,7 +100,7 @@ const both = async (configs: readonly DataplaneConfig[], query: string, more: Pa
 };
 
 const accepts = (auth: AuthConfig, username: string, password: string, now = Date.now()): boolean =>
-  createAuthPolicy(auth).credential(username, now)?.password === password;
+  createAuthPolicy(auth).credentials(username, now)[0]?.password === password;
 
 describe("the authentication service", () => {
   it("gives static credentials, whatever user and ttl are asked for", async () => {

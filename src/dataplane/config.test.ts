@@ -42,6 +42,19 @@ describe("parsing a config", () => {
     [{ auth: { type: "constructor" } }, 'unknown authentication type: "constructor"'],
     [{ auth: { type: "static", credentials: { username: "u" } } }, "empty username or password"],
     [{ auth: { type: "ephemeral", credentials: {} } }, "secret"],
+    [{ auth: { type: "ephemeral", credentials: { secret: "s", "secret.old": 7 } } }, "secret.old is not a string"],
+    [
+      {
+        auth: {
+          type: "ephemeral",
+          credentials: {
+            secret: "s",
+            ...Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`secret.${n}`, "s"])),
+          },
+        },
+      },
+      'more than 7 credentials that begin with "secret."',
+    ],
     [{ listeners: [{ protocol: "TURN-UDP" }] }, "listener: missing name"],
     [{ listeners: [{ name: "l", protocol: "SCTP" }] }, 'unknown listener protocol of l: "SCTP"'],
     [{ listeners: [{ name: "l", port: 70_000 }] }, "listener l: invalid port: 70000"],

@@ -317,6 +317,21 @@ describe.each(engines())("with the %s engine:", (name) => {
       expect(await code(two.allocate())).toBe("success");
     });
 
+    it("accepts every secret of a rotation, and none that it ended with", async () => {
+      const { relay, config, client: make } = await world();
+      const rotate = (credentials: Readonly<Record<string, string>>) =>
+        relay.apply(config({ auth: { type: "ephemeral", realm: "turnpike.test", credentials } }));
+      const allocateWith = async (secret: string) =>
+        code((await make(ephemeralCredentials(secret, "alice", 60))).allocate());
+      await rotate({ secret: "old" });
+      expect([await allocateWith("old"), await allocateWith("new")]).toEqual(["success", 401]);
+      await rotate({ secret: "new", "secret.old": "old" });
+      expect([await allocateWith("old"), await allocateWith("new")]).toEqual(["success", "success"]);
+      expect(await allocateWith("other")).toBe(401);
+      await rotate({ secret: "new" });
+      expect([await allocateWith("old"), await allocateWith("new")]).toEqual([401, "success"]);
+    });
+
     it("counts clients whose time-limited credentials name no user each for itself", async () => {
       const { relay, config, client: make } = await world();
       await relay.apply(

@@ -65,6 +65,29 @@ describe("credentials in a Secret", () => {
     expect(configOf(external({}, renamed)).auth).toEqual(ephemeralAuth("other"));
   });
 
+  it("have further secrets and passwords that are accepted during a rotation", () => {
+    const secrets = authSecret({
+      type: "ephemeral",
+      "secret.old": "old",
+      "sharedSecret.older": "older",
+      "secret.empty": "",
+    });
+    expect(configOf(external({}, secrets)).auth).toEqual({
+      type: "ephemeral",
+      realm: "testrealm",
+      credentials: { secret: "ext-secret", "secret.old": "old", "secret.older": "older" },
+    });
+    expect(configOf(external({}, authSecret({ "password.next": "next", "secret.old": "old" }))).auth).toEqual({
+      type: "static",
+      realm: "testrealm",
+      credentials: { username: "ext-testuser", password: "ext-testpass", "password.next": "next" },
+    });
+    const many = Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`secret.${n}`, "s"]));
+    expect(render(external({}, authSecret({ type: "ephemeral", ...many }))).invalid).toContain(
+      'has more than 7 keys that begin with "secret."',
+    );
+  });
+
   it("may name the core group as v1", () =>
     expect(configOf(external({ group: "v1" })).auth).toEqual(staticAuth("ext-testuser", "ext-testpass")));
 

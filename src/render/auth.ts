@@ -3,7 +3,7 @@ import type { AuthConfig } from "../resources/dataplane-config.ts";
 import type { GatewayConfig } from "../resources/stunner.ts";
 import type { ObjectsView } from "../resources/view.ts";
 import { nameOf } from "../resources/keys.ts";
-import { DEFAULT_REALM } from "../resources/names.ts";
+import { DEFAULT_REALM, MAX_FURTHER_CREDENTIALS } from "../resources/names.ts";
 
 export type Rendered<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly cause: string };
 
@@ -13,6 +13,8 @@ interface Source {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly secret: string | undefined;
+  /** What is accepted besides, by the keys of the config: `secret.NAME`, `password.NAME`. */
+  readonly further: Readonly<Record<string, string>>;
 }
 
 const inlineSource = (config: GatewayConfig): Source => ({
@@ -21,7 +23,16 @@ const inlineSource = (config: GatewayConfig): Source => ({
   username: config.spec?.userName,
   password: config.spec?.password,
   secret: config.spec?.sharedSecret,
+  further: {},
 });
+
+const furtherOf = (data: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(data).flatMap(([key, value]) => {
+      const name = key.replace(/^sharedSecret\./, "secret.");
+      return /^(?:secret|password)\../.test(name) && value !== "" ? [[name, value]] : [];
+    }),
+  );
 
 /** With an `authRef` the inline fields do not count, complete or not: the two are never mixed. */
 const sourceOf = (view: ObjectsView, config: GatewayConfig): Rendered<Source> => {
@@ -42,8 +53,20 @@ const sourceOf = (view: ObjectsView, config: GatewayConfig): Rendered<Source> =>
       username: data["username"],
       password: data["password"],
       secret: data["secret"] || data["sharedSecret"],
+      further: furtherOf(data),
     },
   };
+};
+
+/** Those of `further` that go with `key`. */
+const furtherWith = (
+  { where, further }: Source,
+  key: "secret" | "password",
+): Rendered<Readonly<Record<string, string>>> => {
+  const found = Object.entries(further).filter(([name]) => name.startsWith(`${key}.`));
+  return found.length > MAX_FURTHER_CREDENTIALS
+    ? { ok: false, cause: `${where} has more than ${MAX_FURTHER_CREDENTIALS} keys that begin with "${key}."` }
+    : { ok: true, value: Object.fromEntries(found) };
 };
 
 const credentials = (source: Source): Rendered<Omit<AuthConfig, "realm">> => {
@@ -51,16 +74,23 @@ const credentials = (source: Source): Rendered<Omit<AuthConfig, "realm">> => {
     case "static":
     case "plaintext": {
       const { username, password } = source;
-      return username && password
-        ? { ok: true, value: { type: "static", credentials: { username, password } } }
-        : { ok: false, cause: `${source.where} needs a user name and a password for static authentication` };
+      if (!username || !password)
+        return { ok: false, cause: `${source.where} needs a user name and a password for static authentication` };
+      const further = furtherWith(source, "password");
+      return further.ok
+        ? { ok: true, value: { type: "static", credentials: { username, password, ...further.value } } }
+        : further;
     }
     case "ephemeral":
     case "timewindowed":
-    case "longterm":
-      return source.secret
-        ? { ok: true, value: { type: "ephemeral", credentials: { secret: source.secret } } }
-        : { ok: false, cause: `${source.where} needs a shared secret for ephemeral authentication` };
+    case "longterm": {
+      const { secret } = source;
+      if (!secret) return { ok: false, cause: `${source.where} needs a shared secret for ephemeral authentication` };
+      const further = furtherWith(source, "secret");
+      return further.ok
+        ? { ok: true, value: { type: "ephemeral", credentials: { secret, ...further.value } } }
+        : further;
+    }
     case "none":
       // A Secret alone must not be able to switch authentication off.
       return { ok: false, cause: `${source.where} asks for no authentication, which needs stunMode` };

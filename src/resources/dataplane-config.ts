@@ -15,7 +15,10 @@ export interface AdminConfig {
 export interface AuthConfig {
   readonly type: "static" | "ephemeral" | "none";
   readonly realm: string;
-  /** static: `username`, `password`; ephemeral: `secret`. Digests inside the core, text at the relay. */
+  /**
+   * static: `username`, `password`; ephemeral: `secret`. Others that are accepted during a rotation: `password.NAME`, `secret.NAME`.
+   * Digests inside the core, text at the relay.
+   */
   readonly credentials: Readonly<Record<string, string>>;
 }
 

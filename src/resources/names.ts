@@ -2,6 +2,8 @@
 
 export const DEFAULT_CONTROLLER_NAME = "stunner.l7mp.io/gateway-operator";
 export const DEFAULT_REALM = "stunner.l7mp.io";
+/** How many `secret.NAME` or `password.NAME` are accepted beside `secret` or `password`: each costs a failed request an HMAC. */
+export const MAX_FURTHER_CREDENTIALS = 7;
 export const DEFAULT_LOG_LEVEL = "all:INFO";
 export const DEFAULT_DATAPLANE = "default";
 

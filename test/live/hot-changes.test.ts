@@ -1,8 +1,10 @@
 /** What changes while calls are up: endpoints, routes, credentials, the realm, a listener. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { JournalLine } from "../../src/journal/fact.ts";
+import { ephemeralCredentials } from "../../src/turn-client/credentials.ts";
 import { TurnClient, TurnResponseError } from "../../src/turn-client/turn-client.ts";
 import { startEchoBackend, startLive, type EchoBackend, type Live, type World } from "../support/live.ts";
+import { secret } from "../support/manifests.ts";
 import { startStream, type Stream } from "../support/stream.ts";
 
 const credentials = { username: "user-1", password: "pass-1" };
@@ -186,6 +188,30 @@ describe("credentials and realm, while traffic runs", () => {
     (await allocate("user-1", "pass-1")).close();
     expect(live.standalone.state().gateways[0]?.auth).toEqual({ type: "static", realm: "new.example.org" });
     await noneLost([...atLeaving, ...atStaying]);
+  });
+
+  it("rotate a shared secret without a client being refused: both are accepted meanwhile", async () => {
+    const { atLeaving, atStaying } = await calls();
+    const rotate = (data: Readonly<Record<string, string>>) =>
+      live.edit({
+        ...world,
+        auth: { authRef: { name: "turn" } },
+        more: [{ ...secret("default/turn", {}), stringData: { type: "ephemeral", ...data } }],
+      });
+    const isAccepted = async (value: string): Promise<void> => {
+      const { username, password } = ephemeralCredentials(value, "alice", 60);
+      (await allocate(username, password)).close();
+    };
+    await rotate({ secret: "first" });
+    await isAccepted("first");
+    await rotate({ secret: "second", "secret.before": "first" });
+    await Promise.all([isAccepted("first"), isAccepted("second")]);
+    await rotate({ secret: "second" });
+    await isAccepted("second");
+    await expect(isAccepted("first")).rejects.toEqual(isRefused(401));
+    await flow([...atLeaving, ...atStaying], 10);
+    await noneLost([...atLeaving, ...atStaying]);
+    expect(JSON.stringify(live.lines())).not.toMatch(/first|second/);
   });
 
   it("leave no secret in the log", async () => {

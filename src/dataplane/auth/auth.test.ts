@@ -30,8 +30,24 @@ describe("ephemeral credentials", () => {
 
   it("refuses a username whose time is over, and not one whose time is now", () => {
     const policy = createAuthPolicy({ type: "ephemeral", realm: "r", credentials: { secret: "s" } });
-    expect(policy.credential("100:a", 100_999)?.user).toBe("a");
-    expect(policy.credential("100:a", 101_000)).toBeUndefined();
+    expect(policy.credentials("100:a", 100_999).map(({ user }) => user)).toEqual(["a"]);
+    expect(policy.credentials("100:a", 101_000)).toEqual([]);
+  });
+});
+
+describe("a rotation of credentials", () => {
+  it("accepts the current secret and all others", () => {
+    const policy = createAuthPolicy({ type: "ephemeral", realm: "r", credentials: { "secret.old": "o", secret: "s" } });
+    expect(policy.credentials("100:a", 0)).toEqual(
+      ["s", "o"].map((secret) => ({ user: "a", password: ephemeralPassword(secret, "100:a") })),
+    );
+  });
+
+  it("accepts the current password and all others, of the one user", () => {
+    const credentials = { username: "u", password: "p", "password.old": "o", "secret.old": "x" };
+    const policy = createAuthPolicy({ type: "static", realm: "r", credentials });
+    expect(policy.credentials("u", 0)).toEqual(["p", "o"].map((password) => ({ user: "u", password })));
+    expect(policy.credentials("v", 0)).toEqual([]);
   });
 });
 

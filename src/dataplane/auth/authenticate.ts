@@ -50,9 +50,11 @@ export const authenticate = (message: Message, challenge: Challenge): Authentica
   /** Those whose credentials name nobody are not one user: each client counts for itself. */
   const byCredential = ({ user, password }: Credential): Authentication | undefined =>
     user === undefined ? attempt(username, `client ${path}`, password) : attempt(user, `user ${user}`, password);
-  const current = policy.credential(username, wallNow);
+  for (const credential of policy.credentials(username, wallNow)) {
+    const outcome = byCredential(credential);
+    if (outcome !== undefined) return outcome;
+  }
   return (
-    (current && byCredential(current)) ??
     (owner?.username === username ? attempt(owner.userId, owner.account, owner.password) : undefined) ??
     refuse("401 credentials")
   );

@@ -11,35 +11,44 @@ export interface Credential {
 export interface AuthPolicy {
   readonly type: AuthConfig["type"];
   readonly realm: string;
-  /** The credential that `username` stands for at `now` (milliseconds since the epoch); `undefined` for an unknown or expired user. */
-  credential(username: string, now: number): Credential | undefined;
+  /**
+   * The credentials that `username` may have at `now` (milliseconds since the epoch), the current one first; none for an unknown
+   * or expired user. Several during a rotation of secrets.
+   */
+  credentials(username: string, now: number): readonly Credential[];
 }
+
+/** The value of `key`, then those of `key.NAME`. */
+const valuesOf = (credentials: AuthConfig["credentials"], key: string): readonly string[] => [
+  credentials[key] ?? "",
+  ...Object.entries(credentials).flatMap(([name, value]) => (name.startsWith(`${key}.`) ? [value] : [])),
+];
 
 export const createAuthPolicy = ({ type, realm, credentials }: AuthConfig): AuthPolicy => {
   switch (type) {
     case "static": {
-      const { username: known, password = "" } = credentials;
-      return {
-        type,
-        realm,
-        credential: (username) => (username === known ? { user: username, password } : undefined),
-      };
+      const { username: user = "" } = credentials;
+      const known = valuesOf(credentials, "password").map((password) => ({ user, password }));
+      return { type, realm, credentials: (username) => (username === user ? known : []) };
     }
     case "ephemeral": {
-      const { secret = "" } = credentials;
+      const secrets = valuesOf(credentials, "secret");
       return {
         type,
         realm,
-        credential: (username, now) => {
+        credentials(username, now) {
           const window = timeWindowOf(username);
-          if (window === undefined || window.expiry < Math.floor(now / 1000)) return undefined;
+          if (window === undefined || window.expiry < Math.floor(now / 1000)) return [];
           const { user } = window;
-          return { ...(user === undefined ? {} : { user }), password: ephemeralPassword(secret, username) };
+          return secrets.map((secret) => ({
+            ...(user === undefined ? {} : { user }),
+            password: ephemeralPassword(secret, username),
+          }));
         },
       };
     }
     case "none":
-      return { type, realm, credential: () => undefined };
+      return { type, realm, credentials: () => [] };
     default:
       return type satisfies never;
   }

@@ -13,12 +13,19 @@ describe("reduce", () => {
   });
 
   it("keeps of a Secret the keys that rules look at", () => {
-    const data = { username: "dQ==", password: "cA==", "tls.crt": "Yw==", "tls.key": "aw==", other: "bw==" };
+    const data = {
+      username: "dQ==",
+      password: "cA==",
+      "tls.crt": "Yw==",
+      "tls.key": "aw==",
+      "secret.old": "cw==",
+      other: "bw==",
+    };
     const reduced = reduce("Secret", object({ metadata: { name: "s" }, type: "Opaque", data }));
     expect(reduced).toEqual({
       metadata: { name: "s" },
       type: "Opaque",
-      data: { username: "dQ==", password: "cA==", "tls.crt": "Yw==", "tls.key": "aw==" },
+      data: { username: "dQ==", password: "cA==", "tls.crt": "Yw==", "tls.key": "aw==", "secret.old": "cw==" },
     });
     expect(reduce("Secret", object({ metadata: { name: "empty" } }))).toEqual({
       metadata: { name: "empty" },

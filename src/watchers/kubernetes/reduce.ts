@@ -21,6 +21,9 @@ const SECRET_KEYS: ReadonlySet<string> = new Set([
   "key",
 ]);
 
+/** Credentials that are accepted besides. */
+const FURTHER_KEY = /^(?:password|secret|sharedSecret)\../;
+
 const withoutBookkeeping = <T extends AnyObject>(object: T): T => {
   const { managedFields: _, selfLink: __, resourceVersion: ___, ...metadata } = object.metadata as ObjectMeta & Managed;
   return { ...object, metadata };
@@ -36,7 +39,9 @@ const withoutStatus = ({ apiVersion, kind, metadata, spec }: Workload): Workload
 const reducers: { readonly [K in KindId]?: (object: KindMap[K]) => KindMap[K] } = {
   Secret: ({ data, ...rest }) => ({
     ...rest,
-    data: Object.fromEntries(Object.entries(data ?? {}).filter(([key]) => SECRET_KEYS.has(key))),
+    data: Object.fromEntries(
+      Object.entries(data ?? {}).filter(([key]) => SECRET_KEYS.has(key) || FURTHER_KEY.test(key)),
+    ),
   }),
   Node: ({ apiVersion, kind, metadata: { name }, status }) => ({
     apiVersion,
