@@ -1,4 +1,5 @@
 /** `turnpike doctor` on a real API server: without CRDs, with everything in pods, and with one thing missing. */
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Diagnosis } from "../../src/doctor/doctor.ts";
 import { turnpike } from "../support/commands.ts";
@@ -6,6 +7,7 @@ import { eventually } from "../support/eventually.ts";
 import { definitions } from "../../scripts/resources-page.ts";
 import type { Literal } from "./client.ts";
 import { startCluster } from "./cluster.ts";
+import { writeKubeconfig } from "./credentials.ts";
 import { useMediaStage } from "./media-stage.ts";
 import { DATAPLANE, MEDIA, meta, NAMESPACE } from "./media-world.ts";
 
@@ -61,6 +63,17 @@ describe("turnpike doctor in an empty cluster", () => {
         "crd-missing CustomResourceDefinition/staticservices.stunner.l7mp.io: it does not exist",
         "crd-missing CustomResourceDefinition/dataplanes.stunner.l7mp.io: it does not exist",
       ]);
+      const limited = join(cluster.directory, "limited");
+      writeKubeconfig(limited, { url: cluster.url, ca: cluster.ca, token: "wrong" });
+      expect(found(await doctor(limited))).toEqual([expect.stringMatching(/^api-unreachable https:.*: Unauthorized$/)]);
+      const { status } = await cluster.client.request<{ readonly status: { readonly token: string } }>(
+        "/api/v1/namespaces/default/serviceaccounts/default/token",
+        { method: "POST", body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} } },
+      );
+      writeKubeconfig(limited, { url: cluster.url, ca: cluster.ca, token: status.token });
+      expect(found(await doctor(limited))).toContainEqual(
+        expect.stringMatching(/^read-forbidden secrets: it cannot be listed: .*cannot list resource "secrets"/),
+      );
       const { stdout } = await turnpike(["doctor", "--kubeconfig", cluster.kubeconfig]);
       expect(stdout).toMatch(/^skipped {2}Operator \(CRDs failed\)$/m);
     } finally {
