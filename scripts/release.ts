@@ -5,7 +5,8 @@
  *     npm run release -- --dry-run [--out DIR] [--registry REGISTRY]
  *
  * Artefacts: the npm package, the image for amd64 and arm64 with an SBOM each, the chart, the plain manifests and CRDs, the notes of
- * the release and the checksums of all. `.github/workflows/release.yml` runs it for a tag, and publishes what it makes.
+ * the release, the licences of all dependencies and the checksums of all. `.github/workflows/release.yml` runs it for a tag, and
+ * publishes what it makes.
  */
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
@@ -26,6 +27,7 @@ import { parseArgs } from "node:util";
 import { parse, parseAllDocuments } from "yaml";
 import { helmFor } from "../test/chart/helm.ts";
 import { pack } from "../test/support/pack.ts";
+import { checkedLicences } from "./licences.ts";
 import { expand, publications } from "./publications.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -33,9 +35,9 @@ const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const run = (command: string, args: readonly string[], cwd = root): string =>
   execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
 
-/** The section of the changelog about `version`, without its heading. @throws Error if there is none. */
+/** The section `## [VERSION] - DATE` of the changelog, without its heading. @throws Error if there is none. */
 export const notesOf = (changelog: string, version: string): string => {
-  const section = changelog.split(/^## /m).find((one) => one.split(/[\s(]/)[0] === version);
+  const section = changelog.split(/^## /m).find((one) => one.startsWith(`[${version}]`));
   if (section === undefined) throw new Error(`CHANGELOG.md has no section for ${version}`);
   return `${section.slice(section.indexOf("\n")).trim()}\n`;
 };
@@ -83,6 +85,7 @@ const make = async (folder: string, version: string): Promise<void> => {
   const crds = readdirSync(join(root, "deploy/crds")).map((name) => read(`deploy/crds/${name}`).replace(/^---\n/, ""));
   writeFileSync(join(folder, `turnpike-crds-${version}.yaml`), crds.join("---\n"));
   writeFileSync(join(folder, "release-notes.md"), notesOf(read("CHANGELOG.md"), version));
+  writeFileSync(join(folder, "licences.txt"), checkedLicences());
 };
 
 /** Uses each artefact as its users would. @throws Error with what failed. */

@@ -25,9 +25,7 @@ export const describeOffload = (state: ProgramState, now = Date.now()): string =
     forwarded?.lastSeen === undefined ? "-" : ago(now - forwarded.lastSeen),
     because === undefined ? "" : userSpaceReasons[because],
   ]);
-  const notes = offload.interfaces.flatMap(({ name, note }) =>
-    note === undefined ? [] : [`${name}: TC, because ${note}\n`],
-  );
+  const notes = offload.interfaces.flatMap(({ name, note }) => (note === undefined ? [] : [`${name}: TC (${note})\n`]));
   if (offload.engine === "XDP") notes.push(`XDP has forwarded ${offload.byXdp} packets\n`);
   const passed = passReasons.map(({ name, what }) => [name, String(offload.passed[name]), what]);
   return [

@@ -110,7 +110,7 @@ export const problems = {
   "dataplane-missing": {
     severity: "error",
     what: "a Gateway has no dataplane pod",
-    todo: "'kubectl describe deployment' (or daemonset) with the Gateway's name shows why no pod is created",
+    todo: "the Deployment or DaemonSet with the Gateway's name ('kubectl describe') shows why no pod is created",
   },
   "dataplane-not-ready": {
     severity: "error",

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { beforeAll, describe, expect, it } from "vitest";
 import { valuesOf } from "../../scripts/chart-readme.ts";
 import { chartFiles, manifests } from "../../scripts/chart.ts";
@@ -48,6 +48,41 @@ describe("the chart", () => {
       "terminationGracePeriodSeconds",
       "podDisruptionBudget.minAvailable",
     ]);
+  });
+});
+
+describe("its notes", () => {
+  const notesOf = (...args: readonly string[]): Promise<string> =>
+    helm("install", "tp", chart, "--namespace", "media", "--dry-run=client", ...args).then((text) =>
+      text.slice(text.indexOf("NOTES:")),
+    );
+  const manifestIn = (notes: string): string => /^kubectl apply -f - <<EOF\n(.*?)^EOF$/ms.exec(notes)?.[1] ?? "";
+
+  it("say the next three commands, with the names of the release", async () => {
+    const notes = await notesOf();
+    expect(notes).toContain("  kubectl -n media rollout status deployment/tp-turnpike\n");
+    expect(parseAllDocuments(manifestIn(notes)).map((document) => document.toJS() as unknown)).toMatchObject([
+      {
+        kind: "GatewayClass",
+        spec: { parametersRef: { kind: "GatewayConfig", name: "tp-turnpike", namespace: "media" } },
+      },
+      { kind: "GatewayConfig", metadata: { name: "tp-turnpike", namespace: "media" } },
+      { kind: "Gateway", metadata: { namespace: "media" }, spec: { gatewayClassName: "tp-turnpike" } },
+    ]);
+    expect(notes).toContain("  kubectl turnpike lint --cluster\n  kubectl turnpike status gateway -n media\n");
+  });
+
+  it("follow the values", async () => {
+    const notes = await notesOf(
+      "--set",
+      "controllerName=example.org/tp,dataplane.name=tp,watchNamespaces={one,two},requireReferenceGrants=true",
+    );
+    expect(parseAllDocuments(manifestIn(notes)).map((document) => document.toJS() as unknown)).toMatchObject([
+      { spec: { controllerName: "example.org/tp" } },
+      { metadata: { namespace: "one" }, spec: { dataplane: "tp" } },
+      { metadata: { namespace: "one" } },
+    ]);
+    expect(notes).toContain("lint --cluster --controller-name example.org/tp --require-reference-grants\n");
   });
 });
 

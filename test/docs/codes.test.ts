@@ -4,8 +4,24 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { pages, root } from "../../scripts/site/pages.ts";
 
-/** What a reader can look up: names of standards, algorithms, encodings and ACME challenges. */
-const KNOWN = new Set(["AES", "CVE", "DNS", "FNV", "GEP", "HTTP", "ISO", "KEP", "RFC", "SHA", "UTF"]);
+/** What a reader can look up: names of standards, algorithms, encodings, ACME challenges and licences. */
+const KNOWN = new Set([
+  "AES",
+  "BSD",
+  "CVE",
+  "DNS",
+  "FNV",
+  "GEP",
+  "GPL",
+  "HTTP",
+  "ISO",
+  "KEP",
+  "MPL",
+  "PSF",
+  "RFC",
+  "SHA",
+  "UTF",
+]);
 
 const CODE = /\b([A-Z]{2,5})-\d{1,3}[a-z]?\b(?!-)/g;
 const QUIRK = /\bquirk \d+/gi;

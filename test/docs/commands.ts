@@ -14,17 +14,22 @@ const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 
 /** Programs of other people, which are used as everybody uses them. */
 const OTHERS: readonly string[] = [
+  "az",
   "cd",
   "cp",
   "ctr",
   "curl",
   "docker",
   "echo",
+  "eksctl",
   "export",
+  "gcloud",
   "git",
   "grep",
   "jq",
+  "k3d",
   "kind",
+  "minikube",
   "mkdir",
   "openssl",
   "sed",

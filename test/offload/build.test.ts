@@ -11,7 +11,7 @@ const folder = fileURLToPath(new URL("../../src/dataplane/offload/", import.meta
 const objects = readdirSync(folder).filter((name) => name.endsWith(".bpf.o"));
 
 it("objects are compiled from their sources", () => {
-  expect(objects).toHaveLength(3);
+  expect(objects).toHaveLength(4);
   const out = mkdtempSync(join(tmpdir(), "turnpike-object-"));
   onTestFinished(() => rmSync(out, { recursive: true }));
   const { status, stderr } = spawnSync(join(folder, "build.sh"), [out], { encoding: "utf8" });

@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import type { ProgramState } from "../../src/admin/state.ts";
 import { STUNNERD } from "../support/dataplane-process.ts";
@@ -15,6 +16,7 @@ import { startInPod, type PodProcess } from "../support/network.ts";
 
 export const POD = "10.244.0.20";
 export const PORT = 3478;
+const WITHOUT_TCX = fileURLToPath(new URL("without-tcx.ts", import.meta.url));
 const ADMIN = `${POD}:8090`;
 
 export interface RelayConfigText {
@@ -49,7 +51,16 @@ export const setForwarding = (pid: number | undefined): void => {
   expect(spawnSync("nsenter", command).status).toBe(0);
 };
 
-export const startRelayInPod = async (config: RelayConfigText, flags: readonly string[] = []): Promise<RelayInPod> => {
+export interface RelayInPodOptions {
+  /** The kernel seems to be without TCX links. */
+  readonly isWithoutTcx?: boolean;
+}
+
+export const startRelayInPod = async (
+  config: RelayConfigText,
+  flags: readonly string[] = [],
+  { isWithoutTcx = false }: RelayInPodOptions = {},
+): Promise<RelayInPod> => {
   const folder = mkdtempSync(join(tmpdir(), "turnpike-offload-"));
   const path = join(folder, "stunnerd.yaml");
   const write = (next: RelayConfigText): void => {
@@ -59,7 +70,8 @@ export const startRelayInPod = async (config: RelayConfigText, flags: readonly s
   write(config);
   const journal = join(folder, "journal");
   const command = [STUNNERD, "-w", "-c", path, "--admin", ADMIN, "--journal", journal, ...flags];
-  const pod = await startInPod(POD, command, {}, folder);
+  const environment = isWithoutTcx ? { NODE_OPTIONS: `--import=${WITHOUT_TCX}` } : {};
+  const pod = await startInPod(POD, command, environment, folder);
   const state = async (): Promise<ProgramState> =>
     (await (await fetch(`http://${ADMIN}/api/v1/state`)).json()) as ProgramState;
   await eventually(async () => expect((await state()).relay.listeners.map((one) => one.state)).toContain("serving"));

@@ -60,7 +60,7 @@ describe("what is in it", () => {
   it("is programs, JavaScript with its types, definitions, the example, and what it carries along", () => {
     const own = packed.files.filter((path) => !path.startsWith("node_modules/"));
     const expected =
-      /^(README\.md|LICENSE|CHANGELOG\.md|package\.json|bin\/[a-z-]+|dist\/.+\.(js|d\.ts)|dist\/visualizer\/app\/style\.css|dist\/dataplane\/offload\/[a-z-]+\.bpf\.o|dist\/resources\/schemas\/gateway-api\.json|deploy\/crds\/.+\.yaml|examples\/quickstart\/(gateway|backend)\.yaml)$/;
+      /^(README\.md|LICENSE|CHANGELOG\.md|package\.json|bin\/[a-z-]+|dist\/.+\.(js|d\.ts)|dist\/visualizer\/app\/style\.css|dist\/dataplane\/offload\/[a-z-]+\.bpf\.o|dist\/resources\/schemas\/gateway-api\.json|deploy\/crds\/.+\.yaml|examples\/(quickstart\/(gateway|backend)|cluster\/echo)\.yaml)$/;
     expect(own.filter((path) => !expected.test(path))).toEqual([]);
     expect(own.filter((path) => /\.test\.|\.bench\.|fixtures|^test\//.test(path))).toEqual([]);
     expect(own.filter((path) => path.startsWith("bin/")).toSorted()).toEqual(Object.values(names).toSorted());

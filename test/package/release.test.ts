@@ -13,10 +13,19 @@ it("has one version, in the package and in the chart", () => {
 });
 
 it("has the notes of its section of the changelog, and no others", () => {
-  const changelog = "# Changelog\n\n## 1.1.0 (unreleased)\n\n- new\n\n## 1.0.0 (2026-01-01)\n\n- old\n";
-  expect(notesOf(changelog, "1.1.0")).toBe("- new\n");
-  expect(notesOf(changelog, "1.0.0")).toBe("- old\n");
+  const changelog =
+    "# Changelog\n\n## [1.1.0] - unreleased\n\n### Added\n\n- new\n\n## [1.0.0] - 2026-01-01\n\n### Fixed\n\n- old\n";
+  expect(notesOf(changelog, "1.1.0")).toBe("### Added\n\n- new\n");
+  expect(notesOf(changelog, "1.0.0")).toBe("### Fixed\n\n- old\n");
   expect(() => notesOf(changelog, "1.2.0")).toThrow("no section");
   const { version } = JSON.parse(read("package.json")) as { readonly version: string };
   expect(notesOf(read("CHANGELOG.md"), version)).toContain("TURN relay");
+});
+
+it("has a changelog in the format of Keep a Changelog", () => {
+  const headings = (level: number): readonly string[] =>
+    [...read("CHANGELOG.md").matchAll(new RegExp(`^#{${level}} (.*)$`, "gm"))].map(([, heading = ""]) => heading);
+  for (const heading of headings(2)) expect(heading).toMatch(/^\[\d+\.\d+\.\d+\] - (?:unreleased|\d{4}-\d\d-\d\d)$/);
+  for (const heading of headings(3))
+    expect(["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]).toContain(heading);
 });

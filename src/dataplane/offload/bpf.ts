@@ -1,5 +1,5 @@
 /**
- * The bpf(2) system call, through the C library that Node runs on. TCX links need Linux 6.6. The kernel frees programs, maps
+ * The bpf(2) system call, through the C library that Node runs on. TCX links need Linux 6.6 (see clsact.ts for older kernels). The kernel frees programs, maps
  * and links when their last file descriptor is closed, so nothing outlives the process.
  */
 import { createRequire } from "node:module";
@@ -15,7 +15,7 @@ const PROG_TEST_RUN = 10;
 const MAP_LOOKUP_BATCH = 24;
 const LINK_CREATE = 28;
 
-const MAP_TYPES = { hash: 1, "percpu-array": 6, "devmap-hash": 25 } as const;
+const MAP_TYPES = { hash: 1, "program-array": 3, "percpu-array": 6, "devmap-hash": 25 } as const;
 const BPF_F_NO_PREALLOC = 1;
 /** Program types, and where a link attaches a program. */
 const PROGRAMS = {

@@ -8,7 +8,8 @@
 import type { Logger } from "pino";
 import { messageOf } from "../../errors.ts";
 import type { OffloadInterface, OffloadSummary } from "../../journal/fact.ts";
-import { loadBpf } from "./bpf.ts";
+import { BpfError, loadBpf } from "./bpf.ts";
+import { openClsact, type Clsact } from "./clsact.ts";
 import { FlowMap } from "./flow-map.ts";
 import type { PassReason } from "./pass-reasons.ts";
 import { interfaceOf, usableInterfaces, type NetworkInterface } from "./interfaces.ts";
@@ -131,12 +132,14 @@ export class OffloadEngine {
       this.#reason = messageOf(error);
       this.#log.warn(
         { reason: this.#reason },
-        "offload is unavailable, user space relays all packets; it needs Linux 6.6 and the capabilities BPF, NET_ADMIN and PERFMON",
+        "offload is unavailable, user space relays all packets; it needs Linux 5.15 and the capabilities BPF, NET_ADMIN and PERFMON",
       );
       this.#changed({ engine: "None", reason: this.#reason });
     }
   }
 }
+
+const NO_TCX = "the kernel has no TCX links (Linux 6.6), so it is a clsact filter";
 
 type ActiveEngine = Exclude<OffloadWish["engine"], "NONE">;
 
@@ -152,7 +155,9 @@ const attach = (engine: ActiveEngine, interfaces: readonly NetworkInterface[]): 
   const program = loadProgram(bpf);
   const links: number[] = [];
   let xdp: XdpProgram | undefined;
+  let clsact: Clsact | undefined;
   const close = (): void => {
+    clsact?.close();
     for (const link of links) bpf.close(link);
     if (xdp !== undefined) closeXdpProgram(xdp);
     closeProgram(program);
@@ -162,21 +167,38 @@ const attach = (engine: ActiveEngine, interfaces: readonly NetworkInterface[]): 
     links.push(bpf.attach("xdp", xdp.program, one.index));
     if (canTransmit(one)) openPort(xdp, one.index);
   };
+  const attachTc = (index: number): void => {
+    try {
+      if (clsact === undefined) {
+        links.push(bpf.attach("tc", program.program, index));
+        return;
+      }
+    } catch (error) {
+      // What kernels answer that have no such links.
+      if (!(error instanceof BpfError) || error.code !== "EINVAL") throw error;
+      clsact = openClsact(bpf, program.program);
+    }
+    clsact.attach(index);
+  };
   const attachTo = (one: NetworkInterface): OffloadInterface => {
     const { name, index } = one;
     try {
-      links.push(bpf.attach("tc", program.program, index));
+      attachTc(index);
     } catch (error) {
       throw new Error(`${name}: ${messageOf(error)}`, { cause: error });
     }
-    if (engine === "TC") return { name, engine };
+    const byTc = (note?: string): OffloadInterface => {
+      const notes = [clsact && NO_TCX, note].filter((text) => text !== undefined);
+      return { name, engine: "TC", ...(notes.length > 0 && { note: notes.join("; ") }) };
+    };
+    if (engine === "TC") return byTc();
     const note = xdpNote(engine, one);
-    if (note !== undefined) return { name, engine: "TC", note };
+    if (note !== undefined) return byTc(note);
     try {
       attachXdp(one);
     } catch (error) {
       // TC is there, and enough.
-      return { name, engine: "TC", note: messageOf(error) };
+      return byTc(messageOf(error));
     }
     return { name, engine: "XDP" };
   };

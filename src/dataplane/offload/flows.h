@@ -48,7 +48,7 @@ struct flow {
   __u64 packets;
   __u64 settled;
   __u64 bytes;
-  /* Time of the last packet, in nanoseconds of CLOCK_MONOTONIC. */
+  /* Time of the last packet, in nanoseconds of CLOCK_MONOTONIC_COARSE (one tick of the kernel exact). */
   __u64 seen_at;
 };
 
@@ -112,7 +112,7 @@ static __always_inline int count(struct flow *flow, const struct flow *copy, __u
   int is_same = *(volatile __u64 *)&flow->id == copy->id;
   if (is_same) {
     __sync_fetch_and_add(&flow->bytes, size);
-    flow->seen_at = bpf_ktime_get_ns();
+    flow->seen_at = bpf_ktime_get_coarse_ns();
   }
   __sync_fetch_and_add(&flow->settled, 1);
   return is_same;

@@ -1,4 +1,6 @@
 /** Reads a compiled BPF object: 64-bit little-endian ELF, with relocations that refer to maps. */
+import { readFileSync } from "node:fs";
+
 const SECTION_BYTES = 64;
 const SYMBOL_BYTES = 24;
 const RELOCATION_BYTES = 16;
@@ -64,3 +66,6 @@ export const readObject = (elf: Buffer): BpfObject => {
     },
   };
 };
+
+/** The object in `file` of this folder. */
+export const objectOf = (file: string): BpfObject => readObject(readFileSync(new URL(file, import.meta.url)));

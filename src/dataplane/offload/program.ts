@@ -4,14 +4,12 @@ import { availableParallelism } from "node:os";
 import { loadBpf, type Bpf } from "./bpf.ts";
 import { KEY_BYTES, MAX_FLOWS, VALUE_BYTES, type FlowMapHandle } from "./flow-map.ts";
 import { passReasons, type PassReason } from "./pass-reasons.ts";
-import { readObject, type BpfObject } from "./object.ts";
+import { objectOf, type BpfObject } from "./object.ts";
 
 /** `MAX_HEADERS` and `MAX_PAYLOAD` of `flows.h`, in whole words. */
 const SCRATCH_BYTES = 52 + 2048 + 4;
 /** Size of the map `ports` of `channel-data-xdp.bpf.c`. */
 const MAX_PORTS = 64;
-
-const objectOf = (file: string): BpfObject => readObject(readFileSync(new URL(file, import.meta.url)));
 
 /** File descriptors, valid in every thread of the process. */
 export interface OffloadProgram extends FlowMapHandle {
