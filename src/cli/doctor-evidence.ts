@@ -74,7 +74,7 @@ const readDefinition = async (api: Api, kind: Kind): Promise<Definition> => {
   }
 };
 
-interface DeploymentObject {
+export interface DeploymentObject {
   readonly metadata: {
     readonly name: string;
     readonly namespace?: string;
@@ -92,19 +92,24 @@ interface DeploymentObject {
 }
 
 /** As the chart labels it. */
-const isOperator = ({ metadata, spec }: DeploymentObject): boolean =>
+export const isOperator = ({ metadata, spec }: DeploymentObject): boolean =>
   metadata.labels?.["app.kubernetes.io/part-of"] === "turnpike" &&
   spec.template.metadata?.labels?.["app.kubernetes.io/component"] === "operator";
+
+export const argumentsOf = ({ metadata, spec }: DeploymentObject): OperatorArguments => {
+  const container = spec.template.spec.containers.find(({ name }) => name === "operator");
+  return operatorArguments(container?.args ?? [], metadata.namespace ?? "default");
+};
 
 interface FoundOperator {
   readonly deployment: OperatorDeployment;
   readonly arguments: OperatorArguments;
 }
 
-const readOperator = async (api: Api, { metadata, spec, status }: DeploymentObject): Promise<FoundOperator> => {
+const readOperator = async (api: Api, deployment: DeploymentObject): Promise<FoundOperator> => {
+  const { metadata, spec, status } = deployment;
   const namespace = metadata.namespace ?? "default";
-  const container = spec.template.spec.containers.find(({ name }) => name === "operator");
-  const given = operatorArguments(container?.args ?? [], namespace);
+  const given = argumentsOf(deployment);
   const pods: readonly SeenPod[] = await findPods(api, spec.selector.matchLabels ?? {}, namespace).catch(() => []);
   const lease =
     given.lease === undefined

@@ -102,6 +102,11 @@ export const problems = {
     what: "no UDPRoute is attached to a Gateway: clients cannot reach any peer",
     todo: "create a UDPRoute with the Gateway in parentRefs",
   },
+  "route-status": {
+    severity: "error",
+    what: "the operator reports a problem of a route that its objects do not show",
+    todo: "correct what the message names; with --require-reference-grants the operator needs a ReferenceGrant for other namespaces",
+  },
   "no-endpoint": {
     severity: "error",
     what: "the routes of a Gateway lead to no endpoint",

@@ -1,6 +1,9 @@
 /** Routes and their backends. */
 import { count, gatewaysOf, lintOf, type Check, type Examined, type OurGateway } from "./check.ts";
+import { routeObject } from "../lint/routes.ts";
 import type { LintWorld } from "../lint/world.ts";
+import type { Condition } from "../resources/core.ts";
+import type { Route } from "../resources/view.ts";
 import { problem, type Problem } from "./problem.ts";
 
 interface Attached {
@@ -26,6 +29,26 @@ const attachedTo = ({ rendered, options }: LintWorld, { name }: OurGateway): Att
   return { routes: clusters.length, endpoints, problems };
 };
 
+interface ParentStatus {
+  readonly controllerName: string;
+  readonly parentRef: { readonly name: string };
+  readonly conditions?: readonly Condition[];
+}
+
+/** Conditions of a route that are False, as the operator wrote them. */
+const reported = ({ options }: LintWorld, route: Route): readonly Problem[] => {
+  const { parents = [] } = (route.object.status ?? {}) as { readonly parents?: readonly ParentStatus[] };
+  return parents
+    .filter(({ controllerName }) => controllerName === options.controllerName)
+    .flatMap(({ conditions = [], parentRef }) =>
+      conditions
+        .filter(({ status }) => status === "False")
+        .map(({ type, message }) =>
+          problem("route-status", routeObject(route), `${type} is False for Gateway ${parentRef.name}: ${message}`),
+        ),
+    );
+};
+
 export const routes: Check = {
   id: "routes",
   title: "Routes",
@@ -42,12 +65,18 @@ export const routes: Check = {
       // Of a Gateway without any route each listener is without one.
       ({ code, object }) => code !== "listener-without-routes" || !isSaid(object),
     );
-    const hasErrors = found.some(({ severity }) => severity === "error");
+    // With a finding of lint the status says the same again.
+    const statuses = ours
+      .flatMap(({ name }) => world.view.routesOfGateway(name))
+      .filter((route, index, all) => all.findIndex((one) => routeObject(one) === routeObject(route)) === index)
+      .filter((route) => !found.some(({ object }) => object === routeObject(route)))
+      .flatMap((route) => reported(world, route));
+    const hasErrors = statuses.length > 0 || found.some(({ severity }) => severity === "error");
     const sum = (field: "routes" | "endpoints"): number => attached.reduce((total, one) => total + one[field], 0);
     return {
       says: `${count(sum("routes"), "route")} attached, ${count(sum("endpoints"), "endpoint")}`,
       // What lint says of a backend is why there is no endpoint, and of a route why none is attached.
-      problems: [...found, ...(hasErrors ? [] : own)],
+      problems: [...found, ...statuses, ...(hasErrors ? [] : own)],
     };
   },
 };

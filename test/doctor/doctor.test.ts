@@ -1,5 +1,8 @@
 /** An installation in which all is well, with one thing wrong each time, and what `turnpike doctor` says of it. */
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { argumentsOf, isOperator, type DeploymentObject } from "../../src/cli/doctor-evidence.ts";
 import { worldOf } from "../../src/cli/world.ts";
 import type { Call, DataplanePod, Definition, Evidence, OperatorDeployment } from "../../src/doctor/evidence.ts";
 import { diagnose, type Diagnosis } from "../../src/doctor/doctor.ts";
@@ -332,6 +335,28 @@ const wrong: readonly Prepared[] = [
     "routes: backend-missing UDPRoute.stunner.l7mp.io/media/route: Service media/server has no endpoints",
   ],
   [
+    "a route that the operator does not accept",
+    {
+      objects: [
+        withStatus(backends({ name: "server" }), {
+          parents: [
+            {
+              controllerName: DEFAULT_CONTROLLER_NAME,
+              parentRef: { name: "gateway" },
+              conditions: [condition("Accepted", "True"), condition("ResolvedRefs", "False", "no ReferenceGrant")],
+            },
+            {
+              controllerName: "example.org/other",
+              parentRef: { name: "other" },
+              conditions: [condition("Accepted", "False")],
+            },
+          ],
+        }),
+      ],
+    },
+    "routes: route-status UDPRoute.stunner.l7mp.io/media/route: ResolvedRefs is False for Gateway gateway: no ReferenceGrant",
+  ],
+  [
     "a StaticService without prefixes",
     {
       objects: [
@@ -522,6 +547,24 @@ describe("a peer for the test", () => {
     const cluster = { name: "media/route", type: "STATIC", protocol: "UDP", endpoints } as const;
     const config = { ...running(), clusters: [cluster] };
     expect(peerOf(config, config.listeners![0]!)).toBe(peer);
+  });
+});
+
+describe("the operator of the chart", () => {
+  it("is found by its labels, and understood by its arguments", () => {
+    const manifests = parseAllDocuments(
+      readFileSync(new URL("../../deploy/manifests/turnpike.yaml", import.meta.url), "utf8"),
+    );
+    const [deployment, ...more] = manifests
+      .map((document) => document.toJS() as DeploymentObject & { readonly kind: string })
+      .filter(({ kind }) => kind === "Deployment")
+      .filter(isOperator);
+    expect(more).toEqual([]);
+    expect(argumentsOf(deployment!)).toMatchObject({
+      controllerName: DEFAULT_CONTROLLER_NAME,
+      lease: "turnpike",
+      options: { mode: "managed", endpointDiscovery: true, clusterDomain: "cluster.local" },
+    });
   });
 });
 
