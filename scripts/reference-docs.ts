@@ -6,6 +6,8 @@ import { operatorMetrics } from "../src/admin/operator-metrics.ts";
 import { buildProgram } from "../src/cli/commands.ts";
 import { machinesMarkdown } from "../src/cli/machines.ts";
 import { errors } from "../src/errors.ts";
+import { checks } from "../src/doctor/doctor.ts";
+import { problems } from "../src/doctor/problem.ts";
 import { findings } from "../src/lint/finding.ts";
 import { denials, drops, explanations, refusals } from "../src/reasons.ts";
 import { annotationsPage } from "./annotations-page.ts";
@@ -89,6 +91,27 @@ Errors make it exit 1, warnings only with \`--strict\`; \`--ignore CODE\` leaves
 ${table(
   ["code", "", "what it means", "what to do"],
   Object.entries(findings).map(([code, { severity, what, todo }]) => [`\`${code}\``, severity, what, todo]),
+)}
+`,
+
+  "doctor.md": `# What \`turnpike doctor\` finds
+
+It makes these checks in this order. A check that depends on a failed one is skipped, and names it. Where a check fails, the
+command exits with 1; with warnings alone it exits with 0.
+
+${table(
+  ["check", "depends on"],
+  checks.map(({ title, needs }) => [
+    title,
+    needs.map((need) => checks.find(({ id }) => id === need)?.title ?? need).join(", "),
+  ]),
+)}
+
+[Findings of lint](lint.md) are shown under the check that they belong to. The other findings are:
+
+${table(
+  ["code", "", "what it means", "what to do"],
+  Object.entries(problems).map(([code, { severity, what, todo }]) => [`\`${code}\``, severity, what, todo]),
 )}
 `,
 

@@ -4,8 +4,9 @@
  *
  *     npm run release -- --dry-run [--out DIR] [--registry REGISTRY]
  *
- * Artefacts: the npm package, the image for amd64 and arm64, the chart, the plain manifests and CRDs, the notes of the release, the
- * licences of all dependencies and the checksums of all.
+ * Artefacts: the npm package, the image for amd64 and arm64 with an SBOM each, the chart, the plain manifests and CRDs, the notes of
+ * the release, the licences of all dependencies and the checksums of all. `.github/workflows/release.yml` runs it for a tag, and
+ * publishes what it makes.
  */
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
@@ -27,6 +28,7 @@ import { parse, parseAllDocuments } from "yaml";
 import { helmFor } from "../test/chart/helm.ts";
 import { pack } from "../test/support/pack.ts";
 import { checkedLicences } from "./licences.ts";
+import { expand, publications } from "./publications.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -62,11 +64,18 @@ const digestsOf = (folder: string): ReadonlyMap<string, string> =>
       ]),
   );
 
+/** What the workflow of a release runs, a line each. */
+export const pushedBy = (version: string, registry: string): readonly string[] =>
+  publications.flatMap(({ job, what, commands }) => [
+    `${job}: ${what}`,
+    ...commands.map((command) => `  ${expand(command, { VERSION: version, REGISTRY: registry })}`),
+  ]);
+
 /** Makes all artefacts of `version` into `folder`, which is empty. */
 const make = async (folder: string, version: string): Promise<void> => {
   const { tarball } = await pack(folder);
   for (const arch of ["amd64", "arm64"])
-    run("node", ["deploy/image/main.ts", "--arch", arch, "--package", tarball, "--out", folder]);
+    run("node", ["deploy/image/main.ts", "--arch", arch, "--package", tarball, "--sbom", "--out", folder]);
   // As `helm package` makes it, without the times of files and of the day.
   const chart = `turnpike-chart-${version}.tgz`;
   const plain = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"];
@@ -114,6 +123,9 @@ const verify = async (folder: string, version: string): Promise<readonly string[
       const manifest = JSON.parse(blob(index.manifests[0]?.digest ?? "")) as {
         readonly config: { readonly digest: string };
       };
+      const sbom = readFileSync(join(folder, `turnpike-${version}-${arch}.cdx.json`), "utf8");
+      const { bomFormat } = JSON.parse(sbom) as { readonly bomFormat?: string };
+      if (bomFormat !== "CycloneDX") throw new Error(`the SBOM for ${arch} is not CycloneDX`);
       const config = JSON.parse(blob(manifest.config.digest)) as { readonly architecture: string };
       if (config.architecture !== arch)
         throw new Error(`the image for ${arch} says that it is for ${config.architecture}`);
@@ -143,13 +155,7 @@ const release = async (out: string, registry: string): Promise<void> => {
     console.log("made twice: the same");
     for (const line of verified) console.log(line);
     console.log("would push:");
-    for (const line of [
-      `npm publish --provenance turnpike-${version}.tgz`,
-      `image, both architectures, with SBOM and signature: ${registry}/turnpike:${version}`,
-      `chart: oci://${registry}/charts/turnpike:${version}`,
-      `release v${version}: release-notes.md, turnpike-${version}.yaml, turnpike-crds-${version}.yaml, licences.txt, SHA256SUMS`,
-    ])
-      console.log(`  ${line}`);
+    for (const line of pushedBy(version, registry)) console.log(`  ${line}`);
   } finally {
     rmSync(again, { recursive: true, force: true });
   }

@@ -54,6 +54,7 @@ export const rooms: readonly Room[] = [
   { name: "dataplane", what: "the TURN relay: listeners, requests, allocations, packet engines, worker threads" },
   { name: "explain", what: "why a peer can or cannot be reached, step by step", pure: true },
   { name: "lint", what: "what is wrong with manifests before anybody applies them", pure: true },
+  { name: "doctor", what: "what is missing in an installation, check by check, from what was read of it", pure: true },
   { name: "slices", what: "a part of a log with names and addresses replaced, to send to somebody", pure: true },
   { name: "turn-client", what: "a TURN client" },
   { name: "load", what: "load on a TURN server, and what came back" },

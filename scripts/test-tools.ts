@@ -12,6 +12,7 @@ import { nodeTools, prepareNodes } from "../test/cluster/nodes/nodes.ts";
 import { whereIs } from "../test/cluster/process.ts";
 import { buildPion } from "../test/interop/go.ts";
 import { hadolint, pythonWithAiortc } from "../test/interop/python.ts";
+import { buildActionlint } from "../test/package/actionlint.ts";
 import { serverImages } from "../test/media-servers/servers.ts";
 
 const tools = [
@@ -77,6 +78,7 @@ try {
   await buildPion("client");
   await pythonWithAiortc();
   await hadolint();
+  await buildActionlint();
   await serverImages();
 } catch (error) {
   if (!(error instanceof MissingTool)) throw error;

@@ -1,5 +1,5 @@
 /** `npm run image`: the image as an archive, for this machine or another, without Docker. */
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
@@ -32,9 +32,10 @@ interface Flags {
   readonly name: string;
   readonly out: string;
   readonly package?: string;
+  readonly sbom?: boolean;
 }
 
-const make = ({ arch, name, out, package: tarball }: Flags): void => {
+const make = ({ arch, name, out, package: tarball, sbom = false }: Flags): void => {
   if (process.getuid?.() !== 0) throw new Error("the files of the image belong to root: run this as root");
   const folder = mkdtempSync(join(tmpdir(), "turnpike-image-"));
   chmodSync(folder, 0o755);
@@ -43,6 +44,7 @@ const make = ({ arch, name, out, package: tarball }: Flags): void => {
     mkdirSync(resolve(out), { recursive: true });
     const file = join(resolve(out), `turnpike-${version}-${arch}.tar`);
     writeArchive({ root: join(folder, "image/root"), out: file, name, architecture: arch, config: imageConfig() });
+    if (sbom) copyFileSync(join(folder, "image/sbom.cdx.json"), file.replace(/\.tar$/, ".cdx.json"));
     console.log(`${file}  ${(statSync(file).size / 1e6).toFixed(1)} MB  ${name}`);
   } finally {
     rmSync(folder, { recursive: true });
@@ -55,6 +57,7 @@ if (import.meta.main)
     .addOption(new Option("--arch <name>", "what it is for").choices(["amd64", "arm64"]).default(native))
     .option("--name <name>", "its name and tag", `turnpike:${version}`)
     .option("--out <folder>", "where the archive goes", ".")
+    .option("--sbom", "put the SBOM beside it, as ….cdx.json")
     .option("--package <tarball>", "the package in it, as npm pack makes it (default: that of this checkout)")
     .action(make)
     .parseAsync();

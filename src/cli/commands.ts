@@ -23,6 +23,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   visualize: async () => (await import("./visualize.ts")).visualizeCommand(),
   render: async () => (await import("./render.ts")).renderCommand(),
   lint: async () => (await import("./lint.ts")).lintCommand(),
+  doctor: async () => (await import("./doctor.ts")).doctorCommand(),
   machines: async () => (await import("./machines.ts")).machinesCommand(),
   completion: async () => (await import("./completion.ts")).completionCommand(() => buildProgram()),
 };

@@ -40,7 +40,7 @@ export const parseServer = (text: string): ServerArgument => {
   return { by: "name", namespace, gateway, listener };
 };
 
-const transportOf: Readonly<Record<ListenerProtocol, TransportName>> = {
+export const transportOf: Readonly<Record<ListenerProtocol, TransportName>> = {
   "TURN-UDP": "udp",
   "TURN-TCP": "tcp",
   "TURN-TLS": "tls",

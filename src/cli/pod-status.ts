@@ -1,4 +1,5 @@
 /** `/status` of dataplane pods: asked through the API server, or directly where their addresses can be reached. */
+import type { KubeConfig } from "@kubernetes/client-node";
 import { TurnpikeError } from "../errors.ts";
 import { apiOf } from "../kubernetes/connect.ts";
 import { loadKubeconfig, namespaceOf } from "../kubernetes/kubeconfig.ts";
@@ -74,12 +75,27 @@ const ask = async (pod: string, at: string): Promise<PodAnswer> => {
   }
 };
 
-const labelsOf = (id: string | undefined): Readonly<Record<string, string>> => {
+/** Of the dataplane pods of a Gateway, or of all. */
+export const labelsOf = (id: string | undefined): Readonly<Record<string, string>> => {
   const [namespace = "", name = ""] = id?.split("/") ?? [];
   return {
     [APP_LABEL]: APP_LABEL_VALUE,
     ...(id === undefined ? {} : { [RELATED_GATEWAY_NAME]: name, [RELATED_GATEWAY_NAMESPACE]: namespace }),
   };
+};
+
+/** One pod, by a port-forward. */
+export const askPod = async (
+  config: KubeConfig,
+  pod: Pick<Pod, "namespace" | "name">,
+  port: number,
+): Promise<PodAnswer> => {
+  const forwarded = await forwardPort(config, () => Promise.resolve(pod), port);
+  try {
+    return await ask(`${pod.namespace}/${pod.name}`, forwarded.at);
+  } finally {
+    forwarded.close();
+  }
 };
 
 /** Of all pods of a Gateway, a namespace or a cluster. @throws TurnpikeError `gateway-unknown`, `api-refused`, `kubeconfig-invalid`. */
@@ -106,13 +122,5 @@ export const podStatuses = async (gateway: string | undefined, flags: PodFlags):
       "gateway-unknown",
       `there is no dataplane pod${podName === undefined ? "" : ` ${podName}`}${id === undefined ? "" : ` of gateway ${id}`}${namespace === undefined ? "" : ` in namespace ${namespace}`}`,
     );
-  const one = async (pod: Pod): Promise<PodAnswer> => {
-    const forwarded = await forwardPort(config, () => Promise.resolve(pod), podPort);
-    try {
-      return await ask(`${pod.namespace}/${pod.name}`, forwarded.at);
-    } finally {
-      forwarded.close();
-    }
-  };
-  return withProgress(`asking ${asked.length} pods`, Promise.all(asked.map(one)));
+  return withProgress(`asking ${asked.length} pods`, Promise.all(asked.map((pod) => askPod(config, pod, podPort))));
 };

@@ -7,7 +7,7 @@ import { createVault, type Vault } from "../journal/vault.ts";
 import { ApiError, type Api } from "../kubernetes/api.ts";
 import { collectionPath } from "../kubernetes/paths.ts";
 import { release } from "../release.ts";
-import { kinds, type AnyObject, type Kind, type KindId } from "../resources/kinds.ts";
+import { kindOf, kinds, type AnyObject, type Kind, type KindId } from "../resources/kinds.ts";
 import { DEFAULT_DATAPLANE } from "../resources/names.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import { watchDirectory } from "../watchers/directory.ts";
@@ -30,12 +30,29 @@ const defaultDataplane = {
   spec: {},
 } as AnyObject;
 
-interface Seen {
+export interface Seen {
   readonly kind: KindId;
   readonly object: AnyObject;
 }
 
-const worldOf = (seen: readonly Seen[], rejections: readonly Rejection[], options: RenderOptions): World => {
+/** A kind that the API server did not list. */
+export interface Unlisted {
+  readonly kind: KindId;
+  readonly message: string;
+}
+
+export interface Listed {
+  readonly seen: readonly Seen[];
+  readonly unlisted: readonly Unlisted[];
+}
+
+/** @param assumesDataplane the default Dataplane of a chart is assumed to exist. */
+export const worldOf = (
+  seen: readonly Seen[],
+  rejections: readonly Rejection[],
+  options: RenderOptions,
+  assumesDataplane = true,
+): World => {
   const vault = createVault();
   const core = createCore(options, digest);
   let seq = 0;
@@ -47,11 +64,12 @@ const worldOf = (seen: readonly Seen[], rejections: readonly Rejection[], option
   for (const { kind, object } of seen)
     apply({ type: "object.seen", data: { kind, object: vault.redact(kind, object) } });
   const isDataplaneAssumed =
+    assumesDataplane &&
     options.mode === "managed" &&
     !seen.some(({ kind, object }) => kind === "Dataplane" && object.metadata.name === DEFAULT_DATAPLANE);
   if (isDataplaneAssumed) apply({ type: "object.seen", data: { kind: "Dataplane", object: defaultDataplane } });
   apply({ type: "objects.synced", data: { objects: seq } });
-  if (options.mode === "managed") core.registry.send("operator", "operator", "elected");
+  if (options.mode === "managed" || options.mode === "legacy") core.registry.send("operator", "operator", "elected");
   core.fold(0);
   return { core, vault, rejections, isDataplaneAssumed };
 };
@@ -69,7 +87,7 @@ export const worldOfDirectory = async (directory: string, options: RenderOptions
 const PAGE = 500;
 
 /** All objects of a kind in the first version that is served; none where the kind is not known. */
-const listKind = async (api: Api, kind: Kind): Promise<readonly Seen[]> => {
+const listKind = async (api: Api, kind: Kind): Promise<readonly Seen[] | Unlisted> => {
   for (const version of kind.versions) {
     const seen: Seen[] = [];
     let token: string | undefined;
@@ -83,17 +101,27 @@ const listKind = async (api: Api, kind: Kind): Promise<readonly Seen[]> => {
       return seen;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status !== 404)
-        throw new TurnpikeError("api-refused", `${kind.plural} cannot be listed: ${error.message}`);
+      if (error.status !== 404) return { kind: kind.id, message: error.message };
     }
   }
   return [];
 };
 
+export const listCluster = async (api: Api): Promise<Listed> => {
+  const listed = await Promise.all(kinds.map((kind) => listKind(api, kind)));
+  return {
+    seen: listed.flatMap((one) => ("kind" in one ? [] : one)),
+    unlisted: listed.flatMap((one) => ("kind" in one ? [one] : [])),
+  };
+};
+
 /** @throws TurnpikeError `api-refused`. */
 export const worldOfCluster = async (api: Api, options: RenderOptions): Promise<World> => {
-  const listed = await Promise.all(kinds.map((kind) => listKind(api, kind)));
-  return worldOf(listed.flat(), [], options);
+  const { seen, unlisted } = await listCluster(api);
+  const [first] = unlisted;
+  if (first !== undefined)
+    throw new TurnpikeError("api-refused", `${kindOf(first.kind).plural} cannot be listed: ${first.message}`);
+  return worldOf(seen, [], options);
 };
 
 /** As a compiler says it. */

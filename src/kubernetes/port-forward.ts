@@ -12,19 +12,36 @@ export interface Pod {
   /** `Running`, … */
   readonly phase: string;
   readonly isReady: boolean;
+  /** Why it is not ready, as its status says; its phase where it says nothing. */
+  readonly why: string;
   readonly address: string | undefined;
 }
 
 interface PodList {
   readonly items: readonly {
     readonly metadata: { readonly name: string; readonly namespace?: string; readonly deletionTimestamp?: string };
-    readonly status?: {
-      readonly phase?: string;
-      readonly podIP?: string;
-      readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-    };
+    readonly status?: PodStatus;
   }[];
 }
+
+interface PodStatus {
+  readonly phase?: string;
+  readonly podIP?: string;
+  readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+  readonly containerStatuses?: readonly {
+    readonly name: string;
+    readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
+  }[];
+}
+
+/** Of a container that waits, or of a condition that is not met. */
+const whyOf = ({ phase = "Unknown", conditions = [], containerStatuses = [] }: PodStatus = {}): string => {
+  const waiting = containerStatuses.find(({ state }) => state?.waiting !== undefined);
+  const { reason, message } = waiting?.state?.waiting ?? {};
+  const unmet = conditions.find((one) => one.status !== "True" && one.message !== undefined);
+  const says = [reason, message ?? (reason === undefined ? unmet?.message : undefined)];
+  return [phase, ...says].filter((one) => one !== undefined && one !== "").join(", ");
+};
 
 /** @throws TurnpikeError `api-refused`. */
 export const findPods = async (
@@ -45,6 +62,7 @@ export const findPods = async (
         name: metadata.name,
         phase: status?.phase ?? "Unknown",
         isReady: (status?.conditions ?? []).some((one) => one.type === "Ready" && one.status === "True"),
+        why: whyOf(status),
         address: status?.podIP,
       }));
   } catch (error) {

@@ -11,7 +11,7 @@ import { finding, type Finding } from "./finding.ts";
 import { isFragment, type LintWorld } from "./world.ts";
 
 /** As people write it; the two kinds of UDPRoute differ by their group. */
-const objectOf = ({ kind, name }: Route): string =>
+export const routeObject = ({ kind, name }: Route): string =>
   kind === "UDPRoute" ? `UDPRoute.${STUNNER_GROUP}/${name}` : `UDPRoute/${name}`;
 
 /** A Gateway of this name in another namespace: then `namespace` was forgotten. */
@@ -23,7 +23,7 @@ const elsewhere = ({ view }: LintWorld, wanted: Name): string => {
 
 const lintParent = (world: LintWorld, route: Route, parent: ParentReference): readonly Finding[] => {
   const { view, options } = world;
-  const object = objectOf(route);
+  const object = routeObject(route);
   const name = parentGateway(route, parent);
   // Other kinds of parents belong to other controllers.
   if (name === undefined) return [];
@@ -47,7 +47,7 @@ const lintParent = (world: LintWorld, route: Route, parent: ParentReference): re
 
 export const lintRoutes = (world: LintWorld): readonly Finding[] =>
   routesOf(world.view).flatMap((route): readonly Finding[] => {
-    const object = objectOf(route);
+    const object = routeObject(route);
     const { parentRefs = [], rules } = route.object.spec;
     if (isMasked(world.view, route))
       return [finding("route-masked", object, `UDPRoute.${STUNNER_GROUP} ${route.name} stands in front of it`)];

@@ -69,7 +69,7 @@ describe("its notes", () => {
       { kind: "GatewayConfig", metadata: { name: "tp-turnpike", namespace: "media" } },
       { kind: "Gateway", metadata: { namespace: "media" }, spec: { gatewayClassName: "tp-turnpike" } },
     ]);
-    expect(notes).toContain("  kubectl turnpike lint --cluster\n  kubectl turnpike status gateway -n media\n");
+    expect(notes).toContain("  kubectl turnpike doctor\n  kubectl turnpike status gateway -n media\n");
   });
 
   it("follow the values", async () => {
@@ -82,7 +82,7 @@ describe("its notes", () => {
       { metadata: { namespace: "one" }, spec: { dataplane: "tp" } },
       { metadata: { namespace: "one" } },
     ]);
-    expect(notes).toContain("lint --cluster --controller-name example.org/tp --require-reference-grants\n");
+    expect(notes).toContain("kubectl turnpike doctor --controller-name example.org/tp\n");
   });
 });
 

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import type { Diagnosis } from "../../src/doctor/doctor.ts";
 import { inventoryOf } from "../chart/inventory.ts";
 import { turnpike } from "../support/commands.ts";
 import { eventually } from "../support/eventually.ts";
@@ -91,6 +92,18 @@ describe("a user", () => {
     const asked = ["--gateway", `${NAMESPACE}/gateway`, "--journal", log];
     expect(await exec("explain", media!.status.podIP, ...asked)).toMatch(/ is reachable/);
     expect(await exec("explain", "10.244.77.7", ...asked)).toMatch(/ is not reachable/);
+  });
+
+  it("finds nothing wrong with the installation by doctor", async () => {
+    const args = ["doctor", "--kubeconfig", stage.cluster.kubeconfig, "--no-call", "-o", "json"];
+    const { stdout, stderr, code } = await turnpike(args);
+    expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+    const { checks } = JSON.parse(stdout) as { readonly checks: readonly Diagnosis[] };
+    expect(checks.flatMap(({ problems }) => problems)).toEqual([]);
+    expect(checks.filter(({ outcome }) => outcome !== "ok").map(({ check }) => check)).toEqual(["calls"]);
+    expect(checks.find(({ check }) => check === "operator")?.says).toMatch(
+      /^turnpike-system\/turnpike: 1 of 1 pod ready, Lease held by turnpike-/,
+    );
   });
 
   it("sees by status what a Gateway serves", async () => {
