@@ -1,42 +1,43 @@
 /** MESSAGE-INTEGRITY and FINGERPRINT, over the bytes as they were received (RFC 8489 §14.5, §14.7). */
-import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } from "node:crypto";
+import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { DIGEST_BYTES, HmacSha1 } from "./hmac-sha1.ts";
 
 /** Keys of credentials that were used last: a client that begins uses its own for each of several requests. */
 const KEYS = 1024;
-const keys = new Map<string, KeyObject>();
+const keys = new Map<string, HmacSha1>();
 
-/**
- * The long-term credential key, RFC 8489 §9.2.2. As a key object: an HMAC with a key of plain bytes takes Node five times as
- * long.
- */
-export const longTermKey = (username: string, realm: string, password: string): KeyObject => {
+/** Makes and checks MESSAGE-INTEGRITY with the long-term credential key, RFC 8489 §9.2.2. */
+export const longTermKey = (username: string, realm: string, password: string): HmacSha1 => {
   const text = `${username}:${realm}:${password}`;
   const known = keys.get(text);
   if (known !== undefined) return known;
-  const key = createSecretKey(hash("md5", text, "buffer"));
+  const key = new HmacSha1(hash("md5", text, "buffer"));
   const [oldest] = keys.size < KEYS ? [] : keys.keys();
   if (oldest !== undefined) keys.delete(oldest);
   keys.set(text, key);
   return key;
 };
 
-/** The first four bytes of a message, where they have to count less than they do. */
-const head = Buffer.alloc(4);
+const INTEGRITY_BYTES = 4 + DIGEST_BYTES;
+const HEADER_BYTES = 20;
 
-/** What MESSAGE-INTEGRITY at `offset` of `bytes` has to be. The length field is taken to count it and nothing after it. */
-export const integrityOf = (bytes: Buffer, offset: number, key: KeyObject): Buffer => {
-  const counted = offset + 24 - 20;
-  const hmac = createHmac("sha1", key);
-  if (bytes.readUInt16BE(2) === counted) return hmac.update(bytes.subarray(0, offset)).digest();
-  bytes.copy(head, 0, 0, 2);
-  head.writeUInt16BE(counted, 2);
-  return hmac.update(head).update(bytes.subarray(4, offset)).digest();
+/** Writes the value of MESSAGE-INTEGRITY at `offset` of `bytes`, whose length field counts it and nothing after it. */
+export const putIntegrity = (bytes: Buffer, offset: number, key: HmacSha1): void =>
+  key.sign(bytes, 0, offset, bytes, offset + 4);
+
+/**
+ * Whether the MESSAGE-INTEGRITY attribute at `offset` of `bytes` was made with `key`. It was made over a length field that counts
+ * it and nothing after it, so that is what `bytes` says meanwhile.
+ */
+export const integrityIsValid = (bytes: Buffer, offset: number, key: HmacSha1): boolean => {
+  if (offset + INTEGRITY_BYTES > bytes.length) return false;
+  const length = bytes.readUInt16BE(2);
+  bytes.writeUInt16BE(offset + INTEGRITY_BYTES - HEADER_BYTES, 2);
+  const isValid = key.matches(bytes, 0, offset, bytes, offset + 4);
+  bytes.writeUInt16BE(length, 2);
+  return isValid;
 };
-
-/** Whether the MESSAGE-INTEGRITY attribute at `offset` of `bytes` was made with `key`. */
-export const integrityIsValid = (bytes: Buffer, offset: number, key: KeyObject): boolean =>
-  timingSafeEqual(integrityOf(bytes, offset, key), bytes.subarray(offset + 4, offset + 24));
 
 const fingerprintXor = 0x5354554e;
 

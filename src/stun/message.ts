@@ -1,5 +1,5 @@
 /** STUN messages as values: methods, classes, and what a message may say. */
-import type { KeyObject } from "node:crypto";
+import type { HmacSha1 } from "./hmac-sha1.ts";
 import type { DropCode, RefusalCode } from "../reasons.ts";
 import type { TransportAddress } from "../net/address.ts";
 import { attribute, magicCookie } from "./attributes.ts";
@@ -82,7 +82,7 @@ export interface Outgoing {
   readonly transactionId: Buffer;
   readonly attributes?: readonly Attribute[];
   /** Adds MESSAGE-INTEGRITY. */
-  readonly key?: KeyObject | undefined;
+  readonly key?: HmacSha1 | undefined;
   readonly fingerprint?: boolean;
 }
 

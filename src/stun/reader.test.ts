@@ -1,5 +1,5 @@
-import { createSecretKey } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { HmacSha1 } from "./hmac-sha1.ts";
 import { addressValue, attribute } from "./attributes.ts";
 import { integrityIsValid } from "./integrity.ts";
 import { method, type Attribute, type MessageClass } from "./message.ts";
@@ -7,7 +7,7 @@ import { decode, type ReceivedMessage } from "./reader.ts";
 import { encode } from "./writer.ts";
 
 const transactionId = Buffer.from("0123456789ab");
-const key = createSecretKey(Buffer.from("key"));
+const key = new HmacSha1(Buffer.from("key"));
 
 const written = (attributes: readonly Attribute[], kind: MessageClass = "request", rest = {}): Buffer =>
   encode({ method: method.allocate, class: kind, transactionId, attributes, ...rest });

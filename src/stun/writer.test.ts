@@ -1,12 +1,12 @@
-import { createSecretKey } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { HmacSha1 } from "./hmac-sha1.ts";
 import { attribute } from "./attributes.ts";
 import { fingerprintIsValid, integrityIsValid } from "./integrity.ts";
 import { method } from "./message.ts";
 import { encode } from "./writer.ts";
 
 const transactionId = Buffer.from("0123456789ab");
-const key = createSecretKey(Buffer.from("key"));
+const key = new HmacSha1(Buffer.from("key"));
 const binding = { method: method.binding, class: "success", transactionId } as const;
 
 describe("a message", () => {

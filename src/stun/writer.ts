@@ -5,7 +5,7 @@
 import { putIp } from "../net/ip.ts";
 import type { TransportAddress } from "../net/address.ts";
 import { addressFamily, attribute, magicCookie } from "./attributes.ts";
-import { integrityOf, fingerprintOf } from "./integrity.ts";
+import { fingerprintOf, putIntegrity } from "./integrity.ts";
 import { typeOf, type Attribute, type Outgoing } from "./message.ts";
 
 const headerBytes = 20;
@@ -119,7 +119,7 @@ export const encode = ({ method, class: kind, transactionId, attributes, key, fi
   if (key !== undefined) {
     ensureRoom(at, 24);
     countTo(at + 24);
-    integrityOf(scratch, at, key).copy(scratch, at + 4);
+    putIntegrity(scratch, at, key);
     at = close(at, attribute.messageIntegrity, 20);
   }
   countTo(at);

@@ -1,6 +1,7 @@
-import { createSecretKey, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { HmacSha1 } from "../stun/hmac-sha1.ts";
 import { parseIp, textOfBytes } from "../net/ip.ts";
 import { addressFamily, attribute } from "../stun/attributes.ts";
 import { rfc5769 } from "../../test/support/rfc5769.ts";
@@ -15,7 +16,7 @@ const messageOf = (bytes: Buffer): Message => {
   return decoded.message;
 };
 
-const someKey = createSecretKey(Buffer.from("key"));
+const someKey = new HmacSha1(Buffer.from("key"));
 
 describe("decoding", () => {
   const transactionId = Buffer.from("0123456789ab");

@@ -1,7 +1,7 @@
 /** MESSAGE-INTEGRITY and FINGERPRINT behind a message that a client has made. */
-import type { KeyObject } from "node:crypto";
 import { attribute } from "../stun/attributes.ts";
-import { fingerprintOf, integrityOf } from "../stun/integrity.ts";
+import type { HmacSha1 } from "../stun/hmac-sha1.ts";
+import { fingerprintOf, putIntegrity } from "../stun/integrity.ts";
 import { attributeBytes } from "./attribute-bytes.ts";
 
 /** `message` with `value`, which is to be written over, as its last attribute. */
@@ -12,9 +12,9 @@ const withLast = (message: Buffer, type: number, value: Buffer): Buffer => {
 };
 
 /** `message` with MESSAGE-INTEGRITY behind. */
-export const withIntegrity = (message: Buffer, key: KeyObject): Buffer => {
+export const withIntegrity = (message: Buffer, key: HmacSha1): Buffer => {
   const signed = withLast(message, attribute.messageIntegrity, Buffer.alloc(20));
-  integrityOf(signed, message.length, key).copy(signed, message.length + 4);
+  putIntegrity(signed, message.length, key);
   return signed;
 };
 

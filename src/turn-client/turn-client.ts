@@ -8,12 +8,13 @@
  * client.sendChannel(0x4000, Buffer.from("ping"));
  * const { data } = await client.receive();
  */
-import { randomBytes, type KeyObject } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { TransportAddress } from "../net/address.ts";
 import { addressFamily, attribute, connectionIdValue } from "../stun/attributes.ts";
 import { decode, encode } from "./codec.ts";
 import { method, type Attribute, type Message } from "../stun/message.ts";
+import type { HmacSha1 } from "../stun/hmac-sha1.ts";
 import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
 import { Inbox, type Received } from "./inbox.ts";
 import { Transactions, type TransactionTiming } from "./transactions.ts";
@@ -259,7 +260,7 @@ export class TurnClient {
   }
 
   /** The key that requests are signed with, once the server has named its realm. */
-  get #key(): KeyObject | undefined {
+  get #key(): HmacSha1 | undefined {
     const { username, password } = this.#options;
     if (this.#realm === undefined || username === undefined || password === undefined) return undefined;
     return longTermKey(username, this.#realm, password);

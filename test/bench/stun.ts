@@ -4,8 +4,9 @@
  *
  *     npm run bench:stun -- [--rounds 7] [--milliseconds 200]
  */
-import { createSecretKey, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
+import { HmacSha1 } from "../../src/stun/hmac-sha1.ts";
 import { attribute } from "../../src/stun/attributes.ts";
 import { method, type Attribute, type Message, type Outgoing } from "../../src/stun/message.ts";
 import { decode } from "../../src/stun/reader.ts";
@@ -18,7 +19,7 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds);
 const milliseconds = Number(values.milliseconds);
 
-const key = createSecretKey(randomBytes(16));
+const key = new HmacSha1(randomBytes(16));
 const transactionId = randomBytes(12);
 const client = { address: "192.0.2.1", port: 40_000 };
 const relayed = { address: "198.51.100.7", port: 50_000 };

@@ -7,7 +7,7 @@
  *   codec writes in the order that it is given. `outgoingFrom` therefore puts them last.
  * - The package multiplies the class of an error code with its number. The clients' codec reads ERROR-CODE itself.
  */
-import { createSecretKey } from "node:crypto";
+import { HmacSha1 } from "../../src/stun/hmac-sha1.ts";
 import { addressErrorCodeValue, addressValue, attribute, connectionIdValue } from "../../src/stun/attributes.ts";
 import { classes, method, type Attribute, type Message, type Outgoing } from "../../src/stun/message.ts";
 import * as ours from "../../src/stun/reader.ts";
@@ -39,7 +39,7 @@ const addressFrom = (random: Random): { readonly address: string; readonly port:
 const texts = ["user-1", "1700000000:alice", "stunner.l7mp.io", "マトリックス", "é", "AAAAAAAAAAAAAAAA", "x"] as const;
 const textFrom = (random: Random): string => oneOf(random, texts).repeat(1 + below(random, 4));
 
-const key = createSecretKey(Buffer.from("a key of both codecs"));
+const key = new HmacSha1(Buffer.from("a key of both codecs"));
 
 /** What the package writes by value, each at most once. */
 const values: readonly ((random: Random) => Attribute)[] = [

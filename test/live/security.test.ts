@@ -1,5 +1,6 @@
 /** Attacks on the relay, one by one; docs/security.md says what is expected of each. Prints what was measured. */
-import { randomBytes, type KeyObject } from "node:crypto";
+import type { HmacSha1 } from "../../src/stun/hmac-sha1.ts";
+import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -56,7 +57,7 @@ const sent = (socket: Socket, bytes: Buffer, port: number): Promise<void> =>
   new Promise((resolve, reject) =>
     socket.send(bytes, port, "127.0.0.1", (error) => (error === null ? resolve() : reject(error))),
   );
-const request = (asked: number, attributes: Parameters<typeof encode>[0]["attributes"] = [], key?: KeyObject): Buffer =>
+const request = (asked: number, attributes: Parameters<typeof encode>[0]["attributes"] = [], key?: HmacSha1): Buffer =>
   encode({ method: asked, class: "request", transactionId: randomBytes(12), attributes, key });
 const transportAttribute = { type: attribute.requestedTransport, value: 17 * 0x1000000 };
 

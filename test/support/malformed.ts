@@ -1,5 +1,6 @@
 /** Datagrams and streams that no client should send, from a seed, so that a failure can be repeated. */
-import { createSecretKey, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { HmacSha1 } from "../../src/stun/hmac-sha1.ts";
 import { attribute } from "../../src/stun/attributes.ts";
 import { encode } from "../../src/turn-client/codec.ts";
 import { method, type Attribute } from "../../src/stun/message.ts";
@@ -21,7 +22,7 @@ const credentials: readonly Attribute[] = [
   { type: attribute.realm, value: "stunner.l7mp.io" },
   { type: attribute.nonce, value: "AAAAAAAAAAAAAAAA" },
 ];
-const key = createSecretKey(randomBytes(16));
+const key = new HmacSha1(randomBytes(16));
 
 const message = (number: number, attributes: readonly Attribute[], signed = false): Buffer =>
   encode({

@@ -1,5 +1,5 @@
 /** The sample messages of RFC 5769 §2.1 to §2.4, and the keys that they are signed with. */
-import { createSecretKey } from "node:crypto";
+import { HmacSha1 } from "../../src/stun/hmac-sha1.ts";
 import { longTermKey } from "../../src/stun/integrity.ts";
 
 const hex = (text: string): Buffer => Buffer.from(text.replace(/\s/g, ""), "hex");
@@ -18,6 +18,6 @@ export const rfc5769 = {
 } as const;
 
 /** Of the first three. */
-export const shortTermKey = createSecretKey(Buffer.from("VOkJxbRl1RmTxUk/WvJxBt"));
+export const shortTermKey = new HmacSha1(Buffer.from("VOkJxbRl1RmTxUk/WvJxBt"));
 /** Of the last one. */
 export const sampleLongTermKey = longTermKey("マトリックス", "example.org", "TheMatrIX");

@@ -1,5 +1,5 @@
 /** The long-term credential mechanism, RFC 8489 §9.2.4. */
-import type { KeyObject } from "node:crypto";
+import type { HmacSha1 } from "../../stun/hmac-sha1.ts";
 import type { RefusalCode } from "../../reasons.ts";
 import type { Owner } from "../allocation.ts";
 import type { Message } from "../../stun/message.ts";
@@ -8,7 +8,7 @@ import type { Nonces } from "./nonce.ts";
 import type { AuthPolicy, Credential } from "./policy.ts";
 
 export type Authentication =
-  | { readonly ok: true; readonly who: Owner; readonly key: KeyObject }
+  | { readonly ok: true; readonly who: Owner; readonly key: HmacSha1 }
   /** 401 and 438 go with a fresh NONCE and REALM. */
   | { readonly ok: false; readonly code: RefusalCode };
 

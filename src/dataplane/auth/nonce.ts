@@ -2,7 +2,8 @@
  * Stateless nonces: the minute they were made and a proof, 12 bytes as 16 characters, so that a challenge stays small.
  * They are bound to the client's address and good for an hour.
  */
-import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { DIGEST_BYTES, HmacSha1 } from "../../stun/hmac-sha1.ts";
 
 const lifetimeMinutes = 60;
 const wrap = 0x1000000;
@@ -13,25 +14,36 @@ export interface Nonces {
   isFresh(nonce: string, client: string, now: number): boolean;
 }
 
+const MINUTE_BYTES = 3;
+const PROOF_BYTES = 9;
+/** Longer than the text of any address. */
+const CLIENT_BYTES = 64;
+
 export const createNonces = (key: Uint8Array = randomBytes(32)): Nonces => {
-  // Made once: it is most of the cost of an HMAC of so few bytes.
-  const secret = createSecretKey(key);
-  const make = (minute: number, client: string): Buffer => {
-    const bytes = Buffer.allocUnsafe(12);
-    bytes.writeUIntBE(minute, 0, 3);
-    createHmac("sha256", secret).update(bytes.subarray(0, 3)).update(client).digest().copy(bytes, 3, 0, 9);
-    return bytes;
+  const hmac = new HmacSha1(key);
+  const proven = Buffer.alloc(MINUTE_BYTES + CLIENT_BYTES);
+  const proof = Buffer.alloc(DIGEST_BYTES);
+  /** Writes what is proven, and returns its length. */
+  const put = (minute: number, client: string): number => {
+    proven.writeUIntBE(minute, 0, MINUTE_BYTES);
+    return MINUTE_BYTES + proven.write(client, MINUTE_BYTES, "latin1");
   };
   const minuteOf = (now: number): number => Math.floor(now / 60_000) % wrap;
   return {
-    issue: (client, now) => make(minuteOf(now), client).toString("base64url"),
-    isFresh: (nonce, client, now) => {
+    issue(client, now) {
+      hmac.sign(proven, 0, put(minuteOf(now), client), proof, 0);
+      const bytes = Buffer.allocUnsafe(MINUTE_BYTES + PROOF_BYTES);
+      proven.copy(bytes, 0, 0, MINUTE_BYTES);
+      proof.copy(bytes, MINUTE_BYTES, 0, PROOF_BYTES);
+      return bytes.toString("base64url");
+    },
+    isFresh(nonce, client, now) {
       if (nonce.length !== 16) return false;
       const bytes = Buffer.from(nonce, "base64url");
-      if (bytes.length !== 12) return false;
-      const minute = bytes.readUIntBE(0, 3);
+      if (bytes.length !== MINUTE_BYTES + PROOF_BYTES) return false;
+      const minute = bytes.readUIntBE(0, MINUTE_BYTES);
       const age = (minuteOf(now) - minute + wrap) % wrap;
-      return timingSafeEqual(make(minute, client), bytes) && age <= lifetimeMinutes;
+      return hmac.matches(proven, 0, put(minute, client), bytes, MINUTE_BYTES, PROOF_BYTES) && age <= lifetimeMinutes;
     },
   };
 };

@@ -1,5 +1,5 @@
 /** From a STUN message to its answer: reading, authenticating, and the request file that knows the rest. */
-import type { KeyObject } from "node:crypto";
+import type { HmacSha1 } from "../../stun/hmac-sha1.ts";
 import { monotonicMs, wallMs } from "../../clock.ts";
 import { statusOf } from "../../reasons.ts";
 import { authenticate } from "../auth/authenticate.ts";
@@ -46,7 +46,7 @@ const respond = (
   message: Message,
   path: ListenerPath,
   answer: Answer,
-  key?: KeyObject,
+  key?: HmacSha1,
 ): void => {
   if (answer.kind === "silence") return;
   if (answer.kind === "error") context.refusedRequest(path, answer.code);
@@ -97,7 +97,7 @@ const answerLater = (context: RequestContext, outcome: Promise<Answer>, answer: 
     .catch(report);
 };
 
-const answerAuthenticated = (exchange: Exchange, allocation: Allocation | undefined, key: KeyObject): void => {
+const answerAuthenticated = (exchange: Exchange, allocation: Allocation | undefined, key: HmacSha1): void => {
   const { message, path, context, who, now } = exchange;
   if (!context.gateway.users.mayAsk(who.account, now)) return context.dropped("user-requests");
   const answer = (outcome: Answer): void => respond(context, message, path, outcome, key);
