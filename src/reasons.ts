@@ -205,6 +205,10 @@ export const drops = {
     what: "a packet to or from a peer that is not admitted",
     todo: "`peer.refused` and turnpike_peers_denied_total contain the code of the denial",
   },
+  "no-descriptors": {
+    what: "a TCP connection that waits to be accepted, because the process may open no more files",
+    todo: "raise the limit of open files (`ulimit -n`, or that of the container runtime), or add dataplanes",
+  },
   "not-a-request": { what: "a STUN response, or an indication that servers do not accept", todo: ordinary },
   "not-dtls": { what: "a datagram to a DTLS listener that is not a DTLS record", todo: ordinary },
   "not-stun": { what: "a datagram that is neither STUN nor ChannelData", todo: ordinary },

@@ -9,7 +9,7 @@ import type { RefusalCode } from "../reasons.ts";
 import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
 import type { ClientPath } from "./flows.ts";
 import { sweepMilliseconds } from "./limits.ts";
-import type { Numbers } from "./peer-connections.ts";
+import type { Numbers } from "./numbers.ts";
 import { fiveTuple } from "./listeners/listener.ts";
 import type { RelayEvent } from "./relay.ts";
 import { Tally } from "./tally.ts";

@@ -34,6 +34,7 @@ export const dropReasons = [
   "user-bandwidth",
   "listener-bandwidth",
   "unsendable",
+  "no-descriptors",
 ] as const satisfies readonly DropCode[];
 export type DropReason = (typeof dropReasons)[number];
 export type Drops = { [reason in DropReason]: number };

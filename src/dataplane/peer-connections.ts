@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import type { Ip } from "../net/ip.ts";
 import type { Verdict } from "../admission/admission.ts";
 import type { Allocation } from "./allocation.ts";
+import { nearest, type Numbers } from "./numbers.ts";
 import { PeerConnection } from "./peer-connection.ts";
 
 const MAX_ID = 0xffffffff;
@@ -12,12 +13,6 @@ const MAX_ID = 0xffffffff;
 export interface HeldConnection {
   readonly allocation: Allocation;
   readonly connection: PeerConnection;
-}
-
-/** The numbers of one thread: `first`, and every `step`th after it. */
-export interface Numbers {
-  readonly first: number;
-  readonly step: number;
 }
 
 export class PeerConnections {
@@ -69,9 +64,7 @@ export class PeerConnections {
   /** One that nobody can guess: it is half of what a client needs to take the connection. */
   #unusedId(): number {
     for (;;) {
-      const { first, step } = this.#numbers;
-      const any = randomBytes(4).readUInt32BE(0);
-      const id = any - (any % step) + (first % step);
+      const id = nearest(this.#numbers, randomBytes(4).readUInt32BE(0));
       if (id > 0 && id <= MAX_ID && !this.#byId.has(id)) return id;
     }
   }

@@ -13,7 +13,7 @@ import { defaultLimits, sweepMilliseconds, type Limits } from "./limits.ts";
 import { Offload, type OffloadHandle } from "./offload/offload.ts";
 import type { RelayEvent, RelayOptions } from "./relay.ts";
 import type { SharedStreams } from "./listeners/listener.ts";
-import type { Numbers } from "./peer-connections.ts";
+import { labelOf, type Numbers } from "./numbers.ts";
 import { RelayHost } from "./relay-host.ts";
 import type { RelayedPorts } from "./relayed-ports.ts";
 import { Reservations, type SharedTokens } from "./reservations.ts";
@@ -97,7 +97,7 @@ export class RelayContext {
     if (handle?.flows === this.offload?.handle.flows) return;
     this.offload?.close();
     const { ids } = this.options;
-    this.offload = handle === undefined ? undefined : new Offload(handle, ids === undefined ? 0 : ids.first % ids.step);
+    this.offload = handle === undefined ? undefined : new Offload(handle, ids === undefined ? 0 : labelOf(ids));
     for (const allocation of this.allocations.values()) allocation.offloadChannels();
   }
 

@@ -4,6 +4,7 @@
  */
 import { pour } from "../pour.ts";
 import type { Message } from "../../stun/message.ts";
+import { isOneOf } from "../numbers.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
 import type { RequestContext } from "./exchange.ts";
 
@@ -12,7 +13,7 @@ export const handOver = (context: RequestContext, message: Message, path: Listen
   const { connectionId } = message;
   const { streams, ids } = context.relay.options;
   if (connectionId === undefined || streams === undefined || ids === undefined) return false;
-  if (connectionId % ids.step === ids.first % ids.step) return false;
+  if (isOneOf(ids, connectionId)) return false;
   const client = path.takeOver?.();
   if (client === undefined) return false;
   client.pause();

@@ -11,6 +11,7 @@ import { loadLibuv } from "../engines/batch/libuv.ts";
 import { loadSys } from "../engines/batch/sys.ts";
 import type { Apply, ApplyReport, Relay, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
 import { createHeldPorts, type HeldPorts } from "./held-ports.ts";
+import { labelOf, numbersOf, threadOf } from "../numbers.ts";
 import { OffloadEngine } from "../offload/engine.ts";
 import type { OffloadHandle } from "../offload/offload.ts";
 import { portMemory } from "../relayed-ports.ts";
@@ -77,7 +78,7 @@ export class WorkerPool implements Relay {
         new WorkerHandle({
           index,
           options,
-          ids: { first: index + 1, step: count },
+          ids: numbersOf(index, count),
           secrets,
           sockets: this.#sockets,
           quota: quotas.of(index),
@@ -91,7 +92,7 @@ export class WorkerPool implements Relay {
           },
           lost: () => {
             quotas.forget(index);
-            this.#offload.removeFlowsOf((index + 1) % count);
+            this.#offload.removeFlowsOf(labelOf(numbersOf(index, count)));
           },
           handOver: (what, descriptors) => this.#handOver(what, descriptors),
         }),
@@ -147,9 +148,7 @@ export class WorkerPool implements Relay {
 
   /** The two ends of a pair of sockets become the way from one worker to the other. */
   async #handOver({ stream, connectionId }: WorkerSays["handOverStream"], descriptors: Uint8Array): Promise<number> {
-    // The numbers of worker `index` are congruent to `index + 1`.
-    const count = this.#workers.length;
-    const worker = this.#workers[(connectionId + count - 1) % count];
+    const worker = this.#workers[threadOf(connectionId, this.#workers.length)];
     if (worker === undefined) throw new Error("there is no such worker");
     const sys = loadSys();
     const [near, far] = sys.streamPair();

@@ -3,7 +3,7 @@ import type { AdmissionStep } from "../../admission/transition.ts";
 import type { TransportAddress } from "../../net/address.ts";
 import type { ValidConfig } from "../config.ts";
 import type { HandedStream } from "../listeners/listener.ts";
-import type { Numbers } from "../peer-connections.ts";
+import type { Numbers } from "../numbers.ts";
 import type { OffloadHandle } from "../offload/offload.ts";
 import type { RelayEvent, RelayOptions } from "../relay.ts";
 import type { PortMemory } from "../relayed-ports.ts";

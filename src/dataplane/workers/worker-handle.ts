@@ -8,7 +8,7 @@ import { loadSys } from "../engines/batch/sys.ts";
 import type { ApplyReport, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
 import { openThreadChannel, type ThreadChannel } from "./thread-channel.ts";
 import type { HandedStream } from "../listeners/listener.ts";
-import type { Numbers } from "../peer-connections.ts";
+import type { Numbers } from "../numbers.ts";
 import type { OffloadHandle } from "../offload/offload.ts";
 import { clearPorts } from "../relayed-ports.ts";
 import type { HeldPort } from "../engines/engine.ts";

@@ -256,6 +256,7 @@ export class StreamPort implements Readable {
   }
 
   #rest(): void {
+    this.#datagrams.drops["no-descriptors"]++;
     this.#datagrams.want(this, EPOLLIN, 0);
     setTimeout(() => {
       if (this.#isOpen) this.#datagrams.want(this, 0, EPOLLIN);
