@@ -5,11 +5,12 @@
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { createRequire, stripTypeScriptTypes } from "node:module";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createSlugs } from "./links.ts";
 import { INDEX, pages, readPage, root } from "./pages.ts";
+import { searchIndex, weightOf, type Section } from "./search.ts";
 
 const TOOLS = join(root, "docs/site");
 
@@ -29,8 +30,19 @@ interface Markdown {
   readonly options: object;
 }
 
+/** As `package.json` pins them. */
+const isInstalled = (): boolean => {
+  const { dependencies } = JSON.parse(readFileSync(join(TOOLS, "package.json"), "utf8")) as {
+    readonly dependencies: Readonly<Record<string, string>>;
+  };
+  return Object.entries(dependencies).every(([name, version]) => {
+    const file = join(TOOLS, "node_modules", name, "package.json");
+    return existsSync(file) && (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version === version;
+  });
+};
+
 const install = (): void => {
-  if (existsSync(join(TOOLS, "node_modules/mermaid/package.json"))) return;
+  if (isInstalled()) return;
   execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: TOOLS, stdio: "ignore" });
 };
 
@@ -47,6 +59,7 @@ interface Page {
   readonly title: string;
   readonly body: string;
   readonly hasDiagram: boolean;
+  readonly sections: readonly Section[];
   /** Files and folders of the repository that it leads to, which are no pages. */
   readonly files: readonly string[];
 }
@@ -55,8 +68,28 @@ const isOutside = (link: string): boolean => /^[a-z]+:/.test(link) || link.start
 
 const textOf = (token: Token | undefined): string =>
   (token?.children ?? [])
-    .map(({ type, content }) => (type === "text" || type === "code_inline" ? content : ""))
+    .map(({ type, content }) => (type === "text" || type === "code_inline" ? content : type === "softbreak" ? " " : ""))
     .join("");
+
+/** What is searched for of a page: its text and code, section by section. */
+const sectionsOf = (tokens: readonly Token[], path: string, title: string): readonly Section[] => {
+  const sections: Section[] = [];
+  let [heading, anchor, text] = [title, "", [] as string[]];
+  const end = (): void => {
+    const url = `${targetOf(path)}${anchor === "" ? "" : `#${anchor}`}`;
+    sections.push({ title, heading, text: text.join(" "), url, weight: weightOf(path) });
+  };
+  tokens.forEach((token, place) => {
+    if (token.type === "heading_open" && token.tag !== "h1") {
+      end();
+      [heading, anchor, text] = [textOf(tokens[place + 1]), token.attrGet("id") ?? "", []];
+    } else if (token.type === "inline" && tokens[place - 1]?.type !== "heading_open") text.push(textOf(token));
+    else if (token.type === "code_block" || (token.type === "fence" && token.info !== "mermaid"))
+      text.push(token.content.trim());
+  });
+  end();
+  return sections.map((section) => ({ ...section, text: section.text.replaceAll(/\s+/g, " ") }));
+};
 
 const pageOf = (markdown: Markdown, path: string): Page => {
   const tokens = markdown.parse(readPage(path), {});
@@ -95,6 +128,7 @@ const pageOf = (markdown: Markdown, path: string): Page => {
       (_, diagram: string) => `<pre class="mermaid">${diagram}</pre>`,
     ),
     hasDiagram: body.includes("language-mermaid"),
+    sections: sectionsOf(tokens, path, title),
     files,
   };
 };
@@ -133,12 +167,22 @@ const html = (path: string, page: Page, navigation: string): string => {
 <link rel="stylesheet" href="${to("style.css")}">
 </head>
 <body>
-<nav aria-label="Documentation"><a class="home" href="${to("index.html")}">Turnpike</a>
+<header>
+<a class="home" href="${to("index.html")}">Turnpike</a>
+<div class="search" id="search-box" role="search" hidden>
+<label for="search">Search</label>
+<input id="search" type="text" role="combobox" aria-expanded="false" aria-controls="search-results" aria-autocomplete="list" autocomplete="off" spellcheck="false" placeholder="Press /">
+<div id="search-results" role="listbox" aria-label="Search results" hidden></div>
+<p id="search-status" role="status"></p>
+</div>
+</header>
+<nav aria-label="Documentation">
 ${navigation}
 </nav>
 <main>
 ${page.body}
 </main>
+<script src="${to("search.js")}"></script>
 ${page.hasDiagram ? diagrams : ""}
 </body>
 </html>
@@ -152,6 +196,12 @@ const listing = (folder: string): string => {
   return `<!doctype html>\n<meta charset="utf-8">\n<title>${escape(folder)}</title>\n<h1>${escape(folder)}</h1>\n<ul>\n${items}\n</ul>\n`;
 };
 
+/** A script for browsers. It is no module, because pages that are opened from files cannot load modules. */
+const browserScript = (name: string): string => {
+  const source = readFileSync(new URL(`browser/${name}.ts`, import.meta.url), "utf8");
+  return `(() => {\n${stripTypeScriptTypes(source)}})();\n`;
+};
+
 /** @returns the paths of its pages. */
 export const buildSite = (out: string): readonly string[] => {
   install();
@@ -160,12 +210,14 @@ export const buildSite = (out: string): readonly string[] => {
   const markdown = create({ html: true });
   rmSync(out, { recursive: true, force: true });
   const files = new Set<string>();
+  const sections: Section[] = [];
   for (const path of pages) {
     const page = pageOf(markdown, path);
     const target = join(out, targetOf(path));
     mkdirSync(dirname(target), { recursive: true });
     writeFileSync(target, html(path, page, navigationOf(markdown, path)));
     for (const file of page.files) files.add(file);
+    sections.push(...page.sections);
   }
   for (const file of files) {
     const from = join(root, file);
@@ -179,6 +231,9 @@ export const buildSite = (out: string): readonly string[] => {
   }
   writeFileSync(join(out, "style.css"), readFileSync(join(TOOLS, "style.css")));
   cpSync(join(TOOLS, "node_modules/mermaid/dist/mermaid.min.js"), join(out, "mermaid.min.js"));
+  writeFileSync(join(out, "search.js"), browserScript("search"));
+  writeFileSync(join(out, "search-index.js"), searchIndex(require, sections));
+  cpSync(join(TOOLS, "node_modules/minisearch/dist/umd/index.js"), join(out, "minisearch.js"));
   return pages.map(targetOf);
 };
 

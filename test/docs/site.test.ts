@@ -1,20 +1,26 @@
-/** The documentation as a site: it builds, every link of it leads somewhere, and its diagrams are drawn, without any network. */
+/** The documentation as a site: every link leads somewhere, diagrams are drawn and the search finds pages, without any network. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildSite } from "../../scripts/site/build.ts";
 import { openBrowser } from "../support/browser.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
 
 let out: string;
 let written: readonly string[];
-beforeAll(() => {
+let browser: Browser;
+beforeAll(async () => {
   out = mkdtempSync(join(tmpdir(), "turnpike-site-"));
   written = buildSite(out);
+  browser = await openBrowser();
 });
-afterAll(() => rmSync(out, { recursive: true, force: true }));
+afterAll(async () => {
+  await browser.close();
+  rmSync(out, { recursive: true, force: true });
+});
 
 const read = (path: string): string => readFileSync(join(out, path), "utf8");
 const attributes = (html: string): readonly string[] =>
@@ -43,21 +49,88 @@ it("loads nothing from elsewhere", () => {
   }
 });
 
-it("shows pages and draws diagrams in a browser, from files", async () => {
-  const browser = await openBrowser();
+/** Opens a page of the site, from its file. The test fails on errors of scripts and on requests that leave the machine. */
+const onPage = async (path: string, use: (page: Page) => Promise<void>, options: BrowserContextOptions = {}) => {
+  const page = await browser.newPage(options);
+  page.setDefaultTimeout(PATIENCE_MS);
+  const problems: string[] = [];
+  page.on("pageerror", (error) => problems.push(error.message));
+  page.on("request", (request) => {
+    if (!request.url().startsWith("file:")) problems.push(request.url());
+  });
   try {
-    const page = await browser.newPage();
-    const problems: string[] = [];
-    page.on("pageerror", (error) => problems.push(error.message));
-    page.on("request", (request) => {
-      if (!request.url().startsWith("file:")) problems.push(request.url());
-    });
-    await page.goto(pathToFileURL(join(out, "index.html")).href);
-    await page.locator("pre.mermaid svg").first().waitFor({ timeout: PATIENCE_MS });
-    await page.getByRole("navigation").getByRole("link", { name: "State machines" }).click();
-    await expect.poll(() => page.locator("pre.mermaid svg").count()).toBeGreaterThan(3);
+    await page.goto(pathToFileURL(join(out, path)).href);
+    await use(page);
     expect(problems).toEqual([]);
   } finally {
-    await browser.close();
+    await page.close();
   }
+};
+
+it("shows pages and draws diagrams in a browser, from files", () =>
+  onPage("index.html", async (page) => {
+    await page.locator("pre.mermaid svg").first().waitFor();
+    await page.getByRole("navigation").getByRole("link", { name: "State machines" }).click();
+    await expect.poll(() => page.locator("pre.mermaid svg").count()).toBeGreaterThan(3);
+  }));
+
+describe("the search", () => {
+  it.each([
+    ["firewall ports", "docs/faq.html#which-ports-must-the-firewall-open"],
+    ["why is my peer refused", "docs/guides/refused.html"],
+    ["sizing", "docs/guides/scaling.html"],
+    ["report a vulnerability", "SECURITY.html#report-a-vulnerability"],
+    ["moving from stunner", "docs/guides/moving-from-stunner.html"],
+    // By the beginning of a word, by a word of the text, and misspelled.
+    ["troubl", "docs/guides/troubleshooting.html"],
+    ["slowloris", "docs/security.html"],
+    ["firewal", "docs/faq.html#which-ports-must-the-firewall-open"],
+    ["refsued", "docs/guides/refused.html"],
+  ])("finds: %s", (query, expected) =>
+    onPage("docs/guides/replay.html", async (page) => {
+      await page.getByRole("combobox", { name: "Search" }).fill(query);
+      await page.getByRole("option").first().waitFor();
+      const links = await page
+        .getByRole("option")
+        .evaluateAll((all) => all.map((one) => one.getAttribute("href") ?? ""));
+      const site = `${pathToFileURL(out).href}/`;
+      expect(links.slice(0, 3).map((link) => link.replace(site, ""))).toContain(expected);
+    }),
+  );
+
+  it("is used with the keyboard alone", () =>
+    onPage("docs/faq.html", async (page) => {
+      const box = page.getByRole("combobox", { name: "Search" });
+      const selected = page.getByRole("option", { selected: true });
+      await page.keyboard.press("/");
+      expect(await box.evaluate((element) => element.matches(":focus"))).toBe(true);
+      await page.keyboard.type("vulnerability");
+      await page.getByRole("option").first().waitFor();
+      expect(await page.getByRole("status").textContent()).toMatch(/^\d results$/);
+      await page.keyboard.press("ArrowDown");
+      const first = await selected.textContent();
+      await page.keyboard.press("ArrowDown");
+      expect(await selected.textContent()).not.toBe(first);
+      expect(await box.getAttribute("aria-activedescendant")).toBe(await selected.getAttribute("id"));
+      await page.keyboard.press("ArrowUp");
+      expect(await selected.textContent()).toBe(first);
+      await page.keyboard.press("Escape");
+      expect(await page.getByRole("option").count()).toBe(0);
+      await page.keyboard.type(" report");
+      await expect.poll(() => page.getByRole("option").first().textContent()).toContain("Report a vulnerability");
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/SECURITY\.html#report-a-vulnerability$/);
+    }));
+
+  it("shows the page, the heading and the matching text, and that nothing is found", () =>
+    onPage("index.html", async (page) => {
+      const box = page.getByRole("combobox", { name: "Search" });
+      await box.fill("slowloris");
+      await expect
+        .poll(() => page.getByRole("option").first().textContent())
+        .toMatch(/^Security of the relay.*slowloris/);
+      expect(await page.locator("#search-results mark").first().textContent()).toBe("slowloris");
+      await box.fill("zzzzzzzz");
+      await expect.poll(() => page.getByRole("status").textContent()).toBe("no results");
+    }));
 });
