@@ -1,40 +1,31 @@
 /** The documentation as a site: every link leads somewhere, diagrams are drawn and the search finds pages, without any network. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { pathToFileURL } from "node:url";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildSite } from "../../scripts/site/build.ts";
-import { openBrowser } from "../support/browser.ts";
-import { PATIENCE_MS } from "../support/patience.ts";
+import { openSite, type Site } from "./site.ts";
 
-let out: string;
+let site: Site;
 let written: readonly string[];
-let browser: Browser;
 beforeAll(async () => {
-  out = mkdtempSync(join(tmpdir(), "turnpike-site-"));
-  written = buildSite(out);
-  browser = await openBrowser();
+  site = await openSite((folder) => {
+    written = buildSite(folder);
+  });
 });
-afterAll(async () => {
-  await browser.close();
-  rmSync(out, { recursive: true, force: true });
-});
+afterAll(() => site.close());
 
-const read = (path: string): string => readFileSync(join(out, path), "utf8");
 const attributes = (html: string): readonly string[] =>
   [...html.matchAll(/(?:href|src)="([^"]*)"/g)].map(([, value = ""]) => value.replaceAll("&amp;", "&"));
 
 it("has no link to nowhere", () => {
   const dead = written.flatMap((page) =>
-    attributes(read(page))
+    attributes(site.read(page))
       .filter((link) => !/^[a-z]+:/.test(link))
       .filter((link) => {
         const [path = "", anchor] = link.split("#");
         const file = path === "" ? page : join(dirname(page), decodeURI(path));
-        if (!existsSync(join(out, file)) || !statSync(join(out, file)).isFile()) return true;
-        return anchor !== undefined && file.endsWith(".html") && !read(file).includes(`id="${anchor}"`);
+        if (!existsSync(join(site.folder, file)) || !statSync(join(site.folder, file)).isFile()) return true;
+        return anchor !== undefined && file.endsWith(".html") && !site.read(file).includes(`id="${anchor}"`);
       })
       .map((link) => `${page}: ${link}`),
   );
@@ -44,31 +35,13 @@ it("has no link to nowhere", () => {
 
 it("loads nothing from elsewhere", () => {
   for (const page of written) {
-    const loaded = [...read(page).matchAll(/<(?:script|link|img)[^>]*(?:href|src)="([^"]*)"/g)];
+    const loaded = [...site.read(page).matchAll(/<(?:script|link|img)[^>]*(?:href|src)="([^"]*)"/g)];
     for (const [, link] of loaded) expect(link).not.toMatch(/^[a-z]+:/);
   }
 });
 
-/** Opens a page of the site, from its file. The test fails on errors of scripts and on requests that leave the machine. */
-const onPage = async (path: string, use: (page: Page) => Promise<void>, options: BrowserContextOptions = {}) => {
-  const page = await browser.newPage(options);
-  page.setDefaultTimeout(PATIENCE_MS);
-  const problems: string[] = [];
-  page.on("pageerror", (error) => problems.push(error.message));
-  page.on("request", (request) => {
-    if (!request.url().startsWith("file:")) problems.push(request.url());
-  });
-  try {
-    await page.goto(pathToFileURL(join(out, path)).href);
-    await use(page);
-    expect(problems).toEqual([]);
-  } finally {
-    await page.close();
-  }
-};
-
 it("shows pages and draws diagrams in a browser, from files", () =>
-  onPage("index.html", async (page) => {
+  site.onPage("index.html", async (page) => {
     await page.locator("pre.mermaid svg").first().waitFor();
     await page.getByRole("navigation").getByRole("link", { name: "State machines" }).click();
     await expect.poll(() => page.locator("pre.mermaid svg").count()).toBeGreaterThan(3);
@@ -87,19 +60,18 @@ describe("the search", () => {
     ["firewal", "docs/faq.html#which-ports-must-the-firewall-open"],
     ["refsued", "docs/guides/refused.html"],
   ])("finds: %s", (query, expected) =>
-    onPage("docs/guides/replay.html", async (page) => {
+    site.onPage("docs/guides/replay.html", async (page) => {
       await page.getByRole("combobox", { name: "Search" }).fill(query);
       await page.getByRole("option").first().waitFor();
       const links = await page
         .getByRole("option")
         .evaluateAll((all) => all.map((one) => one.getAttribute("href") ?? ""));
-      const site = `${pathToFileURL(out).href}/`;
-      expect(links.slice(0, 3).map((link) => link.replace(site, ""))).toContain(expected);
+      expect(links.slice(0, 3).map((link) => link.replace(site.urlOf("/"), ""))).toContain(expected);
     }),
   );
 
   it("is used with the keyboard alone", () =>
-    onPage("docs/faq.html", async (page) => {
+    site.onPage("docs/faq.html", async (page) => {
       const box = page.getByRole("combobox", { name: "Search" });
       const selected = page.getByRole("option", { selected: true });
       await page.keyboard.press("/");
@@ -123,7 +95,7 @@ describe("the search", () => {
     }));
 
   it("shows the page, the heading and the matching text, and that nothing is found", () =>
-    onPage("index.html", async (page) => {
+    site.onPage("index.html", async (page) => {
       const box = page.getByRole("combobox", { name: "Search" });
       await box.fill("slowloris");
       await expect
