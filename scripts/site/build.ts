@@ -1,19 +1,26 @@
 /**
  * The documentation as a static site, without a server, from any path and off the network:
  *
- *     npm run docs:site          # into .site
+ *     npm run docs:site                      # into .site
+ *     npm run docs:site -- DIR               # into DIR
+ *     npm run docs:site -- --versions DIR    # into DIR/MAJOR.MINOR, next to the versions that DIR has already
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire, stripTypeScriptTypes } from "node:module";
 import { dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { contentsOf, pageOf, targetOf, type Group, type Markdown } from "./markdown.ts";
 import { pages, root } from "./pages.ts";
 import { searchIndex, type Section } from "./search.ts";
-import { escape, html } from "./template.ts";
+import { escape, html, type Edition } from "./template.ts";
+import { listVersions, seriesOf } from "./versions.ts";
 
 const TOOLS = join(root, "docs/site");
+
+const { version: current } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  readonly version: string;
+};
 
 /** As `package.json` pins them. */
 const isInstalled = (): boolean => {
@@ -32,7 +39,7 @@ const install = (): void => {
 };
 
 /** A folder that a page leads to, as a list of the files in it. */
-const listing = (folder: string, contents: readonly Group[]): string => {
+const listing = (folder: string, contents: readonly Group[], edition: Edition): string => {
   const names = readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"))
     .map((entry) => relative(join(root, folder), join(entry.parentPath, entry.name)))
@@ -45,7 +52,7 @@ const listing = (folder: string, contents: readonly Group[]): string => {
     body,
     hasDiagram: false,
   };
-  return html(`${folder}/index.html`, page, contents);
+  return html(`${folder}/index.html`, page, contents, edition);
 };
 
 /** A script for browsers. It is no module, because pages that are opened from files cannot load modules. */
@@ -55,7 +62,7 @@ const browserScript = (name: string): string => {
 };
 
 /** @returns the paths of its pages, lists of files included. */
-export const buildSite = (out: string): readonly string[] => {
+export const buildSite = (out: string, edition: Edition = { version: current, isListed: false }): readonly string[] => {
   install();
   const require = createRequire(join(TOOLS, "package.json"));
   const create = require("markdown-it") as (options: object) => Markdown;
@@ -69,7 +76,7 @@ export const buildSite = (out: string): readonly string[] => {
     const page = pageOf(markdown, path);
     const target = join(out, targetOf(path));
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, html(targetOf(path), page, contents));
+    writeFileSync(target, html(targetOf(path), page, contents, edition));
     for (const file of page.files) files.add(file);
     sections.push(...page.sections);
   }
@@ -83,19 +90,30 @@ export const buildSite = (out: string): readonly string[] => {
     });
     if (statSync(from).isDirectory()) {
       listings.push(`${file}/index.html`);
-      writeFileSync(join(to, "index.html"), listing(file, contents));
+      writeFileSync(join(to, "index.html"), listing(file, contents, edition));
     }
   }
   writeFileSync(join(out, "style.css"), readFileSync(join(TOOLS, "style.css")));
   cpSync(join(TOOLS, "node_modules/mermaid/dist/mermaid.min.js"), join(out, "mermaid.min.js"));
+  if (edition.isListed) writeFileSync(join(out, "versions-menu.js"), browserScript("versions"));
   writeFileSync(join(out, "search.js"), browserScript("search"));
   writeFileSync(join(out, "search-index.js"), searchIndex(require, sections));
   cpSync(join(TOOLS, "node_modules/minisearch/dist/umd/index.js"), join(out, "minisearch.js"));
   return [...pages.map(targetOf), ...listings];
 };
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const out = process.argv[2] ?? join(root, ".site");
-  const written = buildSite(out);
-  process.stdout.write(`${written.length} pages in ${out}; begin with index.html\n`);
+/** Builds the site of a version into a folder of versions, and lists it there. @returns the folder of the version. */
+export const addVersion = (folder: string, version: string = current): string => {
+  const out = join(folder, seriesOf(version));
+  buildSite(out, { version, isListed: true });
+  listVersions(folder);
+  return out;
+};
+
+if (import.meta.main) {
+  const { values, positionals } = parseArgs({ options: { versions: { type: "string" } }, allowPositionals: true });
+  if (values.versions === undefined) {
+    const out = positionals[0] ?? join(root, ".site");
+    process.stdout.write(`${buildSite(out).length} pages in ${out}; begin with index.html\n`);
+  } else process.stdout.write(`${addVersion(values.versions)}; begin with ${join(values.versions, "index.html")}\n`);
 }

@@ -4,11 +4,19 @@ import { relativeTo, targetOf, type Group, type Page } from "./markdown.ts";
 export const escape = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
+export interface Edition {
+  /** `MAJOR.MINOR.PATCH` */
+  readonly version: string;
+  /** Whether the folder of the site is in a folder of versions. */
+  readonly isListed: boolean;
+}
+
 /** @param target where the page is on the site. */
 export const html = (
   target: string,
   page: Pick<Page, "title" | "description" | "body" | "hasDiagram">,
   contents: readonly Group[],
+  edition: Edition,
 ): string => {
   const to = (other: string): string => escape(relativeTo(target, other));
   const navigation = contents.map(({ heading, links }) => {
@@ -37,6 +45,7 @@ mermaid.initialize({ startOnLoad: true, theme: dark ? "dark" : "neutral", themeV
 <a class="skip" href="#page-text">Skip to the text</a>
 <header>
 <a class="home" href="${to("index.html")}">Turnpike</a>
+<span id="page-version">${edition.version}</span>
 <a class="contents" href="#page-contents">Contents</a>
 <div class="search" id="search-box" role="search" hidden>
 <label for="search">Search</label>
@@ -52,6 +61,7 @@ ${page.body}
 ${navigation.join("\n")}
 </nav>
 <script src="${to("search.js")}"></script>
+${edition.isListed ? `<script src="${to("versions-menu.js")}"></script>` : ""}
 ${page.hasDiagram ? diagrams : ""}
 </body>
 </html>
