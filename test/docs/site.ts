@@ -18,7 +18,7 @@ export interface Site {
 }
 
 /** @param build writes the site into a folder. */
-export const openSite = async (build: (folder: string) => void): Promise<Site> => {
+export const openSite = async (build: (folder: string) => unknown): Promise<Site> => {
   const folder = mkdtempSync(join(tmpdir(), "turnpike-site-"));
   build(folder);
   const browser: Browser = await openBrowser();
