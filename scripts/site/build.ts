@@ -94,11 +94,16 @@ export const buildSite = (out: string, edition: Edition = { version: current, is
     }
   }
   writeFileSync(join(out, "style.css"), readFileSync(join(TOOLS, "style.css")));
-  cpSync(join(TOOLS, "node_modules/mermaid/dist/mermaid.min.js"), join(out, "mermaid.min.js"));
   if (edition.isListed) writeFileSync(join(out, "versions-menu.js"), browserScript("versions"));
   writeFileSync(join(out, "search.js"), browserScript("search"));
   writeFileSync(join(out, "search-index.js"), searchIndex(require, sections));
-  cpSync(join(TOOLS, "node_modules/minisearch/dist/umd/index.js"), join(out, "minisearch.js"));
+  for (const [file, name] of [
+    ["mermaid/dist/mermaid.min.js", "mermaid.min.js"],
+    ["mermaid/LICENSE", "mermaid.LICENSE.txt"],
+    ["minisearch/dist/umd/index.js", "minisearch.js"],
+    ["minisearch/LICENSE.txt", "minisearch.LICENSE.txt"],
+  ] as const)
+    cpSync(join(TOOLS, "node_modules", file), join(out, name));
   return [...pages.map(targetOf), ...listings];
 };
 
