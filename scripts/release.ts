@@ -2,16 +2,18 @@
  * `npm run release -- --dry-run`: makes every artefact of a release into a folder, twice, compares the two, uses each as its
  * users would, and prints what would be pushed where. Nothing is pushed. Needs Linux, root (the files of the image) and apt.
  *
- *     npm run release -- --dry-run [--out DIR] [--registry REGISTRY]
+ *     npm run release -- --dry-run [--out DIR] [--registry REGISTRY] [--docs DIR]
  *
- * Artefacts: the npm package, the image for amd64 and arm64 with an SBOM each, the chart, the plain manifests and CRDs, the notes of
- * the release, the licences of all dependencies and the checksums of all. `.github/workflows/release.yml` runs it for a tag, and
- * publishes what it makes.
+ * Artefacts: the npm package, the image for amd64 and arm64 with an SBOM each, the chart, the plain manifests and CRDs, the site of the
+ * documentation (with the versions in the folder of `--docs`, which is what is published so far), the notes of the release, the
+ * licences of all dependencies and the checksums of all. `.github/workflows/release.yml` runs it for a tag, and publishes what it
+ * makes.
  */
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -29,6 +31,8 @@ import { helmFor } from "../test/chart/helm.ts";
 import { pack } from "../test/support/pack.ts";
 import { checkedLicences } from "./licences.ts";
 import { expand, publications } from "./publications.ts";
+import { addVersion } from "./site/build.ts";
+import { listVersions, seriesOf } from "./site/versions.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -71,21 +75,45 @@ export const pushedBy = (version: string, registry: string): readonly string[] =
     ...commands.map((command) => `  ${expand(command, { VERSION: version, REGISTRY: registry })}`),
   ]);
 
+/** The options of GNU tar that leave out the times and owners of files, so that the same files give the same archive. */
+const REPRODUCIBLE = [
+  "--sort=name",
+  "--mtime=@0",
+  "--owner=0",
+  "--group=0",
+  "--numeric-owner",
+  "--mode=u=rwX,go=rX",
+  "-I",
+  "gzip -n",
+];
+
+/** Makes the archive of the site into `folder`. @param published the site of earlier versions, if there is one. */
+export const makeSite = (folder: string, version: string, published: string | undefined): void => {
+  const site = mkdtempSync(join(tmpdir(), "turnpike-site-"));
+  try {
+    if (published !== undefined) cpSync(published, site, { recursive: true });
+    addVersion(site, version);
+    run("tar", ["--create", "--file", join(folder, `turnpike-docs-${version}.tgz`), ...REPRODUCIBLE, "-C", site, "."]);
+  } finally {
+    rmSync(site, { recursive: true, force: true });
+  }
+};
+
 /** Makes all artefacts of `version` into `folder`, which is empty. */
-const make = async (folder: string, version: string): Promise<void> => {
+const make = async (folder: string, version: string, published: string | undefined): Promise<void> => {
   const { tarball } = await pack(folder);
   for (const arch of ["amd64", "arm64"])
     run("node", ["deploy/image/main.ts", "--arch", arch, "--package", tarball, "--sbom", "--out", folder]);
   // As `helm package` makes it, without the times of files and of the day.
   const chart = `turnpike-chart-${version}.tgz`;
-  const plain = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"];
-  const options = [...plain, "--exclude=.helmignore", "-I", "gzip -n", "-C", "deploy/helm"];
+  const options = [...REPRODUCIBLE, "--exclude=.helmignore", "-C", "deploy/helm"];
   run("tar", ["--create", "--file", join(folder, chart), ...options, "turnpike"]);
   copyFileSync(join(root, "deploy/manifests/turnpike.yaml"), join(folder, `turnpike-${version}.yaml`));
   const crds = readdirSync(join(root, "deploy/crds")).map((name) => read(`deploy/crds/${name}`).replace(/^---\n/, ""));
   writeFileSync(join(folder, `turnpike-crds-${version}.yaml`), crds.join("---\n"));
   writeFileSync(join(folder, "release-notes.md"), notesOf(read("CHANGELOG.md"), version));
   writeFileSync(join(folder, "licences.txt"), checkedLicences());
+  makeSite(folder, version, published);
 };
 
 /** Uses each artefact as its users would. @throws Error with what failed. */
@@ -113,6 +141,13 @@ const verify = async (folder: string, version: string): Promise<readonly string[
       done.push(`${name}: ${found.length} objects`);
     }
 
+    const site = join(scratch, "site");
+    mkdirSync(site);
+    run("tar", ["--extract", "--file", join(folder, `turnpike-docs-${version}.tgz`), "-C", site]);
+    const { latest, versions } = listVersions(site);
+    if (latest !== seriesOf(version)) throw new Error(`the latest version of the site is ${latest}`);
+    done.push(`site: unpacked; versions ${versions.map(({ name }) => name).join(", ")}`);
+
     for (const arch of ["amd64", "arm64"]) {
       const archive = join(folder, `turnpike-${version}-${arch}.tar`);
       const index = JSON.parse(run("tar", ["--extract", "--to-stdout", "--file", archive, "index.json"])) as {
@@ -137,14 +172,14 @@ const verify = async (folder: string, version: string): Promise<readonly string[
   }
 };
 
-const release = async (out: string, registry: string): Promise<void> => {
+const release = async (out: string, registry: string, published: string | undefined): Promise<void> => {
   const version = versionOf(read("package.json"), read("deploy/helm/turnpike/Chart.yaml"));
   const again = mkdtempSync(join(tmpdir(), "turnpike-again-"));
   try {
     mkdirSync(out, { recursive: true });
     if (readdirSync(out).length > 0) throw new Error(`${out} is not empty`);
-    await make(out, version);
-    await make(again, version);
+    await make(out, version, published);
+    await make(again, version, published);
     const [first, second] = [digestsOf(out), digestsOf(again)];
     const different = [...first].filter(([name, digest]) => second.get(name) !== digest).map(([name]) => name);
     if (different.length > 0) throw new Error(`made twice, and not the same: ${different.join(", ")}`);
@@ -156,6 +191,14 @@ const release = async (out: string, registry: string): Promise<void> => {
     for (const line of verified) console.log(line);
     console.log("would push:");
     for (const line of pushedBy(version, registry)) console.log(`  ${line}`);
+    for (const line of [
+      `npm publish --provenance turnpike-${version}.tgz`,
+      `image, both architectures, with SBOM and signature: ${registry}/turnpike:${version}`,
+      `chart: oci://${registry}/charts/turnpike:${version}`,
+      `the host of the documentation: the content of turnpike-docs-${version}.tgz`,
+      `release v${version}: release-notes.md, turnpike-${version}.yaml, turnpike-crds-${version}.yaml, licences.txt, SHA256SUMS`,
+    ])
+      console.log(`  ${line}`);
   } finally {
     rmSync(again, { recursive: true, force: true });
   }
@@ -167,10 +210,11 @@ if (import.meta.main) {
       "dry-run": { type: "boolean", default: false },
       out: { type: "string", default: "release" },
       registry: { type: "string", default: "REGISTRY" },
+      docs: { type: "string" },
     },
   });
   if (!values["dry-run"]) {
     process.stderr.write("only --dry-run works here: a host's workflow pushes what it makes\n");
     process.exitCode = 2;
-  } else await release(resolve(values.out), values.registry);
+  } else await release(resolve(values.out), values.registry, values.docs);
 }

@@ -1,171 +1,84 @@
 /**
  * The documentation as a static site, without a server, from any path and off the network:
  *
- *     npm run docs:site          # into .site
+ *     npm run docs:site                      # into .site
+ *     npm run docs:site -- DIR               # into DIR
+ *     npm run docs:site -- --versions DIR    # into DIR/MAJOR.MINOR, next to the versions that DIR has already
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join, posix } from "node:path";
-import { fileURLToPath } from "node:url";
-import { createSlugs } from "./links.ts";
-import { INDEX, pages, readPage, root } from "./pages.ts";
+import { createRequire, stripTypeScriptTypes } from "node:module";
+import { dirname, join, relative } from "node:path";
+import { parseArgs } from "node:util";
+import { contentsOf, pageOf, targetOf, type Group, type Markdown } from "./markdown.ts";
+import { pages, root } from "./pages.ts";
+import { searchIndex, type Section } from "./search.ts";
+import { escape, html, type Edition } from "./template.ts";
+import { listVersions, seriesOf } from "./versions.ts";
 
 const TOOLS = join(root, "docs/site");
 
-/** What of markdown-it is used here. */
-interface Token {
-  readonly type: string;
-  readonly tag: string;
-  readonly content: string;
-  readonly info: string;
-  readonly children: readonly Token[] | null;
-  attrGet(name: string): string | null;
-  attrSet(name: string, value: string): void;
-}
-interface Markdown {
-  parse(text: string, env: object): readonly Token[];
-  readonly renderer: { render(tokens: readonly Token[], options: object, env: object): string };
-  readonly options: object;
-}
+const { version: current } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  readonly version: string;
+};
+
+/** As `package.json` pins them. */
+const isInstalled = (): boolean => {
+  const { dependencies } = JSON.parse(readFileSync(join(TOOLS, "package.json"), "utf8")) as {
+    readonly dependencies: Readonly<Record<string, string>>;
+  };
+  return Object.entries(dependencies).every(([name, version]) => {
+    const file = join(TOOLS, "node_modules", name, "package.json");
+    return existsSync(file) && (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version === version;
+  });
+};
 
 const install = (): void => {
-  if (existsSync(join(TOOLS, "node_modules/mermaid/package.json"))) return;
+  if (isInstalled()) return;
   execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: TOOLS, stdio: "ignore" });
 };
 
-const escape = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-
-/** Where a page is on the site. */
-export const targetOf = (path: string): string =>
-  path === "README.md" ? "index.html" : path.replace(/\.md$/, ".html");
-
-const relativeTo = (from: string, to: string): string => posix.relative(posix.dirname(from), to) || ".";
-
-interface Page {
-  readonly title: string;
-  readonly body: string;
-  readonly hasDiagram: boolean;
-  /** Files and folders of the repository that it leads to, which are no pages. */
-  readonly files: readonly string[];
-}
-
-const isOutside = (link: string): boolean => /^[a-z]+:/.test(link) || link.startsWith("#");
-
-const textOf = (token: Token | undefined): string =>
-  (token?.children ?? [])
-    .map(({ type, content }) => (type === "text" || type === "code_inline" ? content : ""))
-    .join("");
-
-const pageOf = (markdown: Markdown, path: string): Page => {
-  const tokens = markdown.parse(readPage(path), {});
-  const slug = createSlugs();
-  const files: string[] = [];
-  let title = "";
-
-  const follow = (token: Token, attribute: "href" | "src"): void => {
-    const link = token.attrGet(attribute);
-    if (link === null || isOutside(link)) return;
-    const [file = "", anchor] = link.split("#");
-    const target = posix.normalize(posix.join(posix.dirname(path), file)).replace(/\/$/, "");
-    if (!pages.includes(target)) files.push(target);
-    const isFolder = !pages.includes(target) && statSync(join(root, target), { throwIfNoEntry: false })?.isDirectory();
-    const there = pages.includes(target) ? targetOf(target) : isFolder === true ? `${target}/index.html` : target;
-    token.attrSet(attribute, `${relativeTo(targetOf(path), there)}${anchor === undefined ? "" : `#${anchor}`}`);
+/** A folder that a page leads to, as a list of the files in it. */
+const listing = (folder: string, contents: readonly Group[], edition: Edition): string => {
+  const names = readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"))
+    .map((entry) => relative(join(root, folder), join(entry.parentPath, entry.name)))
+    .toSorted();
+  const items = names.map((name) => `<li><a href="${escape(encodeURI(name))}">${escape(name)}</a></li>`).join("\n");
+  const body = `<h1>Files of ${escape(folder)}</h1>\n<ul>\n${items}\n</ul>`;
+  const page = {
+    title: `Files of ${folder}`,
+    description: `The files of ${folder} in Turnpike`,
+    body,
+    hasDiagram: false,
   };
-
-  tokens.forEach((token, place) => {
-    if (token.type === "heading_open") {
-      const text = textOf(tokens[place + 1]);
-      title ||= text;
-      token.attrSet("id", slug(text));
-    }
-    for (const child of token.children ?? []) {
-      if (child.type === "link_open") follow(child, "href");
-      if (child.type === "image") follow(child, "src");
-    }
-  });
-  const body = markdown.renderer.render(tokens, markdown.options, {});
-  return {
-    title,
-    // Its text is what draws it.
-    body: body.replaceAll(
-      /<pre><code class="language-mermaid">([\s\S]*?)<\/code><\/pre>/g,
-      (_, diagram: string) => `<pre class="mermaid">${diagram}</pre>`,
-    ),
-    hasDiagram: body.includes("language-mermaid"),
-    files,
-  };
+  return html(`${folder}/index.html`, page, contents, edition);
 };
 
-/** The index, as a list beside every page. */
-const navigationOf = (markdown: Markdown, from: string): string => {
-  const parts: string[] = [];
-  const tokens = markdown.parse(readPage(INDEX), {});
-  tokens.forEach((token, place) => {
-    if (token.type === "heading_open" && token.tag === "h2")
-      parts.push(`<h2>${escape(textOf(tokens[place + 1]))}</h2>`);
-    const children = token.children ?? [];
-    children.forEach((child, index) => {
-      if (child.type !== "link_open") return;
-      const target = posix.normalize(posix.join("docs", (child.attrGet("href") ?? "").split("#")[0] ?? ""));
-      if (!pages.includes(target)) return;
-      const current = target === from ? ' aria-current="page"' : "";
-      const href = relativeTo(targetOf(from), targetOf(target));
-      parts.push(`<a href="${escape(href)}"${current}>${escape(children[index + 1]?.content ?? "")}</a>`);
-    });
-  });
-  return parts.join("\n");
+/** A script for browsers. It is no module, because pages that are opened from files cannot load modules. */
+const browserScript = (name: string): string => {
+  const source = readFileSync(new URL(`browser/${name}.ts`, import.meta.url), "utf8");
+  return `(() => {\n${stripTypeScriptTypes(source)}})();\n`;
 };
 
-const html = (path: string, page: Page, navigation: string): string => {
-  const to = (target: string): string => escape(relativeTo(targetOf(path), target));
-  const diagrams = `<script src="${to("mermaid.min.js")}"></script>
-<script>mermaid.initialize({ startOnLoad: true, theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "neutral" });</script>`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${escape(page.title)}${page.title === "Turnpike" ? "" : " · Turnpike"}</title>
-<link rel="stylesheet" href="${to("style.css")}">
-</head>
-<body>
-<nav aria-label="Documentation"><a class="home" href="${to("index.html")}">Turnpike</a>
-${navigation}
-</nav>
-<main>
-${page.body}
-</main>
-${page.hasDiagram ? diagrams : ""}
-</body>
-</html>
-`;
-};
-
-/** A folder that a page leads to, as a list of what is in it. */
-const listing = (folder: string): string => {
-  const names = readdirSync(join(root, folder)).toSorted();
-  const items = names.map((name) => `<li><a href="${escape(name)}">${escape(name)}</a></li>`).join("\n");
-  return `<!doctype html>\n<meta charset="utf-8">\n<title>${escape(folder)}</title>\n<h1>${escape(folder)}</h1>\n<ul>\n${items}\n</ul>\n`;
-};
-
-/** @returns the paths of its pages. */
-export const buildSite = (out: string): readonly string[] => {
+/** @returns the paths of its pages, lists of files included. */
+export const buildSite = (out: string, edition: Edition = { version: current, isListed: false }): readonly string[] => {
   install();
   const require = createRequire(join(TOOLS, "package.json"));
   const create = require("markdown-it") as (options: object) => Markdown;
   const markdown = create({ html: true });
+  const contents = contentsOf(markdown);
   rmSync(out, { recursive: true, force: true });
   const files = new Set<string>();
+  const listings: string[] = [];
+  const sections: Section[] = [];
   for (const path of pages) {
     const page = pageOf(markdown, path);
     const target = join(out, targetOf(path));
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, html(path, page, navigationOf(markdown, path)));
+    writeFileSync(target, html(targetOf(path), page, contents, edition));
     for (const file of page.files) files.add(file);
+    sections.push(...page.sections);
   }
   for (const file of files) {
     const from = join(root, file);
@@ -175,15 +88,37 @@ export const buildSite = (out: string): readonly string[] => {
       recursive: true,
       filter: (source) => !/node_modules|\/\.git\b/.test(source.slice(root.length)),
     });
-    if (statSync(from).isDirectory()) writeFileSync(join(to, "index.html"), listing(file));
+    if (statSync(from).isDirectory()) {
+      listings.push(`${file}/index.html`);
+      writeFileSync(join(to, "index.html"), listing(file, contents, edition));
+    }
   }
   writeFileSync(join(out, "style.css"), readFileSync(join(TOOLS, "style.css")));
-  cpSync(join(TOOLS, "node_modules/mermaid/dist/mermaid.min.js"), join(out, "mermaid.min.js"));
-  return pages.map(targetOf);
+  if (edition.isListed) writeFileSync(join(out, "versions-menu.js"), browserScript("versions"));
+  writeFileSync(join(out, "search.js"), browserScript("search"));
+  writeFileSync(join(out, "search-index.js"), searchIndex(require, sections));
+  for (const [file, name] of [
+    ["mermaid/dist/mermaid.min.js", "mermaid.min.js"],
+    ["mermaid/LICENSE", "mermaid.LICENSE.txt"],
+    ["minisearch/dist/umd/index.js", "minisearch.js"],
+    ["minisearch/LICENSE.txt", "minisearch.LICENSE.txt"],
+  ] as const)
+    cpSync(join(TOOLS, "node_modules", file), join(out, name));
+  return [...pages.map(targetOf), ...listings];
 };
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const out = process.argv[2] ?? join(root, ".site");
-  const written = buildSite(out);
-  process.stdout.write(`${written.length} pages in ${out}; begin with index.html\n`);
+/** Builds the site of a version into a folder of versions, and lists it there. @returns the folder of the version. */
+export const addVersion = (folder: string, version: string = current): string => {
+  const out = join(folder, seriesOf(version));
+  buildSite(out, { version, isListed: true });
+  listVersions(folder);
+  return out;
+};
+
+if (import.meta.main) {
+  const { values, positionals } = parseArgs({ options: { versions: { type: "string" } }, allowPositionals: true });
+  if (values.versions === undefined) {
+    const out = positionals[0] ?? join(root, ".site");
+    process.stdout.write(`${buildSite(out).length} pages in ${out}; begin with index.html\n`);
+  } else process.stdout.write(`${addVersion(values.versions)}; begin with ${join(values.versions, "index.html")}\n`);
 }

@@ -7,7 +7,15 @@ export const root = fileURLToPath(new URL("../..", import.meta.url));
 
 export const readPage = (path: string): string => readFileSync(join(root, path), "utf8");
 
-const OUTSIDE = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "deploy/helm/turnpike/README.md"];
+const OUTSIDE = [
+  "README.md",
+  "CHANGELOG.md",
+  "CODE_OF_CONDUCT.md",
+  "CONTRIBUTING.md",
+  "GOVERNANCE.md",
+  "SECURITY.md",
+  "deploy/helm/turnpike/README.md",
+];
 
 export const INDEX = "docs/README.md";
 
