@@ -4,9 +4,9 @@
  *
  *     npm run release -- --dry-run [--out DIR] [--registry REGISTRY]
  *
- * Artefacts: the npm package, the image for amd64 and arm64 with an SBOM each, the chart, the plain manifests and CRDs, the notes of
- * the release, the licences of all dependencies and the checksums of all. `.github/workflows/release.yml` runs it for a tag, and
- * publishes what it makes.
+ * Artefacts: the npm package, the command line as an archive for each platform, the image for amd64 and arm64 with an SBOM each, the
+ * chart, the plain manifests and CRDs, the notes of the release, the licences of all dependencies and the checksums of all.
+ * `.github/workflows/release.yml` runs it for a tag, and publishes what it makes.
  */
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
@@ -27,6 +27,7 @@ import { parseArgs } from "node:util";
 import { parse, parseAllDocuments } from "yaml";
 import { helmFor } from "../test/chart/helm.ts";
 import { pack } from "../test/support/pack.ts";
+import { makeArchive, platforms, REPRODUCIBLE, verifyArchives } from "./archives.ts";
 import { checkedLicences } from "./licences.ts";
 import { expand, publications } from "./publications.ts";
 
@@ -76,10 +77,10 @@ const make = async (folder: string, version: string): Promise<void> => {
   const { tarball } = await pack(folder);
   for (const arch of ["amd64", "arm64"])
     run("node", ["deploy/image/main.ts", "--arch", arch, "--package", tarball, "--sbom", "--out", folder]);
+  for (const platform of platforms) makeArchive(folder, version, platform, tarball);
   // As `helm package` makes it, without the times of files and of the day.
   const chart = `turnpike-chart-${version}.tgz`;
-  const plain = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"];
-  const options = [...plain, "--exclude=.helmignore", "-I", "gzip -n", "-C", "deploy/helm"];
+  const options = [...REPRODUCIBLE, "--exclude=.helmignore", "-C", "deploy/helm"];
   run("tar", ["--create", "--file", join(folder, chart), ...options, "turnpike"]);
   copyFileSync(join(root, "deploy/manifests/turnpike.yaml"), join(folder, `turnpike-${version}.yaml`));
   const crds = readdirSync(join(root, "deploy/crds")).map((name) => read(`deploy/crds/${name}`).replace(/^---\n/, ""));
@@ -97,6 +98,8 @@ const verify = async (folder: string, version: string): Promise<readonly string[
     const said = run(join(scratch, "node_modules/.bin/turnpike"), ["--version"], scratch).trim();
     if (said !== version) throw new Error(`the installed package says that it is ${said}`);
     done.push("npm package: installed in an empty folder; `turnpike --version` ran");
+
+    done.push(...verifyArchives(folder, version));
 
     const helm = await helmFor();
     const chart = join(folder, `turnpike-chart-${version}.tgz`);
@@ -151,7 +154,7 @@ const release = async (out: string, registry: string): Promise<void> => {
     const verified = await verify(out, version);
     writeFileSync(join(out, "SHA256SUMS"), [...first].map(([name, digest]) => `${digest}  ${name}\n`).join(""));
     for (const [name, digest] of first)
-      console.log(`${name.padEnd(32)} ${String(statSync(join(out, name)).size).padStart(10)} B  sha256:${digest}`);
+      console.log(`${name.padEnd(36)} ${String(statSync(join(out, name)).size).padStart(10)} B  sha256:${digest}`);
     console.log("made twice: the same");
     for (const line of verified) console.log(line);
     console.log("would push:");
