@@ -2,14 +2,15 @@
  * `npm run release -- --dry-run`: makes every artefact of a release into a folder, twice, compares the two, uses each as its
  * users would, and prints what would be pushed where. Nothing is pushed. Needs Linux, root (the files of the image) and apt.
  *
- *     npm run release -- --dry-run [--out DIR] [--registry REGISTRY]
+ *     npm run release -- --dry-run [--no-node] [--out DIR] [--registry REGISTRY]
  *
  * Artefacts: the npm package, the command line as an archive for each platform, the image for amd64 and arm64 with an SBOM each, the
  * chart, the plain manifests and CRDs, the notes of the release, the licences of all dependencies and the checksums of all.
- * `.github/workflows/release.yml` runs it for a tag, and publishes what it makes.
+ * `.github/workflows/release.yml` runs it for a tag, and publishes what it makes. The image and the chart are installed on a real
+ * Kubernetes node, as in `test/node`; `--no-node` leaves this out.
  */
 import { createHash } from "node:crypto";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   copyFileSync,
   mkdirSync,
@@ -26,6 +27,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { parse, parseAllDocuments } from "yaml";
 import { helmFor } from "../test/chart/helm.ts";
+import { VARIABLES } from "../test/release/artefacts.ts";
 import { pack } from "../test/support/pack.ts";
 import { makeArchive, platforms, REPRODUCIBLE, verifyArchives } from "./archives.ts";
 import { checkedLicences } from "./licences.ts";
@@ -140,7 +142,23 @@ const verify = async (folder: string, version: string): Promise<readonly string[
   }
 };
 
-const release = async (out: string, registry: string): Promise<void> => {
+/** Installs image and chart on a node, and has a call relayed: `test/release/node.check.ts`. @throws Error after its output. */
+const verifyOnNode = (folder: string): string => {
+  const scratch = mkdtempSync(join(tmpdir(), "turnpike-release-"));
+  try {
+    const report = join(scratch, "report");
+    const args = ["vitest", "run", "--config", "test/release/vitest.config.ts"];
+    const env = { ...process.env, [VARIABLES.folder]: folder, [VARIABLES.report]: report };
+    // Its output goes where complaints go.
+    const { status } = spawnSync("npx", ["--no", "--", ...args], { cwd: root, env, stdio: ["ignore", 2, 2] });
+    if (status !== 0) throw new Error("the release failed on a node: see above");
+    return readFileSync(report, "utf8");
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+};
+
+const release = async (out: string, registry: string, withNode: boolean): Promise<void> => {
   const version = versionOf(read("package.json"), read("deploy/helm/turnpike/Chart.yaml"));
   const again = mkdtempSync(join(tmpdir(), "turnpike-again-"));
   try {
@@ -152,11 +170,12 @@ const release = async (out: string, registry: string): Promise<void> => {
     const different = [...first].filter(([name, digest]) => second.get(name) !== digest).map(([name]) => name);
     if (different.length > 0) throw new Error(`made twice, and not the same: ${different.join(", ")}`);
     const verified = await verify(out, version);
+    const onNode = withNode ? verifyOnNode(out) : "node: not verified (--no-node)";
     writeFileSync(join(out, "SHA256SUMS"), [...first].map(([name, digest]) => `${digest}  ${name}\n`).join(""));
     for (const [name, digest] of first)
       console.log(`${name.padEnd(36)} ${String(statSync(join(out, name)).size).padStart(10)} B  sha256:${digest}`);
     console.log("made twice: the same");
-    for (const line of verified) console.log(line);
+    for (const line of [...verified, onNode]) console.log(line);
     console.log("would push:");
     for (const line of pushedBy(version, registry)) console.log(`  ${line}`);
   } finally {
@@ -168,6 +187,7 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       "dry-run": { type: "boolean", default: false },
+      "no-node": { type: "boolean", default: false },
       out: { type: "string", default: "release" },
       registry: { type: "string", default: "REGISTRY" },
     },
@@ -175,5 +195,5 @@ if (import.meta.main) {
   if (!values["dry-run"]) {
     process.stderr.write("only --dry-run works here: a host's workflow pushes what it makes\n");
     process.exitCode = 2;
-  } else await release(resolve(values.out), values.registry);
+  } else await release(resolve(values.out), values.registry, !values["no-node"]);
 }
