@@ -18,7 +18,7 @@ export const publications: readonly Publication[] = [
     job: "artefacts",
     what: "a draft of the release, with every artefact; the other jobs take them from there",
     commands: [
-      'gh release create "v${VERSION}" --draft --verify-tag --title "v${VERSION}" --notes-file release-notes.md turnpike-*.tgz turnpike-*.tar turnpike-*.yaml turnpike-*.cdx.json licences.txt SHA256SUMS',
+      'gh release create "v${VERSION}" --draft --verify-tag --title "v${VERSION}" --notes-file release-notes.md turnpike-*.tgz turnpike-*.tar.gz turnpike-*.tar turnpike-*.yaml turnpike-*.cdx.json licences.txt SHA256SUMS',
     ],
   },
   {

@@ -2,15 +2,16 @@
  * `npm run release -- --dry-run`: makes every artefact of a release into a folder, twice, compares the two, uses each as its
  * users would, and prints what would be pushed where. Nothing is pushed. Needs Linux, root (the files of the image) and apt.
  *
- *     npm run release -- --dry-run [--out DIR] [--registry REGISTRY] [--docs DIR]
+ *     npm run release -- --dry-run [--no-node] [--out DIR] [--registry REGISTRY] [--docs DIR]
  *
- * Artefacts: the npm package, the image for amd64 and arm64 with an SBOM each, the chart, the plain manifests and CRDs, the site of the
- * documentation (with the versions in the folder of `--docs`, which is what is published so far), the notes of the release, the
- * licences of all dependencies and the checksums of all. `.github/workflows/release.yml` runs it for a tag, and publishes what it
- * makes.
+ * Artefacts: the npm package, the command line as an archive for each platform, the image for amd64 and arm64 with an SBOM each, the
+ * chart, the plain manifests and CRDs, the site of the documentation (with the versions in the folder of `--docs`, which is what is
+ * published so far), the notes of the release, the licences of all dependencies and the checksums of all.
+ * `.github/workflows/release.yml` runs it for a tag, and publishes what it makes. The image and the chart are installed on a real
+ * Kubernetes node, as in `test/node`; `--no-node` leaves this out.
  */
 import { createHash } from "node:crypto";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   copyFileSync,
   cpSync,
@@ -28,7 +29,9 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { parse, parseAllDocuments } from "yaml";
 import { helmFor } from "../test/chart/helm.ts";
+import { VARIABLES } from "../test/release/artefacts.ts";
 import { pack } from "../test/support/pack.ts";
+import { makeArchive, platforms, REPRODUCIBLE, verifyArchives } from "./archives.ts";
 import { checkedLicences } from "./licences.ts";
 import { expand, publications } from "./publications.ts";
 import { addVersion } from "./site/build.ts";
@@ -75,18 +78,6 @@ export const pushedBy = (version: string, registry: string): readonly string[] =
     ...commands.map((command) => `  ${expand(command, { VERSION: version, REGISTRY: registry })}`),
   ]);
 
-/** The options of GNU tar that leave out the times and owners of files, so that the same files give the same archive. */
-const REPRODUCIBLE = [
-  "--sort=name",
-  "--mtime=@0",
-  "--owner=0",
-  "--group=0",
-  "--numeric-owner",
-  "--mode=u=rwX,go=rX",
-  "-I",
-  "gzip -n",
-];
-
 /** Makes the archive of the site into `folder`. @param published the site of earlier versions, if there is one. */
 export const makeSite = (folder: string, version: string, published: string | undefined): void => {
   const site = mkdtempSync(join(tmpdir(), "turnpike-site-"));
@@ -104,6 +95,7 @@ const make = async (folder: string, version: string, published: string | undefin
   const { tarball } = await pack(folder);
   for (const arch of ["amd64", "arm64"])
     run("node", ["deploy/image/main.ts", "--arch", arch, "--package", tarball, "--sbom", "--out", folder]);
+  for (const platform of platforms) makeArchive(folder, version, platform, tarball);
   // As `helm package` makes it, without the times of files and of the day.
   const chart = `turnpike-chart-${version}.tgz`;
   const options = [...REPRODUCIBLE, "--exclude=.helmignore", "-C", "deploy/helm"];
@@ -125,6 +117,8 @@ const verify = async (folder: string, version: string): Promise<readonly string[
     const said = run(join(scratch, "node_modules/.bin/turnpike"), ["--version"], scratch).trim();
     if (said !== version) throw new Error(`the installed package says that it is ${said}`);
     done.push("npm package: installed in an empty folder; `turnpike --version` ran");
+
+    done.push(...verifyArchives(folder, version));
 
     const helm = await helmFor();
     const chart = join(folder, `turnpike-chart-${version}.tgz`);
@@ -172,7 +166,31 @@ const verify = async (folder: string, version: string): Promise<readonly string[
   }
 };
 
-const release = async (out: string, registry: string, published: string | undefined): Promise<void> => {
+/** Installs image and chart on a node, and has a call relayed: `test/release/node.check.ts`. @throws Error after its output. */
+const verifyOnNode = (folder: string): string => {
+  const scratch = mkdtempSync(join(tmpdir(), "turnpike-release-"));
+  try {
+    const report = join(scratch, "report");
+    const args = ["vitest", "run", "--config", "test/release/vitest.config.ts"];
+    const env = { ...process.env, [VARIABLES.folder]: folder, [VARIABLES.report]: report };
+    // Its output goes where complaints go.
+    const { status } = spawnSync("npx", ["--no", "--", ...args], { cwd: root, env, stdio: ["ignore", 2, 2] });
+    if (status !== 0) throw new Error("the release failed on a node: see above");
+    return readFileSync(report, "utf8");
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+};
+
+interface ReleaseOptions {
+  readonly out: string;
+  readonly registry: string;
+  /** The site of earlier versions. */
+  readonly published: string | undefined;
+  readonly withNode: boolean;
+}
+
+const release = async ({ out, registry, published, withNode }: ReleaseOptions): Promise<void> => {
   const version = versionOf(read("package.json"), read("deploy/helm/turnpike/Chart.yaml"));
   const again = mkdtempSync(join(tmpdir(), "turnpike-again-"));
   try {
@@ -184,21 +202,14 @@ const release = async (out: string, registry: string, published: string | undefi
     const different = [...first].filter(([name, digest]) => second.get(name) !== digest).map(([name]) => name);
     if (different.length > 0) throw new Error(`made twice, and not the same: ${different.join(", ")}`);
     const verified = await verify(out, version);
+    const onNode = withNode ? verifyOnNode(out) : "node: not verified (--no-node)";
     writeFileSync(join(out, "SHA256SUMS"), [...first].map(([name, digest]) => `${digest}  ${name}\n`).join(""));
     for (const [name, digest] of first)
-      console.log(`${name.padEnd(32)} ${String(statSync(join(out, name)).size).padStart(10)} B  sha256:${digest}`);
+      console.log(`${name.padEnd(36)} ${String(statSync(join(out, name)).size).padStart(10)} B  sha256:${digest}`);
     console.log("made twice: the same");
-    for (const line of verified) console.log(line);
+    for (const line of [...verified, onNode]) console.log(line);
     console.log("would push:");
     for (const line of pushedBy(version, registry)) console.log(`  ${line}`);
-    for (const line of [
-      `npm publish --provenance turnpike-${version}.tgz`,
-      `image, both architectures, with SBOM and signature: ${registry}/turnpike:${version}`,
-      `chart: oci://${registry}/charts/turnpike:${version}`,
-      `the host of the documentation: the content of turnpike-docs-${version}.tgz`,
-      `release v${version}: release-notes.md, turnpike-${version}.yaml, turnpike-crds-${version}.yaml, licences.txt, SHA256SUMS`,
-    ])
-      console.log(`  ${line}`);
   } finally {
     rmSync(again, { recursive: true, force: true });
   }
@@ -208,6 +219,7 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       "dry-run": { type: "boolean", default: false },
+      "no-node": { type: "boolean", default: false },
       out: { type: "string", default: "release" },
       registry: { type: "string", default: "REGISTRY" },
       docs: { type: "string" },
@@ -216,5 +228,11 @@ if (import.meta.main) {
   if (!values["dry-run"]) {
     process.stderr.write("only --dry-run works here: a host's workflow pushes what it makes\n");
     process.exitCode = 2;
-  } else await release(resolve(values.out), values.registry, values.docs);
+  } else
+    await release({
+      out: resolve(values.out),
+      registry: values.registry,
+      published: values.docs,
+      withNode: !values["no-node"],
+    });
 }

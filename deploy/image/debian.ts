@@ -35,10 +35,14 @@ export interface DebianPackage {
   readonly source: string;
 }
 
-/** Where this machine gets its own packages; not from its lists, which it may not have yet. */
+/** For machines that are not Debian. They need its keys: the package debian-archive-keyring. */
+const MIRRORS = ["http://deb.debian.org/debian", "http://deb.debian.org/debian-security"] as const;
+
+/** Where this machine gets its own packages, if they are Debian's; not from its lists, which it may not have yet. */
 const mirrors = (cwd: string): readonly string[] => {
   const uris = command("apt-get", ["update", "--print-uris"], { cwd });
-  return [...new Set([...uris.matchAll(/^'(http\S+\/debian(?:-security)?)\/dists\//gm)].map(([, uri = ""]) => uri))];
+  const own = [...uris.matchAll(/^'(http\S+\/debian(?:-security)?)\/dists\//gm)].map(([, uri = ""]) => uri);
+  return own.length === 0 ? MIRRORS : [...new Set(own)];
 };
 
 /** An apt that knows nothing of this machine's packages, but of `architecture`'s of the suite. */

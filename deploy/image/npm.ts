@@ -1,9 +1,18 @@
-/** What comes by npm: this package with what it needs, and Node. Versions and digests are the lock file's. */
+/**
+ * What comes by npm: this package with its dependencies, and Node; for the image and for the archives of the command line.
+ * Versions and digests are the lock file's.
+ */
 import { createHash } from "node:crypto";
 import { cpSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Architecture } from "./architecture.ts";
 import { command } from "./command.ts";
+
+/** An operating system and a processor, as npm names them. */
+export interface Platform {
+  readonly os: "linux" | "darwin";
+  readonly cpu: "x64" | "arm64";
+}
 
 interface Locked {
   readonly version: string;
@@ -64,11 +73,11 @@ const compareWithLock = (checkout: string, folder: string): void => {
 };
 
 /**
- * Installs what the package needs, werift included, for `architecture`.
+ * Installs what the package needs, werift included, for `platform`.
  *
  * @returns the SBOM that npm makes of it.
  */
-const installDependencies = (checkout: string, folder: string, { node }: Architecture): unknown => {
+const installDependencies = (checkout: string, folder: string, { os, cpu }: Platform): unknown => {
   mkdirSync(folder, { recursive: true });
   const { version, dependencies, peerDependencies, overrides } = readJson(checkout, "package.json") as Manifest;
   const manifest = {
@@ -80,7 +89,7 @@ const installDependencies = (checkout: string, folder: string, { node }: Archite
   };
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
   for (const name of ["package-lock.json", ".npmrc"]) cpSync(join(checkout, name), join(folder, name));
-  const machine = [`--cpu=${node}`, "--os=linux", "--libc=glibc"];
+  const machine = [`--cpu=${cpu}`, `--os=${os}`, ...(os === "linux" ? ["--libc=glibc"] : [])];
   const options = ["--ignore-scripts", "--prefer-offline", "--no-audit", "--silent", ...machine];
   command("npm", ["install", ...options], { cwd: folder });
   compareWithLock(checkout, folder);
@@ -88,20 +97,20 @@ const installDependencies = (checkout: string, folder: string, { node }: Archite
 };
 
 /**
- * Puts the package into `root`, at `/usr/lib/turnpike`.
+ * Puts the package with its dependencies for `platform` into `home`, without files that only people and compilers read.
  *
+ * @param folder to work in.
  * @param tarball of the package; it is packed, unless given.
- * @returns the SBOM of what it needs.
+ * @returns the SBOM of the dependencies.
  */
-export const installTurnpike = (
+export const installPackage = (
   checkout: string,
-  root: string,
+  home: string,
   folder: string,
-  architecture: Architecture,
+  platform: Platform,
   tarball = pack(checkout, join(folder, "packed")),
 ): unknown => {
-  const sbom = installDependencies(checkout, join(folder, "dependencies"), architecture);
-  const home = join(root, "usr/lib/turnpike");
+  const sbom = installDependencies(checkout, join(folder, "dependencies"), platform);
   unpack(tarball, home);
   const modules = join(home, "node_modules");
   // It carries some; here are all.
@@ -110,13 +119,43 @@ export const installTurnpike = (
   for (const path of globSync([...LEFT_OUT, ".bin", "**/.bin", ".package-lock.json"], { cwd: modules }))
     rmSync(join(modules, path), { recursive: true, force: true });
   for (const path of globSync("dist/**/*.d.ts", { cwd: home })) rmSync(join(home, path));
+  return sbom;
+};
+
+/**
+ * Puts the package into the image's `root`, at `/usr/lib/turnpike`.
+ *
+ * @param tarball of the package; it is packed, unless given.
+ * @returns the SBOM of what it needs.
+ */
+export const installTurnpike = (
+  checkout: string,
+  root: string,
+  folder: string,
+  { node }: Architecture,
+  tarball?: string,
+): unknown => {
+  const home = join(root, "usr/lib/turnpike");
+  const sbom = installPackage(checkout, home, folder, { os: "linux", cpu: node }, tarball);
   rmSync(join(home, "bin"), { recursive: true });
   return sbom;
 };
 
-/** Puts Node's binary into `root`, at `/usr/bin/node`. @returns its version. */
-export const installNode = (checkout: string, root: string, folder: string, { node }: Architecture): string => {
-  const name = `node-linux-${node}`;
+/** The npm package with Node for Linux on this processor. */
+export const nodePackage = (cpu: Platform["cpu"]): string => `node-linux-${cpu}`;
+
+/**
+ * Fetches Node for Linux: `bin/node` and `LICENSE`.
+ *
+ * @param folder to work in.
+ * @returns the folder that has them, and the version.
+ */
+export const fetchNode = (
+  checkout: string,
+  folder: string,
+  cpu: Platform["cpu"],
+): { readonly unpacked: string; readonly version: string } => {
+  const name = nodePackage(cpu);
   const { packages } = readJson(checkout, "package-lock.json") as Lock;
   const { version = "", integrity = "" } = packages[`node_modules/${name}`] ?? {};
   const tarball = pack(`${name}@${version}`, folder);
@@ -124,6 +163,12 @@ export const installNode = (checkout: string, root: string, folder: string, { no
   if (digest !== integrity) throw new Error(`${name}@${version} is not what the lock file says`);
   const unpacked = join(folder, "unpacked");
   unpack(tarball, unpacked, "package/bin/node", "package/LICENSE");
+  return { unpacked, version };
+};
+
+/** Puts Node's binary into `root`, at `/usr/bin/node`. @returns its version. */
+export const installNode = (checkout: string, root: string, folder: string, { node }: Architecture): string => {
+  const { unpacked, version } = fetchNode(checkout, folder, node);
   mkdirSync(join(root, "usr/share/doc/node"), { recursive: true });
   mkdirSync(join(root, "usr/bin"), { recursive: true });
   cpSync(join(unpacked, "bin/node"), join(root, "usr/bin/node"));

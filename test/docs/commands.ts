@@ -35,6 +35,8 @@ const OTHERS: readonly string[] = [
   "sed",
   "source",
   "tail",
+  "sha256sum",
+  "shasum",
   "tar",
   "perf",
   "podman",

@@ -40,8 +40,12 @@ const restricted = {
   seccompProfile: { type: "RuntimeDefault" },
 };
 
-/** A Deployment of media servers and its Service. @param graceSeconds they have so long to end, and take it. */
-export const mediaServers = (name: string, replicas: number, graceSeconds = 5): readonly Literal[] => [
+/**
+ * A Deployment of media servers and its Service.
+ * @param graceSeconds they have so long to end, and take it.
+ * @param image with Node; nodes have it.
+ */
+export const mediaServers = (name: string, replicas: number, graceSeconds = 5, image = IMAGE): readonly Literal[] => [
   { apiVersion: "v1", kind: "ConfigMap", metadata: meta("media-server"), data: { "server.mjs": MEDIA_SERVER } },
   {
     apiVersion: "apps/v1",
@@ -57,7 +61,7 @@ export const mediaServers = (name: string, replicas: number, graceSeconds = 5): 
           containers: [
             {
               name: "media",
-              image: IMAGE,
+              image,
               imagePullPolicy: "Never",
               command: ["node", "/media/server.mjs"],
               readinessProbe: { httpGet: { path: "/", port: 9001 }, periodSeconds: 1 },
@@ -135,14 +139,28 @@ const isReady = ({ metadata, status }: Pod): boolean =>
 /** Values of the chart that have nodes run the image of this checkout. */
 export const ourImage = ["--set", "image.repository=turnpike", "--set", "image.tag=test"] as const;
 
+/** What is installed. */
+export interface Release {
+  /** Folder or file. */
+  readonly chart: string;
+  /** @returns the archive of the image. */
+  image(): Promise<string>;
+  /** Arguments of Helm that name the image. */
+  readonly values: readonly string[];
+}
+
+const ofCheckout: Release = { chart, image: testImage, values: ourImage };
+
 export interface StageOptions extends Omit<NodesOptions, "images"> {
+  /** That of this checkout, if absent. */
+  readonly release?: Release;
   /** Archives of further images that nodes have. */
   readonly images?: () => Promise<readonly string[]>;
 }
 
 /** Registers the hooks of a test file: a cluster with nodes, the chart installed. @param values further arguments of Helm. */
 export const useStage = (
-  { images, ...options }: StageOptions = { count: 1 },
+  { images, release = ofCheckout, ...options }: StageOptions = { count: 1 },
   values: readonly string[] = [],
 ): Stage => {
   let cluster: Cluster;
@@ -160,7 +178,8 @@ export const useStage = (
   };
 
   beforeAll(async () => {
-    cluster = await startCluster({ nodes: { ...options, images: [await testImage(), ...((await images?.()) ?? [])] } });
+    const archives = [await release.image(), ...((await images?.()) ?? [])];
+    cluster = await startCluster({ nodes: { ...options, images: archives } });
     helm = await helmFor(cluster.kubeconfig);
     caller = startCaller(nodes().outside);
     // Where nothing may run but what asks for no more than it needs.
@@ -168,7 +187,7 @@ export const useStage = (
     for (const name of [SYSTEM, NAMESPACE])
       await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
     const flags = ["--namespace", SYSTEM, "--wait", "--timeout", "5m"];
-    await helm("install", "turnpike", chart, ...flags, ...ourImage, ...values);
+    await helm("install", "turnpike", release.chart, ...flags, ...release.values, ...values);
   });
   afterEach(async ({ task }) => {
     if (task.result?.state === "fail")

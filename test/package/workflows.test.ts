@@ -114,6 +114,12 @@ describe("the workflow of a release", () => {
     expect(jobs["site"]?.needs).toBe("release");
   });
 
+  it("installs the image and the chart on a node before it drafts the release", () => {
+    const made = linesOf(jobs["artefacts"]!).find((line) => line.includes("npm run release"));
+    expect(made).toContain("--dry-run");
+    expect(made).not.toContain("--no-node");
+  });
+
   it("lets only those jobs ask for an identity that sign", () => {
     const signing = Object.entries(jobs).filter(([, job]) => job.permissions?.["id-token"] === "write");
     expect(signing.map(([name]) => name)).toEqual(["npm", "image", "chart", "release"]);
