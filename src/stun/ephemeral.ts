@@ -1,4 +1,4 @@
-/** Time-limited credentials: the username carries an expiry, the password is an HMAC of the username. */
+/** Time-limited credentials: the username contains an expiry, the password is an HMAC of the username. */
 import { createHmac } from "node:crypto";
 
 /** Base64 of HMAC-SHA1 over the whole username. */
@@ -8,7 +8,10 @@ export const ephemeralPassword = (secret: string, username: string): string =>
 export interface TimeWindow {
   /** Seconds since the epoch. */
   readonly expiry: number;
-  /** Whose credentials they are: what stands beside the expiry, on either side, colons included. Absent for nobody in particular. */
+  /**
+   * The owner of the credentials: the rest of the username before or after the expiry, including colons. Absent if there is
+   * none.
+   */
   readonly user?: string;
 }
 
