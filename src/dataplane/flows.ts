@@ -69,7 +69,7 @@ export interface RelayPort {
 
 /** One peer (address and port) of one flow, and whether it may be reached. */
 export interface PeerFlow extends WireAddress {
-  /** The address as it stands in an XOR-PEER-ADDRESS attribute's plain form, 4 or 16 bytes. */
+  /** The address in plain form, as in an XOR-PEER-ADDRESS attribute without the XOR: 4 or 16 bytes. */
   readonly bytes: Buffer;
   readonly relay: RelayPort;
   /** The counters for packets of the cluster that admits it. */

@@ -23,7 +23,7 @@ const BEGINNINGS: ReadonlySet<JournalLine["type"]> = new Set(["journal.recovered
 const NEWLINE = 0x0a;
 const FROM_THE_START: Beginning = { seq: 0 };
 
-/** A line as it stands in its file. */
+/** A line as it is in its file. */
 export interface RawLine {
   readonly text: string;
   /** 1-based. */

@@ -16,8 +16,8 @@ export interface TimeWindow {
 }
 
 /**
- * What a time-limited username says. The expiry is its first `:`-separated part that is a decimal integer; `undefined` when
- * there is none, or it is 0.
+ * The content of a time-limited username. The expiry is its first `:`-separated part that is a decimal integer;
+ * `undefined` if there is none, or it is 0.
  *
  * @example
  * timeWindowOf("1599491771:@bob:example.org"); // { expiry: 1599491771, user: "@bob:example.org" }

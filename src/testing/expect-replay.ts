@@ -64,7 +64,7 @@ const wordOf = (derivation: JournalLine | Derivation): readonly string[] => {
  * Replays a log and asserts that every transition and output is as it was recorded, and what else is expected of it.
  *
  * @param log a file of a log, or its folder; a path or a `file:` URL.
- * @throws AssertionError that names the line, what was recorded and what is concluded now, and the facts behind it.
+ * @throws AssertionError that names the line, the recorded and the current conclusion, and the facts that caused it.
  * @example
  * it("drains a pod that is deleted", () => {
  *   expectReplay(new URL("histories/pod-deleted.jsonl", import.meta.url), {

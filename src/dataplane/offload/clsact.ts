@@ -114,7 +114,7 @@ export const openClsact = (bpf: Bpf, program: number): Clsact => {
       try {
         remove(netlink, interfaceIndex, handle);
       } catch {
-        // The interface is gone, and the filter with it.
+        // The interface was removed, and the filter with it.
       }
     netlink.close();
     for (const fd of opened) loadSys().close(fd);
