@@ -33,7 +33,7 @@ import { isSigned } from "../stun/message.ts";
 import { receive } from "./requests/dispatch.ts";
 import type { RequestContext } from "./requests/exchange.ts";
 
-/** Sends an answer that may exceed the anti-amplification limit. */
+/** Answers per second that may exceed the anti-amplification limit. */
 const longAnswersPerSecond = 200;
 
 /** XOR-MAPPED-ADDRESS of IPv6: how much longer the answer to a Binding request is than the request. */

@@ -18,7 +18,7 @@ const WIDTH = { 4: 32, 6: 128 } as const;
 
 const bitsOf = ({ family, value }: Ip): string => value.toString(2).padStart(WIDTH[family], "0");
 
-/** Well-known networks and addresses, for example private ones and examples. */
+/** Well-known networks and addresses, such as private ones and those for documentation. */
 const KNOWN = [
   "0.0.0.0/32",
   "127.0.0.1/32",

@@ -19,7 +19,7 @@ import { Datagrams } from "./datagrams.ts";
 import { StreamPort } from "./stream-socket.ts";
 import type { DatagramSocket } from "./datagram-socket.ts";
 
-/** One socket receives the datagrams of all clients. */
+/** Large, because one socket receives the datagrams of all clients. */
 const CLIENT_BATCH = 256;
 const CLIENT_BUFFER_BYTES = 4 << 20;
 
