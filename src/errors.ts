@@ -1,6 +1,6 @@
 /**
- * Every error that Turnpike names: its code, what it means and what to do about it.
- * Logs, statuses, metrics and `docs/reference/errors.md` all read this one table.
+ * All named errors of Turnpike: code, meaning and what to do. Logs, statuses, metrics and `docs/reference/errors.md` all
+ * use this table.
  */
 export const errors = {
   "manifest-syntax": {
@@ -115,7 +115,7 @@ export const errors = {
 
 export type ErrorCode = keyof typeof errors;
 
-/** An error with a code from the table; `message` says what happened here. */
+/** An error with a code from the table; `message` says what happened in this case. */
 export class TurnpikeError extends Error {
   readonly code: ErrorCode;
 
@@ -126,5 +126,5 @@ export class TurnpikeError extends Error {
   }
 }
 
-/** What a thrown value says: the message of an error, anything else as text. */
+/** The text of a thrown value: the message of an error, anything else as text. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,7 +1,4 @@
-/**
- * Small HTTP servers: bound when they are given, gone at once when they are closed, and never ended by what somebody asks
- * of them.
- */
+/** Small HTTP servers: they are bound when returned, close at once, and no request can end them. */
 import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from "node:http";
 import type { AddressInfo, Server } from "node:net";
 import { messageOf } from "./errors.ts";
@@ -11,15 +8,15 @@ export interface HttpEndpoint {
   close(): Promise<void>;
 }
 
-/** Answers a request, now or when its promise resolves. What it throws, or rejects with, is answered with 500. */
+/** Answers a request, now or when its promise resolves. An exception or a rejection is answered with 500. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
 
-/** `handler` as a listener that neither throws nor leaves a rejection behind. */
+/** `handler` as a listener that neither throws nor leaves an unhandled rejection. */
 export const guarded =
   (handler: Handler) =>
   (request: IncomingMessage, response: ServerResponse): void => {
     const failed = (error: unknown): void => {
-      // Half an answer cannot become another one.
+      // A partial answer cannot be replaced by another.
       if (response.headersSent) response.destroy();
       else answer(response, 500, `${messageOf(error)}\n`);
     };
@@ -28,11 +25,11 @@ export const guarded =
   };
 
 /**
- * Binds `server`; what it reports later, such as a connection that it cannot accept, goes to `onError`.
+ * Binds `server`; later errors, such as a connection that it cannot accept, are passed to `onError`.
  *
- * @param host without one, or empty, every address of both families.
+ * @param host if absent or empty, every address of both families.
  * @returns the port.
- * @throws the error of `listen` when it cannot be bound.
+ * @throws the error of `listen` if it cannot be bound.
  */
 export const listen = async (
   server: Server,
@@ -51,7 +48,7 @@ export const listen = async (
   return (server.address() as AddressInfo).port;
 };
 
-/** As `listen`, for a server that does what `handler` says. */
+/** As `listen`, for a server with `handler`. */
 export const serveHttp = async (
   host: string | undefined,
   port: number,
@@ -71,7 +68,7 @@ export const serveHttp = async (
 
 const JSON_TYPE = "application/json; charset=utf-8";
 
-/** Answers with `body`, which nobody may keep or take for anything else. */
+/** Answers with `body`, with headers against caching and content sniffing. */
 export const answer = (response: ServerResponse, code: number, body: string, type = "text/plain"): void => {
   response.writeHead(code, { "content-type": type, "x-content-type-options": "nosniff", "cache-control": "no-store" });
   response.end(body);
@@ -80,7 +77,7 @@ export const answer = (response: ServerResponse, code: number, body: string, typ
 export const answerJson = (response: ServerResponse, value: unknown, code = 200): void =>
   answer(response, code, `${JSON.stringify(value)}\n`, JSON_TYPE);
 
-/** What `/metrics` answers. */
+/** Answers `/metrics`. */
 export interface Scrape {
   readonly contentType: string;
   scrape(): Promise<string>;
@@ -89,7 +86,7 @@ export interface Scrape {
 export const answerMetrics = async (response: ServerResponse, metrics: Scrape): Promise<void> =>
   answer(response, 200, await metrics.scrape(), metrics.contentType);
 
-/** What was asked for, whichever host it was asked of; nothing where that is no URL. */
+/** The URL of the request, regardless of its host; undefined if it is malformed. */
 export const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined =>
   URL.parse(url.replace(/^\/+/, "/"), "http://here") ?? undefined;
 

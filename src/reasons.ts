@@ -1,6 +1,6 @@
 /**
- * Why the relay refuses or drops: each code, what it means and what to do about it. Log lines, metric labels, the API,
- * `turnpike explain` and `docs/reference/reasons.md` all read this one table.
+ * Why the relay rejects or drops: each code, its meaning and what to do. Log lines, metric labels, the API, `turnpike
+ * explain` and `docs/reference/reasons.md` all use this table.
  */
 interface Reason {
   readonly what: string;
@@ -40,7 +40,7 @@ export const denials = {
 export type DenialCode = keyof typeof denials;
 export const denialCodes = Object.keys(denials) as readonly DenialCode[];
 
-/** Requests that are answered with an error, by its number and why. */
+/** Requests that are answered with an error, by its number and reason. */
 const requests = {
   "300 try-alternate": {
     what: "the relay is draining and sends new clients to another server",
@@ -252,8 +252,8 @@ export type DropCode = keyof typeof drops;
 const elsewhere = { todo: "`turnpike explain` shows which one, and what to change" } as const;
 
 /**
- * What `turnpike explain` says of a peer, the most telling first. What the relay would say has the relay's code; the
- * others describe failures that the relay never sees.
+ * The answers of `turnpike explain` about a peer, the most specific first. If the relay would deny the peer, the answer has
+ * the relay's code; the others describe failures that the relay never sees.
  */
 export const explanations = {
   reachable: { what: "clients can reach the peer", todo: "nothing" },

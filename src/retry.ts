@@ -1,4 +1,4 @@
-/** Exponential backoff, for everything that tries again. */
+/** Exponential backoff, for all retries. */
 
 export interface Backoff {
   readonly firstMs: number;
@@ -6,8 +6,8 @@ export interface Backoff {
 }
 
 /**
- * The pause after `failures` failures in a row: it doubles from `firstMs` up to `longestMs`, and is then shortened by up to
- * half at random, so that clients of one server do not all come back at once.
+ * The pause after `failures` consecutive failures: it doubles from `firstMs` up to `longestMs`, and is then shortened by up
+ * to half at random, so that clients of one server do not all return at once.
  *
  * @param failures from 1.
  */

@@ -14,7 +14,7 @@ const receivedCertificateEnds = (core: Core): readonly Sample[] =>
     })),
   );
 
-/** Of the certificate that each listener serves; where none can be served, of the first that is there. */
+/** Of the certificate that each listener serves; if none can be served, of the first existing one. */
 const renderedCertificateEnds = (core: Core): readonly Sample[] =>
   core.view.list("Gateway").flatMap((gateway) => {
     const { namespace } = gateway.metadata;

@@ -1,4 +1,4 @@
-/** The metrics of all that is not the relay: machines, API requests, the event log, watches, documents and effects. */
+/** The metrics of everything except the relay: machines, API requests, the event log, watches, documents and effects. */
 import { certificateEnds } from "./certificate-ends.ts";
 import { by, total, type Metric, type MetricSources } from "./metric.ts";
 

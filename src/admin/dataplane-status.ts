@@ -1,5 +1,5 @@
 /**
- * `/status` of a dataplane: the running config and its traffic, in the shape and the JSON types that STUNner's tools
+ * `/status` of a dataplane: the running config and its traffic, in the structure and the JSON types that STUNner's tools
  * decode. It contains no secrets.
  */
 import { canonicalEndpoint } from "../net/endpoint.ts";
@@ -67,7 +67,7 @@ const stats = ({ bytesIn, bytesOut, packetsIn, packetsOut }: Traffic, now: numbe
   tx: { pkts: packetsOut, bytes: bytesOut, timestamp: now },
 });
 
-/** Seen from the peers: what they send is received. */
+/** From the view of peers: what they send is received. */
 const relayStats = ({ bytesIn, bytesOut, packetsIn, packetsOut }: Traffic, now: number): StatusStats =>
   stats({ bytesIn: bytesOut, bytesOut: bytesIn, packetsIn: packetsOut, packetsOut: packetsIn }, now);
 

@@ -1,4 +1,4 @@
-/** What of the event log there is to count. */
+/** Metrics of the event log. */
 import type { FactLine } from "../journal/fact.ts";
 
 export interface FactTally {
@@ -10,12 +10,12 @@ export interface FactTally {
   readonly failures: Readonly<Record<string, number>>;
   /** Documents rejected, by code, including those that were corrected since. */
   readonly rejections: Readonly<Record<string, number>>;
-  /** Documents that are refused now, by code. */
+  /** Documents that are rejected at present, by code. */
   readonly standing: Readonly<Record<string, number>>;
   readonly workersLost: number;
-  /** Seconds to the first complete list, by kind and version (`KIND VERSION`), of those that are served. */
+  /** Seconds to the first complete list, by kind and version (`KIND VERSION`), of served ones. */
   readonly lists: ReadonlyMap<string, number>;
-  /** When the config of a gateway came into force last, in ms since 1970. */
+  /** When the config of a gateway last became active, in ms since 1970. */
   readonly published: ReadonlyMap<string, number>;
 }
 

@@ -1,4 +1,4 @@
-/** An HTTP server whose address a config names: it moves when the config says so. */
+/** An HTTP server whose address comes from a config: it moves when the config changes. */
 import { serveHttp, type HttpEndpoint, type Handler } from "../http.ts";
 import { backoffMs, type Backoff } from "../retry.ts";
 import { messageOf } from "../errors.ts";
@@ -7,14 +7,14 @@ import { isBindablePort } from "../net/host-port.ts";
 export interface Following {
   /**
    * Serves at `url`, `http://HOST:PORT/PATH`; at an empty one nowhere. Without a host it is every address, without a port
-   * `defaultPort`. Resolves after the first try to bind it. An address that is in use, or that the host does not have, is
-   * reported once and tried again until it can be bound, or until another one is wanted.
+   * `defaultPort`. Resolves after the first attempt to bind it. An address that is in use, or that the host does not have,
+   * is reported once and retried until it can be bound, or until another one is set.
    */
   at(url: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** An address as configs write it; `http://:8086` is no URL that the standard knows. Undefined: it cannot be understood. */
+/** An address in the notation of configs; `http://:8086` is not a standard URL. Undefined: it is malformed. */
 export const parseEndpointUrl = (
   url: string,
   defaultPort: number,
@@ -29,7 +29,7 @@ export const parseEndpointUrl = (
 
 const BACKOFF: Backoff = { firstMs: 250, longestMs: 5000 };
 
-/** `listener` is asked with the path of the URL: what it serves, and where. */
+/** `listener` is called with the path of the URL: what it serves, and where. */
 export const followEndpoint = (
   defaultPort: number,
   listener: (path: string) => Handler,

@@ -1,4 +1,4 @@
-/** The last peers that clients were refused, by gateway: what somebody asks for who looks into "it does not connect". */
+/** The last peers that were denied, by gateway: for users who investigate why a client cannot connect. */
 import type { Fact, FactLine } from "../journal/fact.ts";
 
 type PeerRefused = Extract<Fact, { readonly type: "peer.refused" }>["data"];

@@ -1,4 +1,4 @@
-/** What a metric is, and what it is read from. */
+/** A metric and its source. */
 import type { Core } from "../core/core.ts";
 import type { RelayState } from "../dataplane/relay.ts";
 import type { FactTally } from "./fact-tally.ts";
@@ -9,10 +9,10 @@ export interface MetricSources {
   readonly facts: FactTally;
   readonly journal: {
     readonly lastSeq: () => number;
-    /** Why the disk takes no lines at the moment. */
+    /** Why the disk rejects lines at the moment. */
     readonly refusal: () => string | undefined;
   };
-  /** Requests made to the API server, by method; nothing where there is none. */
+  /** Requests made to the API server, by method; undefined if there is no API server. */
   readonly apiRequests?: Readonly<Record<string, number>>;
 }
 

@@ -6,13 +6,13 @@ import { relayMetrics } from "./relay-metrics.ts";
 
 export const metrics: readonly Metric[] = [...relayMetrics, ...coreMetrics];
 
-/** @param registry with what others have to say. */
+/** @param registry with the metrics of other components. */
 export const createMetrics = (
   sources: MetricSources,
   registry = new Registry(),
 ): { readonly contentType: string; scrape(): Promise<string> } => {
   collectDefaultMetrics({ register: registry });
-  // Both are read off the state at each scrape, so a counter too is set to what it has come to.
+  // Both are read from the state at each scrape, so a counter is also set to its total.
   const series = metrics.map((metric) => {
     const { name, help, labels } = metric;
     const configuration = { name, help, labelNames: [...labels], registers: [registry] };

@@ -1,6 +1,5 @@
 /**
- * The metrics of STUNner's gateway operator, by its names, of what this operator does in their place: a fold is its render,
- * a write its update.
+ * The metrics of STUNner's gateway operator, with its names, for this operator: a fold is its render, a write its update.
  */
 import { Counter, Gauge, Histogram, type Registry } from "@prometheus-io/client";
 import type { Write } from "../effects/reconcile.ts";
@@ -50,7 +49,7 @@ export const operatorMetrics: readonly {
   ...Object.entries({ ...histograms, ...gauges }).map(([name, help]) => ({ name: PREFIX + name, labels: [], help })),
 ];
 
-/** From 5 ms to a minute. */
+/** From 5 ms to one minute. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 /** While the loops run, their timestamps are never older than this, in ms. */
 export const HEARTBEAT_MS = 5000;
@@ -59,7 +58,7 @@ export interface OperatorMeter {
   took(fact: FactLine): void;
   folded(seconds: number): void;
   wrote(write: Write): void;
-  /** All of what has been folded is written. */
+  /** All folded changes are written. */
   settled(): void;
   /** The loops run. */
   beat(): void;

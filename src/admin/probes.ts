@@ -1,7 +1,9 @@
-/** Health and metrics at addresses of their own: the operator's `/healthz` and `/readyz`, a dataplane's `/live` and `/ready`. */
+/**
+ * Health and metrics at separate addresses: the operator's `/healthz` and `/readyz`, a dataplane's `/live` and `/ready`.
+ */
 import { answer, answerJson, answerMetrics, pathOf, type Handler, type Scrape } from "../http.ts";
 
-/** @param ready why it is not ready, or nothing. */
+/** @param ready why it is not ready; undefined if it is. */
 export const probeListener =
   (ready: () => string | undefined): Handler =>
   ({ url }, response) => {
@@ -10,7 +12,7 @@ export const probeListener =
     answer(response, reason === undefined ? 200 : path === "/readyz" ? 503 : 404, `${reason ?? "ok"}\n`);
   };
 
-/** @param at the path that is answered; every path when it is empty. */
+/** @param at the path that is answered; every path if it is empty. */
 export const metricsListener =
   (metrics: Scrape, at = ""): Handler =>
   ({ url }, response) => {
@@ -18,7 +20,7 @@ export const metricsListener =
     return answer(response, 404, `there is ${at}\n`);
   };
 
-/** What the probes of a dataplane's pod ask, with the words that STUNner's answers have. */
+/** The probes of a dataplane's pod, with the texts of STUNner's answers. */
 export const dataplaneListener =
   (isReady: () => boolean, status: () => Promise<unknown>): Handler =>
   ({ url }, response) => {

@@ -1,4 +1,4 @@
-/** The metrics of the relay: listeners, allocations, peers, refusals and drops. */
+/** The metrics of the relay: listeners, allocations, peers, rejections and drops. */
 import type { RelayState } from "../dataplane/relay.ts";
 import type { RefusalCode } from "../reasons.ts";
 import { by, total, type Metric, type MetricSources, type Sample } from "./metric.ts";
@@ -11,7 +11,7 @@ const perListener =
       { labels: { name, direction: "tx" }, value: unit === "bytes" ? bytesOut : packetsOut },
     ]);
 
-/** At the side of peers: rx is what comes from them. */
+/** On the peer side: rx is data from peers. */
 const perCluster =
   (unit: "bytes" | "packets") =>
   (_: MetricSources, relay: RelayState): readonly Sample[] =>
@@ -20,7 +20,7 @@ const perCluster =
       { labels: { name, direction: "tx" }, value: unit === "bytes" ? bytesIn : packetsIn },
     ]);
 
-/** Refusals that say that somebody is not who they have to be, less the challenge that every client gets first. */
+/** Authentication failures, without the challenge that every client gets first. */
 const AUTHENTICATION: ReadonlySet<string> = new Set<RefusalCode>([
   "400 missing-credentials",
   "401 realm",

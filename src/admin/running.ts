@@ -1,4 +1,4 @@
-/** What of a running program can be asked; a log alone has none of it. */
+/** The state of a running program; a log does not contain it. */
 import type { RelayState } from "../dataplane/relay.ts";
 import type { Scrape } from "../http.ts";
 import { programState, type ProgramState, type StateSources } from "./state.ts";
@@ -6,7 +6,7 @@ import { programState, type ProgramState, type StateSources } from "./state.ts";
 export interface Running {
   readonly state: () => Promise<ProgramState>;
   readonly relay: () => Promise<RelayState>;
-  /** Why it is not ready; nothing if it is. */
+  /** Why it is not ready; undefined if it is. */
   readonly notReady: () => string | undefined;
   readonly metrics: Scrape;
 }

@@ -1,6 +1,6 @@
 /**
- * The admin API and the page that shows it. Read-only; on loopback unless told otherwise. `/live`, `/ready` and `/metrics` are
- * for machines that ask by themselves; what a token guards, if there is one, is below `/api/`.
+ * The admin API and the page that shows it. Read-only; on loopback by default. `/live`, `/ready` and `/metrics` are for
+ * automated clients; paths below `/api/` require the token, if there is one.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -18,7 +18,7 @@ export interface AdminBinding {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** What `/api/` asks for as a bearer token; without one, nothing. */
+  /** The bearer token that `/api/` requires; undefined: none. */
   readonly token?: string;
 }
 
@@ -39,7 +39,10 @@ const sha256 = (text: string): Buffer => createHash("sha256").update(text).diges
 const mayAsk = ({ headers }: IncomingMessage, token: string | undefined): boolean =>
   token === undefined || timingSafeEqual(sha256(headers.authorization ?? ""), sha256(`Bearer ${token}`));
 
-/** A page of another site could be given our address under its own name, and read what is meant for this machine. */
+/**
+ * Protects against DNS rebinding: a page of another site could resolve its name to our address, and read data of this
+ * machine.
+ */
 const isNamedSafely = (host: string, asked = ""): boolean => {
   if (!host.startsWith("127.") && host !== "::1") return true;
   const name = asked.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
@@ -51,7 +54,7 @@ const numberOf = (query: URLSearchParams, name: string): number | undefined => {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 };
 
-/** @throws the error of `listen` when the address cannot be bound. */
+/** @throws the error of `listen` if the address cannot be bound. */
 export const startAdmin = async ({ host, port, token, journal, running }: AdminOptions): Promise<AdminServer> => {
   let logStreams = 0;
   const readRelay = running && createCalmReader(running.relay);
@@ -107,7 +110,7 @@ export const startAdmin = async ({ host, port, token, journal, running }: AdminO
     return answer(response, 404, "nothing runs here; there is a log alone\n");
   };
 
-  /** Nothing, where it was none of these. */
+  /** Undefined if it was none of these. */
   const answerProbe = (path: string, response: ServerResponse): Promise<void> | undefined => {
     if (running === undefined) return undefined;
     switch (path) {

@@ -1,4 +1,4 @@
-/** What is the case right now, for `turnpike status` and `/api/v1/state`. No secret is in it. */
+/** The current state, for `turnpike status` and `/api/v1/state`. It contains no secrets. */
 import type { Core } from "../core/core.ts";
 import type { AllocationState, RelayState } from "../dataplane/relay.ts";
 import type { Rejection } from "../journal/fact.ts";
@@ -25,7 +25,7 @@ export interface GatewayState {
     readonly routes: readonly string[];
   }[];
   readonly status: unknown;
-  /** Peers that its clients were refused, newest first; the last fifty. */
+  /** Peers that were denied to its clients, newest first; the last fifty. */
   readonly refusals: readonly Refusal[];
 }
 
@@ -34,7 +34,7 @@ export interface ProgramState {
   readonly pid: number;
   readonly startedAt: number;
   readonly operator: string;
-  /** `refusal`: why the disk takes no lines at the moment. */
+  /** `refusal`: why the disk rejects lines at the moment. */
   readonly journal: { readonly folder: string; readonly lastSeq: number; readonly refusal?: string };
   readonly gateways: readonly GatewayState[];
   readonly routes: readonly {
@@ -47,7 +47,7 @@ export interface ProgramState {
     readonly name: string;
     readonly address: string;
     readonly state: string;
-    /** Of its Service, where they are numbers. */
+    /** Of its Service, if they are numbers. */
     readonly ports: readonly number[];
   }[];
   readonly clusters: readonly {

@@ -13,7 +13,7 @@ export type Verdict =
   | { readonly admitted: true; readonly cluster: string; readonly endpoint: string }
   | {
       readonly admitted: false;
-      /** For logs, counters and the API alike. */
+      /** For logs, counters and the API. */
       readonly code: DenialCode;
       /** For people. */
       readonly reason: string;
@@ -81,10 +81,10 @@ export class Admission {
   readonly #clusters = new Map<string, Map<string, Admitted>>();
   readonly #host: OwnHost;
   readonly #revoked = new Set<string>();
-  /** Changes whenever an answer may have changed; what was answered under another generation must be asked again. */
+  /** Changes whenever an answer may have changed; answers of another generation must be asked for again. */
   generation = 0;
 
-  /** @param host the relay's own machine, of which a wide prefix opens only a part. */
+  /** @param host the relay's own machine; a wide prefix opens only a part of it. */
   constructor(host: OwnHost) {
     this.#host = host;
   }
@@ -110,12 +110,12 @@ export class Admission {
     if (transitions.length > 0) this.touch();
   }
 
-  /** To be called when the routes of a listener changed. */
+  /** Call this when the routes of a listener changed. */
   touch(): void {
     this.generation++;
   }
 
-  /** Whether `address` is an IP address that needs no naming to be admitted. */
+  /** Whether `address` is an IP address that can be admitted without being named. */
   isOrdinary(address: string): boolean {
     const ip = parseIp(address);
     return ip !== undefined && !this.#host.has(ip.text) && specialBlock(ip) === undefined;
@@ -125,20 +125,20 @@ export class Admission {
     return this.#clusters.keys();
   }
 
-  /** The endpoints of `cluster` as they were written. */
+  /** The endpoints of `cluster`, in their original text. */
   endpoints(cluster: string): ReadonlyMap<string, Pick<Admitted, "draining" | "protocol">> {
     return this.#clusters.get(cluster) ?? new Map();
   }
 
-  /** `peer` was dropped by a revocation; until it is admitted again that is the answer to "why". */
+  /** `peer` was dropped by a revocation; until it is admitted again this is the answer to "why". */
   remember(peer: string): void {
     if (this.#revoked.size >= maxRemembered) this.#revoked.clear();
     this.#revoked.add(peer);
   }
 
   /**
-   * Whether a listener that routes `routes` may reach `peer` over `protocol`. Without a port, any port will do. Every
-   * routed cluster of that protocol is consulted.
+   * Whether a listener that routes `routes` may reach `peer` over `protocol`. Without a port, any port is sufficient. Every
+   * routed cluster of that protocol is checked.
    */
   check(
     listener: string,
@@ -174,10 +174,10 @@ export class Admission {
   }
 
   /**
-   * What keeps `peer` closed to a prefix that is wider than `length`; nothing where any prefix admits it. Of the relay's
-   * own machine a wide prefix opens datagrams to what is there beside the relay (a media server on the host's network)
-   * and to relayed addresses of other clients, even on loopback; but nothing over TCP, where the machine is administered,
-   * and no listener of the relay.
+   * Why a prefix that is wider than `length` does not admit `peer`; undefined if any prefix does. On the relay's own
+   * machine a wide prefix opens datagrams to other programs (a media server on the host's network) and to relayed addresses
+   * of other clients, even on loopback; but nothing over TCP, which is used to administer the machine, and no listener of
+   * the relay.
    */
   #closedToWide(
     peer: Ip,

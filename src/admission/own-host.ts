@@ -2,19 +2,22 @@
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
 import type { Family } from "../net/ip.ts";
 
-/** What admission has to know of the machine that it runs on. */
+/** What admission needs to know of the machine that it runs on. */
 export interface OwnHost {
   /** Whether it is an address of this machine; canonical. */
   has(address: string): boolean;
   /** Whether relayed transport addresses of clients are at `address`. */
   relaysAt(address: string): boolean;
-  /** Whether clients have relayed transport addresses of this family beside the one that asks; or one at `port`. */
+  /**
+   * Whether clients other than the one that asks have relayed transport addresses of this family; or a client has one at
+   * `port`.
+   */
   isRelayed(family: Family, port?: number): boolean;
   /** Whether a listener of the relay takes datagrams at `port`. */
   isListening(port: number): boolean;
 }
 
-/** What is known of it where no relay runs. */
+/** The answers if no relay runs. */
 export const hostAt = (addresses: readonly string[], listeningAt: readonly number[] = []): OwnHost => ({
   has: (address) => addresses.includes(address),
   relaysAt: () => false,

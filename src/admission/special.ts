@@ -1,6 +1,6 @@
 /**
- * Blocks that a wide prefix must not open by accident: `0.0.0.0/0` means "anywhere out there", not the relay's own
- * loopback or the cloud's metadata service. Only an endpoint inside the block admits an address in it.
+ * Blocks that a wide prefix must not open by accident: `0.0.0.0/0` means the outside network, not the relay's own loopback
+ * or the cloud's metadata service. Only an endpoint inside the block admits an address in it.
  */
 import { parseIp, bitsOf, type Ip } from "../net/ip.ts";
 
@@ -37,10 +37,10 @@ const contains = ({ ip, length }: Block, other: Ip): boolean => {
   return ip.family === other.family && ip.value >> shift === other.value >> shift;
 };
 
-/** RFC 6052: an address behind a NAT64 is as special as the IPv4 address inside. */
+/** RFC 6052: an address that NAT64 maps is as special as the IPv4 address in it. */
 const nat64 = block("64:ff9b::", 96, "NAT64");
 
-/** What makes `ip` special, and how long the prefix of an endpoint must be to name it. */
+/** Why `ip` is special, and the minimum prefix length of an endpoint that names it. */
 export const specialBlock = (ip: Ip): { readonly label: string; readonly length: number } | undefined => {
   if (contains(nat64, ip)) {
     const inner = specialBlock({ family: 4, value: ip.value & 0xffffffffn, text: "" });

@@ -1,4 +1,4 @@
-/** What changes about the endpoints that a gateway admits, and why. */
+/** Changes of the endpoints that a gateway admits, with their causes. */
 
 /** How peers of a cluster are reached. */
 export type PeerProtocol = "UDP" | "TCP";
@@ -11,24 +11,24 @@ export interface EndpointMove {
   readonly to: string;
 }
 
-/** `drain` keeps an endpoint admitted and says that it is on its way out. */
+/** `drain` keeps an endpoint admitted and reports that it is terminating. */
 export interface AdmissionTransition {
   readonly change: "admit" | "drain" | "revoke";
   /** `NAMESPACE/ROUTE`. */
   readonly cluster: string;
   /** As in the config: `IP`, `IP/LEN`, either followed by `:<MIN-MAX>`. */
   readonly endpoint: string;
-  /** UDP unless given. */
+  /** UDP by default. */
   readonly protocol?: PeerProtocol;
-  /** Sequence number of the fact that led to it. */
+  /** Sequence number of the fact that caused it. */
   readonly cause?: number;
-  /** The endpoint machine that moved; absent where the endpoint stays and a route no longer leads to it, or the reverse. */
+  /** The endpoint machine that changed; absent if the endpoint stays and a route starts or ceases to lead to it. */
   readonly because?: EndpointMove;
 }
 
 /**
- * What takes the admission of a gateway from one revision to the next. Whoever is not at `from` (a relay or a worker that has
- * just started, one that missed a change) brings itself in line with the whole config instead, and is at `to` then.
+ * Takes the admission of a gateway from one revision to the next. A relay or worker that is not at `from` (because it has
+ * just started or missed a change) applies the whole config instead, and is at `to` then.
  */
 export interface AdmissionStep {
   readonly from: number;
@@ -36,7 +36,7 @@ export interface AdmissionStep {
   readonly transitions: readonly AdmissionTransition[];
 }
 
-/** Endpoints that are to be admitted, by cluster. */
+/** Endpoints to admit, by cluster. */
 export interface AdmittedCluster {
   readonly name: string;
   readonly protocol: PeerProtocol;
@@ -50,7 +50,7 @@ interface Admitted {
   readonly protocol: PeerProtocol;
 }
 
-/** Transitions that take a cluster from the endpoints of `present` to `wanted`; to nothing without it. */
+/** Transitions that take a cluster from the endpoints of `present` to `wanted`; without `wanted`, to none. */
 export const clusterTransitions = (
   cluster: string,
   present: ReadonlyMap<string, Admitted>,

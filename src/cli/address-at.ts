@@ -1,4 +1,4 @@
-/** An address that a flag holds, with its port or a default one. */
+/** An address in a flag's value, with its port or a default one. */
 import { formatHostPort, parseHostPort } from "../net/host-port.ts";
 import { refuseUsage } from "./output.ts";
 

@@ -1,4 +1,4 @@
-/** Where the admin API is, and the token that it asks for. */
+/** The address of the admin API, and its token. */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { InvalidArgumentError, Option } from "commander";
@@ -18,7 +18,7 @@ export const parseAdmin = (text: string): HostAndPort => {
 export const adminTokenOption = (): Option =>
   new Option("--admin-token-file <file>", "token that the admin API asks for, as a bearer token (default: none)");
 
-/** @throws TurnpikeError `usage` at a file that cannot be read or is empty: it was meant to guard something. */
+/** @throws TurnpikeError `usage` if the file cannot be read or is empty: an empty token would protect nothing. */
 export const readAdminToken = (file: string | undefined): { readonly token?: string } => {
   if (file === undefined) return {};
   let token: string;

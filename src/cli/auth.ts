@@ -1,4 +1,7 @@
-/** `turnpike auth [GATEWAY]`: credentials for clients, made here from a Gateway's config, or by the authentication service. */
+/**
+ * `turnpike auth [GATEWAY]`: credentials for clients, generated here from a Gateway's config, or by the authentication
+ * service.
+ */
 import { Command, InvalidArgumentError } from "commander";
 import { DEFAULT_TTL_SECONDS, iceConfigOf, turnAuthOf, type TurnAuth } from "../credentials/turn-auth.ts";
 import { fetchConfig, fetchConfigs } from "../discovery/fetch.ts";

@@ -32,7 +32,7 @@ const parseRate = (text: string): number => {
   return Number(text);
 };
 
-/** @throws TurnpikeError `usage` where the file is empty: it was meant to guard something. */
+/** @throws TurnpikeError `usage` if the file is empty: an empty token would protect nothing. */
 const readToken = (file: string | undefined): string | undefined => {
   if (file === undefined) return undefined;
   const token = readFileSync(file, "utf8").trim();

@@ -1,9 +1,9 @@
-/** `--cluster-domain`: the DNS domain of the cluster, which the names of its Services end in. */
+/** `--cluster-domain`: the DNS domain of the cluster, with which the names of its Services end. */
 import { InvalidArgumentError, Option } from "commander";
 import { DEFAULT_CLUSTER_DOMAIN } from "../resources/names.ts";
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-/** RFC 1035 §3.1, less the dots and length octets of the encoding. */
+/** RFC 1035 §3.1, without the dots and length octets of the encoding. */
 const MAX_NAME = 253;
 
 export const parseClusterDomain = (text: string): string => {

@@ -1,8 +1,8 @@
-/** Every subcommand of `turnpike`, and the program that they are put together to. */
+/** Every subcommand of `turnpike`, and the program that consists of them. */
 import { Command, type OutputConfiguration } from "commander";
 import { release } from "../release.ts";
 
-/** Only what a command needs is loaded: a probe does without Kubernetes. */
+/** Loads only what a command needs: a probe works without Kubernetes. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   standalone: async () => (await import("./standalone.ts")).standaloneCommand(),
   operator: async () => (await import("./operator.ts")).operatorCommand(),
@@ -28,12 +28,12 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   completion: async () => (await import("./completion.ts")).completionCommand(() => buildProgram()),
 };
 
-/** Programs whose names and flags we answer to; not listed in the help. */
+/** Programs whose names and flags this program also accepts; not listed in the help. */
 const oldNames: Readonly<Record<string, () => Promise<Command>>> = {
   stunnerctl: async () => (await import("./stunnerctl.ts")).stunnerctlCommand(),
 };
 
-/** The program, with `asked` alone where there is such a command: what it does not need is not loaded. */
+/** The program, with only the command `asked` if it exists: other commands are not loaded. */
 export const buildProgram = async (asked = "", output: OutputConfiguration = {}): Promise<Command> => {
   const program = new Command("turnpike")
     .description("A Kubernetes media gateway for WebRTC, every step of it an event that replays")
@@ -51,7 +51,7 @@ export const buildProgram = async (asked = "", output: OutputConfiguration = {})
   return program;
 };
 
-/** Settings go down to the last subcommand: a command that was made by itself has none of them. */
+/** Settings are copied down to the last subcommand: a command that was created separately has none of them. */
 const settle = (command: Command, parent: Command): Command => {
   command.copyInheritedSettings(parent).exitOverride();
   for (const child of command.commands) settle(child, command);

@@ -1,4 +1,4 @@
-/** `turnpike completion SHELL`: what a shell needs to complete commands and flags, read off their definitions. */
+/** `turnpike completion SHELL`: shell completion of commands and flags, generated from their definitions. */
 import { Argument, Command } from "commander";
 import { bashCompletion } from "./completion/bash.ts";
 import { fishCompletion } from "./completion/fish.ts";
@@ -13,7 +13,7 @@ const scripts: Readonly<Record<Shell, (commands: readonly CompletedCommand[]) =>
   fish: fishCompletion,
 };
 
-/** @param build gives the program with all of its commands. */
+/** @param build returns the program with all of its commands. */
 export const completionCommand = (build: () => Promise<Command>): Command =>
   new Command("completion")
     .description("print the completion for a shell; source <(turnpike completion bash)")

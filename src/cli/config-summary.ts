@@ -1,4 +1,4 @@
-/** A dataplane config in a few lines, as STUNner's `stunnerctl config` has them. */
+/** A dataplane config in a few lines, as in STUNner's `stunnerctl config`. */
 import { NODE_ADDRESS_PLACEHOLDER } from "../discovery/node-address.ts";
 import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
 import { ADDRESS_PLACEHOLDER, DEFAULT_LOG_LEVEL } from "../resources/names.ts";

@@ -1,4 +1,4 @@
-/** `turnpike config [GATEWAY]`: the configs that dataplanes are running on, from the config discovery server. */
+/** `turnpike config [GATEWAY]`: the active configs of dataplanes, from the config discovery server. */
 import { Command } from "commander";
 import { watchConfigs, type ConfigEvent } from "../discovery/client.ts";
 import { DiscoveryError, fetchConfig, fetchConfigs } from "../discovery/fetch.ts";
@@ -24,15 +24,15 @@ interface ConfigFlags extends DiscoveryFlags {
   readonly node?: string;
   readonly watch?: boolean;
   readonly reveal?: boolean;
-  /** Prints a document for each config, and nothing where there are none, as `stunnerctl` does. */
+  /** Prints a document for each config, and nothing if there are none, as `stunnerctl` does. */
   readonly documents?: boolean;
   readonly output: Format;
 }
 
-/** Placeholders are shown as they are: they are for dataplanes. */
+/** Placeholders are not expanded: they are for dataplanes. */
 const UNEXPANDED = { STUNNER_ADDR: ADDRESS_PLACEHOLDER };
 
-/** What of the server is asked for: one config, a namespace or all. */
+/** The scope of the request: one config, a namespace or all. */
 type Scope = Pick<DiscoveryTarget, "id" | "namespace" | "node">;
 
 const scopeOf = async (gateway: string | undefined, flags: ConfigFlags): Promise<Scope> => {
@@ -126,7 +126,7 @@ export const showConfig = async (gateway: string | undefined, flags: ConfigFlags
   }
 };
 
-/** What `stunnerctl config` has as well. */
+/** Flags that `stunnerctl config` also has. */
 export const addConfigOptions = (command: Command): Command =>
   addDiscoveryOptions(command)
     .argument("[gateway]", "NAME or NAMESPACE/NAME (default: all of the namespace)")

@@ -1,4 +1,4 @@
-/** Which TURN server `turnpike connect` goes through: a URI, or a listener that the config discovery server knows. */
+/** The TURN server of `turnpike connect`: a URI, or a listener that the config discovery server knows. */
 import { lookup } from "node:dns/promises";
 import { InvalidArgumentError } from "commander";
 import { publicAddressOf, publicPortOf, UNKNOWN } from "../credentials/public-address.ts";
@@ -25,11 +25,11 @@ export interface CredentialFlags extends DiscoveryFlags {
 
 export interface Server {
   readonly host: string;
-  /** What `host` is called, for certificates. */
+  /** The name of `host` in certificates. */
   readonly name: string;
   readonly port: number;
   readonly transport: TransportName;
-  /** Asked anew for each allocation. */
+  /** Called for each allocation. */
   readonly credentials: () => Credentials;
 }
 
@@ -47,7 +47,7 @@ export const transportOf: Readonly<Record<ListenerProtocol, TransportName>> = {
   "TURN-DTLS": "dtls",
 };
 
-/** @throws TurnpikeError `usage` where none are given. */
+/** @throws TurnpikeError `usage` if there are none. */
 const credentialsOf = (flags: CredentialFlags, target: Partial<Credentials>): (() => Credentials) => {
   const { secret, ttl } = flags;
   const username = flags.username ?? target.username;
@@ -87,7 +87,7 @@ const listenerIn = ({ admin, listeners = [] }: DataplaneConfig, wanted: string):
   return listener;
 };
 
-/** IPv4 first, as clients of TURN servers do. @throws TurnpikeError `connect-failed`. */
+/** IPv4 first, as other TURN clients do. @throws TurnpikeError `connect-failed`. */
 export const resolveHost = async (host: string): Promise<string> => {
   try {
     return (await lookup(host, { order: "ipv4first" })).address;

@@ -1,4 +1,4 @@
-/** `turnpike connect CLIENT SERVER PEER`, also as `turncat`: a way for any program through a TURN server. */
+/** `turnpike connect CLIENT SERVER PEER`, also as `turncat`: tunnels any program's traffic through a TURN server. */
 import { InvalidArgumentError, Option, Command } from "commander";
 import type { TransportAddress } from "../net/address.ts";
 import { messageOf, TurnpikeError } from "../errors.ts";
@@ -100,7 +100,7 @@ const clientOptions = (server: Server, flags: ConnectFlags): (() => TurnClientOp
   return () => ({ host, port, transport, ...verification, ...credentials() });
 };
 
-/** Fails now, where a client would have to find out what is wrong. */
+/** Fails at the start, so that clients do not have to find out what is wrong. */
 const tryOnce = async (server: () => TurnClientOptions, { peers, ...peer }: PeerArgument): Promise<void> => {
   const { host, port, transport } = server();
   const allocation = await step(

@@ -1,4 +1,4 @@
-/** `turnpike dataplane`: the pod that media flows through; takes the flags and environment of STUNner's `stunnerd`. */
+/** `turnpike dataplane`: the process that relays media; takes the flags and environment of STUNner's `stunnerd`. */
 import { availableParallelism, hostname } from "node:os";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
@@ -70,7 +70,7 @@ const fileOf = (url: string): string => {
   }
 };
 
-/** @param what the flag or variable that holds `text`. @throws TurnpikeError `usage`. */
+/** @param what the flag or variable that contains `text`. @throws TurnpikeError `usage`. */
 const parseOrigin = (what: string, text: string): Origin => {
   if (text === "k8s")
     throw new TurnpikeError("usage", `${what} k8s is not supported: name the operator's discovery address`);
@@ -101,7 +101,7 @@ const idOf = (given: string | undefined, environment: NodeJS.ProcessEnv): string
 
 type Target = DiscoveryTarget & { readonly id: string };
 
-/** @throws what the file system, the server or the document says. */
+/** @throws the error of the file system, the server or the document. */
 const readOnce = async (origin: Origin, target: Target): Promise<DataplaneConfig> => {
   if (origin.from === "uri") return origin.config;
   if (origin.from === "file") return readConfigFile(origin.path);
@@ -129,7 +129,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
   const text = flags.config ?? (process.env["STUNNER_CONFIG_ORIGIN"] || `:${DISCOVERY_PORT}`);
   const what = flags.config === undefined ? "STUNNER_CONFIG_ORIGIN" : "--config";
   const origin: Origin = uri === undefined ? parseOrigin(what, text) : { from: "uri", config: configOfUri(uri) };
-  // A URI has a password in it.
+  // A URI contains a password.
   const name = uri === undefined ? withoutUserinfo(text) : "turn URI";
   const id = idOf(flags.id, process.env);
   const target = {
@@ -145,7 +145,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
     return;
   }
   const watches = flags.watch === true && origin.from !== "uri";
-  // What cannot be read at all ends the start; whoever watches waits instead.
+  // A config that cannot be read at all ends the start; in watch mode the program waits instead.
   const configs = watches
     ? follow(origin, target)
     : of<ConfigEvent>({ event: "config", config: await readOnce(origin, target) });
@@ -171,7 +171,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
       }),
     journal,
     engine: flags.engine,
-    // More than there are cores would only get in each other's way.
+    // More threads than cores would only compete.
     workers: Math.min(flags.udpThreadNum, availableParallelism()),
     relay: { ...tuningOf(flags), alternateServers: flags.alternateServer ?? [] },
     ...(flags.admin === "off" ? {} : { admin: { ...flags.admin, ...readAdminToken(flags.adminTokenFile) } }),

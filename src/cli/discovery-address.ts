@@ -1,4 +1,4 @@
-/** Where an operator's pods find its discovery service. */
+/** The address at which an operator's pods reach its discovery service. */
 import { TurnpikeError } from "../errors.ts";
 import { formatHostPort, parseHostPort, type HostPort } from "../net/host-port.ts";
 import type { RenderOptions } from "../resources/view.ts";
@@ -16,15 +16,15 @@ export const ownAddress = (text: string | undefined): HostPort | undefined => {
 
 const ANY: ReadonlySet<string> = new Set(["", "0.0.0.0", "::"]);
 
-/** The bound port, unless `own` has one; without `own` the bound address, unless it stands for all of this host. */
+/** The bound port, unless `own` has one; without `own` the bound address, unless it is a wildcard. */
 export const discoveryAddress = (own: HostPort | undefined, bound: Required<HostPort>): string => {
   if (own !== undefined) return formatHostPort({ port: bound.port, ...own });
   return ANY.has(bound.host) ? `:${bound.port}` : formatHostPort(bound);
 };
 
 /**
- * Why pods cannot fetch their configs from `address`, as `discoveryAddress` gives it: without a host they would ask
- * `http://:PORT`, which no client can resolve. Dataplanes that others run, and a relay in this process, need no address.
+ * Why pods cannot fetch their configs from `address`, the result of `discoveryAddress`: without a host they would use
+ * `http://:PORT`, which no client can resolve. User-managed dataplanes, and a relay in this process, need no address.
  */
 export const addressProblem = (
   address: string,

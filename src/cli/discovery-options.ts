@@ -1,4 +1,4 @@
-/** Where the config discovery server is: named, or found in a cluster and reached through its API server. */
+/** The config discovery server: named, or found in a cluster and reached through its API server. */
 import { readFileSync } from "node:fs";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { Option, type Command } from "commander";
@@ -50,7 +50,7 @@ export const addDiscoveryOptions = (command: Command): Command =>
     .addOption(new Option("--cds-server-namespace <name>", "as STUNner names --discovery-namespace").hideHelp())
     .addOption(new Option("--cds-server-port <port>", "port of --cds-server-address or of the pod").hideHelp());
 
-/** A server that is reached; `close` ends the way to it. */
+/** A connected server; `close` closes the connection. */
 export interface Reached {
   readonly target: DiscoveryTarget;
   close(): void;
@@ -109,7 +109,7 @@ const findOne = async (
   const api = await apiOf(config);
   try {
     const running = (await findPods(api, labels, namespace)).filter(({ phase }) => phase === "Running");
-    // Of an operator's replicas the one that serves configs is ready.
+    // Of an operator's replicas, the one that serves configs is ready.
     const [pod, ...more] = running.length > 1 ? running.filter(({ isReady }) => isReady) : running;
     if (pod !== undefined && more.length === 0) return pod;
     throw new TurnpikeError(
@@ -121,7 +121,7 @@ const findOne = async (
   }
 };
 
-/** The namespace that a command is about. The cluster is asked only where it has to be. */
+/** The namespace of a command. The cluster is asked only if necessary. */
 export const namespaceFor = async (flags: DiscoveryFlags): Promise<string> => {
   if (flags.namespace !== undefined) return flags.namespace;
   if (originOf(flags) !== undefined && flags.kubeconfig === undefined) return "default";

@@ -1,4 +1,4 @@
-/** Where a replay differs, for people: what the log says, what the core says, and the facts behind it. */
+/** The difference in a replay, for people: what the log says, what the core says, and the facts that led there. */
 import type { Divergence } from "../core/replay.ts";
 import { sentence } from "../journal/sentence.ts";
 

@@ -1,4 +1,4 @@
-/** What `turnpike doctor` reads of a cluster. It writes nothing. */
+/** What `turnpike doctor` reads from a cluster. It writes nothing. */
 import type { KubeConfig } from "@kubernetes/client-node";
 import { wallMs } from "../clock.ts";
 import { publicAddressOf, UNKNOWN } from "../credentials/public-address.ts";
@@ -39,7 +39,7 @@ interface Crd {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
-/** By discovery, which every user may read: the versions of a kind that are served. */
+/** From API discovery, which every user may read: the served versions of a kind. */
 const discover = async (api: Api, { group, plural, versions }: Kind): Promise<readonly string[]> => {
   const served: string[] = [];
   for (const version of versions) {
@@ -91,7 +91,7 @@ export interface DeploymentObject {
   readonly status?: { readonly readyReplicas?: number };
 }
 
-/** As the chart labels it. */
+/** By the labels of the chart. */
 export const isOperator = ({ metadata, spec }: DeploymentObject): boolean =>
   metadata.labels?.["app.kubernetes.io/part-of"] === "turnpike" &&
   spec.template.metadata?.labels?.["app.kubernetes.io/component"] === "operator";
@@ -150,7 +150,7 @@ interface EventObject {
 
 const EVENTS = 3;
 
-/** The latest Events of a Service; none where they cannot be read. */
+/** The latest Events of a Service; empty if they cannot be read. */
 const readEvents = async (api: Api, service: Name): Promise<readonly string[]> => {
   const { namespace, name } = splitName(service);
   const fieldSelector = `involvedObject.kind=Service,involvedObject.name=${name}`;
@@ -169,7 +169,7 @@ const readEvents = async (api: Api, service: Name): Promise<readonly string[]> =
 
 const STATUS_TIMEOUT_MS = 5000;
 
-/** Through the API server: by its proxy, or by a port-forward. */
+/** Through the API server: its proxy, or a port-forward. */
 const askThroughApi = async (
   api: Api,
   config: KubeConfig,
@@ -187,7 +187,7 @@ const askThroughApi = async (
   }
 };
 
-/** The port of the health checks of a Gateway's dataplanes; undefined where there is none. */
+/** The port of the health checks of a Gateway's dataplanes; undefined if there is none. */
 const healthPort = (world: World, name: Name): number | undefined => {
   const [, port] = /:(\d+)\/?$/.exec(world.core.rendered(name)?.config?.admin.healthcheck_endpoint ?? "") ?? [];
   return port === undefined ? undefined : Number(port);
@@ -205,7 +205,7 @@ const readPods = async (
       embedded === undefined
         ? await findPods(api, labelsOf(name), splitName(name).namespace)
         : await findPods(api, embedded.selector, embedded.namespace);
-    // The relay in the operator has the configs of all Gateways, and no `/status` of one.
+    // The relay in the operator has the configs of all Gateways, but no `/status` of a single one.
     const port = embedded === undefined ? healthPort(world, name) : undefined;
     const pods = found.map(async (pod): Promise<DataplanePod> => {
       const { namespace, name: podName, isReady, why } = pod;
@@ -221,7 +221,7 @@ const readPods = async (
   }
 };
 
-/** With dataplanes that are ready, as far as it is known. */
+/** With ready dataplanes, as far as known. */
 const isCallable = ({ name, gateway }: OurGateway, { pods }: Pick<Evidence, "pods">): boolean =>
   "skipped" in pods || isDataplaneDisabled(gateway) || (pods.get(name) ?? []).some(({ isReady }) => isReady);
 
@@ -315,7 +315,7 @@ export const readEvidence = async (options: DoctorOptions): Promise<Evidence> =>
       "asking the API server",
       api.json<{ readonly gitVersion: string }>({ path: "/version" }),
     );
-    // `/version` is open to everybody: only now credentials count.
+    // `/version` needs no credentials: this is the first request that checks them.
     await api.json({ path: "/apis" });
     return await withProgress("reading the cluster", readCluster(api, config, gitVersion, options));
   } catch (error) {

@@ -1,9 +1,9 @@
-/** Several values as STUNner's tools print them: a document each, where `output.ts` prints one list. */
+/** Several values as STUNner's tools print them: one document each, where `output.ts` prints one list. */
 import { stringify } from "yaml";
 import { applyTemplate } from "./jsonpath.ts";
 import type { Format } from "./output.ts";
 
-/** One document: a line of JSON, a YAML document behind `---` unless it is the first, or a filled template. */
+/** One document: a line of JSON, a YAML document after `---` unless it is the first, or a filled template. */
 const renderDocument = (
   format: Exclude<Format, { readonly as: "table" }>,
   value: unknown,
@@ -24,7 +24,7 @@ const renderDocument = (
 };
 
 export interface DocumentWriter {
-  /** `table` makes the text for people. @throws TurnpikeError `usage` at a bad template, `field-missing`. */
+  /** `table` makes the text for people. @throws TurnpikeError `usage` for a bad template, `field-missing`. */
   write(value: unknown, table: () => string): void;
 }
 

@@ -1,9 +1,9 @@
-/** A UDP echo server on loopback, started for a Service that asks for it: something to reach in the example. */
+/** A UDP echo server on loopback, started for a Service that requests it: a backend for the example. */
 import { createSocket, type Socket } from "node:dgram";
 import { isIP } from "node:net";
 import type { Service } from "../resources/core.ts";
 
-/** On a Service: `ADDRESS:PORT` on loopback that `turnpike standalone` answers as its backend. */
+/** On a Service: `ADDRESS:PORT` on loopback at which `turnpike standalone` answers as its backend. */
 export const ECHO_ANNOTATION = "turnpike.dev/echo-backend";
 
 export interface Echo {
@@ -13,7 +13,7 @@ export interface Echo {
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1)$/;
 
-/** The address that a Service asks for; nothing where it asks for none, or for one that is not on loopback. */
+/** The address that a Service requests; undefined if it requests none, or one that is not on loopback. */
 export const echoAddressOf = (service: Service): { readonly host: string; readonly port: number } | undefined => {
   const [, host = "", port = ""] =
     /^\[?(.+?)\]?:(\d+)$/.exec(service.metadata.annotations?.[ECHO_ANNOTATION] ?? "") ?? [];

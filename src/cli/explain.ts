@@ -78,7 +78,7 @@ const showObject = (past: Past, { object, exists, seen, conditions, moves }: Obj
     ...moves.map(({ move, chain }) => `  ${sentence(move)}, because of\n${chain.map(mentionLine).join("")}`),
   ].join("");
 
-/** Whether a condition says that something is wrong. */
+/** Whether a condition reports a problem. */
 const isWrong = ({ type, status }: ObjectAnswer["conditions"][number]): boolean =>
   type === "Conflicted" ? status === "True" : status !== "True";
 

@@ -1,8 +1,8 @@
-/** Configs and statuses as they may be shown: what opens a door is not in them. */
+/** Configs and statuses without their credentials, for display. */
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 
 const HIDDEN = "********";
-/** Credentials that are no secret. */
+/** Credentials that are not secret. */
 const SHOWN: ReadonlySet<string> = new Set(["username"]);
 
 const hideCredentials = (credentials: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>

@@ -1,4 +1,4 @@
-/** `turnpike icetest`, also `stunnerctl icetest`: whether a cluster relays WebRTC, from end to end. */
+/** `turnpike icetest`, also `stunnerctl icetest`: tests end to end whether a cluster relays WebRTC. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { iceConfigOf, turnAuthOf, DEFAULT_TTL_SECONDS } from "../credentials/turn-auth.ts";
 import { fetchConfig } from "../discovery/fetch.ts";
@@ -40,7 +40,7 @@ const transportsOf = (given: readonly string[]): readonly Transport[] => {
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** `5m`, `90s`, `1m30s`, as Go has it. */
+/** `5m`, `90s`, `1m30s`, as in Go. */
 const parseDuration = (text: string): number => {
   if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) throw new InvalidArgumentError("expected a duration such as 90s or 5m");
   return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)].reduce(
@@ -62,7 +62,7 @@ const statisticsLine = ({ rate, lost, sent, roundTrip }: Result): string => {
   return `\tStatistics: rate=${rate.toFixed(2)}pps, loss=${lost}/${sent}pkts=${share.toFixed(2)}%, RTT:mean=${mean}ms/median=${median}ms/P95=${p95}ms/P99=${p99}ms`;
 };
 
-/** People see each step on a line of its own, as it ends; where the result goes into a program, they see them on stderr. */
+/** Prints each step on its own line when it ends; on stderr if the result on stdout is for a program. */
 const told = (format: Format): ((step: Step) => void) => {
   const say = (text: string): void => void (format.as === "table" ? process.stdout : process.stderr).write(text);
   return ({ step, over, state, result }) => {

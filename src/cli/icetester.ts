@@ -1,4 +1,4 @@
-/** `turnpike icetester`, also by that name alone: the far end of an ICE test. */
+/** `turnpike icetester`, also as the program `icetester`: the remote end of an ICE test. */
 import { Command } from "commander";
 import { pino } from "pino";
 import { messageOf, TurnpikeError } from "../errors.ts";
@@ -23,7 +23,7 @@ const run = async ({ addr, log: spec, verbose }: IceTesterFlags): Promise<void> 
   try {
     settings = settingsOf(process.env);
   } catch (error) {
-    // Of the environment, not of the arguments.
+    // From the environment, not from the arguments.
     throw error instanceof TurnpikeError ? new TurnpikeError("icetest-failed", error.message) : error;
   }
   const server = await startWhipServer({

@@ -1,5 +1,5 @@
 /**
- * Where the event log goes when nobody said where. Pods made for STUNner name no folder, and may not write to theirs;
+ * The default folder of the event log. Pods made for STUNner set no folder, and may not write to their working directory;
  * several programs may run in one folder.
  */
 import { accessSync, constants, mkdirSync } from "node:fs";
@@ -18,7 +18,7 @@ const isWritable = (folder: string): boolean => {
   }
 };
 
-/** The reason why `folder` cannot be locked: a running process writes to it. */
+/** Why `folder` cannot be locked: a running process writes to it. */
 const takenBy = (folder: string): string | undefined => {
   try {
     lockFolder(folder);
@@ -29,7 +29,7 @@ const takenBy = (folder: string): string | undefined => {
   }
 };
 
-/** `FOLDER`, `FOLDER-2`, `FOLDER-3`, …: the first that no running process has. Those of ended processes are used again. */
+/** `FOLDER`, `FOLDER-2`, `FOLDER-3`, …: the first one without a running process. Folders of ended processes are reused. */
 const firstFree = (folder: string): { readonly folder: string; readonly taken?: string } => {
   const taken = takenBy(folder);
   if (taken === undefined) return { folder };
@@ -40,8 +40,8 @@ const firstFree = (folder: string): { readonly folder: string; readonly taken?: 
 };
 
 /**
- * `folder` below the working directory, or below the system's for temporary files where that cannot be written to, with a
- * number where another process has it. The folder is locked for this process.
+ * `folder` below the working directory, or below the system's directory for temporary files if that is not writable, with a
+ * number if another process has it. The folder is locked for this process.
  * @param say is called with the folder, and the reason if it is not `folder`.
  */
 export const journalFolder = (folder: string, say: (other: string, why: string) => void): string => {

@@ -1,6 +1,6 @@
 /**
- * Templates as `kubectl -o jsonpath=` takes them: text, `{.a.b[0]}`, `{range .items[*]}…{end}`, `{"\n"}`. Of JSONPath it is what
- * `jsonpath-plus` knows, filters included, evaluated without JavaScript's `eval`.
+ * Templates in the syntax of `kubectl -o jsonpath=`: text, `{.a.b[0]}`, `{range .items[*]}…{end}`, `{"\n"}`. JSONPath is
+ * that of `jsonpath-plus`, including filters, evaluated without JavaScript's `eval`.
  */
 import { JSONPath } from "jsonpath-plus";
 import { messageOf, TurnpikeError } from "../errors.ts";
@@ -16,7 +16,7 @@ const refuse = (why: string): never => {
   throw new TurnpikeError("usage", `jsonpath: ${why}`);
 };
 
-/** Where the brace that is open at `from` closes: those in quotes and in inner brackets do not count. */
+/** Position of the brace that closes the one at `from`: braces in quotes and in inner brackets do not count. */
 const closingBrace = (template: string, from: number): number => {
   let quote = "";
   for (let at = from; at < template.length; at += 1) {
@@ -39,7 +39,7 @@ interface Open {
   readonly body: Part[];
 }
 
-/** @throws TurnpikeError `usage` at a template that cannot be understood. */
+/** @throws TurnpikeError `usage` for a template that cannot be parsed. */
 export const parseTemplate = (template: string): readonly Part[] => {
   const open: Open[] = [{ range: "", body: [] }];
   const add = (part: Part): void => void open.at(-1)?.body.push(part);
@@ -63,7 +63,7 @@ export const parseTemplate = (template: string): readonly Part[] => {
   return open[0]?.body ?? [];
 };
 
-/** `.a`, `a`, `$.a`, `@.a` and `@` are the same to kubectl: all begin at the value at hand. */
+/** `.a`, `a`, `$.a`, `@.a` and `@` are the same to kubectl: all begin at the current value. */
 const rooted = (path: string): string => {
   const rest = path.replace(/^[@$]/, "");
   return rest === "" || rest.startsWith(".") || rest.startsWith("[") ? `$${rest}` : `$.${rest}`;
@@ -94,9 +94,9 @@ const missingSegment = (path: string, value: unknown): string | undefined => {
 const show = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 
 export interface TemplateOptions {
-  /** Stands between several results of one path; a space by default. */
+  /** Separator between several results of one path; a space by default. */
   readonly between?: string;
-  /** A field that the value does not have prints `<none>` (the default), or fails. */
+  /** A missing field prints `<none>` (the default), or fails. */
   readonly missing?: "none" | "refuse";
 }
 
@@ -120,6 +120,6 @@ const fill = (parts: readonly Part[], value: unknown, options: TemplateOptions):
     .join("");
 };
 
-/** `template` filled from `value`. @throws TurnpikeError `usage` at a bad template, `field-missing`. */
+/** `template` filled from `value`. @throws TurnpikeError `usage` for a bad template, `field-missing`. */
 export const applyTemplate = (template: string, value: unknown, options: TemplateOptions = {}): string =>
   fill(parseTemplate(template), value, options);

@@ -1,4 +1,4 @@
-/** What every command that relays lets one choose about the relay beyond manifests and configs. */
+/** Limits of the relay that every relaying command lets users set, beyond manifests and configs. */
 import { InvalidArgumentError, type Command } from "commander";
 import { defaultLimits } from "../dataplane/limits.ts";
 import type { RelayTuning } from "../dataplane/relay.ts";
@@ -28,7 +28,7 @@ const bytesOf = (kbps: number): number => kbps * 125;
 const given = <K extends string>(name: K, value: number | undefined): { readonly [name in K]?: number } =>
   value === undefined ? {} : ({ [name]: value } as { readonly [name in K]?: number });
 
-/** Adds the flags; 0 is no limit where that is the default. */
+/** Adds the flags; 0 means no limit if that is the default. */
 export const addLimitOptions = (command: Command): Command =>
   command
     .option("--max-allocations <n>", "allocations in all (default: 50000)", parseNumber)

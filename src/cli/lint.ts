@@ -1,4 +1,6 @@
-/** `turnpike lint [DIR]`: misconfigurations, found before they bite: in a directory of manifests, or in a cluster. */
+/**
+ * `turnpike lint [DIR]`: finds misconfigurations before they cause failures, in a directory of manifests or in a cluster.
+ */
 import { wallMs } from "../clock.ts";
 import { Command, InvalidArgumentError } from "commander";
 import { TurnpikeError } from "../errors.ts";

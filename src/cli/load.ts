@@ -1,4 +1,4 @@
-/** `turnpike load`: how much a TURN server relays, and what that costs it. */
+/** `turnpike load`: how much a TURN server relays, and the CPU time that this costs. */
 import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
@@ -50,7 +50,7 @@ const parseVia = (text: string): LoadOptions["via"] => {
   return text;
 };
 
-/** What has been measured, with the server's share where its process is known. */
+/** The measurements, with the server's share if its process is known. */
 type Outcome = LoadResult & {
   readonly relayedPerSecond: number;
   readonly cpuSeconds?: number;
@@ -67,7 +67,7 @@ const shapeOf = ({ clients, bytes, bursts, rate, gso }: LoadFlags): string => {
 
 const micros = ({ p50, p99 }: RoundTrips): string => `p50 ${p50.toFixed(0)} µs, p99 ${p99.toFixed(0)} µs`;
 
-/** Above this share of a core, the load cannot send faster. */
+/** Above this share of a core, the load generator cannot send faster. */
 const BUSY = 0.95;
 
 const linesOf = (uri: string, flags: LoadFlags, outcome: Outcome): readonly string[] => {
@@ -85,7 +85,7 @@ const linesOf = (uri: string, flags: LoadFlags, outcome: Outcome): readonly stri
 
 const run = async (uri: string, flags: LoadFlags): Promise<void> => {
   const { host, port, transport } = parseServerUri(uri);
-  /** Of the server: at the start, with all allocations, and before and after what is measured. */
+  /** Of the server: at the start, with all allocations, and before and after the measurement. */
   const cpu: number[] = [];
   let rss = 0;
   const look = (): void => {
@@ -117,7 +117,7 @@ const run = async (uri: string, flags: LoadFlags): Promise<void> => {
   ).catch((error: unknown) => {
     throw new TurnpikeError("load-failed", withHint(error, hints));
   });
-  // A round trip is two packets relayed: to the peer, and back.
+  // A round trip is two relayed packets: to the peer, and back.
   const relayed = result.received * 2;
   const [start = 0, allocated = 0, begun = 0, ended = 0] = cpu;
   const spent = ended - begun;

@@ -1,4 +1,6 @@
-/** `turnpike log slice LOG`: a piece of a log that replays by itself, as small and as anonymous as a bug report should be. */
+/**
+ * `turnpike log slice LOG`: a part of a log that replays without the rest, as small and as anonymous as a bug report needs.
+ */
 import { createHmac, randomBytes } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
@@ -45,7 +47,7 @@ export const logSliceCommand = (): Command =>
         throw new TurnpikeError("journal-differs", `the log does not replay at line ${slice.divergesAt}`);
       if (slice.divergesAt !== undefined)
         say(`the log does not replay at line ${slice.divergesAt}; nor does the slice`);
-      // A key that nobody keeps: addresses cannot be found again by trying them all.
+      // A key that is not stored: addresses cannot be recovered by trying them all.
       const key = randomBytes(32);
       const coin = (prefix: string): boolean => ((createHmac("sha256", key).update(prefix).digest()[0] ?? 0) & 1) === 1;
       const lines = hide ? pseudonymise(slice.lines, coin, digest) : slice.lines;

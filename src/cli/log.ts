@@ -37,7 +37,7 @@ const parseSeq = (text: string): number => {
 
 const collect = (type: string, before: readonly string[] = []): readonly string[] => [...before, type];
 
-/** `terminating` matches a type by its beginning, so `object` finds `object.seen` and `object.gone`. */
+/** `terminating` matches the beginning of a type, so `object` finds `object.seen` and `object.gone`. */
 const matches = (line: JournalLine, { object, type, since, until }: LogOptions): boolean =>
   (since === undefined || line.time >= since) &&
   (until === undefined || line.time <= until) &&
@@ -52,7 +52,7 @@ const print = (line: JournalLine, json: boolean): void => {
   );
 };
 
-/** The line `seq` and those it follows from, oldest first. Only segments that hold one of them are read. */
+/** The line `seq` and those that it follows from, oldest first. Reads only segments that contain one of them. */
 const chainOf = (folder: string, seq: number): readonly JournalLine[] => {
   const lines = new Map<number, JournalLine>();
   const lineAt = (wanted: number): JournalLine | undefined => {

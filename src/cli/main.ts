@@ -1,11 +1,11 @@
-/** The command `turnpike`: one file a subcommand. */
+/** The command `turnpike`: one file per subcommand. */
 import { CommanderError } from "commander";
 import { TurnpikeError } from "../errors.ts";
 import { buildProgram } from "./commands.ts";
 import { commandFirst, withDoubleDashes } from "./go-flags.ts";
 import { stunnerctlNames } from "./stunnerctl-names.ts";
 
-/** What was typed is quoted when it is wrong, less what may be a password in it. */
+/** Error messages quote the arguments, without any password in them. */
 const withoutValues = (text: string): string =>
   text.replaceAll(/(--?[\w-]+)=[^'\s]*/g, "$1=…").replaceAll(/:[^\s:@'/]+@/g, ":…@");
 const program = await buildProgram(process.argv[2], {
@@ -18,7 +18,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-/** Flags as the Go programs take them that some commands replace. */
+/** Flags in the syntax of the Go programs that some commands replace. */
 const withGoFlags = (argv: readonly string[]): string[] => {
   const [start, args] = [argv.slice(0, 3), argv.slice(3)];
   if (argv[2] === "operator") return [...start, ...withDoubleDashes(args)];
@@ -34,7 +34,7 @@ try {
     process.stderr.write(`turnpike: ${error.message} (${error.code})\n`);
     process.exitCode = error.code === "usage" ? 2 : 1;
   } else if (error instanceof Error && "syscall" in error) {
-    // What the system refused needs no stack: the message names the file or address.
+    // System errors need no stack trace: the message names the file or address.
     process.stderr.write(`turnpike: ${error.message}\n`);
     process.exitCode = 1;
   } else {

@@ -1,4 +1,4 @@
-/** `turnpike operator`: the gateway operator for a cluster; takes the flags and environment of STUNner's. */
+/** `turnpike operator`: the gateway operator for a cluster; takes the flags and environment of STUNner's operator. */
 import { readFileSync } from "node:fs";
 import { Registry } from "@prometheus-io/client";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -58,13 +58,13 @@ interface OperatorFlags {
 
 const DEFAULT_JOURNAL = ".turnpike/operator";
 const LEASE_NAME = "92062b70.l7mp.io";
-/** The Job that waits for it has a limit of its own. */
+/** The Job that waits for it has a separate limit. */
 const FINALIZE_LIMIT_MS = 10 * 60_000;
 const NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 const env = (name: string): string | undefined => process.env[`STUNNER_GATEWAY_OPERATOR_${name}`];
 
-/** Set but empty, the filter lets every label through. */
+/** Set to an empty value, the filter passes every label. */
 const labelFilter = (): { readonly labelFilter?: readonly string[] } => {
   const list = env("LABEL_FILTER");
   return list === undefined
@@ -95,7 +95,7 @@ const parseNamespaces = (text: string): readonly string[] => {
 const DEFAULT_SELECTOR = "app.kubernetes.io/name=turnpike";
 
 const dataplaneMode = (given: string): "managed" | "legacy" => {
-  // The environment speaks only where the flag is at its default.
+  // The environment applies only to flags with their default value.
   const mode = (given === "managed" && env("DATAPLANE_MODE")) || given;
   const known = (["managed", "legacy"] as const).find((one) => one === mode.toLowerCase());
   if (known === undefined) throw new TurnpikeError("usage", `dataplane mode ${mode}: there are managed and legacy`);
@@ -115,7 +115,7 @@ const accessFiles = ({
   };
 };
 
-/** Of the pod, which `what` has to know. */
+/** The namespace of the pod. @param what needs it. */
 const ownNamespace = (given: string | undefined, what: string): string => {
   const said = given ?? process.env["POD_NAMESPACE"];
   if (said !== undefined) return said;
@@ -126,13 +126,13 @@ const ownNamespace = (given: string | undefined, what: string): string => {
   }
 };
 
-/** Whether it runs in a pod, on the pod's service account. */
+/** Whether it runs in a pod, with the pod's service account. */
 const isInCluster = ({ kubeconfig }: OperatorFlags): boolean =>
   kubeconfig === undefined && !process.env["KUBECONFIG"] && Boolean(process.env["KUBERNETES_SERVICE_HOST"]);
 
 /**
- * In a cluster a rendered Deployment without an address would replace one that works, so the operator does not start.
- * Outside, where somebody tries it, it warns. @throws TurnpikeError `discovery-address`.
+ * In a cluster a rendered Deployment without an address would replace a working one, so the operator does not start.
+ * Outside a cluster, where people test it, it warns. @throws TurnpikeError `discovery-address`.
  */
 const checkAddress = (render: RenderOptions, flags: OperatorFlags, log: Logger): void => {
   const problem = addressProblem(render.discoveryAddress, render);

@@ -1,4 +1,4 @@
-/** `-o`: the same formats, and the same words for them, wherever something is shown. */
+/** `-o`: the same formats, with the same names, in every command that prints. */
 import { InvalidArgumentError, Option } from "commander";
 import { stringify } from "yaml";
 import { TurnpikeError } from "../errors.ts";
@@ -12,7 +12,7 @@ export type Format =
 export const TABLE: Format = { as: "table" };
 
 export const parseFormat = (text: string): Format => {
-  // `summary` is what STUNner's tools call it.
+  // `summary` is the name in STUNner's tools.
   if (text === "table" || text === "summary") return TABLE;
   if (text === "json" || text === "yaml") return { as: text };
   const [, template] = /^jsonpath=(.+)$/s.exec(text) ?? [];
@@ -25,7 +25,7 @@ export const outputOption = (): Option =>
     .argParser(parseFormat)
     .default(TABLE, "table");
 
-/** What `value` is in `format`; `table` makes the text for people. @throws TurnpikeError `usage` at a bad template. */
+/** `value` in `format`; `table` makes the text for people. @throws TurnpikeError `usage` for a bad template. */
 export const render = async (format: Format, value: unknown, table: () => string): Promise<string> => {
   switch (format.as) {
     case "table":
@@ -47,14 +47,14 @@ export const render = async (format: Format, value: unknown, table: () => string
 export const print = async (format: Format, value: unknown, table: () => string): Promise<void> =>
   void process.stdout.write(await render(format, value, table));
 
-/** Something was looked at and is not well: told in what was printed, and by exit code 1. */
+/** The check succeeded and found a problem: reported in the output, and by exit code 1. */
 export const notWell = (): void => {
   process.exitCode = 1;
 };
 
 const PATIENCE_MS = 1000;
 
-/** Says on stderr what is waited for, if it takes more than a second. */
+/** Reports on stderr what it waits for, if that takes more than a second. */
 export const withProgress = async <T>(what: string, work: Promise<T>): Promise<T> => {
   const timer = setTimeout(() => void process.stderr.write(`${what} …\n`), PATIENCE_MS);
   try {

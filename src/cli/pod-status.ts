@@ -1,4 +1,4 @@
-/** `/status` of dataplane pods: asked through the API server, or directly where their addresses can be reached. */
+/** `/status` of dataplane pods: through the API server, or directly if their addresses are reachable. */
 import type { KubeConfig } from "@kubernetes/client-node";
 import { TurnpikeError } from "../errors.ts";
 import { apiOf } from "../kubernetes/connect.ts";
@@ -21,7 +21,7 @@ interface Stats {
   readonly tx?: { readonly pkts?: number; readonly bytes?: number };
 }
 
-/** What of a dataplane's `/status` is shown: ours, or STUNner's. */
+/** The displayed fields of a dataplane's `/status`: ours, or STUNner's. */
 export interface PodStatus {
   readonly version?: string;
   readonly admin?: Readonly<Record<string, unknown>>;

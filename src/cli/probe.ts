@@ -1,4 +1,4 @@
-/** `turnpike probe turn:HOST:PORT`: is there a way through this relay to a backend, and how long does it take? */
+/** `turnpike probe turn:HOST:PORT`: tests whether this relay reaches a backend, and measures the round-trip time. */
 import { isIPv6 } from "node:net";
 import { performance } from "node:perf_hooks";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -98,7 +98,7 @@ const probe = async ({ username, password, ...target }: TargetWithUser, options:
       payload.writeUInt32BE(n, 0);
       const before = performance.now();
       client.sendChannel(CHANNEL, payload);
-      // An answer that came too late for the packet before is not this one's.
+      // A late answer to the previous packet is not the answer to this one.
       for (;;) {
         const left = options.timeout - (performance.now() - before);
         const answer = left <= 0 ? undefined : await client.receive(left).catch(() => undefined);
@@ -124,7 +124,7 @@ const probe = async ({ username, password, ...target }: TargetWithUser, options:
     );
     return lost === 0;
   } finally {
-    // Gives the allocation back, where there is one.
+    // Deletes the allocation, if there is one.
     await client.refresh(0).catch(() => undefined);
     client.close();
   }
@@ -135,7 +135,7 @@ export const probeCommand = (): Command =>
     .description("allocate at a TURN server, echo through to a backend, and print the path and the round-trip times")
     .argument("<uri>", "turn:[USER:PASSWORD@]HOST[:PORT][?transport=udp|tcp|tls|dtls], or turns:…", parseServerUri)
     .option("--user <name>", "user name; with --secret the user-id", process.env["TURNPIKE_USER"] ?? "user-1")
-    // Not read as a default, which --help would print.
+    // Not a default of the option, which --help would print.
     .addOption(new Option("--password <text>", "password").env("TURNPIKE_PASSWORD").default("pass-1"))
     .option("--secret <text>", "shared secret: mint time-limited credentials for --user")
     .option("--peer <address:port>", "backend to reach (default: one that the gateway at --admin admits)", parsePeer)

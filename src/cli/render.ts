@@ -73,7 +73,7 @@ export const renderCommand = (): Command =>
         statuses: Object.fromEntries(statuses),
       };
       const shown = reveal === true ? rendered : hideSecrets(rendered);
-      // Of a table there is nothing: configs and objects are what a reader of YAML wants.
+      // There is no table: readers want configs and objects as YAML.
       await print(output, shown, () => stringify(shown, { aliasDuplicateObjects: false }));
       if (rejections.length > 0) notWell();
     });

@@ -1,4 +1,4 @@
-/** `turnpike replay --diff`: what two logs lead to, and where their histories part. */
+/** `turnpike replay --diff`: compares the results of two logs, and shows where their histories diverge. */
 import { differencesBetween, happened, type Difference } from "../core/compare.ts";
 import { createReplayer, type Replayer } from "../core/replay.ts";
 import { digest } from "../journal/digest.ts";
@@ -6,25 +6,25 @@ import type { JournalLine } from "../journal/fact.ts";
 import { sentence } from "../journal/sentence.ts";
 
 export interface Parting {
-  /** The first lines that say something else; nothing where one history had ended. */
+  /** The first lines that differ; undefined for a history that had ended. */
   readonly a: JournalLine | undefined;
   readonly b: JournalLine | undefined;
 }
 
 export interface LogDifference {
   readonly parting: Parting | undefined;
-  /** Of machines that went other ways: the states that each went through. */
+  /** Machines with different histories: the states of each. */
   readonly ways: readonly Difference[];
-  /** What is not the same in the end. */
+  /** What differs at the end. */
   readonly end: readonly Difference[];
-  /** Lines at which a log does not replay; nothing behind them is compared. */
+  /** Lines at which a log does not replay; nothing after them is compared. */
   readonly diverged: { readonly a: number | undefined; readonly b: number | undefined };
 }
 
 interface Side {
   readonly replayer: Replayer;
   readonly ways: Map<string, string>;
-  /** The next line that says what happened. */
+  /** The next line with an event. */
   next(): { readonly line: JournalLine; readonly says: string } | undefined;
 }
 
@@ -83,7 +83,7 @@ const describeLine = (line: JournalLine | undefined): string =>
 const SHOWN = 160;
 const BEFORE = 40;
 
-/** Of long texts the stretch where they begin to differ; `--json` has all of them. */
+/** Of long texts the part where they begin to differ; `--json` prints them completely. */
 const clip = (text: string | undefined, other: string | undefined): string => {
   if (text === undefined) return "(absent)";
   if (text.length <= SHOWN) return text;

@@ -1,4 +1,4 @@
-/** `turnpike replay --until N`: where everything stood behind that line. */
+/** `turnpike replay --until N`: the whole state after that line. */
 import type { Replayer } from "../core/replay.ts";
 import { statesOf, type States } from "../core/states.ts";
 import { table } from "./table.ts";
@@ -26,17 +26,17 @@ const describeCounts = (states: Readonly<Record<string, string>>): string =>
     .join(", ") || "none";
 
 export interface StateAt {
-  /** The last line that counts. */
+  /** The last line to include. */
   readonly seq: number;
   /** Milliseconds since 1970. */
   readonly time: number;
-  /** The line stands in the middle of what was concluded at once: the states are those behind all of it. */
+  /** The line is one of several conclusions from one fact: the states are those after all of them. */
   readonly isAmid: boolean;
   readonly states: States;
   readonly counts: Readonly<Record<keyof States, Readonly<Record<string, number>>>>;
 }
 
-/** Nothing where the log had begun nothing by then. */
+/** Undefined if the log contains no start up to there. */
 export const stateAt = ({ core, lastSeq, lastTime, outstanding }: Replayer): StateAt | undefined => {
   if (core === undefined) return undefined;
   const states = statesOf(core);

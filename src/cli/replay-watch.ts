@@ -1,4 +1,4 @@
-/** `turnpike replay --watch`: follows a log that is being written, and compares each line as it comes. */
+/** `turnpike replay --watch`: follows a log that is being written, and compares each new line. */
 import { createReplayer, type Divergence, type ReplayResult } from "../core/replay.ts";
 import { digest } from "../journal/digest.ts";
 import { isDerivation } from "../journal/fact.ts";
@@ -10,11 +10,11 @@ export interface WatchOptions {
   readonly from?: Beginning;
   readonly signal: AbortSignal;
   readonly write: (text: string) => void;
-  /** What was there already has been compared. */
+  /** Existing lines have been compared. */
   readonly onCaughtUp?: (so: ReplayResult) => void;
 }
 
-/** Prints facts with the transitions that follow from them: those that come from now on. Resolves to the first difference. */
+/** Prints new facts with the transitions that follow from them. Resolves to the first difference. */
 export const watchReplay = async (path: string, options: WatchOptions): Promise<Divergence | undefined> => {
   const { from, signal, write, onCaughtUp } = options;
   const replayer = createReplayer(digest);

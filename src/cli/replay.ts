@@ -1,4 +1,4 @@
-/** `turnpike replay DIR`: rebuilds everything from the event log and compares it with what was recorded. */
+/** `turnpike replay DIR`: rebuilds everything from the event log and compares it with the recorded derivations. */
 import { Command, InvalidArgumentError } from "commander";
 import { createReplayer, replay, type ReplayResult } from "../core/replay.ts";
 import { TurnpikeError } from "../errors.ts";

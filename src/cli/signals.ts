@@ -1,9 +1,13 @@
 /** SIGINT and SIGTERM: the first begins an orderly stop, a second one ends the process at once. */
 
-/** `npm start` passes Ctrl-C on to a process that the terminal has told already: within this it is the same signal. */
+/**
+ * `npm start` forwards Ctrl-C to a process that the terminal has already signalled: within this time it is the same signal.
+ */
 const SECOND_SIGNAL_MS = 500;
 
-/** `stop` is called once, and ends the process when it is done; `atOnce` before a second signal ends it with code 1. */
+/**
+ * `stop` is called once, and ends the process when it is done; `atOnce` runs before a second signal ends it with code 1.
+ */
 export const onStopSignal = (stop: (signal: NodeJS.Signals) => void, atOnce: () => void = () => undefined): void => {
   let stoppingSince: number | undefined;
   const take = (signal: NodeJS.Signals): void => {

@@ -21,7 +21,7 @@ import { rejectionSentence, sentence } from "../journal/sentence.ts";
 import { onStopSignal } from "./signals.ts";
 import { tracerOf, tracesOption } from "./traces-option.ts";
 
-/** A Gateway, a route, and a backend that answers; it is part of the package. */
+/** A Gateway, a route, and a backend that answers; part of the package. */
 const EXAMPLE = fileURLToPath(new URL("../../examples/quickstart", import.meta.url));
 
 const DEFAULT_JOURNAL = ".turnpike/journal";
@@ -43,7 +43,7 @@ interface StandaloneCommandOptions extends LimitFlags {
   readonly workers?: number;
 }
 
-/** As they are given. */
+/** As given on the command line. */
 type StandaloneFlags = Omit<StandaloneCommandOptions, "address" | "journal"> &
   Partial<Pick<StandaloneCommandOptions, "address" | "journal">>;
 
@@ -63,7 +63,7 @@ const parseCount = (text: string): number => {
   return Number(text);
 };
 
-/** Facts that a person at the terminal wants to see as they happen. */
+/** Facts that are printed on the terminal as they happen. */
 const TOLD: ReadonlySet<FactLine["type"]> = new Set([
   "object.rejected",
   "object.corrected",
@@ -90,7 +90,7 @@ const list = (lines: readonly string[]): string =>
     .map((line) => `    ${line}\n`)
     .join("");
 
-/** Echo backends that the manifests ask for, as long as they ask for them. */
+/** Echo backends that the manifests request, while they request them. */
 const followEchoes = (
   standalone: Standalone,
   say: (text: string) => void,
@@ -137,7 +137,7 @@ const followEchoes = (
   };
 };
 
-/** How clients of each Gateway that is served authenticate; secrets are revealed. */
+/** How clients of each served Gateway authenticate; secrets are revealed. */
 const authsOf = ({ loop: { core }, reveal }: Standalone): readonly (AuthConfig & { readonly gateway: Name })[] =>
   core.view.list("Gateway").flatMap((object) => {
     const gateway = nameOfObject("Gateway", object);
@@ -145,7 +145,7 @@ const authsOf = ({ loop: { core }, reveal }: Standalone): readonly (AuthConfig &
     return config === undefined ? [] : [{ gateway, ...reveal(config).auth }];
   });
 
-/** Credentials as the manifests give them, for the person who started this; where that is a log, it does not get them. */
+/** Credentials from the manifests, for the person at the terminal; they are not printed to a log. */
 const credentialsOf = (standalone: Standalone, isShown: boolean): readonly string[] =>
   authsOf(standalone).map(({ gateway, type, realm, credentials }) => {
     const show = (name: string): string => (isShown ? (credentials[name] ?? "") : HIDDEN);
@@ -158,7 +158,7 @@ const credentialsOf = (standalone: Standalone, isShown: boolean): readonly strin
     return `${gateway}: ${secret}, realm ${realm}`;
   });
 
-/** What the link to the page `/call` contains: the first pair of user and password, where they may be shown. */
+/** The fragment of the link to the page `/call`: the first pair of user and password, if they may be shown. */
 const callFragment = (standalone: Standalone, isShown: boolean): string => {
   const found = isShown ? authsOf(standalone).find(({ type }) => type === "static") : undefined;
   if (found === undefined) return "";
@@ -202,7 +202,7 @@ const announce = (standalone: Standalone, options: StandaloneCommandOptions): st
   ].join("");
 };
 
-/** For who named no directory. */
+/** For users who named no directory. */
 const exampleNote = (): string =>
   [
     "No directory was named, so this runs the example. To have one to edit, which is followed as it changes:\n",

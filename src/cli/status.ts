@@ -1,4 +1,4 @@
-/** `turnpike status`: what a running Turnpike is doing, from its admin API. */
+/** `turnpike status`: the state of a running Turnpike, from its admin API. */
 import { Command, InvalidArgumentError } from "commander";
 import type { ProgramState } from "../admin/state.ts";
 import { TurnpikeError } from "../errors.ts";
@@ -160,7 +160,7 @@ const showPods = async (gateway: string | undefined, flags: Omit<StatusFlags, "a
   reportUnanswered(answers);
 };
 
-/** As `stunnerctl status` prints them: a document for each pod that answers, and nothing where there are no pods. */
+/** In the format of `stunnerctl status`: a document for each pod that answers, and nothing if there are no pods. */
 export const showPodDocuments = async (
   gateway: string | undefined,
   flags: PodFlags & { readonly output: Format },
@@ -180,7 +180,7 @@ export const parsePodPort = (text: string): number => {
   return Number(text);
 };
 
-/** What `stunnerctl status` has as well. */
+/** Flags that `stunnerctl status` also has. */
 export const addPodOptions = (command: Command): Command =>
   addClusterOptions(command)
     .option("--pod-address <host[:port]>", "only this dataplane, asked directly")

@@ -1,4 +1,4 @@
-/** `stunnerctl`: STUNner's command line under its own names and flags. */
+/** `stunnerctl`: STUNner's command line with its own names and flags. */
 import { Command, Option } from "commander";
 import { withProgress, outputOption, type Format } from "./output.ts";
 import { TurnpikeError } from "../errors.ts";
@@ -100,7 +100,7 @@ const license = async (flags: DiscoveryFlags & { readonly output: Format }): Pro
   }
 };
 
-/** Flags that every subcommand has. */
+/** Flags of every subcommand. */
 const common = (command: Command): Command =>
   command
     .option("-a, --all-namespaces", "of all namespaces")

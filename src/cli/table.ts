@@ -1,4 +1,4 @@
-/** Rows as columns of text, as wide as they need be. */
+/** Rows as columns of text, as wide as necessary. */
 export const table = (header: readonly string[], rows: readonly (readonly string[])[]): string => {
   const widths = header.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),

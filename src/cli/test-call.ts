@@ -1,4 +1,4 @@
-/** A test allocation at a listener: connect, allocate, create a permission, give the allocation back. */
+/** A test allocation at a listener: connect, allocate, create a permission, delete the allocation. */
 import { isIPv6 } from "node:net";
 import { performance } from "node:perf_hooks";
 import { publicAddressOf, publicPortOf, turnUriOf } from "../credentials/public-address.ts";
@@ -27,7 +27,7 @@ const kindOf = (error: unknown): Failure["kind"] => {
   return /certificate|self.signed|altname|issuer/i.test(String(error)) ? "certificate" : "unanswered";
 };
 
-/** Credentials are good for so long: for the allocation alone. */
+/** Lifetime of the credentials: enough for the allocation. */
 const TTL_SECONDS = 300;
 
 /** @param config with the values of its secrets. */
@@ -82,7 +82,7 @@ export const testCall = async (
   } catch (error) {
     return done({ failure: { step, kind: kindOf(error), says: withHint(error, known) } });
   } finally {
-    // What a failed step leaves is given back, too.
+    // Also deletes what a failed step leaves.
     if (step !== "refresh" && relayed !== undefined) await client?.refresh(0).catch(() => undefined);
     client?.close();
   }

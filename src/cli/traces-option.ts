@@ -9,7 +9,7 @@ export const tracesOption = (): Option =>
     "send traces to a collector, OTLP over HTTP (also OTEL_EXPORTER_OTLP_ENDPOINT; default: none)",
   );
 
-/** Nothing where no traces are wanted; what sends them is not loaded then. @throws TurnpikeError `usage`. */
+/** Undefined if traces are disabled; the exporter is not loaded then. @throws TurnpikeError `usage`. */
 export const tracerOf = async (url: string | undefined, mode: string, log: Logger): Promise<Tracer | undefined> => {
   const settings = traceSettings(url, process.env);
   if (settings === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** What a TURN server's error code most likely means for whoever typed the command. */
+/** The most likely meaning of a TURN server's error code for the user of the command. */
 import { messageOf } from "../errors.ts";
 import { TurnResponseError } from "../turn-client/turn-client.ts";
 
@@ -15,7 +15,7 @@ export const hints: Hints = {
 /** An allocation names no peer yet. */
 export const allocateHints: Hints = { ...hints, 403: "the listener is a STUN server alone: it relays nothing" };
 
-/** The message of `error`; for a refusal of the server also what its code means. */
+/** The message of `error`; for an error response of the server also the meaning of its code. */
 export const withHint = (error: unknown, known: Hints): string => {
   const hint = error instanceof TurnResponseError ? known[error.code] : undefined;
   return `${messageOf(error)}${hint === undefined ? "" : `; ${hint}`}`;

@@ -29,7 +29,7 @@ const decoded = (text: string): string => {
   }
 };
 
-/** RFC 7065, and STUNner's form of it: with two slashes, user and password, and `tls` or `dtls` as a transport. */
+/** RFC 7065, and STUNner's variant: with two slashes, user and password, and `tls` or `dtls` as a transport. */
 export const parseServerUri = (text: string): TargetWithUser => {
   const [, scheme = "", user, host = "", portText, asked] = URI.exec(text) ?? [];
   const isSecured = scheme.toLowerCase() === "turns";

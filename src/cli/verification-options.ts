@@ -1,4 +1,4 @@
-/** How a TURN server's certificate is looked at, over TLS and DTLS. */
+/** How to verify a TURN server's certificate, over TLS and DTLS. */
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import type { TurnClientOptions } from "../turn-client/turn-client.ts";
@@ -15,7 +15,7 @@ export const addVerificationOptions = (command: Command): Command =>
     .option("--sni <name>", "name that the server's certificate has to be for")
     .option("--ca-file <file>", "PEM of the authority that signed it, where Node trusts it not");
 
-/** @param name that it has to be for unless a flag says another. @throws the error of reading the file. */
+/** @param name to verify unless a flag sets another. @throws the error of reading the file. */
 export const verificationOf = (
   { insecure, sni, caFile }: VerificationFlags,
   name?: string,

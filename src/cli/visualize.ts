@@ -1,4 +1,4 @@
-/** `turnpike visualize LOG`: the page over a recorded log. */
+/** `turnpike visualize LOG`: serves the page for a recorded log. */
 import { existsSync } from "node:fs";
 import { Command } from "commander";
 import { startAdmin } from "../admin/server.ts";

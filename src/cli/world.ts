@@ -1,4 +1,4 @@
-/** Objects of a directory or of a cluster, and what an operator would make of them; nothing is written anywhere. */
+/** Objects of a directory or of a cluster, and what an operator would render from them; nothing is written. */
 import { firstValueFrom } from "rxjs";
 import { createCore, type Core } from "../core/core.ts";
 import { digest } from "../journal/digest.ts";
@@ -16,13 +16,13 @@ import { TurnpikeError } from "../errors.ts";
 export interface World {
   readonly core: Core;
   readonly vault: Vault;
-  /** Documents that could not be taken. */
+  /** Documents that were rejected. */
   readonly rejections: readonly Rejection[];
-  /** The default Dataplane was not there: the one that a chart installs is taken. */
+  /** The default Dataplane was missing: that of a chart is assumed. */
   readonly isDataplaneAssumed: boolean;
 }
 
-/** What a chart installs beside the operator. */
+/** What a chart installs in addition to the operator. */
 const defaultDataplane = {
   apiVersion: "stunner.l7mp.io/v1",
   kind: "Dataplane",
@@ -46,7 +46,7 @@ export interface Listed {
   readonly unlisted: readonly Unlisted[];
 }
 
-/** @param assumesDataplane the default Dataplane of a chart is assumed to exist. */
+/** @param assumesDataplane whether the default Dataplane of a chart is assumed to exist. */
 export const worldOf = (
   seen: readonly Seen[],
   rejections: readonly Rejection[],
@@ -86,7 +86,7 @@ export const worldOfDirectory = async (directory: string, options: RenderOptions
 
 const PAGE = 500;
 
-/** All objects of a kind in the first version that is served; none where the kind is not known. */
+/** All objects of a kind in the first served version; empty if the kind is unknown. */
 const listKind = async (api: Api, kind: Kind): Promise<readonly Seen[] | Unlisted> => {
   for (const version of kind.versions) {
     const seen: Seen[] = [];
@@ -124,6 +124,6 @@ export const worldOfCluster = async (api: Api, options: RenderOptions): Promise<
   return worldOf(seen, [], options);
 };
 
-/** As a compiler says it. */
+/** In the format of compiler messages. */
 export const rejectionLine = ({ file, line, object, field, reason }: Rejection): string =>
   `${file}:${line}: ${[object, field, reason].filter((part) => part !== "").join(": ")}`;

@@ -1,6 +1,6 @@
 /**
- * What the relay is to admit, as transitions: those of the endpoint machines, for each gateway whose clusters list the
- * endpoint. The relay takes them one after the other instead of comparing configs.
+ * What the relay must admit, as transitions: those of the endpoint machines, for each gateway whose clusters list the
+ * endpoint. The relay applies them in order instead of comparing configs.
  */
 import {
   clusterTransitions,
@@ -22,16 +22,19 @@ interface Moved extends EndpointMove {
 export interface Admissions {
   /** Keeps the transitions of endpoint machines among `derived` until the next fold. */
   note(derived: readonly Derived[]): void;
-  /** A route has changed, or is gone: its cluster led to `backends` until now. */
+  /** A route was changed or removed: its cluster led to `backends` until now. */
   left(cluster: string, backends: readonly Backend[]): void;
-  /** The step from what was rendered of `gateway` before to what is now. @param cause of what no endpoint machine explains. */
+  /**
+   * The step from the previous rendering of `gateway` to the current one. @param cause of changes that no endpoint machine
+   * explains.
+   */
   step(
     gateway: Name,
     before: RenderedGateway | undefined,
     next: RenderedGateway | undefined,
     cause: number,
   ): AdmissionStep;
-  /** The fold is over: what was noted is used up. */
+  /** The fold has ended: clears what was collected for it. */
   folded(): void;
 }
 
@@ -43,7 +46,7 @@ interface Listed {
 
 const NONE: readonly string[] = [];
 
-/** Names are resolved by the relay, which then knows their addresses better than anybody. */
+/** The relay resolves names, so only it knows their addresses. */
 const isListed = ({ type }: ClusterConfig): boolean => type === "STATIC";
 
 const listedIn = (gateway: RenderedGateway | undefined): ReadonlyMap<string, Listed> =>
@@ -64,7 +67,7 @@ const isSame = (a: Listed | undefined, b: Listed | undefined): boolean =>
     sameTexts(a.cluster.endpoints, b.cluster.endpoints) &&
     sameTexts(a.draining, b.draining));
 
-/** As `clusterTransitions` understands what is admitted, and what is to be. */
+/** In the form that `clusterTransitions` takes: what is admitted, and what will be. */
 const transitionsOf = (name: string, before: Listed | undefined, next: Listed | undefined) => {
   const drained = new Set(before?.draining);
   const present = new Map(
@@ -84,12 +87,12 @@ const transitionsOf = (name: string, before: Listed | undefined, next: Listed | 
   );
 };
 
-/** An endpoint without its ports: what endpoint machines are named by. */
+/** An endpoint without its ports: the name of its endpoint machine. */
 const addressOf = (endpoint: string): string => endpoint.replace(/:<\d+-\d+>$/, "");
 
 const leadsTo = { admit: "active", drain: "terminating", revoke: "gone" } as const;
 
-/** @param backendsOf a cluster, as things are now. */
+/** @param backendsOf a cluster, in its current state. */
 export const createAdmissions = (backendsOf: (cluster: string) => readonly Backend[]): Admissions => {
   const revisions = new Map<Name, number>();
   /** Since the last fold. */
@@ -132,7 +135,7 @@ export const createAdmissions = (backendsOf: (cluster: string) => readonly Backe
         }
     },
     left(cluster, backends) {
-      // Of several changes between two folds the first one left what was folded.
+      // Of several changes between two folds, the first one has the state that was folded.
       if (!backendsBefore.has(cluster)) backendsBefore.set(cluster, backends);
     },
     step(gateway, before, next, cause) {

@@ -1,6 +1,7 @@
 /**
- * The last usable certificate of each TLS or DTLS listener, by Gateway and section name. A listener goes on with it while
- * its Secret is unusable. It follows from what was rendered: only those that the objects no longer lead to are recorded.
+ * The last usable certificate of each TLS or DTLS listener, by Gateway and section name. A listener keeps it while its
+ * Secret is unusable. It follows from earlier renderings, so only certificates that are no longer in the objects are
+ * recorded.
  */
 import { splitName, type Name } from "../resources/keys.ts";
 import type { ServedCertificate } from "../resources/view.ts";
@@ -12,11 +13,11 @@ export type KeptCertificates = Readonly<Record<string, ServedCertificate>>;
 
 export interface Certificates {
   of(gateway: Name, listener: string): ServedCertificate | undefined;
-  /** Takes note of what was rendered. Returns the certificates that are known only here, if there are any. */
+  /** Records what was rendered. Returns the certificates that exist only here, if there are any. */
   take(gateway: Name, rendered: RenderedGateway | undefined): KeptCertificates | undefined;
   /** Gateways with a certificate of a Secret in this namespace. */
   gatewaysWithSecretsIn(namespace: string): readonly Name[];
-  /** What configs may refer to: digests of certificates and keys. The same set as long as nothing has changed. */
+  /** What configs may refer to: digests of certificates and keys. The same set object until something changes. */
   readonly digests: ReadonlySet<string>;
   /** In the order of the Gateways' names. */
   export(): readonly (readonly [gateway: Name, KeptCertificates])[];

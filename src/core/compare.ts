@@ -1,11 +1,11 @@
-/** What two histories lead to, side by side. What is different in every run, whatever happens in it, does not count. */
+/** Compares the results of two histories. Values that differ in every run, such as digests of secrets, do not count. */
 import type { FactLine, JournalLine, Derivation } from "../journal/fact.ts";
 import { keyOf, nameOfObject, type Name } from "../resources/keys.ts";
 import type { Core } from "./core.ts";
 import { partsOf } from "./outputs.ts";
 import { statesOf } from "./states.ts";
 
-/** Something that is not the same in both; `undefined` where one has no such thing. */
+/** Something that differs between the two; `undefined` if one does not have it. */
 export interface Difference {
   /** `gateway ns/a`, `config ns/a`, `status Gateway/ns/a`, `object Service/ns/a`. */
   readonly what: string;
@@ -13,16 +13,16 @@ export interface Difference {
   readonly b: string | undefined;
 }
 
-/** Told by the API server or the clock. */
+/** Reported by the API server or the clock. */
 const OF_THE_RUN: ReadonlySet<string> = new Set(["uid", "creationTimestamp", "lastTransitionTime", "resourceVersion"]);
 
-/** A text that is the same for what means the same: secrets have another digest in every run. */
+/** A text that is equal for equal meaning: secrets have another digest in every run. */
 export const meaning = (value: unknown): string =>
   JSON.stringify(value, (key, part: unknown) =>
     OF_THE_RUN.has(key) ? undefined : typeof part === "string" && part.startsWith("vault:") ? "vault:" : part,
   ) ?? "";
 
-/** What a line says, if it says something that happened: not where folds were, nor which digests a rendering has. */
+/** The event that a line describes, if it describes one: not where folds were, nor which digests a rendering has. */
 export const happened = (line: JournalLine): string | undefined => {
   switch (line.type) {
     case "fold":
@@ -36,7 +36,7 @@ export const happened = (line: JournalLine): string | undefined => {
   }
 };
 
-/** The parts that are not the same, by name. */
+/** The parts that differ, by name. */
 const differingParts = (a: unknown, b: unknown): readonly [string | undefined, string | undefined] => {
   if (a === undefined) return [undefined, "there"];
   if (b === undefined) return ["there", undefined];
@@ -66,7 +66,7 @@ const things = (core: Core | undefined): ReadonlyMap<string, unknown> => {
   return found;
 };
 
-/** In the order of their names: what the machines say, configs, statuses, objects. */
+/** In the order of their names: states of machines, configs, statuses, objects. */
 export const differencesBetween = (a: Core | undefined, b: Core | undefined): readonly Difference[] => {
   const [before, after] = [things(a), things(b)];
   return [...new Set([...before.keys(), ...after.keys()])].toSorted().flatMap((what): readonly Difference[] => {

@@ -1,9 +1,9 @@
 /**
- * The core: facts go in, transitions and outputs come out. No clock, no randomness, no I/O; the same facts give the
- * same derivations, byte for byte, today and on replay.
+ * The core: facts go in, transitions and outputs come out. No clock, no randomness, no I/O; the same facts give the same
+ * derivations, byte for byte, today and on replay.
  *
- * `apply` takes one fact and moves the machines it concerns. `fold` renders, once, all that the facts since the last
- * fold have touched. Whoever runs the core writes down both, in order.
+ * `apply` takes one fact and advances the machines that it concerns. `fold` renders, once, everything that the facts since
+ * the last fold have touched. The caller records both, in order.
  */
 import type { FactLine } from "../journal/fact.ts";
 import { nameOfObject, splitName, targetOf, type Name, type ObjectKey } from "../resources/keys.ts";
@@ -30,7 +30,7 @@ export interface CoreSnapshot {
   readonly registry: RegistrySnapshot;
   /** Statuses with their transition times, by output, and the digests by which a change is detected. */
   readonly statuses: ReturnType<Outputs["export"]>;
-  /** Objects that Kubernetes refused to write, and why; absent where there are none. */
+  /** Objects that Kubernetes rejected, and why; absent if there are none. */
   readonly refusals?: ReturnType<Refusals["export"]>;
   /** Certificates that listeners serve although they are no longer in any Secret; absent if there are none. */
   readonly certificates?: ReturnType<Certificates["export"]>;
@@ -40,14 +40,20 @@ export interface Core {
   apply(fact: FactLine): readonly Derived[];
   /** Whether a fold would have anything to do. */
   readonly dirty: boolean;
-  /** Whether all that was touched has been folded, which a snapshot says nothing about: only then does it hold everything. */
+  /**
+   * Whether everything that was touched has been folded. A snapshot does not contain what is pending, so only then is it
+   * complete.
+   */
   readonly isFolded: boolean;
   fold(time: number): Fold;
   readonly view: ObjectsView;
   readonly registry: Registry;
   readonly options: RenderOptions;
   rendered(gateway: Name): RenderedGateway | undefined;
-  /** What configs may refer to of certificates, including those that are no longer in any object; the same set until it changes. */
+  /**
+   * The certificates that configs may refer to, including those that are no longer in any object; the same set object until
+   * it changes.
+   */
   readonly certificateDigests: ReadonlySet<string>;
   configMap(name: Name): ClassConfigMap | undefined;
   status(object: ObjectKey): unknown;
@@ -58,9 +64,9 @@ export interface Core {
 export type Digest = (text: string) => string;
 
 export interface CoreFor {
-  /** What it begins with, instead of nothing. */
+  /** Initial state, instead of an empty one. */
   readonly snapshot?: CoreSnapshot;
-  /** Whether a relay takes what is folded, as steps of admission. */
+  /** Whether a relay receives what is folded, as steps of admission. */
   readonly relay?: boolean;
 }
 
@@ -76,7 +82,7 @@ export const createCore = (options: RenderOptions, digest: Digest, { snapshot, r
   const folding = createFolding(view, options, registry, { outputs, certificates, admissions });
   const touched: Touched = { gateways: new Map(), routes: new Map(), classes: new Map() };
 
-  /** Backends whose endpoints an object decides, as it was and as it is. */
+  /** Backends whose endpoints an object decides, before and after the change. */
   const backendsTouched = (
     kind: KindId,
     name: Name,
@@ -119,14 +125,14 @@ export const createCore = (options: RenderOptions, digest: Digest, { snapshot, r
     if (kind === "ReferenceGrant")
       for (const gateway of certificates.gatewaysWithSecretsIn(splitName(name).namespace))
         touched.gateways.set(gateway, seq);
-    // Classes may be rivals for one ConfigMap, so that the end of one is the beginning of another.
+    // Classes may compete for one ConfigMap, so that another one takes over when one ends.
     if (options.mode === "legacy" && (kind === "GatewayClass" || kind === "GatewayConfig"))
       for (const each of objects.names("GatewayClass"))
         touch(dependantsOf(objects, "GatewayClass", each, undefined), seq);
     return transitions;
   };
 
-  /** Gateways that an object, `KIND NAME`, is made for. */
+  /** Gateways for which an object, `KIND NAME`, is generated. */
   const concern = (object: string, seq: number): void => {
     const { kind, name } = splitRefused(object);
     if (kind !== "ConfigMap") {
@@ -144,7 +150,7 @@ export const createCore = (options: RenderOptions, digest: Digest, { snapshot, r
     return registry.send("operator", "operator", "drained");
   };
 
-  /** Nothing is concluded from half a list: what is not listed yet would look as if it were missing. */
+  /** No fold before the lists are complete: what is not listed yet would appear to be missing. */
   const synced = (): boolean => {
     const state = registry.state("operator", "operator");
     return state !== "starting" && state !== "syncing";
@@ -184,7 +190,7 @@ export const createCore = (options: RenderOptions, digest: Digest, { snapshot, r
       case "listener.failed":
       case "listener.closed": {
         const event = fact.type === "listener.bound" ? "bound" : fact.type === "listener.failed" ? "failed" : "closed";
-        // A listener that was dropped meanwhile has no machine, and needs none again.
+        // A listener that was dropped meanwhile has no machine, and needs none.
         return registry.state("listener", fact.data.listener) === undefined
           ? []
           : registry.send("listener", fact.data.listener, event, "reason" in fact.data ? fact.data.reason : undefined);
@@ -218,7 +224,7 @@ export const createCore = (options: RenderOptions, digest: Digest, { snapshot, r
   };
 
   if (snapshot !== undefined) {
-    // Putting the objects back and rendering them only fills caches: the machines are where the snapshot says.
+    // Restoring the objects and rendering them only fills caches: the states of the machines are in the snapshot.
     for (const [kind, object] of snapshot.objects) put(kind, nameOfObject(kind, object), object, 0);
     outputs.restore(snapshot.statuses);
     folding.fold(touched, 0);

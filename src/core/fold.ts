@@ -1,6 +1,6 @@
 /**
- * Folding: what the facts have touched is rendered, the machines transition, and what changed is set down as derivations
- * and as changes that effects must apply.
+ * Folding: renders what the facts have touched, advances the machines, and records what changed as derivations and as
+ * changes that effects must apply.
  */
 import type { Derivation } from "../journal/fact.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -29,11 +29,11 @@ import { routeOf } from "./view.ts";
 export interface GatewayChange {
   readonly gateway: Name;
   readonly cause: number;
-  /** `undefined`: the dataplane is to be torn down. */
+  /** `undefined`: the dataplane must be torn down. */
   readonly config: DataplaneConfig | undefined;
   /** Terminating endpoints of the config, by cluster. */
   readonly draining: Readonly<Record<string, readonly string[]>>;
-  /** What the change means for admission, where a relay takes it. */
+  /** What the change means for admission, if a relay receives it. */
   readonly admission: AdmissionStep | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface Fold {
   readonly changes: readonly GatewayChange[];
 }
 
-/** What must be rendered again, each with the latest fact that asked for it. */
+/** What must be rendered again, each with the latest fact that caused it. */
 export interface Touched {
   readonly gateways: Map<Name, number>;
   readonly routes: Map<ObjectKey, number>;
@@ -50,10 +50,10 @@ export interface Touched {
 }
 
 export interface Folding {
-  /** Renders what was touched, and forgets that it was. @param time of the fold, in ms since 1970. */
+  /** Renders what was touched, and resets it. @param time of the fold, in ms since 1970. */
   fold(touched: Touched, time: number): Fold;
   rendered(gateway: Name): RenderedGateway | undefined;
-  /** Legacy mode: the config of a class, by the ConfigMap that it stands in. */
+  /** Legacy mode: the config of a class, by its ConfigMap. */
   configMap(name: Name): ClassConfigMap | undefined;
 }
 
@@ -62,7 +62,7 @@ export interface ClassConfigMap extends RenderedConfigMap {
   readonly className: string;
 }
 
-/** Terminating endpoints, where there are any. */
+/** Terminating endpoints, if there are any. */
 const drainingOf = (gateway: RenderedGateway | undefined): RenderedGateway["draining"] | undefined =>
   gateway === undefined || Object.keys(gateway.draining).length === 0 ? undefined : gateway.draining;
 
@@ -76,7 +76,7 @@ const objectsOf = (gateway: RenderedGateway | undefined): Readonly<Record<string
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 };
 
-/** Past draining every gateway is torn down, whatever the manifests say. */
+/** After draining, every gateway is torn down, whatever the manifests say. */
 const isFinalizing = (registry: Registry): boolean => {
   const state = registry.state("operator", "operator");
   return state === undefined || state === "finalizing";
@@ -107,7 +107,7 @@ export const createFolding = (
     if (next === undefined || ending) {
       if (registry.state("gateway", name) !== undefined) derived.push(...registry.send("gateway", name, "deleted"));
     } else {
-      // Its class, or what its class is made of, is ours again before the teardown is done.
+      // Its class, or an object that its class uses, is ours again before the teardown is complete.
       if (registry.state("gateway", name) === "terminating")
         derived.push(...registry.send("gateway", name, "recreated"));
       derived.push(
@@ -119,7 +119,7 @@ export const createFolding = (
 
     const configChanged = outputs.put({ id: `config ${name}`, value: next?.config }, time, derived);
     const drainingChanged = outputs.put({ id: `draining ${name}`, value: drainingOf(next) }, time, derived);
-    // The log must say them: no object does.
+    // The log must contain them, because no object does.
     outputs.put({ id: `certificates ${name}`, value: certificates.take(name, next), isShown: true }, time, derived);
     const object = view.get("Gateway", name);
     const status = { value: object && next?.status, stored: object?.status };
@@ -127,7 +127,7 @@ export const createFolding = (
     outputs.put({ id: `objects ${name}`, value: objectsOf(next) }, time, derived);
 
     const published = before?.config !== undefined || next?.config !== undefined;
-    // A Gateway without a config that ends has nothing to tear down, yet its machine waits for word of it.
+    // A Gateway without a config has nothing to tear down, but its machine waits for the end of the teardown.
     const ended = (next === undefined || ending) && registry.state("gateway", name) === "terminating";
     const changes: GatewayChange[] =
       (published && (configChanged || drainingChanged)) || ended
@@ -153,7 +153,7 @@ export const createFolding = (
       outputs.put({ id: `status ${key}`, value: undefined }, time, derived);
     } else {
       const next = renderRoute(view, options, route);
-      // Another controller's route is ignored until a Gateway of ours is its parent.
+      // A route of another controller is ignored until it has a Gateway of ours as parent.
       if (next.outcome === "uncontrolled" && registry.state("route", key) === undefined) return [];
       const event =
         next.outcome === "masked"
@@ -182,7 +182,7 @@ export const createFolding = (
     return derived.map((derivation) => ({ cause, derivation }));
   };
 
-  /** After the Gateways: a class's config is made of theirs. */
+  /** After the Gateways: a class's config is built from theirs. */
   const foldConfigMap = (className: string, cause: number, time: number): readonly Derived[] => {
     const derived: Derivation[] = [];
     const next = isFinalizing(registry)
@@ -200,7 +200,7 @@ export const createFolding = (
     return derived.map((derivation) => ({ cause, derivation }));
   };
 
-  /** Classes whose config may be another one now. */
+  /** Classes whose config may have changed. */
   const classesOf = ({ gateways, classes }: Touched): ReadonlyMap<string, number> => {
     const found = new Map(classes);
     for (const [name, cause] of gateways) {

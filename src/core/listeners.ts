@@ -1,4 +1,4 @@
-/** Tells the listener machines of a Gateway what rendering decided about each of them. */
+/** Sends the listener machines of a Gateway what rendering decided about each of them. */
 import type { Registry, Transition } from "../machines/registry.ts";
 import type { RenderedGateway } from "../render/render.ts";
 
@@ -10,7 +10,7 @@ export const moveListeners = (
   const transitions: Transition[] = [];
   const kept = new Set(next?.listeners.map(({ entity }) => entity));
   for (const { entity } of before?.listeners ?? [])
-    // One that was dropped already, when the end began, is not made again to be dropped once more.
+    // A listener that was dropped before the end began does not get a new machine only to be dropped again.
     if (!kept.has(entity) && registry.state("listener", entity) !== undefined)
       transitions.push(...registry.send("listener", entity, "dropped"));
   for (const { entity, outcome, why } of next?.listeners ?? []) {

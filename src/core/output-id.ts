@@ -1,6 +1,6 @@
-/** How lines of a log name what was rendered: `WHAT NAME`. */
+/** Names of rendered outputs in a log: `WHAT NAME`. */
 
-/** A `status` is of an object, by its `ObjectKey`; a `configmap` is named itself; all else is of a Gateway. */
+/** A `status` is named by the `ObjectKey` of its object; a `configmap` by its own name; everything else by its Gateway. */
 export type OutputKind = "config" | "draining" | "certificates" | "objects" | "status" | "configmap";
 
 export type OutputId = `${OutputKind} ${string}`;

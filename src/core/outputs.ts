@@ -1,12 +1,14 @@
-/** What rendering last produced, by name. A change is distinguished from a repetition, part by part, by digests. */
+/** The last outputs of rendering, by name. Digests of the parts distinguish a change from a repetition. */
 import type { Derivation } from "../journal/fact.ts";
 import { stampTransitionTimes } from "./transition-times.ts";
 import { splitOutput, type OutputId, type OutputKind } from "./output-id.ts";
 
 export interface Outputs {
-  /** `stored`: a status as the API server has it, perhaps from an earlier run, whose times stay where conditions do.
-   * `isShown`: the derivation has the value itself, too.
-   * Stores `value` (or, with `undefined`, removes it) under `id`; appends a derivation and returns true if it changed. */
+  /**
+   * `stored`: a status as the API server has it, perhaps from an earlier run; its transition times are kept for unchanged
+   * conditions. `isShown`: the derivation includes the value itself. Stores `value` (or, with `undefined`, removes it)
+   * under `id`; appends a derivation and returns true if it changed.
+   */
   put(
     output: { readonly id: OutputId; readonly value: unknown; readonly stored?: unknown; readonly isShown?: boolean },
     time: number,
@@ -16,7 +18,7 @@ export interface Outputs {
   get(id: OutputId): unknown;
   /** The values of all outputs of a kind, and the parts that the next ones are compared with. */
   export(what: OutputKind): readonly Kept[];
-  /** Puts back what was exported, before anything is put. */
+  /** Restores an export; call it before the first `put`. */
   restore(kept: readonly Kept[]): void;
 }
 

@@ -1,14 +1,14 @@
 /**
- * Writes that Kubernetes refuses, by the object: a node port that is taken, a quota, a role that does not allow it. What
- * may pass by itself (a network that is down, a server that is busy, a conflict) is none.
+ * Writes that Kubernetes rejects, by object: a node port that is taken, a quota, a missing role. Transient failures (no
+ * network, a busy server, a conflict) are not included.
  */
 import type { FactLine } from "../journal/fact.ts";
 import { splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
 
 export interface Refusals {
-  /** Takes note of a fact. Returns the object, as `KIND NAME`, if something else holds of it now. */
+  /** Records a fact. Returns the object, as `KIND NAME`, if its state changed. */
   take(fact: FactLine): string | undefined;
-  /** What Kubernetes says. */
+  /** The message of Kubernetes. */
   of(kind: string, name: Name): string | undefined;
   export(): readonly (readonly [object: string, reason: string])[];
 }
@@ -40,7 +40,7 @@ export const createRefusals = (restored: readonly (readonly [string, string])[] 
 
   return {
     take(fact) {
-      // What fails for another reason does not say that the refusal is over.
+      // A failure for another reason does not mean that the rejection is over.
       if (fact.type === "effect.failed")
         return fact.data.effect === "write" && !fact.data.target.startsWith("status ") && isRefusal(fact.data.status)
           ? put(fact.data.target, fact.data.reason.slice(0, MAX_REASON))

@@ -1,6 +1,6 @@
 /**
- * Rebuilds everything from a log and compares each transition and each output with what was recorded. A log may end
- * anywhere: what the core concludes beyond the last line has nothing to be compared with.
+ * Rebuilds everything from a log and compares each transition and each output with the recorded ones. A log may end
+ * anywhere: what the core concludes after the last line is not compared.
  */
 import {
   isDerivation,
@@ -17,7 +17,7 @@ export interface Divergence {
   readonly seq: number;
   readonly recorded: string;
   readonly replayed: string;
-  /** The facts behind it, nearest first. */
+  /** The facts that caused it, nearest first. */
   readonly causes: readonly FactLine[];
 }
 
@@ -28,7 +28,7 @@ export interface ReplayResult {
   /** Runs of the program in this log. */
   readonly runs: number;
   readonly divergence: Divergence | undefined;
-  /** The core as the log leaves it; nothing if the log holds no start. */
+  /** The state of the core at the end of the log; undefined if the log contains no start. */
   readonly core: Core | undefined;
 }
 
@@ -46,7 +46,7 @@ const sameParts = (a: Parts | null, b: Parts | null): boolean => {
   return at === keys.length;
 };
 
-/** Whether a line says what replay would have written there. */
+/** Whether a line is what replay would have written there. */
 const isSame = (line: DerivationLine, { cause, derivation }: Derived): boolean => {
   if (line.cause !== cause) return false;
   if (line.type === "transition" && derivation.type === "transition") {
@@ -91,7 +91,7 @@ const describe = (derivation: Derivation): string => {
   }
 };
 
-/** Where two renderings of one output differ, by part. */
+/** The parts in which two renderings of one output differ. */
 const describeDifference = (recorded: Derivation, replayed: Derivation): readonly [string, string] => {
   if (
     recorded.type !== "rendered" ||
@@ -110,7 +110,7 @@ const describeDifference = (recorded: Derivation, replayed: Derivation): readonl
   return [show(before), show(now)];
 };
 
-/** A fact for a chain of causes: which object it was, not all of it. Logs have millions of lines. */
+/** A fact in a chain of causes: which object it was, not its content. Logs have millions of lines. */
 const brief = (line: FactLine): FactLine => {
   if (line.type !== "object.seen") return line;
   const { kind, object } = line.data;
@@ -122,35 +122,35 @@ const brief = (line: FactLine): FactLine => {
   };
 };
 
-/** What the relay counts moves nothing, and there is much of it: no conclusion follows from it. */
+/** Traffic counters change no state, and there are many: no conclusion follows from them. */
 const COUNTED: ReadonlySet<JournalLine["type"]> = new Set(["allocation.opened", "allocation.closed", "peer.refused"]);
 
 const NOTHING = "nothing";
 
-/** A replay that is given one line after the other. */
+/** A replay that receives one line at a time. */
 export interface Replayer extends ReplayResult {
-  /** Tells where a line differs from what the core concludes. No line is taken after that one. */
+  /** Reports where a line differs from what the core concludes. No line is accepted after that one. */
   take(line: JournalLine): Divergence | undefined;
-  /** Of the last line taken; 0 before the first. */
+  /** Of the last accepted line; 0 before the first. */
   readonly lastSeq: number;
   /** Of that line, in ms since 1970. */
   readonly lastTime: number;
   /** What the core concluded from the last fact or fold. */
   readonly concluded: readonly Derived[];
-  /** How many of these the lines have not said yet. */
+  /** Number of these that the lines have already contained. */
   readonly outstanding: number;
-  /** The fact that `cause` is the number of, and those that it follows from, nearest first. */
+  /** The fact with number `cause`, and those that it follows from, nearest first. */
   causesOf(cause: number | null): readonly FactLine[];
 }
 
 export interface ReplayerOptions {
-  /** `false`: only facts, and where they were folded, are taken from the lines; their conclusions may be others. */
+  /** `false`: only facts and folds are taken from the lines; conclusions may differ. */
   readonly compare?: boolean;
 }
 
 export const createReplayer = (digest: Digest, { compare = true }: ReplayerOptions = {}): Replayer => {
   let core: Core | undefined;
-  /** What the core concluded and the lines have not said yet: from `next` on. */
+  /** What the core concluded and the lines have not contained yet: from `next` on. */
   let due: readonly Derived[] = [];
   let next = 0;
   let facts = 0;
@@ -178,7 +178,7 @@ export const createReplayer = (digest: Digest, { compare = true }: ReplayerOptio
     next = 0;
   };
 
-  /** A conclusion that another line stands in the place of. */
+  /** A conclusion for which the log has another line. */
   const missing = (seq: number): Divergence | undefined => {
     const expected = due[next];
     if (expected === undefined || !compare) return undefined;
@@ -202,7 +202,7 @@ export const createReplayer = (digest: Digest, { compare = true }: ReplayerOptio
   };
 
   const takeSnapshot = (line: DerivationLine, snapshot: CoreSnapshot, previous: number): Divergence | undefined => {
-    // Behind lines that were lost, while the disk was full, it is a beginning; else it is compared.
+    // After lines that were lost because the disk was full, a snapshot is a new start; otherwise it is compared.
     const isBeginning = core === undefined || line.seq !== previous + 1;
     const left = isBeginning ? undefined : missing(line.seq);
     if (left !== undefined) return left;

@@ -1,4 +1,4 @@
-/** Where the machines stand, as a reader of logs would ask. */
+/** The states of the machines, for readers of logs. */
 import type { MachineId } from "../journal/fact.ts";
 import type { Core } from "./core.ts";
 import { compareText } from "../order.ts";

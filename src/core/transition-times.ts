@@ -1,4 +1,4 @@
-/** Conditions as Kubernetes wants them: with the time at which their status last changed. */
+/** Conditions in the form that Kubernetes requires: with the time at which their status last changed. */
 
 interface Timed {
   readonly type: string;
@@ -19,7 +19,7 @@ const stampConditions = (before: readonly Timed[], next: readonly Timed[], time:
   });
 
 const stamp = (before: unknown, next: unknown, time: string): unknown => {
-  // Lists of listeners and parents keep their order, so an entry is compared with the one in its place.
+  // Lists of listeners and parents keep their order, so entries are compared by position.
   if (Array.isArray(next))
     return next.map((item, i) => stamp(Array.isArray(before) ? before[i] : undefined, item, time));
   if (!isObject(next)) return next;
@@ -33,7 +33,9 @@ const stamp = (before: unknown, next: unknown, time: string): unknown => {
   );
 };
 
-/** `next` with a `lastTransitionTime` in each condition: that of `before` where the status is the same, else `time` (ms). */
+/**
+ * `next` with a `lastTransitionTime` in each condition: that of `before` if the status is the same, otherwise `time` (ms).
+ */
 export const stampTransitionTimes = (before: unknown, next: unknown, time: number): unknown =>
   // oxlint-disable-next-line no-restricted-globals -- only a notation of the time given
   stamp(before, next, `${new Date(time).toISOString().slice(0, 19)}Z`);

@@ -1,4 +1,4 @@
-/** The objects and endpoint machines as rendering may look at them. */
+/** The objects and endpoint machines that rendering may read. */
 import type { Name } from "../resources/keys.ts";
 import type { ObjectsView, Route, RouteKind } from "../resources/view.ts";
 import type { Backends } from "../machines/backends.ts";

@@ -1,4 +1,4 @@
-/** STUNner's authentication service: credentials over HTTP, from the configs that a discovery server has. */
+/** STUNner's authentication service: credentials over HTTP, from the configs of a discovery server. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { TokenBucket } from "../dataplane/token-bucket.ts";
@@ -12,18 +12,18 @@ export interface AuthServiceOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** All that are known. */
+  /** All known configs. */
   readonly configs: () => readonly DataplaneConfig[];
-  /** Of every listener, unless a request says otherwise. */
+  /** Of every listener, unless a request sets another. */
   readonly publicAddress?: string | undefined;
-  /** What requests have to present as `Authorization: Bearer`. */
+  /** The token that requests must send as `Authorization: Bearer`. */
   readonly token?: string | undefined;
   /** Requests a second of one client. */
   readonly requestsPerSecond?: number | undefined;
   readonly report?: (asked: Answered) => void;
 }
 
-/** What there is to log of a request. No secret and no name of a user is in it. */
+/** Log entry of a request. It contains no secret and no user name. */
 export interface Answered {
   readonly client: string;
   readonly path: string;
@@ -41,7 +41,7 @@ interface Answer {
 
 const JSON_TYPE = "application/json; charset=UTF-8";
 const TEXT_TYPE = "text/plain; charset=utf-8";
-/** Clients that are counted at a time; more than that, and counting begins anew. */
+/** Maximum number of clients that are counted; beyond it, counting starts anew. */
 const MOST_CLIENTS = 10_000;
 
 const refuse = (status: number, why: string, headers: Readonly<Record<string, string>> = {}): Answer => ({
@@ -53,7 +53,7 @@ const give = (value: unknown): Answer => ({ status: 200, body: `${JSON.stringify
 
 const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
 
-/** @returns undefined where `ttl` cannot be understood. */
+/** @returns undefined if `ttl` is malformed. */
 const queryOf = (parameters: URLSearchParams, publicAddress: string | undefined): AuthQuery | undefined => {
   const ttl = parameters.get("ttl");
   if (ttl !== null && (!/^[+-]?\d+$/.test(ttl) || !Number.isSafeInteger(Number(ttl)))) return undefined;
@@ -68,7 +68,7 @@ const queryOf = (parameters: URLSearchParams, publicAddress: string | undefined)
   };
 };
 
-/** @throws the error of `listen` when the address cannot be bound. */
+/** @throws the error of `listen` if the address cannot be bound. */
 export const startAuthService = async (options: AuthServiceOptions): Promise<AuthService> => {
   const { configs, publicAddress, token, requestsPerSecond, report = () => undefined } = options;
   const buckets = new Map<string, TokenBucket>();
@@ -120,7 +120,7 @@ export const startAuthService = async (options: AuthServiceOptions): Promise<Aut
     if (method !== "GET") return refuse(405, "only GET is answered here", { allow: "GET" });
     if (!mayAsk(client)) return refuse(429, "too many requests", { "retry-after": "1" });
     if (path === "/openapi.json") return { status: 200, body: description, type: JSON_TYPE };
-    // Digests have one length, so that the comparison tells nothing about the token's.
+    // Digests have one length, so that the comparison reveals nothing about the token's.
     if (token !== undefined && !timingSafeEqual(sha256(headers.authorization ?? ""), sha256(`Bearer ${token}`)))
       return refuse(401, "a bearer token is needed", { "www-authenticate": "Bearer" });
     return path === "/" ? answerTurn(parameters) : answerIce(parameters);

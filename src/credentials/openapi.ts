@@ -1,4 +1,4 @@
-/** The authentication service in the words of OpenAPI. */
+/** The OpenAPI document of the authentication service. */
 
 const parameter = (name: string, description: string, schema: Readonly<Record<string, unknown>>, required = false) => ({
   name,

@@ -3,10 +3,10 @@ import { NODE_ADDRESS_PLACEHOLDER } from "../discovery/node-address.ts";
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
 import { ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 
-/** Of a listener that does not know where it is. */
+/** Of a listener that does not know its own address. */
 export const UNKNOWN = "0.0.0.0";
 
-/** `override` counts before what the config says. */
+/** `override` takes precedence over the config. */
 export const publicAddressOf = ({ public_address: known, address }: ListenerConfig, override?: string): string => {
   const found = [override, known, address].find((one) => one !== undefined && one !== "") ?? UNKNOWN;
   return found === NODE_ADDRESS_PLACEHOLDER || found === ADDRESS_PLACEHOLDER ? UNKNOWN : found;
@@ -21,7 +21,7 @@ const forms = {
   "TURN-DTLS": ["turns", "udp"],
 } as const;
 
-/** As browsers take it, RFC 7065. */
+/** In the form that browsers accept, RFC 7065. */
 export const turnUriOf = (listener: ListenerConfig, override?: string): string => {
   const [scheme, transport] = forms[listener.protocol];
   const address = publicAddressOf(listener, override);

@@ -1,4 +1,7 @@
-/** What a client needs to use a Gateway: user, password and the URIs of its listeners, as STUNner's authentication service gives them. */
+/**
+ * What a client needs to use a Gateway: user, password and the URIs of its listeners, in the format of STUNner's
+ * authentication service.
+ */
 import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
 import { ephemeralCredentials, type Credentials } from "../turn-client/credentials.ts";
 import { turnUriOf } from "./public-address.ts";
@@ -10,9 +13,9 @@ export interface AuthQuery {
   readonly username?: string | undefined;
   readonly ttlSeconds: number;
   readonly namespace?: string | undefined;
-  /** Counts only with a namespace. */
+  /** Used only with a namespace. */
   readonly gateway?: string | undefined;
-  /** Counts only with both. */
+  /** Used only with both. */
   readonly listener?: string | undefined;
   /** Instead of the listeners' own. */
   readonly publicAddress?: string | undefined;
@@ -39,12 +42,12 @@ const isAsked = ({ name }: ListenerConfig, { namespace, gateway, listener }: Aut
   const parts = name.split("/");
   if (parts.length !== 3) return false;
   const asked = [namespace, gateway, listener];
-  // The first that was left out ends it.
+  // The first omitted part ends the comparison.
   const given = asked.findIndex((one) => one === undefined || one === "");
   return asked.slice(0, given < 0 ? asked.length : given).every((one, place) => one === parts[place]);
 };
 
-/** Undefined where the Gateway lacks what its kind of authentication needs. */
+/** Undefined if the Gateway lacks what its authentication type needs. */
 const credentialsOf = ({ auth }: DataplaneConfig, query: AuthQuery, now: number): Credentials | undefined => {
   const { username, password, secret } = auth.credentials;
   switch (auth.type) {
@@ -61,7 +64,7 @@ const credentialsOf = ({ auth }: DataplaneConfig, query: AuthQuery, now: number)
   }
 };
 
-/** Undefined where no listener of the Gateway is asked for. `now`: milliseconds since the epoch. */
+/** Undefined if no listener of the Gateway is selected. `now`: milliseconds since the epoch. */
 export const turnAuthOf = (config: DataplaneConfig, query: AuthQuery, now: number): TurnAuth | undefined => {
   const listeners = (config.listeners ?? []).filter((listener) => isAsked(listener, query));
   const credentials = listeners.length === 0 ? undefined : credentialsOf(config, query, now);

@@ -1,4 +1,4 @@
-/** A listener that is there: its sockets and routes, what it hands to requests, and what it is asked by its allocations. */
+/** A listener that is open: its sockets and routes, what requests use of it, and what its allocations ask of it. */
 import type { Socket } from "node:net";
 import { messageOf } from "../errors.ts";
 import { monotonicMs } from "../clock.ts";
@@ -33,18 +33,18 @@ import { isSigned } from "../stun/message.ts";
 import { receive } from "./requests/dispatch.ts";
 import type { RequestContext } from "./requests/exchange.ts";
 
-/** Answers a second that may be longer than anti-amplification allows. */
+/** Answers per second that may exceed the anti-amplification limit. */
 const longAnswersPerSecond = 200;
 
-/** XOR-MAPPED-ADDRESS of IPv6: what the answer to a Binding request has more than the request. */
+/** XOR-MAPPED-ADDRESS of IPv6: how much longer the answer to a Binding request is than the request. */
 const MAPPED_ADDRESS_BYTES = 24;
 
-/** What every client is answered first. */
+/** The first answer that every client gets. */
 const ordinary: ReadonlySet<RefusalCode> = new Set(["401 challenge"]);
 
 const clientOf = ({ client }: ListenerPath): string => formatAddress(client.address, client.port);
 
-/** @throws where the config has no certificate. */
+/** @throws if the config has no certificate. */
 const materialOf = ({ cert, key }: ListenerConfig): Material => {
   if (!cert || !key) throw new Error("there is no certificate with a key");
   return { certificate: Buffer.from(cert, "base64"), key: Buffer.from(key, "base64") };
@@ -124,12 +124,12 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     return this.#open?.at ?? [];
   }
 
-  /** Where relayed transport addresses of `family` are; nothing where there are none. */
+  /** Where relayed transport addresses of `family` are bound; undefined if there are none. */
   relayAddress(family: Family): RelayAddress | undefined {
     return this.#placement.relay[family];
   }
 
-  /** Takes over what changed without a restart. Says what could not be: then it serves as before. */
+  /** Applies changes that need no restart. Logs what failed; the listener then serves as before. */
   adopt(config: ListenerConfig): string | undefined {
     const isRenewed = config.cert !== this.config.cert || config.key !== this.config.key;
     this.config = config;
@@ -230,7 +230,7 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     });
   };
 
-  /** A request is answered with an error. Its sender may be forged, so the log names no user. */
+  /** An error answer. The sender may be forged, so the log names no user. */
   refusedRequest(path: ListenerPath, code: RefusalCode): void {
     this.relay.refused.add(code);
     if (!this.relay.log.isLevelEnabled("debug") || ordinary.has(code)) return;
@@ -262,7 +262,7 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     try {
       receive(this, bytes, path);
     } catch (error) {
-      // Not to be reached; but whatever one client sends, the others are served on.
+      // Should not happen; but no input of one client may stop the listener for the others.
       this.relay.dropped.add("internal");
       this.relay.log.error({ err: error, listener: this.name }, "a message could not be handled");
     }
@@ -278,14 +278,14 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     this.relay.events.next({ event: "listener.failed", gateway: this.gateway.name, listener: this.name, reason });
   };
 
-  /** Sends an answer to somebody who proved nothing: over UDP the source address may be a victim's. */
+  /** Sends an answer to an unauthenticated client: over UDP the source address may be a victim's. */
   reply(path: ListenerPath, request: Buffer, bytes: Buffer): void {
     const refused = path.protocol === "udp" ? this.#exceeds(path, request.length, bytes.length) : undefined;
     if (refused === undefined) this.send(path, bytes);
     else this.relay.dropped.add(refused);
   }
 
-  /** Why an answer of `answered` bytes to a request of `asked` is too much. */
+  /** Why an answer of `answered` bytes to a request of `asked` bytes is too long. */
   #exceeds({ client }: ListenerPath, asked: number, answered: number): DropCode | undefined {
     if (answered <= asked) return undefined;
     const now = monotonicMs();
@@ -294,7 +294,7 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     return answered <= amplification * asked || this.#longAnswers.take(now) ? undefined : "amplification";
   }
 
-  /** Sends an answer to somebody who proved who they are. */
+  /** Sends an answer to an authenticated client. */
   send(path: ListenerPath, bytes: Buffer): void {
     this.traffic.packetsOut++;
     this.traffic.bytesOut += bytes.length;

@@ -25,12 +25,15 @@ import type { Attribute } from "../stun/message.ts";
 import { TcpRelay } from "./tcp-relay.ts";
 import type { Users } from "./users.ts";
 
-/** Who made the allocation. They stay good for it whatever the config says later: no call is lost to a config change. */
+/**
+ * Who made the allocation. These credentials stay valid for it whatever the config says later: no call is lost to a config
+ * change.
+ */
 export interface Owner {
   readonly username: string;
-  /** Who it is, for people and to compare: the user, or the whole username where it names none. */
+  /** The account, for logs and comparisons: the user, or the whole username if it names no user. */
   readonly userId: string;
-  /** What quotas and limits count by. */
+  /** The key of quotas and limits. */
   readonly account: string;
   readonly realm: string;
   readonly password: string;
@@ -61,7 +64,7 @@ export interface AllocationScope {
   readonly limits: Limits;
   /** Lets the kernel forward channels; undefined if offload is off. */
   readonly offload: Offload | undefined;
-  /** What data of a user's allocation is held to. */
+  /** The limits on the data of a user's allocation. */
   bandwidthOf(owner: Owner): Bandwidth | undefined;
   /** Whether datagrams to peers can be sent with the DF bit set. */
   readonly canSetDontFragment: boolean;
@@ -69,7 +72,7 @@ export interface AllocationScope {
   readonly relayed: RelayedPorts;
   /** Whether relayed transport addresses are at `address`. */
   isLocal(address: string): boolean;
-  /** What the packets of a cluster are counted on. */
+  /** The counters for packets of a cluster. */
   clusterTraffic(cluster: string): Traffic;
   check(protocol: PeerProtocol, peer: Ip, port?: number): Verdict;
   /** A packet was dropped because its peer is not admitted. */
@@ -82,9 +85,9 @@ export interface AllocationOptions {
   readonly id: number;
   readonly path: ListenerPath;
   readonly owner: Owner;
-  /** All of one kind: `TcpRelay` for an allocation that reaches its peers over TCP (RFC 6062). */
+  /** All have the same kind: `TcpRelay` for an allocation that reaches its peers over TCP (RFC 6062). */
   readonly relays: readonly (RelayPort | TcpRelay)[];
-  /** The Allocate request: the same one again gets the same answer. */
+  /** The Allocate request: a retransmission of it gets the same answer. */
   readonly made: { readonly transactionId: Buffer; readonly response: readonly Attribute[] };
   /** Milliseconds of the monotonic clock, here and below. */
   readonly now: number;
@@ -98,7 +101,7 @@ export class Allocation implements FlowOwner {
   /** How peers are reached. */
   readonly protocol: PeerProtocol;
   relays: readonly (RelayPort | TcpRelay)[];
-  /** The request that made it and the answer; forgotten once it can no longer be retransmitted. */
+  /** The request that made the allocation, and the answer; dropped once the request can no longer be retransmitted. */
   made: { readonly transactionId: Buffer; readonly response: readonly Attribute[] } | undefined;
   readonly openedAt: number;
   expiresAt: number;
@@ -106,11 +109,11 @@ export class Allocation implements FlowOwner {
   readonly permissions = new Map<string, Permission>();
   readonly scope: AllocationScope;
   isClosed = false;
-  /** To TCP peers; an allocation that reaches its peers over UDP has none. */
+  /** Connections to TCP peers; undefined if the allocation reaches its peers over UDP. */
   readonly connections: PeerConnectionTable | undefined;
-  /** Peers that were judged are at addresses of this machine. */
+  /** Whether any known peer is at an address of this machine. */
   #hasLocalPeers = false;
-  /** Nothing of this allocation expires before. */
+  /** Nothing of this allocation expires before this time. */
   #dueAt: number;
 
   constructor(scope: AllocationScope, options: AllocationOptions) {
@@ -156,7 +159,7 @@ export class Allocation implements FlowOwner {
     return this.scope.check(this.protocol, peer, port);
   }
 
-  /** By number. They carry nothing while there is no permission for their peers. */
+  /** By number. A channel carries nothing while its peer has no permission. */
   get channels(): ReadonlyMap<number, Channel> {
     return this.flow.channels;
   }
@@ -178,7 +181,7 @@ export class Allocation implements FlowOwner {
     this.permissions.set(peer.text, permission);
     this.#dueAt = Math.min(this.#dueAt, expiresAt);
     this.scope.permissions.add(permission);
-    // Channels outlive permissions (RFC 8656 §12): those to this peer carry again.
+    // Channels outlive permissions (RFC 8656 §12): those to this peer carry data again.
     this.flow.invalidate(peer.text);
     for (const channel of this.channelsTo(peer)) this.#offloadChannel(channel);
     return true;
@@ -245,14 +248,14 @@ export class Allocation implements FlowOwner {
     this.flow.invalidate(permission.peer.text);
   }
 
-  /** Nothing of it, and not itself, is over before this moment of the monotonic clock, in milliseconds. */
+  /** The earliest time at which the allocation, or part of it, expires, in milliseconds of the monotonic clock. */
   get dueAt(): number {
     return Math.min(this.#dueAt, this.expiresAt);
   }
 
-  /** Removes permissions and channels whose time is over. */
+  /** Removes expired permissions and channels. */
   expire(now: number): void {
-    // What is a relayed port of somebody may since have become another program's.
+    // A port that another client's allocation relayed from may since belong to another program.
     if (this.#hasLocalPeers)
       for (const peer of this.flow.peers) if (this.scope.isLocal(peer.address)) peer.generation = -1;
     if (this.#hasLocalPeers) this.revalidateOffloaded();
@@ -280,7 +283,7 @@ export class Allocation implements FlowOwner {
     this.relays = this.relays.filter((relay) => relay.family !== family);
   }
 
-  /** Gives everything back. */
+  /** Releases all resources. */
   close(): void {
     this.isClosed = true;
     for (const channel of this.channels.values()) this.scope.offload?.forget(channel);
@@ -303,9 +306,9 @@ export class Allocation implements FlowOwner {
     if (ip === undefined || port === 0) return undefined;
     if (ip.text !== address) return this.flow.peer(ip.text, port);
     const relay = this.relayFor(ip.family);
-    // RFC 6062 §5: there is no other way to a TCP peer than by a connection.
+    // RFC 6062 §5: TCP peers are reached only through connections.
     if (relay === undefined || relay instanceof TcpRelay) return undefined;
-    // Without a permission there is nothing to remember: packets of unknown peers must not evict known ones.
+    // Without a permission the peer is not remembered: packets of unknown peers must not evict known ones.
     if (!this.permissions.has(ip.text)) return undefined;
     if (this.flow.peers.size >= maxPeers) this.#forgetPeers();
     const bytes = Buffer.from(bytesOf(ip));
@@ -355,7 +358,7 @@ export class Allocation implements FlowOwner {
     this.scope.refused(this, peer.address, verdict);
   }
 
-  /** Forgets all peers but those that a channel stands for; their state is computed again when they send. */
+  /** Forgets all peers except those with a channel; their state is computed again when they send. */
   #forgetPeers(): void {
     this.flow.peers.clear();
     for (const { flow } of this.channels.values()) this.flow.peers.add(flow);

@@ -1,6 +1,6 @@
 /**
- * The allocations of a relay by five-tuple: the places claimed for those that are being made, their numbers, what users may
- * have of them, and how they end.
+ * The allocations of a relay by five-tuple: places claimed for allocations that are being made, their numbers, quotas of
+ * users, and how allocations end.
  */
 import type { Subject } from "rxjs";
 import { monotonicMs } from "../clock.ts";
@@ -15,9 +15,9 @@ import type { RelayEvent } from "./relay.ts";
 import { Tally } from "./tally.ts";
 
 export interface AllocationsOptions {
-  /** How many there may be at once. */
+  /** Maximum number of allocations. */
   readonly maxAllocations: number;
-  /** Numbers of allocations: those of workers are not to meet. */
+  /** Numbers of allocations; unique across workers. */
   readonly ids?: Numbers | undefined;
   /** Allocations by user over all workers. */
   readonly quota?: SharedQuota | undefined;
@@ -25,19 +25,19 @@ export interface AllocationsOptions {
 }
 
 export interface SharedQuota {
-  /** Whether `user` may have one more; then it is counted. */
+  /** Counts one more allocation of `user`; false if the quota does not allow it. */
   take(gateway: string, user: string, limit: number): Promise<boolean>;
-  /** One less. */
+  /** Counts one fewer. */
   give(gateway: string, user: string): void;
 }
 
 export class Allocations {
-  /** By the transport of the client and that of peers; and by reason of their end. */
+  /** Allocations made, by transport of the client and of the peers; allocations ended, by reason. */
   readonly opened = new Tally<string>();
   readonly closed = new Tally<string>();
   readonly #options: AllocationsOptions;
   readonly #byTuple = new Map<string, Allocation>();
-  /** Five-tuples whose Allocate is being answered; the value says whether somebody still waits for the answer. */
+  /** Five-tuples whose Allocate is being answered; the value is whether a client still waits for the answer. */
   readonly #claims = new Map<string, { isWanted: boolean }>();
   #nextId: number;
 
@@ -60,7 +60,7 @@ export class Allocations {
     return this.#claims.has(tuple);
   }
 
-  /** Takes a place for an allocation that is being made; the answer says why there is none. */
+  /** Claims a place for an allocation that is being made; returns why it cannot, if it cannot. */
   claim({ gateway }: AllocationScope, path: ClientPath, { account }: Owner): RefusalCode | undefined {
     if (this.#byTuple.size + this.#claims.size >= this.#options.maxAllocations) return "508 allocations";
     const { users, userQuota } = gateway;
@@ -70,7 +70,7 @@ export class Allocations {
     return undefined;
   }
 
-  /** Gives the place back; false if nobody waits for the allocation. */
+  /** Releases the place; false if no client waits for the allocation. */
   unclaim({ gateway }: AllocationScope, path: ClientPath, { account }: Owner): boolean {
     const tuple = fiveTuple(path);
     const isWanted = this.#claims.get(tuple)?.isWanted ?? false;
@@ -79,7 +79,7 @@ export class Allocations {
     return isWanted;
   }
 
-  /** Whether the user may have one more allocation, counting those of all workers. */
+  /** Whether the user may have one more allocation, counted over all workers. */
   async takeQuota({ gateway }: AllocationScope, { account }: Owner): Promise<boolean> {
     if (gateway.userQuota === 0) return true;
     return (await this.#options.quota?.take(gateway.name, account, gateway.userQuota)) ?? true;
@@ -113,14 +113,14 @@ export class Allocations {
     this.#options.events.next({ event: "allocation.closed", ...description, reason, ...allocation.flow.traffic });
   }
 
-  /** Closes those made through `scope`; returns how many there were. */
+  /** Closes the allocations made through `scope`; returns their number. */
   closeOf(scope: AllocationScope, reason: string): number {
     const theirs = [...this.#byTuple.values()].filter((allocation) => allocation.scope === scope);
     for (const allocation of theirs) this.close(allocation, reason);
     return theirs.length;
   }
 
-  /** The client of `path` is gone: nobody waits for an answer. */
+  /** The client of `path` has disconnected: nothing waits for an answer. */
   abandon(path: ClientPath): void {
     const tuple = fiveTuple(path);
     const claim = this.#claims.get(tuple);
@@ -130,8 +130,8 @@ export class Allocations {
   }
 
   /**
-   * Ends what is over at `now`, in milliseconds of the monotonic clock. What is over before the next call, `sweepMilliseconds`
-   * later, ends by a timer of its own: the kernel forwards a channel until its flow is removed.
+   * Ends what has expired at `now`, in milliseconds of the monotonic clock. What expires before the next call,
+   * `sweepMilliseconds` later, gets its own timer: the kernel forwards a channel until its flow is removed.
    */
   expire(now: number): void {
     for (const allocation of this.#byTuple.values()) {
@@ -141,7 +141,7 @@ export class Allocations {
           () => {
             if (!allocation.isClosed) this.#expire(allocation, monotonicMs());
           },
-          // Timers may be early by a part of a millisecond.
+          // Timers may fire early by a part of a millisecond.
           Math.ceil(allocation.dueAt - now) + 1,
         ).unref();
     }

@@ -1,6 +1,6 @@
 /**
- * How much data of a user, and of a listener, may pass each way. The packet path asks for every packet: the time is that of
- * a clock that a timer sets, so that nobody asks the system for it.
+ * The bandwidth limits of a user and of a listener, each way. The packet path asks for every packet, so the time comes from
+ * a clock that a timer sets: no packet costs a system call.
  */
 import { TokenBucket } from "./token-bucket.ts";
 
@@ -11,11 +11,11 @@ export interface Clock {
 
 export type Over = "user-bandwidth" | "listener-bandwidth";
 
-/** No bucket holds less: the longest datagram must fit. */
+/** The minimum size of a bucket: the longest datagram must fit. */
 const minBurstBytes = 65_536;
 const burstSeconds = 0.25;
 
-/** Both ways of one user or one listener. */
+/** Both directions of one user or one listener. */
 export class Budget {
   readonly in: TokenBucket;
   readonly out: TokenBucket;
@@ -27,7 +27,10 @@ export class Budget {
   }
 }
 
-/** What one allocation is held to: a budget that it shares with others of its user, and one with all of its listener. */
+/**
+ * The limits of one allocation: a budget that it shares with the user's other allocations, and one that it shares with all
+ * allocations of its listener.
+ */
 export class Bandwidth {
   readonly #clock: Clock;
   readonly #user: Budget | undefined;
@@ -39,7 +42,7 @@ export class Bandwidth {
     this.#listener = listener;
   }
 
-  /** Takes `bytes` of what may pass; the answer says whose budget does not have them. */
+  /** Takes `bytes` from both budgets, or returns which budget does not have them. */
   take(way: "in" | "out", bytes: number): Over | undefined {
     const { now } = this.#clock;
     const user = this.#user?.[way];
@@ -50,7 +53,7 @@ export class Bandwidth {
     return undefined;
   }
 
-  /** Takes bytes that are here already, of a stream. The answer is how many milliseconds to wait before more are read. */
+  /** Takes bytes that a stream has already received. Returns the number of milliseconds to wait before the next read. */
   owe(way: "in" | "out", bytes: number): number {
     const { now } = this.#clock;
     return Math.max(this.#user?.[way].owe(now, bytes) ?? 0, this.#listener?.[way].owe(now, bytes) ?? 0);

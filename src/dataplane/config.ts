@@ -1,4 +1,4 @@
-/** A config document: whether it is valid, and how it differs from the active one. */
+/** A config document: validation, and the difference from the active one. */
 import { TurnpikeError } from "../errors.ts";
 import type { AuthConfig, DataplaneConfig, ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
 import type { Admission } from "../admission/admission.ts";
@@ -24,7 +24,7 @@ export interface RelayConfig {
 }
 
 declare const valid: unique symbol;
-/** A config that `parseConfig` has looked at: nothing behind it does so again. */
+/** A config that `parseConfig` has validated: no later code validates it again. */
 export type ValidConfig = RelayConfig & { readonly [valid]: true };
 
 const refuse = (message: string): never => {
@@ -97,7 +97,7 @@ const unique = (what: string, names: readonly string[]): void => {
 
 /**
  * Checks `config` and fills in defaults. `admitted` are the active endpoints, which are not checked again.
- * @throws TurnpikeError `config-invalid`, saying what is wrong and where.
+ * @throws TurnpikeError `config-invalid`, with what is wrong and where.
  */
 export const parseConfig = (config: DataplaneConfig, admitted?: Admission): ValidConfig => {
   const version: unknown = config?.version;
@@ -148,7 +148,7 @@ export interface ListenerStep {
 const sameSet = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
   a.length === b.length && a.every((item, index) => item === b[index]);
 
-/** Only what RFC 8656 cannot carry across restarts a listener. */
+/** A listener restarts only for a change that RFC 8656 cannot carry over. */
 const stepFor = (next: ListenerConfig, before: ListenerConfig | undefined): ListenerStep => {
   if (before === undefined) return { listener: next, step: "start" };
   if (before.protocol !== next.protocol || before.port !== next.port || before.address !== next.address)
@@ -162,7 +162,7 @@ const stepFor = (next: ListenerConfig, before: ListenerConfig | undefined): List
   return { listener: next, step: same ? "keep" : "update" };
 };
 
-/** What becomes of each listener, those that go away first. One that has `failed` (by name) is started again. */
+/** The action for each listener, removed ones first. A listener in `failed` (by name) is started again. */
 export const listenerSteps = (
   before: readonly ListenerConfig[],
   next: readonly ListenerConfig[],

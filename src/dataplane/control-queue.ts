@@ -1,8 +1,8 @@
 /**
- * Keeps control from standing in the way of packets: of each turn of the event loop requests get a share, those that are
- * left wait for the next one, and what does not fit the queue is dropped. Whoever signs goes first, and at once. Those who
- * prove nothing get a quarter of the time at most, over a fifth of a second: a flood of them leaves the rest to others, and a
- * crowd that arrives at once is answered without a pause.
+ * Keeps control from delaying packets: requests get a share of each turn of the event loop, the rest wait for the next
+ * turn, and what does not fit the queue is dropped. Signed requests come first, and are handled at once. Unsigned requests
+ * get a quarter of the time at most, measured over a fifth of a second: a flood of them leaves the rest to other clients,
+ * and many clients that arrive at once are answered without a pause.
  */
 import { monotonicMs } from "../clock.ts";
 
@@ -26,12 +26,12 @@ export class ControlQueue {
     return this.#signed.length + this.#unsigned.length;
   }
 
-  /** Whether more would have to wait. */
+  /** Whether the queue is full. */
   get isBusy(): boolean {
     return this.#spent >= BUDGET_MILLISECONDS || this.waiting > 0;
   }
 
-  /** Does `work`, now or soon; false when there is too much already. */
+  /** Runs `work`, now or soon; false if the queue is full. */
   do(work: () => void, isSigned: boolean): boolean {
     if (!this.isBusy) this.#do(work);
     else if (isSigned && this.#spent < BUDGET_MILLISECONDS && this.#signed.length === 0) this.#do(work);
@@ -47,7 +47,7 @@ export class ControlQueue {
     return true;
   }
 
-  /** Calls back once nothing waits. */
+  /** Calls back once the queue is empty. */
   whenCalm(then: () => void): void {
     if (this.isBusy) this.#calm.push(then);
     else then();
@@ -65,7 +65,7 @@ export class ControlQueue {
     const beforeUnsigned = this.#spent;
     this.#work(this.#unsigned);
     this.#credit -= this.#spent - beforeUnsigned;
-    // One by one: each may bring as much again.
+    // One at a time: each may add as much again.
     while (!this.isBusy && this.#calm.length > 0) this.#do(this.#calm.shift() ?? (() => undefined));
     this.#isTurning = this.#spent > 0 || this.isBusy || this.#calm.length > 0;
     if (!this.#isTurning) return;

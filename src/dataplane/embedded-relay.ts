@@ -48,7 +48,7 @@ export class EmbeddedRelay implements Relay {
   /** Unused with workers: the pool has one for all of them. */
   readonly #offload: OffloadEngine;
   readonly #tenants = new Map<string, Tenant>();
-  /** Listeners open and close one apply after the other: a port may move between them. */
+  /** Listeners open and close one apply at a time: a port may change its listener. */
   #listenerWork: Promise<unknown> = Promise.resolve();
 
   constructor(options: EmbeddedOptions) {
@@ -87,7 +87,7 @@ export class EmbeddedRelay implements Relay {
     return this.#inTurn(async () => ({ admission, listeners: await this.#listen(tenant, config) }));
   }
 
-  /** Takes a stream that another thread's listener accepted; `socket` is the way to its client. */
+  /** Takes a stream that another thread's listener accepted; `socket` leads to its client. */
   takeStream({ gateway, listener, client, server }: HandedStream, socket: Socket): void {
     const active = this.#tenants.get(gateway)?.listeners.get(listener);
     if (active === undefined) socket.destroy();
@@ -138,7 +138,7 @@ export class EmbeddedRelay implements Relay {
   }
 
   async refresh(): Promise<void> {
-    // What `state` tells is always of now.
+    // The values of `state` are always current.
   }
 
   async close(): Promise<void> {
@@ -154,7 +154,7 @@ export class EmbeddedRelay implements Relay {
     endBefore();
   }
 
-  /** What is a listener's port of one gateway is closed to the clients of all. */
+  /** A listener port of one gateway is closed to the clients of all gateways. */
   #touchAll(): void {
     for (const { gateway } of this.#tenants.values()) gateway.touch();
   }
@@ -235,7 +235,7 @@ export class EmbeddedRelay implements Relay {
     } catch (error) {
       const reason = messageOf(error);
       active.failure = reason;
-      // Every apply tries again; what is known need not be said again.
+      // Every apply tries again; known failures are not logged again.
       if (reason !== failedBefore) active.failed(reason);
       return { listener: listener.name, change: "failed", at: [], reason };
     }
@@ -252,8 +252,8 @@ export class EmbeddedRelay implements Relay {
 const isDns = (cluster: Cluster): boolean => cluster.type === "STRICT_DNS";
 
 /**
- * What a cluster is to admit. Only a manifest can name a special address: what a name resolves to is up to whoever owns the
- * name.
+ * The addresses that a cluster admits. Only a manifest can name a special address: the owner of a DNS name decides what it
+ * resolves to.
  */
 const wantedOf = ({ gateway: { admission }, resolver }: Tenant, cluster: Cluster, { draining }: Apply) =>
   isDns(cluster)
@@ -263,7 +263,7 @@ const wantedOf = ({ gateway: { admission }, resolver }: Tenant, cluster: Cluster
       }
     : { ...cluster, draining: draining?.get(cluster.name) };
 
-/** Brings the clusters that `which` picks in line with the config, and removes those that it no longer lists. */
+/** Updates the clusters that `which` selects to the config, and removes those that it no longer lists. */
 const reconciled = (
   tenant: Tenant,
   how: Apply = {},
@@ -278,13 +278,13 @@ const reconciled = (
   });
 };
 
-/** The step that comes next; what the whole config says where there is none, or one was missed. */
+/** The next step; if there is none, or one was missed, everything that the config lists. */
 const transitionsOf = (tenant: Tenant, before: RelayConfig, how: Apply): readonly AdmissionTransition[] => {
   const { config, revision } = tenant.gateway;
   const { admission: step } = how;
   if (step === undefined || step.from !== revision) return reconciled(tenant, how);
   const types = new Map([...before.clusters, ...config.clusters].map(({ name, type }) => [name, type]));
-  // A cluster of one name that lists addresses, where it had a name for them, or the reverse: no step tells of that.
+  // A cluster that changed between a list of addresses and a DNS name: no step describes that.
   if (before.clusters.some(({ name, type }) => types.get(name) !== type)) return reconciled(tenant, how);
   return [...step.transitions, ...reconciled(tenant, how, (name) => types.get(name) === "STRICT_DNS")];
 };

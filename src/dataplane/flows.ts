@@ -1,6 +1,6 @@
 /**
- * The flow table: what the packet path knows. Control code installs and removes flows; an engine reads them for each
- * packet and counts on them. Nothing here parses STUN, and nothing on the packet's way allocates.
+ * The flow table: the state of the packet path. Control code installs and removes flows; an engine looks them up for each
+ * packet and updates their counters. Nothing here parses STUN, and nothing on the packet path allocates.
  */
 import type { DropCode } from "../reasons.ts";
 import type { WireAddress, TransportAddress } from "../net/address.ts";
@@ -46,8 +46,8 @@ export interface ClientPath {
   readonly client: WireAddress;
   readonly server: TransportAddress;
   /**
-   * Sends one message, bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they
-   * came from. `media` may be dropped when the client is slow; then this is false.
+   * Sends one message, bytes `start` to `end` of `bytes`. Afterwards only the engine that they came from may touch them.
+   * `media` may be dropped if the client is slow; then this returns false.
    */
   send(bytes: Buffer, start: number, end: number, media: boolean): boolean;
 }
@@ -57,11 +57,11 @@ export interface RelayPort {
   readonly family: Family;
   readonly address: string;
   readonly port: number;
-  /** Peers' packets go to `flow` from here on. */
+  /** Passes peers' packets to `flow` from here on. */
   attach(flow: Flow): void;
   /**
-   * Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from.
-   * `whole`: with the DF bit set; only asked of engines that can.
+   * Sends bytes `start` to `end` of `bytes`. Afterwards only the engine that they came from may touch them. `whole`: with
+   * the DF bit set; only for engines that support it.
    */
   send(bytes: Buffer, start: number, end: number, peer: PeerFlow, whole: boolean): void;
   close(): void;
@@ -69,14 +69,14 @@ export interface RelayPort {
 
 /** One peer (address and port) of one flow, and whether it may be reached. */
 export interface PeerFlow extends WireAddress {
-  /** The address as it stands in an XOR-PEER-ADDRESS attribute's plain form, 4 or 16 bytes. */
+  /** The address in plain form, as in an XOR-PEER-ADDRESS attribute without the XOR: 4 or 16 bytes. */
   readonly bytes: Buffer;
   readonly relay: RelayPort;
-  /** What packets of the cluster that admits it are counted on. */
+  /** The counters for packets of the cluster that admits it. */
   cluster: Traffic;
   /** The channel bound to this peer; 0 for none. */
   channel: number;
-  /** Whether a permission stands and admission agrees, as of `generation`. */
+  /** Whether the peer has a permission and is admitted, as of `generation`. */
   open: boolean;
   closedBecause: "no-permission" | "not-admitted";
   generation: number;
@@ -93,11 +93,11 @@ export interface Channel {
 const hasWords = (at: WireAddress, w0: number, w1: number, w2: number, w3: number): boolean =>
   at.w3 === w3 && at.w0 === w0 && at.w1 === w1 && at.w2 === w2;
 
-/** Few peers are gone through one by one; of more there is a table by port. */
+/** Few peers are searched one by one; more than this have a table by port. */
 const FEW_PEERS = 8;
 const NO_PEERS: readonly PeerFlow[] = [];
 
-/** The peers of a flow. Most allocations have one or two, and there are many allocations. */
+/** The peers of a flow. Most allocations have one or two peers, and there are many allocations. */
 export class PeerTable {
   #few: readonly PeerFlow[] = NO_PEERS;
   #byPort: Map<number, PeerFlow[]> | undefined;
@@ -107,7 +107,7 @@ export class PeerTable {
     return this.#size;
   }
 
-  /** Those that may have `port`, and maybe others. */
+  /** Candidates for `port`: all peers that have it, and possibly others. */
   candidates(port: number): readonly PeerFlow[] {
     return this.#byPort === undefined ? this.#few : (this.#byPort.get(port) ?? NO_PEERS);
   }
@@ -141,11 +141,11 @@ export class PeerTable {
   }
 }
 
-/** Who knows more of a flow's peers than the flow. */
+/** Knows more of a flow's peers than the flow does. */
 export interface FlowOwner {
   /** Makes the entry of a peer that was not seen before; undefined for an unknown peer. */
   meet(address: string, port: number): PeerFlow | undefined;
-  /** Renews the verdict on a peer that was made under another generation. */
+  /** Renews the verdict on a peer from an older generation. */
   revalidate(peer: PeerFlow): void;
 }
 
@@ -158,7 +158,7 @@ export class Flow {
   readonly gate: { readonly generation: number };
   /** Whether the engine can set the DF bit. */
   readonly canSetDontFragment: boolean;
-  /** What it is held to; nothing where there is no limit. */
+  /** Its bandwidth limits; undefined if there is no limit. */
   readonly bandwidth: Bandwidth | undefined;
   readonly channels = new Map<number, Channel>();
   /** Found by port, then by comparing addresses: no string is hashed for a packet. */
@@ -183,7 +183,7 @@ export class Flow {
     this.#owner = owner;
   }
 
-  /** The entry for a peer, and its verdict brought up to date. */
+  /** The entry for a peer, with an up-to-date verdict. */
   peer(address: string, port: number): PeerFlow | undefined {
     const candidates = this.peers.candidates(port);
     for (let index = 0; index < candidates.length; index++) {
@@ -207,7 +207,7 @@ export class Flow {
     return undefined;
   }
 
-  /** As `peer`, by words; nothing where a string would have to be made of them. */
+  /** As `peer`, by words; undefined if a string would have to be made of them. */
   peerByWords(w0: number, w1: number, w2: number, w3: number, port: number): PeerFlow | undefined {
     const candidates = this.peers.candidates(port);
     for (let index = 0; index < candidates.length; index++) {
@@ -223,7 +223,7 @@ export class Flow {
     return peer;
   }
 
-  /** Verdicts on peers at `address` are to be found again. */
+  /** Invalidates verdicts on peers at `address`. */
   invalidate(address: string): void {
     for (const peer of this.peers) if (peer.address === address) peer.generation = -1;
   }
@@ -254,7 +254,7 @@ export class FlowTable {
     return undefined;
   }
 
-  /** As `findWords`, on a wildcard port: of the flows of a client, that of our own address. */
+  /** As `findWords`, on a wildcard port: selects the client's flow of our own address. */
   findBetween(
     w0: number,
     w1: number,

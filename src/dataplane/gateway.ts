@@ -14,7 +14,7 @@ import type { Allocation, AllocationScope, Permission } from "./allocation.ts";
 import type { Limits } from "./limits.ts";
 import { Users } from "./users.ts";
 
-/** A listener, as far as its routes are concerned. */
+/** The routes of a listener. */
 type Routed = AllocationScope & { routes: ReadonlySet<string> };
 
 export class Gateway {
@@ -22,13 +22,13 @@ export class Gateway {
   readonly admission: Admission;
   readonly permissions = new PermissionIndex<Permission>();
   readonly connections: PeerConnections;
-  /** By cluster that was used. */
+  /** By cluster, once used. */
   readonly clusters = new Map<string, Traffic>();
-  /** Those that are there, by name. */
+  /** Current ones, by name. */
   readonly listeners = new Map<string, Routed>();
   readonly users: Users;
   config: RelayConfig;
-  /** Of admission, as the steps count that lead to it; none before the first. */
+  /** Version of admission, as counted by the steps that lead to it; undefined before the first. */
   revision: number | undefined;
   auth: AuthPolicy;
 
@@ -49,7 +49,7 @@ export class Gateway {
   adopt(config: RelayConfig): void {
     this.config = config;
     this.auth = createAuthPolicy(config.auth);
-    // Flows that still use one that is gone keep it to themselves.
+    // Flows that still use a removed one keep their reference.
     const present = new Set(config.clusters.map(({ name }) => name));
     for (const name of this.clusters.keys()) if (!present.has(name)) this.clusters.delete(name);
   }
@@ -61,7 +61,7 @@ export class Gateway {
   }
 
   /**
-   * What the active config routes for a listener, which may be newer than the one that the listener is being started
+   * The routes of a listener in the active config, which may be newer than the config that the listener is being started
    * for.
    */
   routesOf(listener: string): ReadonlySet<string> {
@@ -69,8 +69,8 @@ export class Gateway {
   }
 
   /**
-   * Applies `transitions` and the routes in `routes` (by listener). What is no longer admitted is dropped before
-   * this returns.
+   * Applies `transitions` and the routes in `routes` (by listener). What is no longer admitted is dropped before this
+   * returns.
    */
   admit(
     transitions: readonly AdmissionTransition[],
@@ -161,7 +161,9 @@ export class Gateway {
     }
   }
 
-  /** The change that a drop is counted on: the endpoint that had admitted the peer, revoked or no longer routed. */
+  /**
+   * The change that a drop is attributed to: the endpoint that had admitted the peer was revoked or is no longer routed.
+   */
   #blame(
     { peer, allocation }: Permission,
     lost: EndpointIndex,
@@ -181,7 +183,7 @@ export class Gateway {
 
 type Mutable = { -readonly [K in keyof AdmissionChange]: AdmissionChange[K] };
 
-/** The change that takes `endpoint` of `cluster` away: revoked, or no longer routed, which nothing tells of yet. */
+/** The change that removes `endpoint` of `cluster`: revoked, or no longer routed, which no transition reports yet. */
 const changeOf = (
   { cluster, endpoint }: { readonly cluster: string; readonly endpoint: string },
   revoked: Map<string, Mutable>,

@@ -1,14 +1,14 @@
-/** Bounds on what one client, one listener or one gateway may make the relay hold. */
+/** Limits on what one client, one listener or one gateway may make the relay hold. */
 
-/** What whoever runs the relay may choose. */
+/** What the operator of the relay may configure. */
 export interface Limits {
-  /** Allocations over all gateways; more are refused with 508. */
+  /** Allocations over all gateways; more are rejected with 508. */
   readonly maxAllocations: number;
-  /** Permissions of one allocation; more are refused with 508. */
+  /** Permissions of one allocation; more are rejected with 508. */
   readonly maxPermissions: number;
   /** Stream connections without an allocation on one listener; the oldest is closed for a new one. */
   readonly maxIdleConnections: number;
-  /** TLS and DTLS handshakes under way on one listener; the oldest makes room for a new one. */
+  /** TLS and DTLS handshakes in progress on one listener; the oldest is closed for a new one. */
   readonly maxHandshakes: number;
   /** Milliseconds that a handshake may take. */
   readonly handshakeMilliseconds: number;
@@ -38,7 +38,7 @@ export const defaultLimits: Limits = {
   unprovenAnswersPerSecond: 4,
 };
 
-/** Channels of one allocation; more are refused with 508. */
+/** Channels of one allocation; more are rejected with 508. */
 export const maxChannels = 128;
 /** Peers (address and port) of one allocation whose admission is remembered. */
 export const maxPeers = 512;
@@ -46,19 +46,22 @@ export const maxPeers = 512;
 export const maxBacklogBytes = 1 << 20;
 /** Bytes of the longest frame of a stream client without an allocation. */
 export const maxIdleFrameBytes = 4096;
-/** Connections to TCP peers of one allocation, those that are being made included; more are refused with 508. */
+/** Connections to TCP peers of one allocation, including those being made; more are rejected with 508. */
 export const maxPeerConnections = 64;
-/** Milliseconds that a connection to a TCP peer may take to come about, RFC 6062 §5.2. */
+/** Milliseconds to establish a connection to a TCP peer, RFC 6062 §5.2. */
 export const connectMilliseconds = 30_000;
 /** Milliseconds that a connection of a TCP peer waits for a client's, RFC 6062 §5.2. */
 export const unboundConnectionMilliseconds = 30_000;
-/** Milliseconds without a byte, in which an end of a stream whose other end is gone takes what is left for it. */
+/**
+ * Milliseconds without a byte after which one end of a stream, whose other end has closed, stops receiving the remaining
+ * data.
+ */
 export const lingerMilliseconds = 30_000;
-/** Milliseconds between two looks for what has expired. */
+/** Milliseconds between two sweeps for what has expired. */
 export const sweepMilliseconds = 1_000;
-/** Milliseconds that the port behind EVEN-PORT is held, RFC 8656 §7.2. */
+/** Milliseconds that the port after that of EVEN-PORT is held, RFC 8656 §7.2. */
 export const reservationMilliseconds = 30_000;
-/** Ports held for reservations in all. */
+/** Total number of ports held for reservations. */
 export const maxReservations = 256;
 /** Bytes of an unauthenticated answer over UDP for each byte of the request. */
 export const amplification = 3;

@@ -1,10 +1,10 @@
-/** Numbers that threads give without asking each other, so that each says whose it is. */
+/** Numbers that threads assign without coordination; each number identifies its thread. */
 export interface Numbers {
   readonly first: number;
   readonly step: number;
 }
 
-/** Those of thread `index` of `count`: `index + 1`, and every `count`th after it. */
+/** The numbers of thread `index` of `count`: `index + 1`, and every `count`th after it. */
 export const numbersOf = (index: number, count: number): Numbers => ({ first: index + 1, step: count });
 
 /** What the numbers of one thread have in common: a label of the thread, below `step`. */
@@ -12,7 +12,7 @@ export const labelOf = ({ first, step }: Numbers): number => first % step;
 
 export const isOneOf = (numbers: Numbers, number: number): boolean => number % numbers.step === labelOf(numbers);
 
-/** The index of the thread that gave `number`. */
+/** The index of the thread that assigned `number`. */
 export const threadOf = (number: number, count: number): number => (number + count - 1) % count;
 
 /** The number of the thread in the same group of `step` numbers as `any`. */

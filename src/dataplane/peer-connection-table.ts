@@ -1,4 +1,4 @@
-/** The connections of one allocation to its TCP peers (RFC 6062 §5), by peer: those that stand, and those being made. */
+/** The connections of one allocation to its TCP peers (RFC 6062 §5), by peer: open ones, and those being made. */
 import type { Ip } from "../net/ip.ts";
 import { maxPeerConnections } from "./limits.ts";
 import type { PeerConnection } from "./peer-connection.ts";
@@ -6,7 +6,7 @@ import type { PeerConnection } from "./peer-connection.ts";
 const keyOf = ({ text }: Ip, port: number): string => `${text} ${port}`;
 
 export class PeerConnectionTable {
-  /** Those that are being made have nothing to show yet. */
+  /** Connections that are being made have no state to show yet. */
   readonly #byPeer = new Map<string, PeerConnection | undefined>();
 
   get established(): readonly PeerConnection[] {
@@ -22,14 +22,14 @@ export class PeerConnectionTable {
     return this.#byPeer.has(keyOf(peer, port));
   }
 
-  /** Takes a place for a connection that is being made; false when there are too many. */
+  /** Reserves a place for a connection that is being made; false if there are too many. */
   reserve(peer: Ip, port: number): boolean {
     if (!this.hasRoom) return false;
     this.#byPeer.set(keyOf(peer, port), undefined);
     return true;
   }
 
-  /** Gives the place back, if nothing came of it. */
+  /** Releases the place, if the connection failed. */
   release(peer: Ip, port: number): void {
     const key = keyOf(peer, port);
     if (this.#byPeer.get(key) === undefined) this.#byPeer.delete(key);

@@ -1,6 +1,6 @@
 /**
- * A TCP connection between a relayed transport address and a peer (RFC 6062 §5): it waits for a connection of the client
- * to be bound to it, then what comes by either leaves by the other. Both end together.
+ * A TCP connection between a relayed transport address and a peer (RFC 6062 §5): it waits until a connection of the client
+ * is bound to it; then data from either side is sent to the other. Both end together.
  */
 import type { Socket } from "node:net";
 import type { Ip } from "../net/ip.ts";
@@ -11,7 +11,7 @@ import { pour } from "./pour.ts";
 export interface PeerConnectionOptions {
   /** CONNECTION-ID. */
   readonly id: number;
-  /** Of the allocation: its traffic, and what data is held to. */
+  /** Of the allocation: its traffic, and its bandwidth limits. */
   readonly flow: Flow;
   readonly peer: Ip;
   readonly port: number;
@@ -20,7 +20,7 @@ export interface PeerConnectionOptions {
   /** What admitted the peer. */
   readonly cluster: string;
   readonly endpoint: string;
-  /** Counted on, beside the allocation's own. */
+  /** Counters in addition to the allocation's own. */
   readonly traffic: readonly Traffic[];
   readonly closed: () => void;
 }
@@ -51,7 +51,7 @@ export class PeerConnection {
     socket.setNoDelay(true);
     socket.on("error", () => undefined);
     socket.once("close", closed);
-    // RFC 6062 §5.2: a connection that nobody binds to is closed.
+    // RFC 6062 §5.2: a connection that no client binds to is closed.
     this.#timer = setTimeout(() => this.close(), unboundConnectionMilliseconds).unref();
   }
 
@@ -59,7 +59,7 @@ export class PeerConnection {
     return this.#client !== undefined;
   }
 
-  /** From here on `client` and the peer have one stream. */
+  /** From here on `client` and the peer share one stream. */
   bind(client: Socket): void {
     clearTimeout(this.#timer);
     this.#client = client;

@@ -1,4 +1,4 @@
-/** The peer connections of a gateway by CONNECTION-ID, whichever allocation they belong to (RFC 6062 §5). */
+/** The peer connections of a gateway by CONNECTION-ID, of all allocations (RFC 6062 §5). */
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Ip } from "../net/ip.ts";
@@ -9,7 +9,7 @@ import { PeerConnection } from "./peer-connection.ts";
 
 const MAX_ID = 0xffffffff;
 
-/** A connection, and whose it is. */
+/** A connection, and its owner. */
 export interface HeldConnection {
   readonly allocation: Allocation;
   readonly connection: PeerConnection;
@@ -19,7 +19,7 @@ export class PeerConnections {
   readonly #byId = new Map<number, HeldConnection>();
   readonly #numbers: Numbers;
 
-  /** @param numbers CONNECTION-IDs are congruent to: they say which thread has the connection. */
+  /** @param numbers that CONNECTION-IDs are congruent to: they identify the thread that has the connection. */
   constructor(numbers: Numbers = { first: 0, step: 1 }) {
     this.#numbers = numbers;
   }
@@ -32,7 +32,7 @@ export class PeerConnections {
     return this.#byId.values();
   }
 
-  /** Takes a connection to a peer that was admitted. */
+  /** Takes a connection to an admitted peer. */
   add(
     allocation: Allocation,
     peer: Ip,
@@ -61,7 +61,7 @@ export class PeerConnections {
     return connection;
   }
 
-  /** One that nobody can guess: it is half of what a client needs to take the connection. */
+  /** It must be unguessable: it is half of what a client needs to take the connection. */
   #unusedId(): number {
     for (;;) {
       const id = nearest(this.#numbers, randomBytes(4).readUInt32BE(0));

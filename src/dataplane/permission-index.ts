@@ -1,4 +1,4 @@
-/** Permissions by peer address: what a revocation looks through, instead of every allocation. */
+/** Permissions by peer address: a revocation searches this instead of every allocation. */
 import type { Ip } from "../net/ip.ts";
 
 export class PermissionIndex<Permission extends { readonly peer: Ip }> {

@@ -4,7 +4,7 @@ import type { ListenerConfig } from "../resources/dataplane-config.ts";
 import { familyOf } from "../net/address.ts";
 import { parseIp, type Family } from "../net/ip.ts";
 
-/** A relayed transport address less its port. */
+/** A relayed transport address without its port. */
 export interface RelayAddress {
   /** IP literal that is bound. */
   readonly bind: string;
@@ -15,7 +15,7 @@ export interface RelayAddress {
 export interface Placement {
   /** IP literals. */
   readonly bind: readonly string[];
-  /** Allocations of a family that is missing are refused with 440. */
+  /** Allocations of a family that is missing are rejected with 440. */
   readonly relay: { readonly [family in Family]?: RelayAddress };
 }
 
@@ -30,7 +30,10 @@ const relayOn = (addresses: readonly string[]): Placement["relay"] => {
   return Object.fromEntries(entries);
 };
 
-/** How listeners are placed: as their configs say, or all of them on the same addresses. As data: workers receive it. */
+/**
+ * How listeners are placed: as their configs say, or all of them on the same addresses. It is plain data, because workers
+ * receive it.
+ */
 export type PlaceRule =
   | { readonly by: "config" }
   | { readonly by: "addresses"; readonly bind: readonly string[]; readonly relay?: readonly string[] };
@@ -49,7 +52,7 @@ interface Local {
 
 const isLinkLocal = (address: string): boolean => /^(169\.254\.|fe[89ab])/i.test(address);
 
-/** This machine's addresses, those that only count on one link left out. */
+/** This machine's addresses, without link-local ones. */
 export const localAddresses = (interfaces = networkInterfaces()): readonly Local[] =>
   Object.entries(interfaces).flatMap(([name, addresses = []]) =>
     addresses.flatMap(({ address, internal }) => {
@@ -59,9 +62,9 @@ export const localAddresses = (interfaces = networkInterfaces()): readonly Local
   );
 
 /**
- * By the listener's own address, which for a managed dataplane is that of its pod. A pod with addresses of both
- * families serves both. A wildcard stands for all addresses; one that is not this machine's (that of a node behind
- * address translation, say) is advertised to clients, and all addresses are bound.
+ * By the listener's own address, which for a managed dataplane is that of its pod. A pod with addresses of both families
+ * serves both. A wildcard means all addresses; an address that is not this machine's (that of a node behind NAT, say) is
+ * advertised to clients, and all addresses are bound.
  */
 export const placeByAddress = (
   { address }: Pick<ListenerConfig, "address">,

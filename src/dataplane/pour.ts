@@ -1,12 +1,12 @@
-/** One stream becomes another. */
+/** Pipes one stream to another. */
 import type { Socket } from "node:net";
 import { lingerMilliseconds } from "./limits.ts";
 
 const keepAliveMilliseconds = 60_000;
 
 /**
- * Takes what `from` reads to `to`, no faster than that writes, until either ends. `count` says how many milliseconds to wait
- * before more is read.
+ * Pipes `from` to `to`, no faster than `to` writes, until either ends. `count` returns how many milliseconds to wait before
+ * the next read.
  */
 export const pour = (from: Socket, to: Socket, count: (bytes: number) => number): void => {
   let isHeld = false;
@@ -26,7 +26,7 @@ export const pour = (from: Socket, to: Socket, count: (bytes: number) => number)
   });
   const end = (): void => {
     if (to.destroyed) return;
-    // What was written still leaves; whoever does not take it is not waited for.
+    // Written data is still sent; a receiver that does not read it is not waited for.
     to.setTimeout(lingerMilliseconds, () => to.destroy());
     to.destroySoon();
   };

@@ -1,4 +1,4 @@
-/** What all gateways of one relay have in common: the engine, the allocations, counters, events and the clock that ends things. */
+/** What all gateways of one relay share: the engine, the allocations, counters, events and the clock that ends things. */
 import type { Logger } from "pino";
 import { Subject } from "rxjs";
 import { monotonicMs } from "../clock.ts";
@@ -23,12 +23,12 @@ import { UnprovenSources } from "./unproven.ts";
 
 const tickMilliseconds = 5;
 
-/** What a relay in a worker is given beside the options of all. */
+/** What a relay in a worker gets in addition to the common options. */
 export interface EmbeddedOptions extends RelayOptions {
-  /** Numbers of allocations and of their TCP connections: those of workers are not to meet. */
+  /** Numbers of allocations and of their TCP connections; unique across workers. */
   readonly ids?: Numbers;
   readonly streams?: SharedStreams;
-  /** Nonces of one worker are good for all. */
+  /** Nonces of one worker are valid on all. */
   readonly nonceKey?: Uint8Array;
   readonly sockets?: Pick<EngineOptions, "clientSockets" | "descriptors">;
   /** Allocations by user over all workers. */
@@ -43,7 +43,7 @@ export class RelayContext {
   readonly options: EmbeddedOptions;
   readonly limits: Limits;
   readonly control = new ControlQueue();
-  /** Coarse, and set only where somebody looks at it: see `bandwidth.ts`. */
+  /** Coarse, and set only if something reads it: see `bandwidth.ts`. */
   readonly clock = { now: monotonicMs() };
   readonly log: Logger;
   readonly events = new Subject<RelayEvent>();
@@ -58,7 +58,7 @@ export class RelayContext {
   readonly unproven: UnprovenSources;
   readonly host: RelayHost;
   readonly allocations: Allocations;
-  /** Of what is reported about refused peers, and about refused requests. */
+  /** Limits reports about denied peers, and about rejected requests. */
   readonly peerThrottle = new Throttle();
   readonly requestThrottle = new Throttle();
   isDraining = false;
@@ -101,7 +101,7 @@ export class RelayContext {
     for (const allocation of this.allocations.values()) allocation.offloadChannels();
   }
 
-  /** Ends what is over at `now`, of the monotonic clock. */
+  /** Ends what has expired at `now`, of the monotonic clock. */
   expire(now: number): void {
     this.allocations.expire(now);
     this.reservations.expire(now);

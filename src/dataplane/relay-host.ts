@@ -1,4 +1,4 @@
-/** The machine of a relay that runs, as its listeners and allocations come and go. */
+/** The addresses and ports of this machine that a running relay uses, as its listeners and allocations come and go. */
 import { parseIp, type Family } from "../net/ip.ts";
 import type { OwnHost } from "../admission/own-host.ts";
 import { RelayedPorts } from "./relayed-ports.ts";
@@ -7,7 +7,7 @@ export class RelayHost implements OwnHost {
   readonly #addresses: ReadonlySet<string>;
   readonly relayed: RelayedPorts;
   readonly #relayAddresses = new Set<string>();
-  /** Ports of listeners for datagrams, by gateway. */
+  /** Datagram ports of listeners, by gateway. */
   readonly #listening = new Map<string, ReadonlySet<number>>();
 
   constructor(addresses: readonly string[], relayed = new RelayedPorts()) {
@@ -37,7 +37,7 @@ export class RelayHost implements OwnHost {
     this.#relayAddresses.add(address);
   }
 
-  /** `ports` are those that listeners of `gateway` take datagrams at; whether that changes anything. */
+  /** Sets the datagram ports of listeners of `gateway`; returns whether that changes anything. */
   listen(gateway: string, ports: readonly number[]): boolean {
     const before = this.#listening.get(gateway) ?? new Set();
     const next = new Set(ports);

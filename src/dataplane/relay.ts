@@ -15,25 +15,25 @@ import type { OffloadState } from "./offload/engine.ts";
 import type { UserSpaceReason } from "./offload/offload.ts";
 import type { PlaceRule } from "./placement.ts";
 
-/** What an operator of the relay may choose, whatever configs say. */
+/** What an operator of the relay may choose, independent of configs. */
 export interface RelayTuning {
   /** Where new clients are sent while the relay drains (RFC 8489 §10), one for each family. */
   readonly alternateServers?: readonly TransportAddress[];
-  /** Connections to TCP and TLS listeners begin with a PROXY header (version 2); those that do not are dropped. */
+  /** Connections to TCP and TLS listeners must begin with a PROXY header (version 2); others are dropped. */
   readonly proxyProtocol?: boolean;
-  /** An Allocate that names no family gets IPv4 or 440, also where the relay has IPv6 only (RFC 8656 §7.2 to the letter). */
+  /** An Allocate that names no family gets IPv4 or 440, even if the relay has only IPv6 (RFC 8656 §7.2 to the letter). */
   readonly strictAddressFamily?: boolean;
-  /** What differs from `defaultLimits`. */
+  /** Overrides of `defaultLimits`. */
   readonly limits?: Partial<Limits>;
 }
 
 export interface RelayOptions extends RelayTuning {
   readonly place: PlaceRule;
-  /** IP literals of the relay's own machine: peers in part only, where no endpoint names them (`own-host.ts`). */
+  /** IP literals of the relay's own machine: peers only with restrictions, if no endpoint names them (`own-host.ts`). */
   readonly own: readonly string[];
-  /** What moves packets; `auto` unless given. */
+  /** The engine; `auto` by default. */
   readonly engine?: EngineName;
-  /** Threads that relay; 0, which is the default: this one does. */
+  /** Number of worker threads; 0, the default: this thread relays. */
   readonly workers?: number;
   readonly log: Logger;
 }
@@ -43,7 +43,7 @@ export interface AdmissionChange extends AdmissionTransition {
   /** `revoke`: what was dropped at once. */
   readonly permissions?: number;
   readonly channels?: number;
-  /** To TCP peers; not there where there were none. */
+  /** Connections to TCP peers; absent if there were none. */
   readonly connections?: number;
 }
 
@@ -52,7 +52,7 @@ export interface ListenerChange {
   readonly change: "started" | "restarted" | "updated" | "stopped" | "failed";
   /** `ADDRESS:PORT` of each socket. */
   readonly at: readonly string[];
-  /** Why it failed; of one that was updated, what of it could not be. */
+  /** Why it failed; for an update, which part failed. */
   readonly reason?: string;
 }
 
@@ -63,7 +63,7 @@ export interface ApplyReport {
 
 export interface Apply {
   /**
-   * What this config changes about admission. A relay that is not at its `from`, or is given none, admits the endpoints of the
+   * What this config changes about admission. A relay that is not at its `from`, or gets none, admits the endpoints of the
    * config instead.
    */
   readonly admission?: AdmissionStep | undefined;
@@ -73,18 +73,18 @@ export interface Apply {
 
 export interface Relay {
   /**
-   * Applies `config` to the gateway that it names. Admission changes take effect before this returns;
-   * the promise resolves when listeners are bound or have failed. A config that does not validate is refused whole
-   * (`TurnpikeError` `config-invalid`) and the one before stays.
+   * Applies `config` to the gateway that it names. Admission changes take effect before this returns; the promise resolves
+   * when listeners are bound or have failed. An invalid config is rejected as a whole (`TurnpikeError` `config-invalid`)
+   * and the previous one stays.
    */
   apply(config: DataplaneConfig, how?: Apply): Promise<ApplyReport>;
   /** Closes the listeners and allocations of a gateway. Resolves to the number of allocations closed. */
   remove(gateway: string): Promise<number>;
-  /** From here on new clients are sent to the alternate servers, where there are any; those that are here stay. */
+  /** From here on new clients are sent to the alternate servers, if there are any; current clients stay. */
   drain(): void;
-  /** Of workers, what they said when they were last asked. */
+  /** With workers, the values are those of their last report. */
   state(): RelayState;
-  /** Asks the workers, so that `state` is of now. */
+  /** Asks the workers, so that `state` is current. */
   refresh(): Promise<void>;
   readonly events: Observable<RelayEvent>;
   close(): Promise<void>;
@@ -94,7 +94,7 @@ export interface ChannelState {
   readonly number: number;
   readonly peer: string;
   readonly expiresAt: number;
-  /** What forwards its packets, and why it is not the kernel. Only while offload is active. */
+  /** What forwards its packets, and why the kernel does not. Only while offload is active. */
   readonly way?: "kernel" | "user space";
   readonly because?: UserSpaceReason;
   /** Kernel counters. `lastSeen`: time of the last packet in either direction. */
@@ -115,7 +115,7 @@ export interface AllocationState {
   readonly protocol: string;
   /** How peers are reached. */
   readonly peerProtocol: "udp" | "tcp";
-  /** Connections to TCP peers that are open. */
+  /** Open connections to TCP peers. */
   readonly connections: number;
   /** The five-tuple: client and server transport address, and `protocol`. */
   readonly client: string;
@@ -142,12 +142,12 @@ export interface ListenerState {
   readonly reason?: string;
   readonly routes: readonly string[];
   readonly connections: number;
-  /** Those that clients have made since it started. */
+  /** Connections that clients have made since it started. */
   readonly connectionsTotal: number;
   /** TLS and DTLS. */
   readonly handshakes: number;
   readonly failedHandshakes: number;
-  /** Datagrams that the kernel dropped for want of room. */
+  /** Datagrams that the kernel dropped because buffers were full. */
   readonly kernelDrops: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -158,7 +158,7 @@ export interface ListenerState {
 export interface ClusterState {
   readonly gateway: string;
   readonly name: string;
-  /** `in`: to peers; `out`: from peers. Only of what was admitted. */
+  /** `in`: to peers; `out`: from peers. Only admitted traffic. */
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly packetsIn: number;
@@ -169,10 +169,10 @@ export interface RelayState {
   /** Requests that wait for their turn. */
   readonly waiting: number;
   readonly listeners: readonly ListenerState[];
-  /** Clusters that packets have gone to or come from. */
+  /** Clusters that packets were sent to or received from. */
   readonly clusters: readonly ClusterState[];
   readonly allocations: readonly AllocationState[];
-  /** Counters since the start, by the codes of `reasons.ts`: requests refused. */
+  /** Counters since the start, by the codes of `reasons.ts`: requests rejected. */
   readonly refused: Readonly<Record<string, number>>;
   /** Peers not admitted, by `DenialCode`. */
   readonly denied: Readonly<Record<string, number>>;
@@ -217,7 +217,7 @@ export type RelayEvent =
       readonly reason: string;
       readonly suppressed: number;
     }
-  /** A worker ended by itself. Its clients have to allocate anew; everybody else's calls go on. */
+  /** A worker ended unexpectedly. Its clients have to allocate anew; other calls continue. */
   | {
       readonly event: "worker.lost";
       readonly worker: number;

@@ -1,11 +1,12 @@
 /**
  * Which ports are relayed transport addresses right now, over all threads of a relay: clients that call each other through
- * it send to each other's. In shared memory, a part for each thread, so that a thread that ends takes only its own along.
+ * the relay send to each other's. In shared memory, with a part for each thread, so that a thread that ends removes only
+ * its own.
  */
 import type { Family } from "../net/ip.ts";
 
 const PORTS = 0x10000;
-/** Two totals, by family, and how many addresses have each port. */
+/** Two totals, by family, and the number of addresses for each port. */
 const TOTALS_BYTES = 8;
 
 export type PortMemory = SharedArrayBuffer;
@@ -23,7 +24,7 @@ export class RelayedPorts {
   readonly #all: readonly Uint8Array[];
   readonly #totals: readonly Int32Array[];
 
-  /** @param own the part of this thread; @param all those of all threads, with its own among them. */
+  /** @param own the part of this thread; @param all the parts of all threads, including its own. */
   constructor(own: PortMemory = portMemory(), all: readonly PortMemory[] = [own]) {
     const [counts, totals] = [
       (memory: PortMemory) => new Uint8Array(memory, TOTALS_BYTES),
@@ -49,7 +50,7 @@ export class RelayedPorts {
     return this.#all.some((counts) => Atomics.load(counts, indexOf(family) * PORTS + port) > 0);
   }
 
-  /** How many there are of a family. */
+  /** Number of addresses of a family. */
   count(family: Family): number {
     return this.#totals.reduce((sum, totals) => sum + Atomics.load(totals, indexOf(family)), 0);
   }

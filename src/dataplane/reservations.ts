@@ -7,18 +7,18 @@ import type { RelayAddress } from "./placement.ts";
 
 const maxProbes = 64;
 
-/** What is held, by token. */
+/** Held ports, by token. */
 export class Tokens<T> {
   /** In the order in which they expire. */
   readonly #held = new Map<string, { readonly port: T; readonly expiresAt: number }>();
   readonly #close: (port: T) => void;
 
-  /** @param close gives back what nobody came for. */
+  /** @param close releases ports that were not claimed. */
   constructor(close: (port: T) => void) {
     this.#close = close;
   }
 
-  /** Holds `port`; the answer is the token that `take` wants. `undefined` when too many are held. `now` of the monotonic clock. */
+  /** Holds `port`; returns the token for `take`. `undefined` if too many are held. `now` of the monotonic clock. */
   hold(port: T, now: number): Buffer | undefined {
     if (this.#held.size >= maxReservations) return undefined;
     const token = randomBytes(8);
@@ -33,7 +33,7 @@ export class Tokens<T> {
     return held?.port;
   }
 
-  /** Closes what nobody came for; all of it when `now` is infinite. */
+  /** Closes expired ports; all of them if `now` is infinite. */
   expire(now: number): void {
     for (const [key, { port, expiresAt }] of this.#held) {
       if (expiresAt > now) break;
@@ -43,27 +43,27 @@ export class Tokens<T> {
   }
 }
 
-/** Tokens that are good on every thread. */
+/** Tokens that are valid on every thread. */
 export interface SharedTokens {
-  /** Resolves to the token; `undefined` when too many are held, and the port is still the caller's. */
+  /** Resolves to the token; `undefined` if too many are held, and the caller still owns the port. */
   hold(port: HeldPort): Promise<Uint8Array | undefined>;
-  /** Resolves to the port, which is the caller's from here on. */
+  /** Resolves to the port, which the caller owns from here on. */
   take(token: Uint8Array): Promise<HeldPort | undefined>;
 }
 
 export class Reservations {
   readonly #engine: Engine;
   readonly #shared: SharedTokens | undefined;
-  /** Of this thread alone. */
+  /** Reservations of this thread only. */
   readonly #own = new Tokens<RelayPort>((port) => port.close());
 
-  /** @param shared where other threads may be asked for what is held here; needs an engine that can hand ports over. */
+  /** @param shared if other threads may be asked for ports that are held here; needs an engine that can move ports. */
   constructor(engine: Engine, shared?: SharedTokens) {
     this.#engine = engine;
     this.#shared = shared;
   }
 
-  /** A relay port with an even number; with `pair`, the one above it is bound too. `undefined` when none was found. */
+  /** A relay port with an even number; with `pair`, the next higher one is bound too. `undefined` if none was found. */
   async even(
     address: RelayAddress,
     pair: boolean,
@@ -80,7 +80,7 @@ export class Reservations {
     return undefined;
   }
 
-  /** Holds `port`, which it closes when too many are held; the answer, a token, is nothing then. `now` of the monotonic clock. */
+  /** Holds `port`; closes it and returns no token if too many are held. `now` of the monotonic clock. */
   async hold(port: RelayPort, now: number): Promise<Buffer | undefined> {
     const { handOver } = this.#engine;
     if (this.#shared === undefined || handOver === undefined) {
@@ -94,7 +94,7 @@ export class Reservations {
     return token && Buffer.from(token);
   }
 
-  /** The port that `token` was given for, on whichever thread; `undefined` if it is no longer held. */
+  /** The port that `token` reserves, on any thread; `undefined` if it is no longer held. */
   async take(token: Buffer): Promise<RelayPort | undefined> {
     const { handOver } = this.#engine;
     if (this.#shared === undefined || handOver === undefined) return this.#own.take(token);
@@ -102,7 +102,7 @@ export class Reservations {
     return held && handOver.accept(held);
   }
 
-  /** Closes what nobody came for; all of it when `now` is infinite. */
+  /** Closes expired ports; all of them if `now` is infinite. */
   expire(now: number): void {
     this.#own.expire(now);
   }

@@ -1,29 +1,29 @@
 /**
- * STRICT_DNS clusters: names to addresses, now and whenever an answer's time to live is over. A failed look-up keeps the
+ * STRICT_DNS clusters: resolves names now and whenever an answer's time to live has expired. A failed look-up keeps the
  * last answer.
  */
 import { lookup, Resolver as Dns } from "node:dns/promises";
 import type { Logger } from "pino";
 
-/** Of an answer that does not say how long it holds; none is held longer. */
+/** For an answer without a time to live; also the maximum of any. */
 const LONGEST_MS = 30_000;
 const SHORTEST_MS = 1000;
 const AFTER_FAILURE_MS = 5000;
 
 interface Watched {
-  /** Undefined until there was one. */
+  /** Undefined until the first answer. */
   answer: readonly string[] | undefined;
   isFailing: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
 export interface ResolverOptions {
-  /** Called after an answer that differs from the one before. */
+  /** Called after an answer that differs from the previous one. */
   readonly changed: () => void;
   readonly log: Logger;
-  /** The addresses of a name. By the system's resolver by default: search domains and the hosts file count. */
+  /** The addresses of a name. Uses the system's resolver by default: search domains and the hosts file apply. */
   readonly lookUp?: (name: string) => Promise<readonly string[]>;
-  /** Asked for times to live, which the system's resolver does not tell. */
+  /** Asked only for times to live, which the system's resolver does not return. */
   readonly dns?: Dns;
 }
 
@@ -38,7 +38,7 @@ export class Resolver {
     this.#options = { lookUp, dns, ...options };
   }
 
-  /** Makes `names` the names in use; new ones are looked up at once. */
+  /** Sets the names in use to `names`; new ones are looked up at once. */
   watch(names: ReadonlySet<string>): void {
     for (const [name, { timer }] of this.#names) {
       if (names.has(name)) continue;

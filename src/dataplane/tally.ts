@@ -1,4 +1,4 @@
-/** Counts by name. Names come from the program, never from the network, so there are few. */
+/** Counters by name. Names come from the program, never from the network, so there are few. */
 export class Tally<Name extends string> {
   readonly #counts = new Map<Name, number>();
 

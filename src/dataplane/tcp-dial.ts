@@ -1,6 +1,7 @@
 /**
  * Connections to TCP peers from a relayed transport address that also listens (RFC 6062 §5.2). Two sockets may share the
- * address where both say SO_REUSEPORT. Node says it of servers alone, so the socket is made by the C library and handed over.
+ * address if both set SO_REUSEPORT. Node sets it only for servers, so the C library makes the socket and Node takes it
+ * over.
  */
 import { connect, Socket } from "node:net";
 import { familyOf, type TransportAddress } from "../net/address.ts";
@@ -19,7 +20,10 @@ const boundStream = (local: TransportAddress): number => {
 
 let canShare: boolean | undefined;
 
-/** Whether servers must say `reusePort`, so that {@link dial} can use their address: not where this machine has no such calls. */
+/**
+ * Whether servers must set `reusePort`, so that {@link dial} can use their address: false if this machine has no such
+ * calls.
+ */
 export const sharesAddresses = (): boolean => {
   try {
     canShare ??= loadSys() !== undefined;
@@ -30,15 +34,15 @@ export const sharesAddresses = (): boolean => {
 };
 
 /**
- * Connects from `local` to `peer`, both of IP literals, and resolves to a socket that is paused. Where addresses cannot be
- * shared it comes from the same address and another port. Rejects with why it cannot, and after `timeoutMilliseconds`.
+ * Connects from `local` to `peer`, both IP literals, and resolves to a paused socket. If addresses cannot be shared, it
+ * connects from the same address and another port. Rejects with the error, and after `timeoutMilliseconds`.
  */
 export const dial = (local: TransportAddress, peer: TransportAddress, timeoutMilliseconds: number): Promise<Socket> =>
   new Promise((resolve, reject) => {
     const to = { host: peer.address, port: peer.port };
     let socket: Socket;
     if (sharesAddresses()) {
-      // `manualStart`: it is not connected, so there is nothing to read yet.
+      // `manualStart`: the socket is not connected, so there is nothing to read yet.
       const options = { fd: boundStream(local), readable: true, writable: true, manualStart: true };
       socket = new Socket(options);
       socket.pause();

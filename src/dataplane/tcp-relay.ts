@@ -1,4 +1,7 @@
-/** The relayed transport address of a TCP allocation (RFC 6062 §5.1): it takes connections of peers, and makes some to them. */
+/**
+ * The relayed transport address of a TCP allocation (RFC 6062 §5.1): it accepts connections of peers, and makes connections
+ * to them.
+ */
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { familyOf, type TransportAddress } from "../net/address.ts";
@@ -23,7 +26,7 @@ export class TcpRelay {
     this.port = port;
   }
 
-  /** Binds it to a port that is free. Rejects when it cannot. */
+  /** Binds it to a free port. Rejects if it cannot. */
   static async open(address: RelayAddress): Promise<TcpRelay> {
     let relay: TcpRelay | undefined;
     const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
@@ -40,17 +43,17 @@ export class TcpRelay {
     return relay;
   }
 
-  /** Peers that connect go to `accept` from here on, paused. */
+  /** From here on connections of peers are passed to `accept`, paused. */
   attach(accept: (socket: Socket) => void): void {
     this.#accept = accept;
   }
 
-  /** Connects to a peer, from this address. The socket is paused. Rejects with why it cannot. */
+  /** Connects to a peer, from this address. The socket is paused. Rejects with the error. */
   dial(peer: TransportAddress): Promise<Socket> {
     return dial({ address: this.#bind, port: this.port }, peer, connectMilliseconds);
   }
 
-  /** Accepts no more connections; open ones have other owners. */
+  /** Stops accepting connections; open ones have other owners. */
   close(): void {
     this.#accept = (socket) => socket.destroy();
     this.#server.close();

@@ -1,15 +1,15 @@
-/** What is worth a line each, within bounds: a client that does the same in a loop must not fill a log. */
+/** Limits log lines: a client that repeats the same action in a loop must not fill a log. */
 const maxPerSecond = 50;
 
 export class Throttle {
-  /** What was let through in this second; never more than `maxPerSecond` keys. */
+  /** Keys that were reported in this second; never more than `maxPerSecond`. */
   readonly #passed = new Set<string>();
   #second = 0;
   #suppressed = 0;
 
   /**
-   * Whether to report this: once a second for each `key`, and fifty times in all. Returns how many were suppressed
-   * since the one before; nothing if this is one of them. `now` in milliseconds.
+   * Whether to report this: once a second for each `key`, and fifty times a second in all. Returns how many were suppressed
+   * since the last report; undefined if this one is suppressed. `now` in milliseconds.
    */
   take(key: string, now: number): number | undefined {
     const second = Math.floor(now / 1000);

@@ -1,9 +1,9 @@
-/** What may pass in a time: tokens that refill with it. The state is two numbers, and nothing is allocated to look at them. */
+/** A rate limit: tokens that refill with time. The state is two numbers, and reading it does not allocate. */
 
 export class TokenBucket {
   readonly #burst: number;
   readonly #perSecond: number;
-  /** Tokens, and the time (milliseconds) that they are of. */
+  /** Tokens, and the time (milliseconds) at which they were counted. */
   readonly #state = new Float64Array(2);
 
   constructor(perSecond: number, burst: number) {
@@ -21,14 +21,14 @@ export class TokenBucket {
     return (state[0] ?? 0) >= count;
   }
 
-  /** Takes `count` tokens, if there are so many at `now` (milliseconds). */
+  /** Takes `count` tokens, if there are that many at `now` (milliseconds). */
   take(now: number, count = 1): boolean {
     if (!this.has(now, count)) return false;
     this.#state[0] = (this.#state[0] ?? 0) - count;
     return true;
   }
 
-  /** Takes `count` tokens, there or not. The answer is how many milliseconds it takes until none is missing. */
+  /** Takes `count` tokens even if there are fewer. Returns the number of milliseconds until the debt is refilled. */
   owe(now: number, count: number): number {
     this.has(now, count);
     const left = (this.#state[0] ?? 0) - count;

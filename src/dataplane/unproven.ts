@@ -1,8 +1,8 @@
 /**
- * How often an address that has proven nothing is sent more than it asked for. Over UDP a source address may be forged: whoever
- * sends requests in a victim's name would have the relay send the victim several times as much. An address has proven itself
- * once a request from it was authenticated, since it must have received the nonce; that holds for ten minutes, and for all
- * clients behind it.
+ * Limits how often an unproven address is sent more than it asked for. Over UDP a source address may be forged: an attacker
+ * that sends requests in a victim's name would make the relay send the victim several times as much. An address is proven
+ * once a request from it was authenticated, since the client must have received the nonce; that holds for ten minutes, and
+ * for all clients behind the address.
  *
  * Addresses (of IPv6 the /64) share the slots of a table of fixed size, so that forged ones cost no memory.
  */
@@ -10,12 +10,18 @@ import { putIp } from "../net/ip.ts";
 
 const SLOTS = 1 << 14;
 const PROVEN_MILLISECONDS = 600_000;
-/** Answers that an address may have at once, as multiples of those in a second: many clients may be behind it. */
+/** Burst of answers to an address, as a multiple of those in a second: many clients may be behind one address. */
 const BURST = 8;
-/** Answers to Binding requests, longer by no more than an address, are so many times as frequent: keepalives are among them. */
+/**
+ * Answers to Binding requests, which are longer by at most an address, are allowed this many times as often: keepalives are
+ * among them.
+ */
 const BINDING_SHARE = 16;
 
-/** The parts of a slot: tokens for challenges and for Binding, the time that they are of, and until when it is proven. */
+/**
+ * The parts of a slot: tokens for challenges and for Binding, the time at which they were counted, and until when the
+ * address is proven.
+ */
 const [CHALLENGE, BINDING, AT, PROVEN, PARTS] = [0, 1, 2, 3, 4];
 
 const isLoopback = (address: string): boolean => address.startsWith("127.") || address === "::1";
@@ -24,7 +30,7 @@ export class UnprovenSources {
   readonly #perSecond: number;
   readonly #seed = (Math.random() * 0x1_0000_0000) | 0;
   readonly #bytes = new Uint8Array(16);
-  /** There once anybody is counted. */
+  /** Allocated when the first address is counted. */
   #slots: Float64Array | undefined;
 
   /** @param perSecond answers that an unproven address gets in a second; 0: no limit. */
@@ -38,9 +44,9 @@ export class UnprovenSources {
     this.#table()[this.#slotOf(address) + PROVEN] = now + PROVEN_MILLISECONDS;
   }
 
-  /** Whether `address` is sent an answer at `now` (milliseconds) that is longer than its request; it counts as sent. */
+  /** Whether `address` may be sent an answer at `now` (milliseconds) that is longer than its request; counts it as sent. */
   take(address: string, kind: "challenge" | "binding", now: number): boolean {
-    // Nobody can forge what does not come from the network.
+    // Sources that do not come from the network cannot be forged.
     if (this.#perSecond === 0 || isLoopback(address)) return true;
     const table = this.#table();
     const slot = this.#slotOf(address);
@@ -65,7 +71,7 @@ export class UnprovenSources {
     return this.#slots;
   }
 
-  /** FNV-1a, seeded: nobody can tell which addresses share a slot. */
+  /** FNV-1a, seeded: attackers cannot predict which addresses share a slot. */
   #slotOf(address: string): number {
     const length = putIp(address, this.#bytes, 0) === 4 ? 4 : 8;
     let hash = 0x811c9dc5 ^ this.#seed;

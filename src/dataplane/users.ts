@@ -1,12 +1,15 @@
-/** What each account of a gateway holds and may do: allocations, data, requests. An account is a user, or a client that named none. */
+/**
+ * The state and limits of each account of a gateway: allocations, data, requests. An account is a user, or a client that
+ * named none.
+ */
 import { Budget } from "./bandwidth.ts";
 import type { Limits } from "./limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 class User {
-  /** Those being made included. */
+  /** Including those being made. */
   allocations = 0;
-  /** Of the last request, milliseconds. */
+  /** Time of the last request, milliseconds. */
   askedAt = 0;
   readonly budget: Budget | undefined;
   readonly requests: TokenBucket | undefined;
@@ -18,9 +21,9 @@ class User {
   }
 }
 
-/** Users without an allocation that are remembered before those who ask no more are forgotten. */
+/** Number of users without an allocation that are remembered before inactive ones are forgotten. */
 const maxUnauthenticated = 1024;
-/** After so long a bucket is full again. */
+/** A bucket is full again after this time. */
 const forgetMilliseconds = 2000;
 
 export class Users {
@@ -40,14 +43,17 @@ export class Users {
     return this.#byAccount.get(account)?.budget;
   }
 
-  /** One allocation more. */
+  /** Counts one more allocation. */
   hold(account: string): void {
     const user = this.#get(account);
     if (user.allocations === 0) this.#unauthenticated--;
     user.allocations++;
   }
 
-  /** One less, as of `now` (milliseconds). What it may do is remembered: it must not begin anew with each allocation. */
+  /**
+   * Counts one fewer, as of `now` (milliseconds). The account's buckets are kept: limits must not reset with each
+   * allocation.
+   */
   release(account: string, now: number): void {
     const user = this.#byAccount.get(account);
     if (user === undefined || --user.allocations > 0) return;
@@ -57,7 +63,7 @@ export class Users {
     else if (this.#unauthenticated > maxUnauthenticated) this.#forget(now);
   }
 
-  /** Whether the user may ask one thing more at `now` (milliseconds). */
+  /** Whether the user may send one more request at `now` (milliseconds). */
   mayAsk(account: string, now: number): boolean {
     if (this.#limits.userRequestsPerSecond === 0) return true;
     const user = this.#get(account);

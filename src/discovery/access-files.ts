@@ -1,4 +1,4 @@
-/** What protects the discovery server, from files: a certificate, its key, a token. They may be renewed while it runs. */
+/** Credentials of the discovery server, from files: a certificate, its key, a token. They may be renewed while it runs. */
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { messageOf, TurnpikeError } from "../errors.ts";
@@ -7,7 +7,7 @@ import type { DiscoveryServer, TlsMaterial } from "./server.ts";
 export interface AccessFiles {
   /** Paths of PEM files; both or neither. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** Path; white space around the token does not count. */
+  /** Path; white space around the token is ignored. */
   readonly token?: string;
 }
 
@@ -41,7 +41,7 @@ const tokenOf = (path: string): string => {
   return token;
 };
 
-/** @throws TurnpikeError `discovery-file` when a file cannot be read or used. */
+/** @throws TurnpikeError `discovery-file` if a file cannot be read or used. */
 export const readAccess = ({ tls, token }: AccessFiles): Access => ({
   ...(tls === undefined ? {} : { tls: tlsOf(tls) }),
   ...(token === undefined ? {} : { token: tokenOf(token) }),
@@ -49,10 +49,10 @@ export const readAccess = ({ tls, token }: AccessFiles): Access => ({
 
 export interface FollowOptions {
   readonly everyMs?: number;
-  /** What the files said first. */
+  /** The content of the files at the start. */
   readonly initial: Access;
   readonly onRenewed: () => void;
-  /** Files that cannot be used: the previous version stays active. Once for each reason. */
+  /** Files that cannot be used: the previous version stays active. Called once for each reason. */
   readonly onRefused: (reason: string) => void;
 }
 
@@ -60,8 +60,8 @@ export interface FollowOptions {
 const EVERY_MS = 10_000;
 
 /**
- * Gives `server` what the files say whenever they say something else. They are read, not watched: whoever renews them may
- * swap a link above them. Returns the way out.
+ * Updates `server` whenever the content of the files changes. They are polled, not watched, because a renewal may replace a
+ * symbolic link in their path. Returns a function that stops it.
  */
 export const followAccess = (
   server: Pick<DiscoveryServer, "setTls" | "setToken">,

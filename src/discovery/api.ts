@@ -1,4 +1,4 @@
-/** What the HTTP API answers: documents, errors, or that a watch may begin. */
+/** The answers of the HTTP API: documents, errors, or permission to begin a watch. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
@@ -18,7 +18,7 @@ export interface ApiOptions {
   readonly store: ConfigStore;
   readonly isReady: () => boolean;
   readonly addressOfNode: (node: string) => string | undefined;
-  /** The token of now; undefined: everyone may read. */
+  /** The current token; undefined: every client may read. */
   readonly token: () => string | undefined;
 }
 
@@ -29,7 +29,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A watch of `scope`, seen from `node` when the client says on which one it runs. */
+/** A watch of `scope`, from `node` if the client names its node. */
 export interface WatchRequest {
   readonly scope: Scope;
   readonly node?: string;
@@ -50,7 +50,7 @@ export const textAnswer = (
 
 const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
 
-/** The document of `stored` as a dataplane on `node` is to see it; shared by all when there is nothing to patch. */
+/** The document of `stored` for a dataplane on `node`; shared by all if nothing needs to be replaced. */
 export const frameFor = (
   stored: StoredConfig,
   node: string | undefined,
@@ -73,7 +73,7 @@ const listBody = (configs: readonly StoredConfig[]): Buffer =>
 export const createApi = ({ store, isReady, addressOfNode, token }: ApiOptions) => {
   const isAllowed = (request: IncomingMessage): boolean => {
     const expected = token();
-    // Digests have one length, so that the comparison tells nothing about the token's.
+    // Digests have one length, so that the comparison reveals nothing about the token's.
     return (
       expected === undefined ||
       timingSafeEqual(sha256(request.headers.authorization ?? ""), sha256(`Bearer ${expected}`))
@@ -95,8 +95,8 @@ export const createApi = ({ store, isReady, addressOfNode, token }: ApiOptions) 
     if (request.method !== "GET") return { answer: textAnswer(405, "Method Not Allowed", { allow: "GET" }) };
     if (!isAllowed(request))
       return { answer: textAnswer(401, "a bearer token is needed", { "www-authenticate": "Bearer" }) };
-    // A standby knows no configs, and an empty list would mean that none exist. 503 instead lets a probe on any of
-    // these paths take it out of the Service, and makes a client that came nevertheless go on to another.
+    // A standby knows no configs, and an empty list would mean that none exist. 503 instead lets a probe of any of these
+    // paths remove it from the Service, and makes a client that connected nevertheless try another.
     if (!isReady()) return { answer: textAnswer(503, "this replica is a standby", { "retry-after": "1" }) };
     if (resource.resource === "license") return { answer: { status: 200, type: JSON_TYPE, body: LICENSE_BODY } };
     const { scope } = resource;

@@ -1,4 +1,4 @@
-/** Configs as they change, from a discovery server that may come and go: ours or STUNner's. */
+/** Configs as they change, from a discovery server that may be unavailable at times: ours or STUNner's. */
 import { messageOf } from "../errors.ts";
 import { backoffMs } from "../retry.ts";
 import { Observable } from "rxjs";
@@ -10,9 +10,9 @@ import { expandPlaceholders, type Environment } from "./placeholders.ts";
 import { isZeroConfig } from "./protocol.ts";
 
 export type ConfigEvent =
-  /** Also for what is known already: the server tells its state anew on every connection. */
+  /** Also for known configs: the server sends its state anew on every connection. */
   | { readonly event: "config"; readonly config: DataplaneConfig }
-  /** The Gateway is gone. A dataplane keeps serving: its pod goes when its calls have. */
+  /** The Gateway was removed. A dataplane continues to serve: its pod ends after its calls. */
   | { readonly event: "deleted"; readonly id: string }
   /** Once for each reason in an outage. The last configuration stays active. */
   | { readonly event: "lost"; readonly reason: string }
@@ -21,13 +21,16 @@ export type ConfigEvent =
   | { readonly event: "refused"; readonly reason: string };
 
 export interface WatchTiming extends KeepaliveTiming {
-  /** The wait after a first failure, which doubles with each further one. Drawn from the upper half of it. */
+  /**
+   * The pause after a first failure, which doubles with each further one. Each pause is random, between half of it and all
+   * of it.
+   */
   readonly retryFirstMs: number;
   readonly retryMostMs: number;
 }
 
 export interface WatchOptions extends DiscoveryTarget {
-  /** What placeholders stand for; that of the process unless given. */
+  /** Values of placeholders; the process's environment by default. */
   readonly environment?: Environment;
   readonly timing?: Partial<WatchTiming>;
 }
@@ -47,8 +50,8 @@ const eventOf = (text: string, id: string | undefined, environment: Environment)
 };
 
 /**
- * Watches `id`, or without it every config. Never completes; unsubscribing closes the connection.
- * Errors with a RangeError only when the origin or id cannot be understood.
+ * Watches `id`, or without it every config. Never completes; unsubscribing closes the connection. Fails with a RangeError
+ * only if the origin or id is malformed.
  */
 export const watchConfigs = (options: WatchOptions): Observable<ConfigEvent> =>
   new Observable((subscriber) => {

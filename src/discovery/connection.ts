@@ -1,4 +1,4 @@
-/** One connection of a watching client: it pings, and notices when nothing comes back. */
+/** One connection of a watching client: it sends pings, and detects a dead connection. */
 import { WebSocket } from "ws";
 import { closeGrace } from "./close-grace.ts";
 import type { Address } from "./origin.ts";
@@ -6,7 +6,7 @@ import { KEEPALIVE } from "./protocol.ts";
 
 export interface KeepaliveTiming {
   readonly pingMs: number;
-  /** A connection on which nothing arrives this long is given up. */
+  /** A connection on which nothing arrives for this long is closed. */
   readonly livenessMs: number;
 }
 
@@ -16,7 +16,7 @@ export interface ConnectionOptions {
   readonly timing: KeepaliveTiming;
   readonly opened: () => void;
   readonly document: (text: string) => void;
-  /** Once, unless the connection is closed from here. */
+  /** Called once, unless this side closes the connection. */
   readonly lost: (reason: string) => void;
 }
 
@@ -24,7 +24,7 @@ const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 const CLOSE_GRACE_MS = 1000;
 const MAX_REASON_CHARACTERS = 200;
 
-/** Returns what closes it. */
+/** Returns a function that closes it. */
 export const openConnection = ({ address, ca, timing, opened, document, lost }: ConnectionOptions): (() => void) => {
   let reason: string | undefined;
   let pinging: NodeJS.Timeout | undefined;

@@ -1,4 +1,4 @@
-/** A config document from outside: its shape is checked, its keys and words brought into canonical form. */
+/** A config document from outside: validates its types, and brings its keys and words into canonical form. */
 import { parseConfig } from "../dataplane/config.ts";
 import { TurnpikeError } from "../errors.ts";
 import type { AdminConfig, DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -43,10 +43,10 @@ const isObject = (value: unknown): value is Fields =>
 
 const isString = (value: unknown): value is string => typeof value === "string";
 
-// Nothing here quotes a value: it may be a secret.
+// Error messages quote no value: it may be a secret.
 const readers: Readonly<Record<Shape, (value: unknown, where: string) => unknown>> = {
   string: (value, where) => (isString(value) ? value : refuse(`${where} is no string`)),
-  // A number that was a placeholder is a string in documents that hold it in quotes.
+  // A number that was a placeholder is a string in documents that quote it.
   integer: (value, where) => {
     const number = isString(value) && /^-?[0-9]+$/.test(value) ? Number(value) : value;
     return Number.isSafeInteger(number) ? number : refuse(`${where} is no integer`);
@@ -63,7 +63,7 @@ const field = (object: Fields, name: string): unknown => {
   return key === undefined ? undefined : (object[key] ?? undefined);
 };
 
-/** The fields that `shapes` knows; others are ignored, as newer releases may send them. */
+/** The fields that `shapes` defines; others are ignored, because newer releases may send them. */
 const read = (value: unknown, shapes: Readonly<Record<string, Shape>>, where: string): Fields => {
   if (value === undefined) return {};
   if (!isObject(value)) return refuse(`${where} is no object`);
@@ -82,8 +82,8 @@ const readList = (value: unknown, shapes: Readonly<Record<string, Shape>>, where
 };
 
 /**
- * The config in a parsed `document`, defaults filled in. A `v1alpha1` document becomes `v1`: only the names of its
- * authentication types differ, and a type has to be there.
+ * The config in a parsed `document`, with defaults. A `v1alpha1` document becomes `v1`: only the names of its
+ * authentication types differ, and a type is required.
  * @throws TurnpikeError `config-invalid`, which quotes no credential.
  */
 export const readConfig = (document: unknown): DataplaneConfig => {
@@ -99,7 +99,7 @@ export const readConfig = (document: unknown): DataplaneConfig => {
     listeners: readList(field(document, "listeners"), LISTENER, "listeners"),
     clusters: readList(field(document, "clusters"), CLUSTER, "clusters"),
   };
-  // Of the right shape now; `parseConfig` looks at the words and completes what is missing.
+  // The types are valid now; `parseConfig` validates words and adds defaults.
   const sound = parseConfig(config as unknown as DataplaneConfig);
   return {
     version: "v1",
@@ -112,7 +112,7 @@ export const readConfig = (document: unknown): DataplaneConfig => {
 
 /**
  * The JSON value of `text`.
- * @throws TurnpikeError `config-invalid`; the parser's own message would quote the text, which holds secrets.
+ * @throws TurnpikeError `config-invalid`; the parser's own message would quote the text, which contains secrets.
  */
 export const parseDocument = (text: string): unknown => {
   try {

@@ -1,4 +1,6 @@
-/** One look at what a discovery server has. Placeholders stay as they are: they are for the dataplane's own watch. */
+/**
+ * One request for the state of a discovery server. Placeholders stay as they are: they are for the dataplane's own watch.
+ */
 import { messageOf, TurnpikeError } from "../errors.ts";
 import { get } from "node:http";
 import { get as getSecurely } from "node:https";
@@ -8,13 +10,13 @@ import { addressOf, type DiscoveryTarget } from "./origin.ts";
 import { LICENSE_PATH } from "./protocol.ts";
 
 export interface FetchOptions extends DiscoveryTarget {
-  /** For the whole request; 10 s unless given. */
+  /** For the whole request; 10 s by default. */
   readonly timeoutMs?: number;
 }
 
 /** Why there is no config: no server answered, or it answered with `status`. */
 export class DiscoveryError extends TurnpikeError {
-  /** Undefined when nobody answered. */
+  /** Undefined if no server answered. */
   readonly status: number | undefined;
 
   constructor(message: string, status?: number, options?: ErrorOptions) {
@@ -64,7 +66,7 @@ const fetchText = async (target: FetchOptions, otherPath?: string): Promise<stri
 
 /**
  * The config of `id`.
- * @throws DiscoveryError; TurnpikeError `config-invalid`; RangeError when origin or id cannot be understood.
+ * @throws DiscoveryError; TurnpikeError `config-invalid`; RangeError if the origin or id is malformed.
  */
 export const fetchConfig = async (options: FetchOptions & { readonly id: string }): Promise<DataplaneConfig> =>
   readConfig(parseDocument(await fetchText(options)));
@@ -86,7 +88,7 @@ export interface LicenseStatus {
   readonly lastError: string;
 }
 
-/** Of our server always the same; of STUNner's, what was bought. @throws as `fetchConfig`. */
+/** Always the same for our server; for STUNner's, the purchased tier. @throws as `fetchConfig`. */
 export const fetchLicense = async (options: FetchOptions): Promise<LicenseStatus> => {
   const {
     enabledFeatures = [],

@@ -1,4 +1,4 @@
-/** A config in a file, as STUNner's dataplanes read it: JSON or YAML, with placeholders. */
+/** A config in a file, in the format of STUNner's dataplanes: JSON or YAML, with placeholders. */
 import { readFileSync, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import { Observable } from "rxjs";
@@ -9,10 +9,10 @@ import type { ConfigEvent } from "./client.ts";
 import { readConfig } from "./document.ts";
 import { expandPlaceholders, type Environment } from "./placeholders.ts";
 
-/** How often the file is looked at, should the system have dropped a notice; milliseconds. */
+/** How often the file is checked, in case the system dropped a notification; milliseconds. */
 const LOOK_MS = 1000;
 
-/** JSON is YAML. The parser's own message would quote the text, which holds secrets. */
+/** JSON is YAML. The parser's own message would quote the text, which contains secrets. */
 const parseText = (text: string): unknown => {
   try {
     return parseYaml(text, { prettyErrors: false });
@@ -31,8 +31,8 @@ const signatureOf = (path: string): string | undefined => {
 };
 
 /**
- * Follows `path` as it is edited, replaced, removed or, in a mounted ConfigMap, exchanged behind a link. A file that is
- * gone or cannot be read loses nothing: the last version stays active.
+ * Follows `path` as it is edited, replaced, removed or, in a mounted ConfigMap, exchanged through a symbolic link. If the
+ * file is missing or cannot be read, the last version stays active.
  */
 export const watchConfigFile = (path: string, environment: Environment = process.env): Observable<ConfigEvent> =>
   new Observable((subscriber) => {
@@ -56,7 +56,7 @@ export const watchConfigFile = (path: string, environment: Environment = process
         const next = readFileSync(path, "utf8");
         if (isLost) subscriber.next({ event: "restored" });
         isLost = false;
-        // An editor empties a file before it writes it.
+        // An editor truncates a file before it writes it.
         if (next === "" || next === text) return undefined;
         text = next;
         subscriber.next({ event: "config", config: readConfig(expandPlaceholders(parseText(next), environment)) });
@@ -71,11 +71,11 @@ export const watchConfigFile = (path: string, environment: Environment = process
     const timer = setInterval(look, LOOK_MS);
     let watcher: ReturnType<typeof watch> | undefined;
     try {
-      // Of the folder: of the file it would end when the file is replaced.
+      // Watches the folder: a watch of the file would end when the file is replaced.
       watcher = watch(dirname(path), look);
       watcher.on("error", () => undefined);
     } catch {
-      // The folder is not there (yet); the timer looks.
+      // The folder does not exist (yet); the timer checks again.
     }
     look();
     return () => {

@@ -1,4 +1,4 @@
-/** Whether a request may become a WebSocket (RFC 6455 §4.2.1), and the answer if it may not. */
+/** Whether a request may be upgraded to a WebSocket (RFC 6455 §4.2.1), and the answer if it may not. */
 import type { IncomingMessage } from "node:http";
 
 export interface Refusal {
@@ -10,13 +10,13 @@ export interface Refusal {
 const names = (header: string | undefined, token: string): boolean =>
   (header ?? "").split(",").some((part) => part.trim().toLowerCase() === token);
 
-/** Browsers say from which page a WebSocket was opened: no page but one of this very host may read configs. */
+/** Browsers send the origin of the page that opened a WebSocket: only pages of this host may read configs. */
 const isOfSameHost = (origin: string, host: string | undefined): boolean => {
   const authority = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?([^/?#]*)/i.exec(origin)?.[1];
   return authority !== undefined && authority.toLowerCase() === host?.toLowerCase();
 };
 
-/** Why `request` cannot be upgraded; undefined when it can. The key is checked where it is used. */
+/** Why `request` cannot be upgraded; undefined if it can. The key is checked where it is used. */
 export const refusalOf = ({ headers }: IncomingMessage): Refusal | undefined => {
   if (!names(headers.connection, "upgrade"))
     return { status: 400, message: "a watch is a WebSocket: 'Connection: upgrade' is missing" };

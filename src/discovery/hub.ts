@@ -1,14 +1,14 @@
-/** Everyone who watches: told of changes in batches, between which others get their turn, and held to their deadlines. */
+/** All watchers: sends them changes in batches, between which other work runs, and enforces their deadlines. */
 import type { WebSocket } from "ws";
 import { frameFor, type WatchRequest } from "./api.ts";
 import type { ConfigStore } from "./store.ts";
 import { createWatcher, type Watcher, type WatchEnd, type WatchLimits } from "./watcher.ts";
 
-/** What there is to log and count; `peer` is `ADDRESS:PORT`. */
+/** Events for logs and metrics; `peer` is `ADDRESS:PORT`. */
 export type WatchReport =
   | { readonly event: "opened"; readonly peer: string; readonly watch: WatchRequest }
   /**
-   * The config `id` is on its way: the kernel has taken it, `seconds` after it was given it. `isNews`: because it changed,
+   * The config `id` was sent: the kernel accepted it `seconds` after the socket received it. `isNews`: because it changed,
    * not because the watch began.
    */
   | {
@@ -29,18 +29,18 @@ export interface HubOptions {
 }
 
 export interface Hub {
-  /** Tells `socket` what is there, and from then on what changes. */
+  /** Sends `socket` the current state, and changes from then on. */
   open(socket: WebSocket, peer: string, watch: WatchRequest): void;
-  /** Tells watchers on `node` its new address, if that changes their config. */
+  /** Sends watchers on `node` its new address, if that changes their config. */
   nodeChanged(node: string): void;
-  /** Drops who is dead or too slow. */
+  /** Drops watchers that are dead or too slow. */
   sweep(): void;
-  /** Asks everyone to leave. */
+  /** Closes all watches. */
   close(reason: "standby" | "shutdown", code?: number): void;
   stats(): { readonly watchers: number; readonly framesSent: number; readonly bytesSent: number };
 }
 
-/** Watchers that are served before others get their turn. */
+/** Number of watchers that are served before other work runs. */
 const BATCH = 256;
 
 interface Watch extends WatchRequest {
@@ -75,7 +75,7 @@ export const createHub = ({ store, limits, addressOfNode, report }: HubOptions):
 
   return {
     open(socket, peer, watch) {
-      /** What is there when the watch begins, as long as it has not been sent. */
+      /** The state when the watch began, until it has been sent. */
       const atFirst = new Set(store.list(watch.scope).map(({ id }) => id));
       const watcher = createWatcher({
         socket,

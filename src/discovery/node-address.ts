@@ -1,13 +1,13 @@
-/** The address of a node in the listeners of a config, for the one dataplane that says on which node it runs. */
+/** The address of a node in the listeners of a config, for the one dataplane that reports which node it runs on. */
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 
-/** A listener's `address` that stands for the external address of the node its dataplane runs on. */
+/** A listener's `address` that stands for the external address of the node on which its dataplane runs. */
 export const NODE_ADDRESS_PLACEHOLDER = "__node_address_placeholder";
 
 /**
- * `config` with `address` for the placeholder; a node without an address leaves it to the dataplane to know its own.
- * The same object when it has no placeholder, so that its encoding can be shared.
+ * `config` with `address` for the placeholder; without an address of the node, the dataplane must know its own. The same
+ * object if it has no placeholder, so that its encoding can be shared.
  */
 export const withNodeAddress = (config: DataplaneConfig, address: string | undefined): DataplaneConfig =>
   config.listeners?.some((listener) => listener.address === NODE_ADDRESS_PLACEHOLDER) === true

@@ -1,4 +1,4 @@
-/** Where a discovery server is, and how a request to it looks. */
+/** The address of a discovery server, and the form of requests to it. */
 import { formatHostPort, parseHostPort } from "../net/host-port.ts";
 import { DISCOVERY_PORT } from "../resources/names.ts";
 import { pathOf, partsOf, type Scope } from "./protocol.ts";
@@ -6,13 +6,13 @@ import { pathOf, partsOf, type Scope } from "./protocol.ts";
 export interface DiscoveryTarget {
   /** `http`, `https`, `ws` or `wss` URL, of which only the host and port count, or `HOST` or `HOST:PORT`. */
   readonly origin: string;
-  /** `NAMESPACE/NAME`; without it, all of `namespace`, or all there are. */
+  /** `NAMESPACE/NAME`; without it, all configs of `namespace`, or all configs. */
   readonly id?: string | undefined;
   readonly namespace?: string | undefined;
-  /** The node this dataplane runs on, for listeners that bear its address. */
+  /** The node on which this dataplane runs, for listeners with its address. */
   readonly node?: string | undefined;
   readonly token?: string | undefined;
-  /** PEM of the authority that signed the server's certificate, when it is not a public one. */
+  /** PEM of the authority that signed the server's certificate, if it is not a public one. */
   readonly ca?: string | undefined;
 }
 
@@ -20,7 +20,7 @@ export interface Address {
   readonly secure: boolean;
   /** As in a URL: `HOST` or `HOST:PORT`. */
   readonly host: string;
-  /** With the query. */
+  /** Including the query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -36,14 +36,14 @@ const scopeOf = ({ id, namespace }: DiscoveryTarget): Scope => {
   return namespace === undefined ? { of: "all" } : { of: "namespace", namespace };
 };
 
-/** A bare host gets the default port of the discovery service; a URL has that of its scheme. */
+/** A bare host gets the default port of the discovery service; a URL that of its scheme. */
 const urlOf = (origin: string): URL | undefined => {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(origin)) return URL.canParse(origin) ? new URL(origin) : undefined;
   const address = parseHostPort(origin);
   return address && new URL(`http://${formatHostPort({ port: DISCOVERY_PORT, ...address })}`);
 };
 
-/** @throws RangeError when the origin or the id cannot be understood. */
+/** @throws RangeError if the origin or the id is malformed. */
 export const addressOf = (target: DiscoveryTarget, query: Readonly<Record<string, string>> = {}): Address => {
   const url = urlOf(target.origin);
   if (

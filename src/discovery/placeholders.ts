@@ -1,14 +1,14 @@
 /**
- * Environment placeholders in a config: `$NAME` and `${NAME}`, as Go's `os.Expand` reads them. The operator renders
+ * Environment placeholders in a config: `$NAME` and `${NAME}`, parsed like Go's `os.Expand`. The operator renders
  * `$STUNNER_ADDR` for an address that only the dataplane knows.
  */
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-// A brace that is never closed is swallowed, and so is an empty name; a `$` before anything else stays.
+// An unclosed brace is dropped, and so is an empty name; a `$` before anything else stays.
 const PLACEHOLDER = /\$(?:\{([*#$@!?\-0-9])\}|\{([^}]*)\}|(\{)|([*#$@!?\-0-9])|([A-Za-z_][A-Za-z0-9_]*))/g;
 
-/** `text` with its placeholders replaced; a variable that is not set is empty. */
+/** `text` with its placeholders replaced; an unset variable is empty. */
 export const expandText = (text: string, environment: Environment): string =>
   text.replaceAll(PLACEHOLDER, (_, special?: string, braced?: string, open?: string, single?: string, plain?: string) =>
     open === undefined ? (environment[special ?? braced ?? single ?? plain ?? ""] ?? "") : "",
@@ -16,7 +16,7 @@ export const expandText = (text: string, environment: Environment): string =>
 
 const isInteger = (text: string | undefined): boolean => text !== undefined && /^[+-]?[0-9]+$/.test(text);
 
-/** `environment` with `STUNNER_PORT`, which is `STUNNER_PUBLIC_PORT` or 3478 unless it is an integer itself. */
+/** `environment` with `STUNNER_PORT`, which is `STUNNER_PUBLIC_PORT` or 3478 unless it is an integer already. */
 export const withDefaultPort = (environment: Environment): Environment => {
   const { STUNNER_PORT: port, STUNNER_PUBLIC_PORT: publicPort } = environment;
   if (isInteger(port)) return environment;
@@ -33,8 +33,8 @@ const expandValue = (value: unknown, environment: Environment): unknown => {
 const isCalled = (key: string, name: string): boolean => key.toLowerCase() === name;
 
 /**
- * A parsed config document with the placeholders in its strings replaced, those of `auth.credentials` excepted: a
- * password may contain a `$`. Expanding values instead of the text, no value can break out of its place.
+ * A parsed config document with the placeholders in its strings replaced, except those of `auth.credentials`: a password
+ * may contain a `$`. Because values are expanded instead of the text, no value can change the structure of the document.
  */
 export const expandPlaceholders = (document: unknown, environment: Environment): unknown => {
   if (typeof document !== "object" || document === null || Array.isArray(document)) return document;

@@ -1,11 +1,11 @@
 /**
- * The config discovery protocol: what its paths, documents and errors look like on the wire. STUNner's dataplanes,
- * `stunnerctl` and authentication service speak it; so do ours.
+ * The config discovery protocol: its paths, documents and errors on the wire. STUNner's dataplanes, `stunnerctl` and
+ * authentication service use it; so do ours.
  */
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { DEFAULT_LOG_LEVEL, DEFAULT_REALM } from "../resources/names.ts";
 
-/** What a ping of a client and every pong of the server carry. */
+/** The payload of a client's pings and of all pongs of the server. */
 export const KEEPALIVE = "keepalive";
 export const JSON_TYPE = "application/json";
 export const TEXT_TYPE = "text/plain; charset=utf-8";
@@ -15,7 +15,7 @@ export const LICENSE_BODY = `{"enabledFeatures":[],"subscriptionType":"free","la
 const CONFIGS_PATH = "/api/v1/configs";
 export const LICENSE_PATH = "/api/v1/license";
 
-/** Which configs are asked for; `id` is `NAMESPACE/NAME`. */
+/** The requested configs; `id` is `NAMESPACE/NAME`. */
 export type Scope =
   | { readonly of: "all" }
   | { readonly of: "namespace"; readonly namespace: string }
@@ -23,7 +23,7 @@ export type Scope =
 
 export type Resource = { readonly resource: "license" } | { readonly resource: "configs"; readonly scope: Scope };
 
-/** The two parts of `NAMESPACE/NAME`; undefined when `id` is not of that form. */
+/** The two parts of `NAMESPACE/NAME`; undefined if `id` does not have that form. */
 export const partsOf = (id: string): { readonly namespace: string; readonly name: string } | undefined => {
   const [namespace, name, ...more] = id.split("/");
   return namespace && name && more.length === 0 ? { namespace, name } : undefined;
@@ -35,7 +35,7 @@ export const pathOf = (scope: Scope): string => {
   return [CONFIGS_PATH, ...parts.map(encodeURIComponent)].join("/");
 };
 
-/** What `path` (without a query) asks for; undefined when the API has no such path. */
+/** The scope that `path` (without a query) requests; undefined if the API has no such path. */
 export const resourceAt = (path: string): Resource | undefined => {
   if (path === LICENSE_PATH) return { resource: "license" };
   if (path === CONFIGS_PATH) return { resource: "configs", scope: { of: "all" } };
@@ -60,7 +60,7 @@ const booleans: Readonly<Record<string, boolean>> = Object.fromEntries([
   ...["0", "f", "F", "FALSE", "false", "False"].map((word) => [word, false] as const),
 ]);
 
-/** Whether `watch` is asked for; undefined when the parameter cannot be understood, is empty or is there twice. */
+/** Whether `watch` is requested; undefined if the parameter is malformed, empty or repeated. */
 export const parseWatch = (query: URLSearchParams): boolean | undefined => {
   const [value, ...more] = query.getAll("watch");
   if (value === undefined) return false;
@@ -70,22 +70,22 @@ export const parseWatch = (query: URLSearchParams): boolean | undefined => {
 export const notFoundBody = (id: string): string =>
   `${goJson({ code: 404, message: `Config not found for ID ${id}` })}\n`;
 
-/** JSON as Go writes it: safe to stand in HTML and JavaScript. */
+/** JSON as Go writes it: safe in HTML and JavaScript. */
 const goJson = (value: unknown): string =>
   JSON.stringify(value).replaceAll(
     /[<>&\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 
-/** `undefined`, which JSON leaves out, for what Go calls empty. */
+/** `undefined`, which JSON omits, for values that are empty in Go. */
 const unlessEmpty = <T extends string | number | readonly unknown[]>(value: T | undefined): T | undefined =>
   value === undefined || value === "" || value === 0 || (Array.isArray(value) && value.length === 0)
     ? undefined
     : value;
 
 /**
- * The document of `config` on the wire, always the same for the same config: fields in STUNner's order, empty optional
- * ones left out. An empty `healthcheck_endpoint` is no empty field: it switches the health check off.
+ * The document of `config` on the wire, always the same for the same config: fields in STUNner's order, empty optional ones
+ * omitted. An empty `healthcheck_endpoint` is not omitted: it disables the health check.
  */
 export const encodeConfig = ({ version, admin, auth, listeners, clusters }: DataplaneConfig): string =>
   goJson({
@@ -129,14 +129,14 @@ export const encodeConfig = ({ version, admin, auth, listeners, clusters }: Data
 
 const ZERO_CREDENTIALS = { password: "dummy-password", username: "dummy-username" } as const;
 
-/** What stands for a config that is gone: watchers of `id` get it when the Gateway is deleted. */
+/** The document of a removed config: watchers of `id` receive it when the Gateway is deleted. */
 export const zeroConfig = (id: string): DataplaneConfig => ({
   version: "v1",
   admin: { name: id },
   auth: { type: "static", realm: DEFAULT_REALM, credentials: ZERO_CREDENTIALS },
 });
 
-/** Whether `config` says that its Gateway is gone. Defaults that a receiver fills in do not matter. */
+/** Whether `config` says that its Gateway was removed. Defaults that a receiver adds do not matter. */
 export const isZeroConfig = ({ admin, auth, listeners = [], clusters = [] }: DataplaneConfig): boolean =>
   listeners.length === 0 &&
   clusters.length === 0 &&

@@ -1,6 +1,6 @@
 /**
- * The config discovery service: dataplanes get their configs here and receive changes over a WebSocket.
- * A change is encoded once for all watchers.
+ * The config discovery service: dataplanes get their configs here and receive changes over a WebSocket. A change is encoded
+ * once for all watchers.
  */
 import { createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
@@ -22,11 +22,11 @@ export interface TlsMaterial {
   readonly key: string;
 }
 
-/** What there is to log and count; `peer` is `ADDRESS:PORT`. */
+/** Events for logs and metrics; `peer` is `ADDRESS:PORT`. */
 export type DiscoveryReport =
   | WatchReport
   | { readonly event: "refused"; readonly peer: string; readonly status: number }
-  /** A connection could not be accepted, for example because there are no free file descriptors; the server goes on. */
+  /** A connection could not be accepted, for example because there are no free file descriptors; the server continues. */
   | { readonly event: "unaccepted"; readonly reason: string };
 
 export interface DiscoveryOptions {
@@ -34,7 +34,7 @@ export interface DiscoveryOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly tls?: TlsMaterial;
-  /** What clients have to present as `Authorization: Bearer`. */
+  /** The token that clients must send as `Authorization: Bearer`. */
   readonly token?: string;
   /** The external address of a node; does not throw. */
   readonly addressOfNode: (name: string) => string | undefined;
@@ -55,18 +55,22 @@ export interface DiscoveryStats {
 export interface DiscoveryServer {
   readonly host: string;
   readonly port: number;
-  /** @throws RangeError when `config` bears another name than `id`. */
+  /** @throws RangeError if `config` has another name than `id`. */
   set(id: string, config: DataplaneConfig | undefined): void;
-  /** Makes `configs` all there is; what is not among them is deleted. */
+  /** Replaces all configs by `configs`; others are deleted. */
   replace(configs: readonly DataplaneConfig[]): void;
-  /** Tells watchers on `node` its new address, if that changes their config. */
+  /** Sends watchers on `node` its new address, if that changes their config. */
   nodeChanged(node: string): void;
-  /** @throws the error of OpenSSL, or RangeError when the server was started without TLS; the old one stays. */
+  /**
+   * @throws the error of OpenSSL, or RangeError if the server was started without TLS; the old certificate stays active.
+   */
   setTls(tls: TlsMaterial): void;
-  /** For requests from now on; who watches already stays. @throws RangeError when it is empty, or there was none before. */
+  /**
+   * For requests from now on; current watchers stay connected. @throws RangeError if it is empty, or there was none before.
+   */
   setToken(token: string): void;
   stats(): DiscoveryStats;
-  /** Takes leave of every watcher; resolves within 2 s or so, whatever they do. */
+  /** Closes all watches; resolves within about 2 s, whatever the clients do. */
   close(): Promise<void>;
 }
 
@@ -86,7 +90,7 @@ const EMPTY_TOKEN = "an empty token lets everyone in: leave it out, or give one"
 
 const peerOf = ({ socket }: IncomingMessage): string => `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
 
-/** Answers a request that came as an upgrade and stays an ordinary one. */
+/** Answers an upgrade request that is not upgraded. */
 const answerUpgrade = (request: IncomingMessage, socket: Socket, answer: Answer): void => {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
@@ -99,8 +103,8 @@ const answerUpgrade = (request: IncomingMessage, socket: Socket, answer: Answer)
 };
 
 /**
- * @throws the error of `listen` when the address cannot be bound, that of OpenSSL when `tls` is unusable, RangeError
- * when the token is empty.
+ * @throws the error of `listen` if the address cannot be bound, that of OpenSSL if `tls` is unusable, RangeError if the
+ * token is empty.
  */
 export const startDiscovery = async (options: DiscoveryOptions): Promise<DiscoveryServer> => {
   const { addressOfNode, isReady, report = () => undefined } = options;
@@ -120,7 +124,7 @@ export const startDiscovery = async (options: DiscoveryOptions): Promise<Discove
     handleProtocols: () => false,
   });
   const watch = (request: IncomingMessage, socket: Socket, head: Buffer, wanted: WatchRequest): void =>
-    // Subscribed only once upgraded: a handshake that fails leaves nothing behind.
+    // Subscribed only after the upgrade: a failed handshake leaves no subscription.
     upgrader.handleUpgrade(request, socket, head, (webSocket) => hub.open(webSocket, peerOf(request), wanted));
 
   const refused = (request: IncomingMessage, answer: Answer): Answer => {
@@ -183,7 +187,7 @@ export const startDiscovery = async (options: DiscoveryOptions): Promise<Discove
     nodeChanged: (node) => hub.nodeChanged(node),
     setTls(tls) {
       if (tlsServer === undefined) throw new RangeError("discovery was started without TLS");
-      // Throws before the server forgets the old one.
+      // Throws before the server drops the old one.
       createSecureContext(tls);
       tlsServer.setSecureContext(tls);
     },
@@ -196,7 +200,7 @@ export const startDiscovery = async (options: DiscoveryOptions): Promise<Discove
     close() {
       closing ??= new Promise((resolve) => {
         clearInterval(sweep);
-        // Whoever has not taken leave by then, or has not finished a handshake, holds nobody up.
+        // Clients that have not closed by then, or have not finished a handshake, do not delay the stop.
         const grace = setTimeout(() => {
           for (const socket of sockets) socket.destroy();
         }, CLOSE_GRACE_MS);

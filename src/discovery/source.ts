@@ -8,15 +8,17 @@ import type { ConfigEvent } from "./client.ts";
 import { partsOf } from "./protocol.ts";
 
 export interface ConfigSourceOptions {
-  /** Where the configs come from, for messages. */
+  /** The origin of the configs, for messages. */
   readonly origin: string;
-  /** Gives the configuration that was active before this start, when nobody answers at first. */
+  /** Returns the configuration that was active before this start, if no server answers at first. */
   readonly lastKnownGood?: () => DataplaneConfig | undefined;
-  /** Called with each good config. */
+  /** Called with each valid config. */
   readonly onConfig?: (config: DataplaneConfig) => void;
 }
 
-/** A config without a Gateway's name, from a file say, is of namespace `default`, as its object must have one. */
+/**
+ * A config without a Gateway's name, for example from a file, gets the namespace `default`, because its object needs one.
+ */
 export const received = (config: DataplaneConfig): ReceivedConfig => {
   const { namespace, name } = partsOf(config.admin.name) ?? { namespace: "default", name: config.admin.name };
   return {

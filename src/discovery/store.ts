@@ -6,27 +6,30 @@ export interface StoredConfig {
   /** `NAMESPACE/NAME`. */
   readonly id: string;
   readonly config: DataplaneConfig;
-  /** The document in UTF-8: encoded once, shared by everyone who is sent it. */
+  /** The document in UTF-8: encoded once, shared by all recipients. */
   readonly frame: Buffer;
 }
 
 export interface ConfigStore {
   get(id: string): StoredConfig | undefined;
-  /** What is in `scope`, in the order of ids. */
+  /** The configs in `scope`, in the order of ids. */
   list(scope: Scope): readonly StoredConfig[];
   /**
-   * Puts a config, or with undefined takes it away.
-   * @throws RangeError when the config bears another name: receivers know a config by its `admin.name` alone.
+   * Adds or replaces a config, or removes it with undefined.
+   * @throws RangeError if the config has another name: receivers identify a config only by its `admin.name`.
    */
   set(id: string, config: DataplaneConfig | undefined): void;
-  /** Makes `configs` all there is. One whose `admin.name` is not `NAMESPACE/NAME` is left out. */
+  /** Replaces all configs by `configs`. A config whose `admin.name` is not `NAMESPACE/NAME` is left out. */
   replace(configs: readonly DataplaneConfig[]): void;
-  /** Calls `changed` with an id of `scope` whenever its config came, went or became another. Returns the way out. */
+  /**
+   * Calls `changed` with an id of `scope` whenever its config is added, removed or changed. Returns a function that
+   * unsubscribes.
+   */
   subscribe(scope: Scope, changed: (id: string) => void): () => void;
   readonly size: number;
 }
 
-/** The key under which a scope's subscribers are kept; `/` stands for all. */
+/** The key of a scope's subscribers; `/` stands for all. */
 const channelOf = (scope: Scope): string => {
   if (scope.of === "all") return "/";
   return scope.of === "namespace" ? scope.namespace : scope.id;

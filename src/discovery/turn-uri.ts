@@ -1,4 +1,4 @@
-/** A whole config in a TURN URI, `turn://USER:PASSWORD@HOST:PORT?transport=udp`, for trying things out. */
+/** A whole config in a TURN URI, `turn://USER:PASSWORD@HOST:PORT?transport=udp`, for experiments. */
 import { TurnpikeError } from "../errors.ts";
 import type { DataplaneConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
 import { DEFAULT_REALM } from "../resources/names.ts";

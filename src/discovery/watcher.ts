@@ -1,37 +1,37 @@
 /**
- * One subscriber of the watch stream. It keeps the ids that it has yet to tell, never the documents: what is sent is
- * the state at the time of sending, so that a slow consumer skips states it was too slow for and costs nobody else.
+ * One subscriber of the watch stream. It keeps the ids that it must send, never the documents: it sends the state at the
+ * time of sending, so that a slow consumer skips intermediate states and does not slow down others.
  */
 import { WebSocket } from "ws";
 import { KEEPALIVE, encodeConfig, zeroConfig } from "./protocol.ts";
 
-/** Why a watch ended. `client` and `protocol` (a frame it may not send) are the client's doing. */
+/** Why a watch ended. `client` and `protocol` (a frame that clients may not send) are caused by the client. */
 export type WatchEnd = "client" | "protocol" | "slow-consumer" | "dead" | "standby" | "shutdown";
 
 export interface WatchLimits {
-  /** A connection that is silent this long is pinged. */
+  /** A connection that is silent for this long is pinged. */
   readonly readDeadlineMs: number;
-  /** A connection that does not answer that ping this long is dropped. */
+  /** A connection that does not answer that ping for this long is dropped. */
   readonly pongDeadlineMs: number;
-  /** A connection that takes none of what waits for it this long is dropped. */
+  /** A connection that accepts none of its pending data for this long is dropped. */
   readonly stallMs: number;
-  /** No further frame is handed to the socket while this many bytes wait in it. */
+  /** No further frame is passed to the socket while this many bytes wait in it. */
   readonly maxBufferedBytes: number;
 }
 
 export interface WatcherOptions {
   readonly socket: WebSocket;
   readonly limits: WatchLimits;
-  /** The document to send for an id; undefined when it is gone. */
+  /** The document to send for an id; undefined if it was removed. */
   readonly frameOf: (id: string) => Buffer | undefined;
   readonly sent: (id: string, bytes: number) => void;
-  /** The kernel has taken what was sent of `id`, this many seconds after. */
+  /** The kernel accepted what was sent of `id`, this many seconds after the socket received it. */
   readonly taken: (id: string, bytes: number, seconds: number) => void;
   readonly ended: (reason: WatchEnd) => void;
 }
 
 export interface Watcher {
-  /** Notes that the state of `id` must be sent; `pump` does it. */
+  /** Records that the state of `id` must be sent; `pump` sends it. */
   mark(id: string): void;
   pump(): void;
   /** Enforces the deadlines at `now`, in milliseconds of `performance.now`. */
@@ -42,12 +42,12 @@ export interface Watcher {
 
 export const createWatcher = ({ socket, limits, frameOf, sent, taken, ended }: WatcherOptions): Watcher => {
   const pending = new Set<string>();
-  /** What this subscriber was last told of each id, to tell it nothing twice. */
+  /** What this subscriber last received of each id, to send nothing twice. */
   const told = new Map<string, Buffer>();
   let end: WatchEnd = "client";
   let heardAt = performance.now();
   let pingedAt: number | undefined;
-  /** Frames handed to the socket that the kernel has not taken, and when it last took one. */
+  /** Frames in the socket that the kernel has not accepted, and when it last accepted one. */
   let unflushed = 0;
   let flushedAt = heardAt;
 
@@ -72,7 +72,7 @@ export const createWatcher = ({ socket, limits, frameOf, sent, taken, ended }: W
 
   const pump = (): void => {
     for (const id of pending) {
-      // Continues when the kernel has taken something.
+      // Continues when the kernel has accepted something.
       if (socket.readyState !== WebSocket.OPEN || isFull()) return;
       pending.delete(id);
       const frame = frameOf(id);
@@ -95,7 +95,7 @@ export const createWatcher = ({ socket, limits, frameOf, sent, taken, ended }: W
   socket.on("pong", heard);
   socket.on("ping", () => {
     heard();
-    // Whoever pings and reads nothing gets no pile of pongs.
+    // A client that pings and reads nothing does not accumulate pongs.
     if (socket.readyState !== WebSocket.OPEN || isFull()) return;
     handOver();
     socket.pong(KEEPALIVE, false, flushed);

@@ -1,4 +1,4 @@
-/** One check: its place in the order, what it depends on, and what it finds. */
+/** One check: its position in the order, its dependencies, and its findings. */
 import { lint } from "../lint/lint.ts";
 import type { FindingCode } from "../lint/finding.ts";
 import { routeObject } from "../lint/routes.ts";
@@ -28,12 +28,12 @@ export type Examined =
 export interface Check {
   readonly id: CheckId;
   readonly title: string;
-  /** Skipped where one of them failed or was skipped. */
+  /** Skipped if one of them failed or was skipped. */
   readonly needs: readonly CheckId[];
   readonly examine: (evidence: Evidence) => Examined;
 }
 
-/** Under which check a finding of lint is shown. */
+/** The check under which a finding of lint is shown. */
 const checkOf: Readonly<Record<FindingCode, CheckId>> = {
   manifest: "gateway-class",
   "no-class-of-ours": "gateway-class",
@@ -84,7 +84,7 @@ const checkOf: Readonly<Record<FindingCode, CheckId>> = {
 export const isOfGateway = (object: string, name: Name): boolean =>
   object === `Gateway/${name}` || object.startsWith(`Gateway/${name}/`);
 
-/** Of a Gateway or route that `--gateway` leaves out. */
+/** Of a Gateway or route that `--gateway` excludes. */
 const isLeftOut = (object: string, { view }: LintWorld, only: Name): boolean => {
   if (object.startsWith("Gateway/")) return !isOfGateway(object, only);
   if (object.startsWith("UDPRoute")) return !view.routesOfGateway(only).some((route) => routeObject(route) === object);
@@ -114,7 +114,7 @@ interface Status {
   readonly conditions?: readonly Condition[];
 }
 
-/** The status as the API server has it. */
+/** The status on the API server. */
 export const statusOf = ({ status }: { readonly status?: unknown }): Status => status ?? {};
 
 export const conditionOf = (object: { readonly status?: unknown }, type: string): Condition | undefined =>

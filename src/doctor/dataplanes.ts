@@ -1,4 +1,4 @@
-/** Dataplane pods: whether they are ready, and with which config they run. */
+/** Dataplane pods: whether they are ready, and which config they run. */
 import { canonicalEndpoint } from "../net/endpoint.ts";
 import { compareText } from "../order.ts";
 import { isDataplaneDisabled } from "../render/annotations.ts";
@@ -54,7 +54,7 @@ export const dataplanes: Check = {
 
 const list = (texts: readonly string[] = []): string => texts.toSorted(compareText).join(", ") || "none";
 
-/** Parts of the config that the running one does not have, or has otherwise; credentials are not shown by dataplanes. */
+/** Parts of the config that are missing or different in the running one; dataplanes do not show credentials. */
 export const differences = (wanted: DataplaneConfig, running: RunningConfig): readonly string[] => {
   const found: string[] = [];
   const compare = (what: string, expected: string | number, actual: string | number = "absent"): void => {

@@ -1,4 +1,4 @@
-/** The checks of an installation, in order: what a later one depends on stands before it. */
+/** The checks of an installation, in order: dependencies come first. */
 import { calls } from "./calls.ts";
 import type { Check, CheckId } from "./check.ts";
 import { configs, dataplanes } from "./dataplanes.ts";
@@ -24,7 +24,7 @@ export interface Diagnosis {
   readonly check: CheckId;
   readonly title: string;
   readonly outcome: "ok" | "warning" | "failed" | "skipped";
-  /** What was found; of a skipped check, why. */
+  /** The findings; for a skipped check, the reason. */
   readonly says: string;
   readonly details: readonly string[];
   /** Errors first. */
@@ -36,10 +36,10 @@ const outcomeOf = (problems: readonly Problem[]): Diagnosis["outcome"] => {
   return problems.some(({ severity }) => severity === "warning") ? "warning" : "ok";
 };
 
-/** Every check once. One that depends on a failed check is skipped, and names the check that failed. */
+/** Every check once. A check that depends on a failed one is skipped, and names the failed one. */
 export const diagnose = (evidence: Evidence): readonly Diagnosis[] => {
   const all: Diagnosis[] = [];
-  /** Which failure a check is skipped for. */
+  /** The failed check because of which a check is skipped. */
   const blockedBy = new Map<CheckId, string>();
   for (const { id, title, needs, examine } of checks) {
     const blocker = needs.map((need) => blockedBy.get(need)).find((one) => one !== undefined);

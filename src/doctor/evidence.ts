@@ -1,4 +1,4 @@
-/** What the checks look at, as it was read from the cluster. */
+/** The input of the checks, as read from the cluster. */
 import type { LintWorld } from "../lint/world.ts";
 import type { Name } from "../resources/keys.ts";
 import type { Kind, KindId } from "../resources/kinds.ts";
@@ -10,7 +10,7 @@ export type Server =
 /** A kind that could not be listed. */
 export interface Refusal {
   readonly kind: KindId;
-  /** What the API server says. */
+  /** The message of the API server. */
   readonly message: string;
 }
 
@@ -20,7 +20,7 @@ export interface Definition {
   readonly isPresent: boolean;
   readonly isEstablished: boolean;
   readonly served: readonly string[];
-  /** The release and channel of Gateway API, where its annotations name them. */
+  /** The release and channel of Gateway API, if its annotations contain them. */
   readonly release?: string;
   readonly channel?: string;
 }
@@ -40,11 +40,11 @@ export interface OperatorDeployment {
   readonly desiredPods: number;
   /** As far as they can be listed. */
   readonly pods: readonly SeenPod[];
-  /** Undefined where it does not exist or cannot be read. */
+  /** Undefined if it does not exist or cannot be read. */
   readonly lease: { readonly name: Name; readonly holder: string } | undefined;
 }
 
-/** What a pod says of the config that it runs with: `/status` of a dataplane, as far as it is compared. */
+/** A pod's report of its running config: `/status` of a dataplane, as far as it is compared. */
 export interface RunningConfig {
   readonly auth?: { readonly type?: string; readonly realm?: string };
   readonly listeners?: readonly {
@@ -58,7 +58,7 @@ export interface RunningConfig {
 }
 
 export interface DataplanePod extends SeenPod {
-  /** Undefined where it was not asked. */
+  /** Undefined if it was not requested. */
   readonly answer?: { readonly status: RunningConfig } | { readonly reason: string };
 }
 
@@ -89,7 +89,7 @@ export interface Evidence {
   readonly refusals: readonly Refusal[];
   readonly definitions: readonly Definition[];
   readonly operators: readonly OperatorDeployment[];
-  /** Undefined where no object could be read. */
+  /** Undefined if no object could be read. */
   readonly world: LintWorld | undefined;
   /** Of Services without an address, the latest first. */
   readonly events: ReadonlyMap<Name, readonly string[]>;

@@ -1,4 +1,4 @@
-/** GatewayClasses and Gateways: whether they are valid, and what the operator says of them. */
+/** GatewayClasses and Gateways: whether they are valid, and what the operator reports about them. */
 import { parametersOf, usableClass } from "../render/classes.ts";
 import type { Service } from "../resources/core.ts";
 import type { GatewayClass } from "../resources/gateway-api.ts";
@@ -68,7 +68,7 @@ const isPending = ({ spec, status }: Service): boolean =>
 export const pendingServices = ({ world }: Evidence, { name }: OurGateway): readonly Service[] =>
   world?.view.servicesOfGateway(name).filter(isPending) ?? [];
 
-/** What stands in the status. `isExplained`: lint says why the Gateway is not served. */
+/** The conditions in the status. `isExplained`: lint reports why the Gateway is not served. */
 const statusProblems = (evidence: Evidence, one: OurGateway, isExplained: boolean): readonly Problem[] => {
   const { name, gateway } = one;
   const object = `Gateway/${name}`;

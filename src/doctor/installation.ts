@@ -6,9 +6,9 @@ import { count, isTrue, type Check, type Examined } from "./check.ts";
 import type { Definition, Evidence, OperatorDeployment } from "./evidence.ts";
 import { problem, type Problem } from "./problem.ts";
 
-/** Turnpike works without them: UDPRoutes of `stunner.l7mp.io` replace the first, and grants are needed for the first alone. */
+/** Turnpike works without them: UDPRoutes of `stunner.l7mp.io` replace the first, and only the first needs grants. */
 const OPTIONAL: readonly KindId[] = ["GatewayUDPRoute", "ReferenceGrant"];
-/** Kinds that a conclusion is wrong without. */
+/** Kinds without which conclusions are wrong. */
 const NEEDED: readonly KindId[] = [
   "GatewayClass",
   "Gateway",

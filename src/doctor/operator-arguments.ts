@@ -1,11 +1,11 @@
-/** The arguments of an operator's container, as far as they change what it renders. */
+/** The arguments of an operator's container, as far as they affect rendering. */
 import { DEFAULT_CONTROLLER_NAME } from "../resources/names.ts";
 import type { RenderOptions } from "../resources/view.ts";
 
 export interface OperatorArguments {
   readonly controllerName: string;
   readonly options: Partial<RenderOptions>;
-  /** Name of its Lease, where it takes part in a leader election. */
+  /** Name of its Lease, if it takes part in a leader election. */
   readonly lease: string | undefined;
 }
 

@@ -1,4 +1,7 @@
-/** What `turnpike doctor` finds besides the findings of lint: every code once. The documentation is generated from it. */
+/**
+ * What `turnpike doctor` finds in addition to the findings of lint: every code once. The documentation is generated from
+ * it.
+ */
 import type { Finding, Severity } from "../lint/finding.ts";
 
 export const problems = {
@@ -162,7 +165,7 @@ export type Problem =
   | {
       readonly code: ProblemCode;
       readonly severity: Severity;
-      /** `KIND/NAMESPACE/NAME`; of listeners with `/LISTENER` behind. */
+      /** `KIND/NAMESPACE/NAME`; for listeners followed by `/LISTENER`. */
       readonly object: string;
       readonly says: string;
       readonly todo: string;

@@ -12,7 +12,7 @@ interface Attached {
   readonly problems: readonly Problem[];
 }
 
-/** Of a Gateway that is served and whose clients may reach peers. */
+/** Of a served Gateway whose clients may reach peers. */
 const attachedTo = ({ rendered, options }: LintWorld, { name }: OurGateway): Attached => {
   const config = rendered(name)?.config;
   // A Gateway without authentication answers only STUN Binding requests.
@@ -35,7 +35,7 @@ interface ParentStatus {
   readonly conditions?: readonly Condition[];
 }
 
-/** Conditions of a route that are False, as the operator wrote them. */
+/** Conditions of a route that are False, in the operator's words. */
 const reported = ({ options }: LintWorld, route: Route): readonly Problem[] => {
   const { parents = [] } = (route.object.status ?? {}) as { readonly parents?: readonly ParentStatus[] };
   return parents
@@ -62,10 +62,10 @@ export const routes: Check = {
     const isSaid = (listener: string): boolean =>
       own.some(({ code, object }) => code === "no-route" && listener.startsWith(`${object}/`));
     const found = lintOf(world, "routes", only).filter(
-      // Of a Gateway without any route each listener is without one.
+      // A Gateway without any route has no listener with one.
       ({ code, object }) => code !== "listener-without-routes" || !isSaid(object),
     );
-    // With a finding of lint the status says the same again.
+    // If lint has a finding, the status repeats it.
     const statuses = ours
       .flatMap(({ name }) => world.view.routesOfGateway(name))
       .filter((route, index, all) => all.findIndex((one) => routeObject(one) === routeObject(route)) === index)
@@ -75,7 +75,8 @@ export const routes: Check = {
     const sum = (field: "routes" | "endpoints"): number => attached.reduce((total, one) => total + one[field], 0);
     return {
       says: `${count(sum("routes"), "route")} attached, ${count(sum("endpoints"), "endpoint")}`,
-      // What lint says of a backend is why there is no endpoint, and of a route why none is attached.
+      // A finding of lint about a backend is the reason for the missing endpoint, and one about a route for the missing
+      // attachment.
       problems: [...found, ...statuses, ...(hasErrors ? [] : own)],
     };
   },

@@ -5,16 +5,16 @@ type Json = Readonly<Record<string, unknown>>;
 export const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Fields by which Kubernetes tells the items of a list apart. */
+/** Fields by which Kubernetes identifies the items of a list. */
 const ITEM_KEYS = ["name", "type", "containerPort", "port"] as const;
 
-/** The field that tells `item` apart from others of its list, if any does. */
+/** The field that identifies `item` within its list, if any does. */
 export const itemKey = (item: unknown): (typeof ITEM_KEYS)[number] | undefined =>
   isObject(item) ? ITEM_KEYS.find((name) => item[name] !== undefined) : undefined;
 
 /**
- * @param present what the API server has, defaults included.
- * @param exact names of lists that must hold nothing else.
+ * @param present the state on the API server, including defaults.
+ * @param exact names of lists that must contain nothing else.
  */
 export const covers = (
   present: unknown,
@@ -27,7 +27,7 @@ export const covers = (
     if (!Array.isArray(present)) return wanted.length === 0 && present === undefined;
     if (wanted.length === 0) return present.length === 0;
     if (exact.has(field) && present.length !== wanted.length) return false;
-    // Nothing tells these apart but where they stand: plain values, and expressions of a selector.
+    // Only their position identifies these: plain values, and expressions of a selector.
     if (!wanted.every((item) => itemKey(item) !== undefined))
       return present.length === wanted.length && wanted.every((item, index) => covers(present[index], item, exact));
     return wanted.every((item: unknown) => {
@@ -42,6 +42,6 @@ export const covers = (
     return isObject(present)
       ? Object.entries(wanted).every(([key, value]) => covers(present[key], value, exact, key))
       : Object.keys(wanted).length === 0 && present === undefined;
-  // Kubernetes leaves out what is false or empty.
+  // Kubernetes omits false and empty values.
   return wanted === present || (present === undefined && (wanted === false || wanted === ""));
 };

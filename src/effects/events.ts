@@ -1,4 +1,4 @@
-/** Kubernetes Events: what a person who looks at a Gateway should know. Best effort: a refused Event is not missed. */
+/** Kubernetes Events: information for people who inspect a Gateway. Best effort: a rejected Event is ignored. */
 import { monotonicMs, wallMs } from "../clock.ts";
 import type { Api } from "../kubernetes/api.ts";
 import type { Core } from "../core/core.ts";
@@ -15,7 +15,9 @@ export interface EventRecorder {
   took(fact: FactLine): void;
 }
 
-/** The Gateway that a write is for; nothing for a ConfigMap, which is of a class, and for statuses of other kinds. */
+/**
+ * The Gateway that a write is for; undefined for a ConfigMap, which belongs to a class, and for statuses of other kinds.
+ */
 const gatewayOf = (key: WriteKey): Name | undefined => {
   const { what, name } = splitWriteKey(key);
   if (isMadeKind(what)) return name as Name;
@@ -24,16 +26,16 @@ const gatewayOf = (key: WriteKey): Name | undefined => {
   return object.kind === "Gateway" ? object.name : undefined;
 };
 
-/** The same is not said again for this long, in ms. */
+/** The same Event is not repeated for this long, in ms. */
 const QUIET_MS = 10 * 60_000;
 const MAX_REMEMBERED = 10_000;
-/** Kubernetes takes no longer ones. */
+/** Kubernetes' limit. */
 const MAX_NOTE = 1000;
 
 export interface EventRecorderOptions {
   readonly api: Api;
   readonly core: Core;
-  /** Only a leader speaks. */
+  /** Only a leader emits Events. */
   readonly leads: () => boolean;
   readonly instance: string;
   readonly clocks?: { readonly monotonicMs: () => number; readonly wallMs: () => number };

@@ -1,6 +1,6 @@
 /**
- * Leader election by a Lease, as client-go does it: whoever holds it renews it; whoever does not takes it once it has not
- * been renewed for its duration. Times are this process's own: the clocks of others are not believed.
+ * Leader election by a Lease, as in client-go: the holder renews it; a candidate takes it once it has not been renewed for
+ * its duration. Times are from this process's clock: the clocks of other processes are not trusted.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { orAbsent, type Api } from "../kubernetes/api.ts";
@@ -10,9 +10,9 @@ export interface LeaseOptions {
   readonly namespace: string;
   readonly name: string;
   readonly holder: string;
-  /** Without renewal for this long the lease is anybody's, in seconds. */
+  /** Without renewal for this long the lease is free, in seconds. */
   readonly durationSeconds?: number;
-  /** A holder that could not renew for this long steps back, in ms. */
+  /** A holder that could not renew for this long steps down, in ms. */
   readonly renewDeadlineMs?: number;
   readonly retryMs?: number;
   readonly onAcquired: () => void;
@@ -21,7 +21,7 @@ export interface LeaseOptions {
 
 export interface Lease {
   readonly isHeld: boolean;
-  /** Stops, and gives the lease back if it is held, so that the next one need not wait. */
+  /** Stops, and releases the lease if it is held, so that the next leader need not wait. */
   release(): Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export const holdLease = (api: Api, options: LeaseOptions): Lease => {
   const path = `${collection}/${name}`;
   const stopping = new AbortController();
   let isHeld = false;
-  /** The lease names us, as far as we know: it is for us to give back. */
+  /** The lease names us, as far as we know: we must release it. */
   let isOurs = false;
   let expired = NOT_RENEWED;
   let deadline: NodeJS.Timeout | undefined;
@@ -68,7 +68,7 @@ export const holdLease = (api: Api, options: LeaseOptions): Lease => {
     const body = {
       apiVersion: "coordination.k8s.io/v1",
       kind: "Lease",
-      // With labels and annotations: whoever made the Lease may know it by them.
+      // Keeps labels and annotations: the creator of the Lease may identify it by them.
       metadata: { ...present?.metadata, name, namespace },
       spec: {
         holderIdentity: held ? holder : "",
@@ -79,7 +79,7 @@ export const holdLease = (api: Api, options: LeaseOptions): Lease => {
       },
     };
     const timeoutMs = renewDeadlineMs / 2;
-    // The resource version makes two who try at once one who succeeds.
+    // With the resource version, only one of two simultaneous attempts succeeds.
     if (present === undefined) await api.json({ method: "POST", path: collection, body, timeoutMs });
     else await api.json({ method: "PUT", path, body, timeoutMs });
   };
@@ -100,11 +100,11 @@ export const holdLease = (api: Api, options: LeaseOptions): Lease => {
     if (!isHeld) return;
     isHeld = false;
     clearTimeout(deadline);
-    // A leader that gives the lease back reports nothing more.
+    // A leader that releases the lease reports nothing more.
     if (!stopping.signal.aborted) onLost(reason);
   };
 
-  /** Counted from before it was asked for: others count from when it was granted, which was later. */
+  /** Measured from before the request: other candidates measure from when it was granted, which was later. */
   const renewed = (askedAt: number): void => {
     clearTimeout(deadline);
     const left = askedAt + renewDeadlineMs - performance.now();
@@ -133,7 +133,7 @@ export const holdLease = (api: Api, options: LeaseOptions): Lease => {
       expired = NOT_RENEWED;
       if (!stopping.signal.aborted) renewed(askedAt);
     } catch (error) {
-      // One that held it may still be in time.
+      // A process that held it may still be able to renew it in time.
       expired = `${NOT_RENEWED}: ${messageOf(error)}`;
     }
   };

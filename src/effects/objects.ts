@@ -1,6 +1,7 @@
 /**
- * Brings the objects that the core wants into being, by server-side apply under one field manager, and removes those it no
- * longer wants. What is not ours is neither taken over nor removed. Nothing is written that is there already.
+ * Creates and updates the objects that the core wants, by server-side apply with one field manager, and removes those that
+ * it no longer wants. Objects of other owners are neither taken over nor removed. Writes that would change nothing are
+ * skipped.
  */
 import { ApiError, orAbsent, type Api } from "../kubernetes/api.ts";
 import { objectPath, type Resource } from "../kubernetes/paths.ts";
@@ -15,18 +16,18 @@ import { replacementsOf } from "./strays.ts";
 
 export type Applied = "created" | "updated" | "unchanged" | "removed" | "absent" | "foreign";
 
-/** No object is of this version, so an apply that names it makes a new one, or conflicts with what is there. */
+/** No object has this version, so an apply with it creates a new object, or conflicts with an existing one. */
 const NO_VERSION = "1";
 const LOOKS = 2;
 const APPLY = "application/apply-patch+yaml";
-/** A list of ports is wanted as it is; a list of containers may have sidecars that others injected. */
+/** A list of ports must be exact; a list of containers may contain injected sidecars. */
 const EXACT = new Set(["ports"]);
 
 const find = (api: Api, path: string): Promise<Stored | undefined> => api.json<Stored>({ path }).catch(orAbsent);
 
 type Scaled = KubernetesObject & { readonly spec?: { readonly replicas?: number } };
 
-/** Left out, replicas that we once asked for would fall back to one. */
+/** If omitted, replicas that we once set would fall back to one. */
 const withReplicas = (object: KubernetesObject, present: Stored): Scaled => {
   const { spec } = object as Scaled;
   const { replicas } = (present as Scaled).spec ?? {};
@@ -38,7 +39,7 @@ const withReplicas = (object: KubernetesObject, present: Stored): Scaled => {
     : { ...object, spec: { ...spec, replicas } };
 };
 
-/** A label or annotation that was once copied from a Gateway stays, as in STUNner: writes of metadata are unions. */
+/** A label or annotation that was once copied from a Gateway stays, as in STUNner: metadata is only added to. */
 const withEarlier = (object: KubernetesObject, present: Stored): KubernetesObject => {
   const keep = (map: "labels" | "annotations") => ({
     ...Object.fromEntries(
@@ -48,7 +49,7 @@ const withEarlier = (object: KubernetesObject, present: Stored): KubernetesObjec
     ),
     ...object.metadata[map],
   });
-  // With its uid the API server refuses what would by now be another object of this name.
+  // With its uid the API server rejects the removal of a newer object of this name.
   const { uid } = present.metadata;
   return {
     ...withReplicas(object, present),
@@ -61,7 +62,7 @@ const withEarlier = (object: KubernetesObject, present: Stored): KubernetesObjec
   };
 };
 
-/** Takes from our lists what others have put there. @returns whether there was any. */
+/** Removes from our lists the items that others added. @returns whether there were any. */
 const dropStrays = async (api: Api, path: string, present: Stored, wanted: KubernetesObject): Promise<boolean> => {
   const replacements = replacementsOf(present, wanted, EXACT);
   if (replacements.length === 0) return false;
@@ -81,14 +82,14 @@ const asNew = (object: KubernetesObject): KubernetesObject => ({
   metadata: { ...object.metadata, resourceVersion: NO_VERSION },
 });
 
-/** Somebody was faster: an object is there where none was, or another in its place. */
+/** Another writer was faster: an object now exists, or was replaced. */
 const isAnother = (error: unknown): boolean =>
   error instanceof ApiError &&
   (error.status === 409 || (error.status === 422 && error.message.includes("metadata.uid")));
 
 /**
- * @param observed the object as last watched; saves a look where nothing is to be done. Only for one who has had
- * `wanted` applied before: what is watched does not say which of its fields we have applied and no longer want.
+ * @param observed the object as last watched; saves a read if nothing needs to be done. Only if `wanted` was applied
+ * before: the watched object does not show which of its fields we applied and no longer want.
  */
 export const applyObject = async (
   api: Api,
@@ -123,13 +124,13 @@ export const applyObject = async (
       await dropStrays(api, path, applied, wanted);
       return present === undefined ? "created" : "updated";
     } catch (error) {
-      // Whose it is now takes another look.
+      // Another read determines its current owner.
       if (!isAnother(error) || look === LOOKS) throw error;
     }
   }
 };
 
-/** Removes an object if it is ours, and only as it was looked at. */
+/** Removes an object if it is ours, and only in the version that was read. */
 export const removeObject = async (api: Api, kind: Resource, name: Name): Promise<Applied> => {
   const path = objectPath(kind, kind.versions[0] ?? "v1", name);
   const present = await find(api, path);
@@ -151,10 +152,10 @@ export const removeObject = async (api: Api, kind: Resource, name: Name): Promis
 
 const INVALID = 422;
 
-/** Fields of a status that its readers can do without, for servers that do not name what they refuse. */
+/** Optional fields of a status, for servers that do not name the field that they reject. */
 const DISPENSABLE = ["status.addresses"] as const;
 
-/** Writes a status. The object may be gone meanwhile; then there is nothing to tell. */
+/** Writes a status. If the object was removed meanwhile, nothing needs to be written. */
 const patchStatus = async (
   api: Api,
   kind: Kind,
@@ -181,9 +182,9 @@ const patchStatus = async (
 };
 
 /**
- * Writes a status. One field that the API server refuses does not keep the rest from being written: the status is then
+ * Writes a status. One field that the API server rejects does not prevent the rest from being written: the status is then
  * written without it.
- * @throws ApiError also in that case: the refusal is on record, and the write is tried again.
+ * @throws ApiError also in that case: the rejection is recorded, and the write is retried.
  */
 export const applyStatus = async (
   ...[api, kind, version, name, apiVersion, status]: Parameters<typeof patchStatus>

@@ -1,4 +1,4 @@
-/** What we have applied before, as the API server keeps account of it (`metadata.managedFields`). */
+/** The fields that we applied before, as the API server records them (`metadata.managedFields`). */
 import type { KubernetesObject, ObjectMeta } from "../resources/core.ts";
 
 export const FIELD_MANAGER = "turnpike";
@@ -15,7 +15,7 @@ interface ManagedFields {
   readonly fieldsV1?: Fields;
 }
 
-/** An object as the API server has it. */
+/** An object from the API server. */
 export type Stored = KubernetesObject & {
   readonly metadata: ObjectMeta & { readonly managedFields?: readonly ManagedFields[] };
 };
@@ -49,10 +49,13 @@ export const ownKeys = (object: Stored, map: "labels" | "annotations"): readonly
 /** Whether we have applied the field at this path. */
 export const isOwned = (object: Stored, ...path: readonly string[]): boolean => ownedAt(object, ...path).length > 0;
 
-/** Labels and annotations stay, as in STUNner, and whoever has scaled a workload decides how far. */
+/**
+ * Labels and annotations stay, as in STUNner, and the number of replicas is left to the person or autoscaler that scaled
+ * the workload.
+ */
 const KEPT: ReadonlySet<string> = new Set([".f:metadata.f:labels", ".f:metadata.f:annotations", ".f:spec.f:replicas"]);
 
-/** The item of a list that a `k:` step tells: keys that the item leaves to defaults do not count. */
+/** The item of a list that a `k:` step identifies: keys that the item leaves to defaults do not count. */
 const itemAt = (value: unknown, keys: Json): unknown =>
   Array.isArray(value)
     ? value.find(
@@ -76,6 +79,8 @@ const exceeds = (fields: Fields, wanted: unknown, path: string): boolean =>
     return child === undefined || exceeds(below, child, `${path}.${step}`);
   });
 
-/** Whether we have applied what we no longer want; an apply without it takes it away, unless others want it too. */
+/**
+ * Whether we have applied fields that we no longer want; an apply without them removes them, unless others want them too.
+ */
 export const ownsMore = (present: Stored, wanted: KubernetesObject): boolean =>
   ownFields(present).some((fields) => exceeds(fields, wanted, ""));

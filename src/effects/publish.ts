@@ -1,6 +1,6 @@
 /**
- * Makes the relay do what the core says: a config for each gateway, or its removal. What came of it returns as facts.
- * Gateways do not wait for each other.
+ * Makes the relay follow the core: applies or removes a config for each gateway. The results return as facts. Gateways do
+ * not wait for each other.
  */
 import { messageOf } from "../errors.ts";
 import { backoffMs, type Backoff } from "../retry.ts";
@@ -16,14 +16,14 @@ export interface Publisher {
   publish(changes: readonly GatewayChange[]): void;
   /** Resolves once nothing is in flight. */
   idle(): Promise<void>;
-  /** Gives up what waits to be tried again. */
+  /** Drops pending retries. */
   close(): void;
 }
 
 export interface PublisherOptions {
   readonly relay: Relay;
   readonly vault: Vault;
-  /** What `$STUNNER_ADDR` stands for in this process. */
+  /** The value of `$STUNNER_ADDR` in this process. */
   readonly address: string;
   readonly report: (happenings: readonly Happening[]) => void;
 }
@@ -42,7 +42,7 @@ const withAddress = (config: DataplaneConfig, address: string): DataplaneConfig 
       }),
 });
 
-/** What an apply did, as facts with `cause`. */
+/** The result of an apply, as facts with `cause`. */
 export const factsOf = (gateway: Name, report: ApplyReport, cause: number): readonly Happening[] => {
   const count = (change: string): number => report.admission.filter((one) => one.change === change).length;
   const happening = (fact: Happening["fact"], by = cause): Happening => ({ fact, source: SOURCE, cause: by });
@@ -89,11 +89,14 @@ export const factsOf = (gateway: Name, report: ApplyReport, cause: number): read
 
 export const createPublisher = ({ relay, vault, address, report }: PublisherOptions): Publisher => {
   const inFlight = new Set<Promise<void>>();
-  /** The last change of each gateway that did not succeed yet. Only it may be tried again: an older one could bring back what was revoked. */
+  /**
+   * The last change of each gateway that did not succeed yet. Only this one may be retried: an older one could restore what
+   * was revoked.
+   */
   const latest = new Map<Name, GatewayChange>();
   const retries = new Map<Name, NodeJS.Timeout>();
 
-  /** @param failures how often this change has failed before. */
+  /** @param failures number of previous failures of this change. */
   const settle = (change: GatewayChange, ok: boolean, failures: number): void => {
     const { gateway } = change;
     if (latest.get(gateway) !== change) return;
@@ -120,7 +123,7 @@ export const createPublisher = ({ relay, vault, address, report }: PublisherOpti
         admission,
       });
       settle(change, !done.listeners.some((listener) => listener.change === "failed"), failures);
-      // A repetition that changed nothing is not worth a line.
+      // A repetition that changed nothing is not logged.
       if (failures === 0 || done.listeners.some((listener) => listener.change !== "failed"))
         report(factsOf(gateway, done, cause));
     } catch (error) {
@@ -145,10 +148,10 @@ export const createPublisher = ({ relay, vault, address, report }: PublisherOpti
   return {
     publish(changes) {
       for (const change of changes) {
-        // Whatever waits to be tried again, or fails only now, is out of date.
+        // Everything that waits for a retry, or fails only now, is out of date.
         clearTimeout(retries.get(change.gateway));
         latest.set(change.gateway, change);
-        // The relay drops what is revoked before its first await, so nothing may come between the fold and this call.
+        // The relay drops what is revoked before its first await, so nothing may run between the fold and this call.
         run(change, 0);
       }
     },

@@ -1,12 +1,12 @@
 /**
- * Work to be done, by key. Asking again for a key that waits changes nothing; asking while it is done has it done once
- * more. What fails is tried again after a pause that grows; other keys do not wait for it.
+ * A work queue by key. Adding a key that waits changes nothing; adding a key that is in progress runs it once more. A
+ * failed key is retried after a growing pause; other keys do not wait for it.
  */
 import { backoffMs } from "../retry.ts";
 
 export interface WorkQueue<K extends string> {
   add(key: K): void;
-  /** Resolves once nothing is waiting or being done; what pauses before another try does not count. */
+  /** Resolves once no key is waiting or in progress; keys that pause before a retry do not count. */
   idle(): Promise<void>;
   readonly size: number;
   close(): void;
@@ -14,7 +14,7 @@ export interface WorkQueue<K extends string> {
 
 export interface WorkQueueOptions<K extends string> {
   readonly work: (key: K) => Promise<void>;
-  /** Called with each failure; `attempt` counts from 1. Returns the least pause before the next try, in ms. */
+  /** Called with each failure; `attempt` counts from 1. Returns the minimum pause before the next attempt, in ms. */
   readonly onFailure: (key: K, error: unknown, attempt: number) => number;
   readonly concurrency?: number;
   readonly firstPauseMs?: number;
@@ -82,7 +82,7 @@ export const createWorkQueue = <K extends string>(options: WorkQueueOptions<K>):
       again.add(key);
       return;
     }
-    // A new wish does not wait for the pause of the last one, nor does it pause as long when it fails.
+    // A new request does not wait for the pause of the last one, and its own pauses start short again.
     clearTimeout(paused.get(key));
     paused.delete(key);
     attempts.delete(key);

@@ -1,6 +1,6 @@
 /**
- * Keeps the cluster as the core says: objects of our Gateways, statuses, and what others have changed about them. Only a
- * leader writes; a standby knows all pending work and does it once it leads.
+ * Keeps the cluster in the state that the core wants: objects of our Gateways, statuses, and changes that others made to
+ * them. Only a leader writes; a standby knows all pending work and does it once it leads.
  */
 import type { Core } from "../core/core.ts";
 import type { Fold } from "../core/fold.ts";
@@ -23,24 +23,24 @@ import { messageOf } from "../errors.ts";
 import { splitOutput } from "../core/output-id.ts";
 
 export interface Reconciler {
-  /** Takes note of what a fold has changed. */
+  /** Records what a fold has changed. */
   folded(fold: Fold): void;
-  /** Takes note of an object of ours that somebody may have changed. */
+  /** Records that an object of ours may have been changed by others. */
   observed(fact: FactLine): void;
   /** Starts writing, with all pending writes; or stops. */
   lead(leads: boolean): void;
   idle(): Promise<void>;
-  /** Keys that are still to be done. */
+  /** Pending keys. */
   readonly left: readonly string[];
   readonly isDone: boolean;
   close(): void;
 }
 
-/** What became of one try to write. */
+/** The result of one attempt to write. */
 export interface Write {
   readonly key: WriteKey;
   readonly outcome: Applied | "error";
-  /** The try before it had failed. */
+  /** The previous attempt had failed. */
   readonly isRetry: boolean;
   readonly seconds: number;
 }
@@ -48,7 +48,7 @@ export interface Write {
 export interface ReconcilerOptions extends Omit<WriterOptions, "withdrawn" | "vault"> {
   readonly vault: Pick<Vault, "reveal" | "revealObject" | "scrub">;
   readonly report: (happenings: readonly Happening[]) => void;
-  /** Called with every try, those too that no fact tells of. */
+  /** Called for every attempt, including those without a fact. */
   readonly onWrite?: (write: Write) => void;
 }
 
@@ -61,29 +61,29 @@ export const createReconciler = ({
   report,
   onWrite = () => undefined,
 }: ReconcilerOptions): Reconciler => {
-  /** With how often each was asked for. */
+  /** With the number of requests for each. */
   const todo = new Map<WriteKey, number>();
-  /** Removed outputs, as long as some of their objects remain. */
+  /** Removed outputs, while some of their objects remain. */
   const withdrawn = new Set<string>();
-  /** Broken off with the leadership: somebody else may write by the time an answer comes. */
+  /** Aborted when leadership is lost: another process may write by the time an answer arrives. */
   let leadership = new AbortController();
   const writing: Api = { ...api, json: (request) => api.json({ ...request, signal: leadership.signal }) };
   const write = createWriter({ api: writing, core, vault, withdrawn });
-  /** Keys of which a failure is on record, with the answer's status. */
+  /** Keys with a recorded failure, with the status of the answer. */
   const failed = new Map<WriteKey, number>();
   let leads = false;
 
-  /** Tells what is news of an object: that it is another one now, or that it is as it should be after it had failed. */
+  /** Reports changes of an object: that it was written, or that it is in the desired state after a failure. */
   const done = (key: WriteKey, outcome: Applied): void => {
     const isNews = outcome !== "unchanged" && outcome !== "absent";
     const { what, name } = splitWriteKey(key);
-    // A write that had begun before it was withdrawn has not removed it.
+    // A write that had begun before the output was withdrawn has not removed it.
     if (what === "ConfigMap" && (outcome === "removed" || outcome === "absent"))
       withdrawn.delete(configMapOutput(name as Name));
     if ((!failed.delete(key) && !isNews) || what === "status") return;
     const data = { object: `${what}/${name}`, outcome };
     report([{ fact: { type: "object.written", data }, source: "effects", cause: null }]);
-    // What a Service gives up, a node port say, may be what others wait for.
+    // Other writes may wait for what a Service releases, for example a node port.
     if (what === "Service" && isNews && outcome !== "created") retryServices();
   };
 
@@ -92,9 +92,9 @@ export const createReconciler = ({
   };
 
   const work = async (key: WriteKey): Promise<void> => {
-    // Between a fact and its fold the core says what was right before, which for a new start is that nothing is wanted.
+    // Between a fact and its fold the core still has the previous desired state, which at a new start is empty.
     while (core.dirty) await new Promise((resolve) => setImmediate(resolve));
-    // Leadership may have been lost while it waited. It stays to be done.
+    // Leadership may have been lost while it waited. The work stays pending.
     if (!leads) return;
     const asked = todo.get(key);
     const isRetry = failed.has(key);
@@ -109,7 +109,7 @@ export const createReconciler = ({
     });
     if (outcome === undefined) return;
     done(key, outcome);
-    // Asked for once more meanwhile, it is not done.
+    // If requested again meanwhile, it is not complete.
     if (todo.get(key) === asked) todo.delete(key);
     tell(outcome);
   };
@@ -117,10 +117,10 @@ export const createReconciler = ({
   const queue: WorkQueue<WriteKey> = createWorkQueue({
     work,
     onFailure: (key, error, attempt) => {
-      // Whoever refuses a document may quote from it, and this is written down.
+      // A rejection may quote the document, and the message is logged.
       const reason = vault.scrub(messageOf(error));
       const status = error instanceof ApiError ? error.status : 0;
-      // The first failure of a sort is news, and then every tenth: the log is no place for a heartbeat.
+      // Reports the first failure of a kind, and then every tenth, to keep the log short.
       if (failed.get(key) !== status || attempt % 10 === 0) {
         const answered = status === 0 ? {} : { status };
         const data = { effect: "write", target: key, reason, ...answered };
@@ -148,7 +148,7 @@ export const createReconciler = ({
           else withdrawn.delete(output);
           add(`ConfigMap ${name}`);
         } else if (what === "objects") {
-          // Of a Gateway that is deleted nothing is left to us.
+          // For a deleted Gateway there is nothing left to do.
           if (derivation.data.parts === null && core.view.get("Gateway", name as Name) !== undefined)
             withdrawn.add(output);
           else withdrawn.delete(output);
@@ -164,7 +164,7 @@ export const createReconciler = ({
       if (fact.type === "object.gone" && kind === "Service") retryServices();
       if (isMadeKind(kind) && core.view.get("Gateway", name) !== undefined) add(`${kind} ${name}`);
       if (kind === "ConfigMap" && core.configMap(name) !== undefined) add(`ConfigMap ${name}`);
-      // Somebody else may have written a status that is ours to write.
+      // Another controller may have written a status that we own.
       if (kind === "GatewayClass" || kind === "Gateway" || kind === "UDPRoute" || kind === "GatewayUDPRoute")
         add(`status ${keyOf(kind, name)}`);
     },

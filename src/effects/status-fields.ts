@@ -1,15 +1,15 @@
-/** A status without the fields that an API server refuses. */
+/** A status without the fields that an API server rejects. */
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** `status.FIELD` or `status.FIELD[INDEX]`, and whatever follows. */
+/** `status.FIELD` or `status.FIELD[INDEX]`, followed by anything. */
 const PATH = /^status\.([A-Za-z]+)(?:\[([0-9]+)\])?/;
 
 /**
- * Items of a list are left out by themselves, other fields as a whole.
- * @param paths as causes of a refusal name them, `status.addresses[0].value`.
- * @returns nothing where none of them is there, or nothing would be left.
+ * List items are omitted one by one, other fields as a whole.
+ * @param paths as in the causes of a rejection, `status.addresses[0].value`.
+ * @returns undefined if none of them exists, or nothing would be left.
  */
 export const withoutFields = (
   status: unknown,

@@ -1,6 +1,6 @@
 /**
- * Lists that should hold what we want and nothing else, and hold more. Server-side apply takes away only what it once
- * put there itself, and rejects what conflicts with another owner's item: such lists are replaced.
+ * Lists that must contain only what we want, but contain more. Server-side apply removes only what it once added, and
+ * rejects conflicts with another owner's item: such lists are replaced.
  */
 import { covers, itemKey, isObject } from "./covers.ts";
 
@@ -20,8 +20,8 @@ const matching = (present: readonly unknown[], item: unknown): Readonly<Record<s
 const escape = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
 
 /**
- * @param present what the API server has.
- * @param exact names of lists that must hold nothing else.
+ * @param present the state on the API server.
+ * @param exact names of lists that must contain nothing else.
  */
 export const replacementsOf = (
   present: unknown,
@@ -34,7 +34,7 @@ export const replacementsOf = (
     if (exact.has(field) && wanted.length > 0) {
       if (covers(present, wanted, exact, field)) return [];
       const value = wanted.map((item: unknown) => {
-        // The API server's gift: it would give another.
+        // Assigned by the API server: it would assign another.
         const { nodePort } = matching(present, item);
         return { ...(nodePort === undefined ? {} : { nodePort }), ...(item as object) };
       });

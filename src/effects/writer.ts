@@ -1,4 +1,4 @@
-/** Writes what the core wants of one object or status, whatever is there now. */
+/** Writes the desired state of one object or status, whatever the current state. */
 import type { Core } from "../core/core.ts";
 import { encodeConfig } from "../discovery/protocol.ts";
 import { digest } from "../journal/digest.ts";
@@ -12,19 +12,19 @@ import { covers } from "./covers.ts";
 import { applyObject, applyStatus, removeObject, type Applied } from "./objects.ts";
 import type { OutputId } from "../core/output-id.ts";
 
-/** `KIND NAME` of an object that we make, or `status KIND/NAME`. */
+/** `KIND NAME` of a generated object, or `status KIND/NAME`. */
 export type WriteKey = `${MadeKind | "ConfigMap" | "status"} ${string}`;
 
 export interface WriterOptions {
   readonly api: Api;
   readonly core: Core;
-  /** Has the values that the core has digests of. */
+  /** Has the values for the core's digests. */
   readonly vault: Pick<Vault, "reveal" | "revealObject">;
   /** Removed outputs: their objects must be removed. */
   readonly withdrawn: ReadonlySet<string>;
 }
 
-/** Lists of a status that are ours alone; conditions of other types may be anybody's. */
+/** Lists of a status that only we write; conditions of other types may belong to others. */
 const WHOLE: ReadonlySet<string> = new Set(["addresses", "listeners", "parents", "supportedKinds"]);
 
 export const objectsOutput = (gateway: Name): OutputId => `objects ${gateway}`;
@@ -42,9 +42,9 @@ export const splitWriteKey = (
   return { what: key.slice(0, space) as MadeKind | "ConfigMap" | "status", name: key.slice(space + 1) };
 };
 
-/** The function does a write and says what it did. @throws ApiError */
+/** The function performs a write and returns what it did. @throws ApiError */
 export const createWriter = ({ api, core, vault, withdrawn }: WriterOptions): ((key: WriteKey) => Promise<Applied>) => {
-  /** Digests of what was wanted when an object was last as it should be. */
+  /** Digests of the desired state when an object last matched it. */
   const applied = new Map<WriteKey, string>();
 
   const writeObject = async (kind: MadeKind, name: Name): Promise<Applied> => {
@@ -60,14 +60,14 @@ export const createWriter = ({ api, core, vault, withdrawn }: WriterOptions): ((
       return outcome;
     }
     applied.delete(key);
-    // Removed is only what a rendering has said must go: what is not rendered yet is no reason.
+    // Only objects that a rendering has withdrawn are removed: an object that is not rendered yet is not.
     const isUnwanted =
       gateway === undefined
         ? withdrawn.has(objectsOutput(name))
         : gateway.removals.some((removal) => removal.kind === kind);
-    // What belonged to a Gateway that is deleted goes with it: the garbage collector sees to that.
+    // The garbage collector removes the objects of a deleted Gateway.
     const mustGo = isUnwanted && core.view.get("Gateway", name) !== undefined;
-    // One that we have just made comes here again when it is watched; at the end there is no later.
+    // An object that we have just created is handled again when it is watched; during shutdown there is no later time.
     const isThere = observed !== undefined || core.registry.state("operator", "operator") === "finalizing";
     return mustGo && isThere ? removeObject(api, kindOf(kind), name) : "absent";
   };

@@ -1,4 +1,4 @@
-/** Where the endpoints of backends have the peer, or once had it. */
+/** Where the endpoints of backends contain the peer, or once contained it. */
 import { endpointEntity, type Backend } from "../resources/entities.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
 import { bitsOf, parseIp, type Ip } from "../net/ip.ts";
@@ -26,7 +26,7 @@ export const routeLists = ({ past, question: { peer } }: Inquiry, route: Route):
   return [...(cluster?.endpoints ?? []), ...draining].some((endpoint) => contains(endpoint, peer));
 };
 
-/** That the peer was an endpoint of `backend` once. */
+/** Reports that the peer was once an endpoint of `backend`. */
 export const formerEndpoint = ({ past, question: { peer } }: Inquiry, backend: Backend): readonly Step[] => {
   const entity = endpointEntity(backend, peer.text);
   const move = past.move("endpoint", entity);
@@ -46,7 +46,7 @@ export const formerEndpoint = ({ past, question: { peer } }: Inquiry, backend: B
   ];
 };
 
-/** The Services whose EndpointSlices have the peer, and which no route names. */
+/** The Services whose EndpointSlices contain the peer, but which no route names. */
 export const unroutedServices = (inquiry: Inquiry): readonly Step[] => {
   const {
     past: { view },

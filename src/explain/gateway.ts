@@ -68,7 +68,7 @@ export const explainGateway = (inquiry: Inquiry, name: Name): Step => {
   return { about, code: "passed", says: `GatewayClass ${className} belongs to this controller`, events, steps };
 };
 
-/** Of a dataplane, which received a config and no objects. */
+/** Of a dataplane, which received a config but no objects. */
 export const explainReceived = (inquiry: Inquiry, name: Name): Step => {
   const events = seen(inquiry, keyOf("DataplaneConfig", name));
   const rendered = inquiry.past.rendered(name);

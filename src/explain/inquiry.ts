@@ -1,4 +1,4 @@
-/** What is asked about a peer, and the moment of a log that is asked. */
+/** A question about a peer, and the moment of a log to which it refers. */
 import type { Ip } from "../net/ip.ts";
 import type { Name, ObjectKey } from "../resources/keys.ts";
 import type { Past } from "./past.ts";
@@ -6,7 +6,7 @@ import type { Past } from "./past.ts";
 export interface PeerQuestion {
   readonly peer: Ip;
   readonly port?: number;
-  /** Only this one; otherwise all. */
+  /** Only this gateway; otherwise all. */
   readonly gateway?: Name;
 }
 
@@ -15,6 +15,6 @@ export interface Inquiry {
   readonly question: PeerQuestion;
 }
 
-/** The lines of the log where these objects were last seen, or found gone. */
+/** The lines of the log in which these objects were last seen, or reported as removed. */
 export const seen = ({ past }: Inquiry, ...keys: readonly ObjectKey[]): readonly number[] =>
   keys.flatMap((key) => past.object(key)?.seq ?? []);

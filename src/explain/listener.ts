@@ -10,7 +10,7 @@ import type { Step } from "./step.ts";
 import { clustersOf, verdictOf, type Configured } from "./verdict.ts";
 import { listenerEntity } from "../resources/entities.ts";
 
-/** Of a Gateway that was rendered from objects: the walk goes on to routes and backends. */
+/** Of a Gateway that was rendered from objects: the search continues with routes and backends. */
 export const explainListener = (
   inquiry: Inquiry,
   gateway: Gateway,
@@ -65,7 +65,7 @@ export const explainListener = (
   };
 };
 
-/** Of a config that came rendered: its clusters are all that is known. */
+/** Of a received config: only its clusters are known. */
 export const explainReceivedListener = (
   inquiry: Inquiry,
   configured: Configured,

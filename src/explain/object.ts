@@ -1,4 +1,4 @@
-/** Why the conditions of an object are what they are, and which events led there. */
+/** The reasons for the conditions of an object, and the events that led there. */
 import type { Condition } from "../resources/core.ts";
 import { keyOf, type Name, type ObjectKey } from "../resources/keys.ts";
 import type { GatewayClassStatus, GatewayStatus, RouteStatus } from "../render/render.ts";
@@ -10,7 +10,7 @@ export const explainedKinds = ["GatewayClass", "Gateway", "UDPRoute", "GatewayUD
 export type ExplainedKind = (typeof explainedKinds)[number];
 
 export interface ExplainedCondition {
-  /** What it is a condition of: the object, one of its listeners, one of its parents. */
+  /** The subject of the condition: the object, one of its listeners, one of its parents. */
   readonly of: string;
   readonly type: string;
   readonly status: Condition["status"];
@@ -21,10 +21,10 @@ export interface ExplainedCondition {
 export interface ObjectAnswer {
   readonly object: ObjectKey;
   readonly exists: boolean;
-  /** Where it was seen last, or found gone. */
+  /** Where it was last seen, or reported as removed. */
   readonly seen: Mention | undefined;
   readonly conditions: readonly ExplainedCondition[];
-  /** The last move of each of its machines, with the chain of what it follows from, oldest first. */
+  /** The last transition of each of its machines, with the chain of its causes, oldest first. */
   readonly moves: readonly { readonly move: TransitionLine; readonly chain: readonly Mention[] }[];
 }
 

@@ -1,11 +1,11 @@
-/** The world as a log has it at one moment, and what of the log led there. */
+/** The state of the world at one moment of a log, and the lines that led there. */
 import { isDerivation, type JournalLine } from "../journal/fact.ts";
 import { sentence } from "../journal/sentence.ts";
 import type { Name, ObjectKey } from "../resources/keys.ts";
 import { createHistory, type History } from "../history/history.ts";
 import type { Moment } from "../history/moment.ts";
 
-/** A line less what it is long by. */
+/** A line without its long parts. */
 export interface Mention {
   readonly seq: number;
   /** Milliseconds since 1970. */
@@ -18,15 +18,15 @@ export interface Past extends Pick<
   Moment,
   "seq" | "time" | "options" | "view" | "state" | "move" | "rendered" | "status"
 > {
-  /** Where an object was seen last, or found gone. */
+  /** Where an object was last seen, or reported as removed. */
   object(key: ObjectKey): Mention | undefined;
-  /** The line `seq` and those it follows from, oldest first. */
+  /** The line `seq` and those that it follows from, oldest first. */
   chain(seq: number): readonly Mention[];
-  /** The gateway that a client (`ADDRESS:PORT`, or an address alone) had its last allocation at. */
+  /** The gateway at which a client (`ADDRESS:PORT`, or an address without a port) had its last allocation. */
   gatewayOf(client: string): Name | undefined;
-  /** What the relay last said of kernel offload; nothing where no config asked for it. */
+  /** The relay's last report of kernel offload; undefined if no config asked for it. */
   readonly offload: Mention | undefined;
-  /** The last refusals of a peer by the relay, oldest first. */
+  /** The relay's last denials of a peer, oldest first. */
   refusals(peer: string): readonly Mention[];
 }
 
@@ -39,7 +39,7 @@ const mention = (line: JournalLine): Mention => ({
   says: sentence(line),
 });
 
-/** As of the line at `position` of `history`. Nothing where it holds no start before. */
+/** As of the line at `position` of `history`. Undefined if there is no start before it. */
 export const pastAt = (history: History, position: number): Past | undefined => {
   const moment = history.moment(position);
   if (moment === undefined) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Why clients of a gateway may or may not reach a peer. The verdict is that of the relay's own rules over the rendered config;
- * the walk from Gateway to listener, route, backend and endpoint finds the step that is missing.
+ * Why clients of a gateway may or may not reach a peer. The relay's own rules give the verdict, from the rendered config; a
+ * search from Gateway to listener, route, backend and endpoint finds the missing step.
  */
 import { nameOfObject } from "../resources/keys.ts";
 import { unroutedServices } from "./endpoints.ts";
@@ -11,12 +11,12 @@ import { mostTelling, type Step } from "./step.ts";
 
 export interface PeerAnswer {
   readonly reachable: boolean;
-  /** The most telling step. */
+  /** The most specific step. */
   readonly because: Step;
   readonly steps: readonly Step[];
 }
 
-/** Before everything is listed nothing is concluded. */
+/** No conclusion before everything is listed. */
 const notSynced = ({ past }: Inquiry): readonly Step[] => {
   const state = past.state("operator", "operator");
   if (state !== undefined && state !== "starting" && state !== "syncing") return [];

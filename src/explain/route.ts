@@ -57,7 +57,7 @@ const namespaceProblem = (
   }
 };
 
-/** What `rejection`, of a route whose parentRefs to the Gateway are `parents`, means for the person who asks. */
+/** The meaning of `rejection` for the user, for a route whose parentRefs to the Gateway are `parents`. */
 const refusalOf = (
   inquiry: Inquiry,
   gateway: Gateway,
@@ -88,7 +88,7 @@ const refusalOf = (
   }
 };
 
-/** Nothing where the route has nothing to do with the question. */
+/** Undefined if the route is not related to the question. */
 export const explainRoute = (
   inquiry: Inquiry,
   gateway: Gateway,
@@ -110,7 +110,7 @@ export const explainRoute = (
       todo: "delete or rename one of them",
     });
   const rejections = parents.map((parent) => rejectionOf(view, options, gateway, listener, route, parent));
-  // Only what sectionName selects differs between parentRefs: where one selects the listener, the rest is what counts.
+  // Only the selection by sectionName differs between parentRefs: if one selects the listener, the other conditions count.
   const rejection = rejections.every((one) => one === "section-name")
     ? "section-name"
     : rejections.find((one) => one !== "section-name");

@@ -1,4 +1,4 @@
-/** What the relay's own rules (`Admission`) say of a peer, over the config that was rendered. */
+/** The verdict of the relay's own rules (`Admission`) on a peer, from the rendered config. */
 import { Admission } from "../admission/admission.ts";
 import { datagramPorts, hostAt } from "../admission/own-host.ts";
 import type { RenderedGateway, RenderedListener } from "../render/render.ts";
@@ -8,7 +8,7 @@ import type { Inquiry } from "./inquiry.ts";
 import type { Past } from "./past.ts";
 import type { Step } from "./step.ts";
 
-/** A gateway whose config was rendered or received. */
+/** A gateway with a rendered or received config. */
 export interface Configured extends RenderedGateway {
   readonly config: DataplaneConfig;
 }
@@ -22,11 +22,11 @@ const isHostName = ({ type }: ClusterConfig): boolean => type === "STRICT_DNS";
 export const clustersOf = ({ config }: Configured, { entity }: RenderedListener): ReadonlySet<string> =>
   new Set(config.listeners?.find((one) => one.name === entity)?.routes);
 
-/** Of the relay's own addresses, the one that the log knows: where the relay is in the process that renders. */
+/** Of the relay's own addresses, the one in the log: if the relay is in the process that renders. */
 const ownAddresses = ({ options: { mode, publicAddress } }: Past): readonly string[] =>
   mode === "standalone" && publicAddress !== undefined ? [publicAddress] : [];
 
-/** Host names are left out: the dataplane looks them up where it runs. */
+/** Host names are left out: the dataplane resolves them where it runs. */
 const admissionOf = ({ config, draining }: Configured, own: readonly string[]): Admission => {
   const admission = new Admission(hostAt(own, datagramPorts(config.listeners ?? [])));
   for (const cluster of config.clusters ?? []) {
@@ -38,7 +38,7 @@ const admissionOf = ({ config, draining }: Configured, own: readonly string[]): 
   return admission;
 };
 
-/** The relay's answer at one listener; nothing if that is only that no cluster lists the peer. */
+/** The relay's answer at one listener; undefined if that is only that no cluster lists the peer. */
 export const verdictOf = (
   { past, question: { peer, port } }: Inquiry,
   configured: Configured,

@@ -1,6 +1,6 @@
 /**
- * A log, so indexed that the world can be looked at as of any line without replaying: what the core concluded stands in the
- * log. Lines are only ever added; a moment that was taken stays what it was.
+ * A log with an index, so that the state of the world at any line is available without replay: the core's conclusions are
+ * in the log. Lines are only appended; a moment does not change afterwards.
  */
 import type { JournalLine, MachineId } from "../journal/fact.ts";
 import { createIndex, instanceOf } from "./log-index.ts";
@@ -12,24 +12,24 @@ export interface History {
   readonly length: number;
   readonly first: JournalLine | undefined;
   readonly last: JournalLine | undefined;
-  /** The line at `position`, 0 and up. */
+  /** The line at `position`, from 0. */
   line(position: number): JournalLine | undefined;
-  /** Position of the line `seq`, or of the last before it; -1 where there is none. */
+  /** Position of the line `seq`, or of the last one before it; -1 if there is none. */
   positionOf(seq: number): number;
-  /** Position of the last line not later than `time`, in ms since 1970; -1 where there is none. */
+  /** Position of the last line not later than `time`, in ms since 1970; -1 if there is none. */
   positionAt(time: number): number;
-  /** The world as of the line at `position`; nothing before the first start in the log. */
+  /** The world as of the line at `position`; undefined before the first start in the log. */
   moment(position: number): Moment | undefined;
   /** Lines that follow from the line `seq`, oldest first. */
   effectsOf(seq: number): readonly JournalLine[];
-  /** Positions at which an instance moved, oldest first. */
+  /** Positions of an instance's transitions, oldest first. */
   movesOf(machine: MachineId, entity: string): readonly number[];
 }
 
 export interface HistoryOptions {
   /**
-   * `latest`: forget the earlier versions of objects, which the moment of the last line does not need. Logs have millions
-   * of lines.
+   * `latest`: drop earlier versions of objects, which the moment of the last line does not need. Logs have millions of
+   * lines.
    */
   readonly versions?: "all" | "latest";
 }

@@ -1,4 +1,4 @@
-/** A log, by what its lines are about. */
+/** An index of a log by the subjects of its lines. */
 import { isDerivation, type DerivationLine, type FactLine, type JournalLine, type MachineId } from "../journal/fact.ts";
 import { keyOf, nameOfObject, splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
 import type { AnyObject } from "../resources/kinds.ts";
@@ -23,38 +23,38 @@ export type Instance = `${MachineId} ${string}`;
 
 export const instanceOf = (machine: MachineId, entity: string): Instance => `${machine} ${entity}`;
 
-/** Where an instance is, and the line that says so: none where a snapshot does. */
+/** The state of an instance, and the line that reports it; no line if it comes from a snapshot. */
 export interface Standing {
   readonly state: string;
   readonly move: TransitionLine | undefined;
 }
 
-/** What moments read. Positions count the lines, from 0. */
+/** The part of the index that moments read. Positions count the lines, from 0. */
 export interface Index {
   readonly lines: readonly JournalLine[];
   readonly objects: Tracks<ObjectKey, AnyObject>;
   readonly standings: Tracks<Instance, Standing>;
-  /** Instances that ever were, by machine, in the order in which they came. */
+  /** All instances that ever existed, by machine, in order of creation. */
   readonly instances: ReadonlyMap<MachineId, readonly string[]>;
-  /** Endpoints that ever were, by the Service, StaticService or cluster before the `#` of their name. */
+  /** All endpoints that ever existed, by the Service, StaticService or cluster before the `#` of their name. */
   readonly endpoints: ReadonlyMap<string, readonly string[]>;
-  /** Objects that ever held a reference. */
+  /** All objects that ever had a reference. */
   readonly referrers: ReadonlyMap<Reference, ReadonlySet<ObjectKey>>;
-  /** Why Kubernetes refuses an object, `KIND NAME`. */
+  /** Why Kubernetes rejects an object, `KIND NAME`. */
   readonly refused: Tracks<string, string>;
-  /** Allocations opened and closed, and peers refused; each with the positions of its lines. */
+  /** Allocations opened and closed, and peers denied; each with the positions of its lines. */
   readonly allocations: readonly AllocationLine[];
   readonly allocationsAt: readonly number[];
   readonly refusals: readonly RefusalLine[];
   readonly refusalsAt: readonly number[];
   /** What forwards channels in the kernel. */
   readonly offload: Tracks<"offload", OffloadLine>;
-  /** Where all begins anew: starts of the program, and snapshots behind lines that were lost. */
+  /** Where the state is reset: starts of the program, and snapshots after lost lines. */
   readonly beginnings: readonly number[];
   readonly options: Tracks<"options", RenderOptions>;
-  /** Certificates that listeners serve although no Secret has them, by Gateway. */
+  /** Certificates that listeners serve although no Secret contains them, by Gateway. */
   readonly certificates: Tracks<Name, KeptCertificates>;
-  /** What was rendered, by output: digests of its parts. */
+  /** Rendered outputs: digests of their parts. */
   readonly outputs: Tracks<string, RenderedLine>;
 }
 
@@ -64,7 +64,7 @@ const push = <K, V>(map: Map<K, V[]>, key: K, value: V): void => {
   else list.push(value);
 };
 
-/** A line less the object it is long by. */
+/** A line without the object that makes it long. */
 const brief = (line: Extract<FactLine, { readonly type: "object.seen" }>): JournalLine => {
   const { kind, object } = line.data;
   const { name, namespace } = object.metadata;
@@ -80,7 +80,7 @@ export interface IndexWriter {
   append(line: JournalLine): void;
 }
 
-/** @param keepsVersions of objects that were replaced; else only their names. */
+/** @param keepsVersions keeps replaced versions of objects; otherwise only their names. */
 export const createIndex = (keepsVersions: boolean): IndexWriter => {
   const lines: JournalLine[] = [];
   const objects = createTracks<ObjectKey, AnyObject>();

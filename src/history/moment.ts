@@ -1,4 +1,4 @@
-/** The world as of one line of a log: objects, machines, what follows from them by the rules of rendering. */
+/** The world at one line of a log: objects, machines, and what rendering derives from them. */
 import type { CoreSnapshot } from "../core/core.ts";
 import { createView, routeOf } from "../core/view.ts";
 import type { MachineId } from "../journal/fact.ts";
@@ -37,32 +37,37 @@ export interface Moment {
   readonly time: number;
   readonly options: RenderOptions;
   readonly view: ObjectsView;
-  /** Sequence number of the line that last saw an object, or found it gone. */
+  /** Sequence number of the line that last reported an object, or its removal. */
   seenAt(key: ObjectKey): number | undefined;
   names(kind: KindId): readonly Name[];
-  /** The state of an instance that is not gone. */
+  /** The state of an existing instance. */
   state(machine: MachineId, entity: string): string | undefined;
-  /** Those that are not gone, in the order in which they came, each with its state. */
+  /** Existing instances, in order of creation, each with its state. */
   entities(machine: MachineId): readonly (readonly [string, string])[];
-  /** Endpoints of a Service (`NAMESPACE/NAME`), StaticService (`static:NAMESPACE/NAME`) or cluster; those gone are left out. */
+  /**
+   * Endpoints of a Service (`NAMESPACE/NAME`), StaticService (`static:NAMESPACE/NAME`) or cluster, without removed ones.
+   */
   endpointsOf(backend: string): readonly (readonly [entity: string, state: string])[];
-  /** The last move of an instance, also of one that is gone. */
+  /** The last transition of an instance, even of a removed one. */
   move(machine: MachineId, entity: string): TransitionLine | undefined;
-  /** The line that rendered an output last, `config NAMESPACE/NAME` say; nothing where it was withdrawn, or came before the log. */
+  /**
+   * The line that last rendered an output, for example `config NAMESPACE/NAME`; undefined if it was withdrawn, or rendered
+   * before the log begins.
+   */
   output(id: string): RenderedLine | undefined;
-  /** As the rules have it, of the objects of this moment. */
+  /** Derived by the rules from the objects of this moment. */
   rendered(gateway: Name): RenderedGateway | undefined;
   /** Its conditions have no times. */
   status(object: ObjectKey): unknown;
-  /** Allocations that are open, oldest first. */
+  /** Open allocations, oldest first. */
   allocations(): readonly AllocationLine[];
   /** Allocations made in this run, oldest first. */
   opened(): readonly AllocationLine[];
-  /** What the relay last said of kernel offload in this run; nothing where no config asked for it. */
+  /** The relay's last report of kernel offload in this run; undefined if no config asked for it. */
   offload(): OffloadLine | undefined;
-  /** Peers that the relay refused in this run, oldest first. */
+  /** Peers that the relay denied in this run, oldest first. */
   refusals(): readonly RefusalLine[];
-  /** From which replay can begin, if all was folded by then. */
+  /** A start for replay, if everything was folded by then. */
   snapshot(): CoreSnapshot;
 }
 
@@ -148,7 +153,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
   const operator = state("operator", "operator");
   const isFinalizing = operator === undefined || operator === "finalizing";
 
-  /** Nothing is concluded from half a list. */
+  /** No conclusion from incomplete lists. */
   const isListing = operator === "starting" || operator === "syncing";
 
   const rendered = (gateway: Name): RenderedGateway | undefined =>
@@ -164,7 +169,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
     return route && renderRoute(view, options, route).status;
   };
 
-  /** Of `all`, which stand at `positions`, those of this run up to this moment. */
+  /** Of `all`, which are at `positions`, those of this run up to this moment. */
   const soFar = <T>(all: readonly T[], positions: readonly number[]): readonly T[] =>
     all.slice(lastAtMost(positions, from - 1) + 1, lastAtMost(positions, position) + 1);
 

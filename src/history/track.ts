@@ -1,17 +1,17 @@
-/** What something was, from which line on: read for any line, written only at the end. */
+/** The history of a value by line: read at any line, written only at the end. */
 
 export interface Track<T> {
-  /** From the line at `position` on it is `value`; `undefined`: it is not there. Positions never go down. */
+  /** Sets the value from the line at `position` on; `undefined`: removed. Positions never decrease. */
   put(position: number, value: T | undefined): void;
-  /** As of the line at `position`. What was put before `from` no longer counts. */
+  /** The value as of the line at `position`. Values that were put before `from` do not count. */
   at(position: number, from: number): T | undefined;
-  /** Position of the line that `at` has its value from, also where that value is `undefined`. */
+  /** Position of the line that set the value of `at`, also if that value is `undefined`. */
   since(position: number, from: number): number | undefined;
   /** Positions at which it changed, oldest first. */
   readonly changes: readonly number[];
 }
 
-/** The index of the last of `sorted` that is at most `limit`; -1 where there is none. */
+/** The index of the last of `sorted` that is at most `limit`; -1 if there is none. */
 export const lastAtMost = (sorted: readonly number[], limit: number): number => {
   let low = 0;
   let high = sorted.length;
@@ -46,11 +46,11 @@ export const createTrack = <T>(): Track<T> => {
   };
 };
 
-/** Tracks by what they are of. */
+/** Tracks by subject. */
 export interface Tracks<K extends string, T> {
   of(key: K): Track<T> | undefined;
   put(key: K, position: number, value: T | undefined): void;
-  /** In the order in which they first came. */
+  /** In order of first appearance. */
   readonly all: ReadonlyMap<K, Track<T>>;
 }
 

@@ -1,28 +1,28 @@
-/** Messages with a number and a time, sent over a data channel that returns them, and what became of them. */
+/** Numbered and timed messages, sent over a data channel that returns them, and their results. */
 import { setTimeout as after } from "node:timers/promises";
 import type { RTCDataChannel } from "./peer.ts";
 
 export interface Measured {
   readonly sent: number;
   readonly lost: number;
-  /** Messages a second that were sent. */
+  /** Sent messages a second. */
   readonly rate: number;
-  /** In ms; zero where nothing came back. */
+  /** In ms; zero if no message came back. */
   readonly roundTrip: { readonly mean: number; readonly median: number; readonly p95: number; readonly p99: number };
 }
 
 export interface MeasureOptions {
-  /** Messages a second; 0: as fast as the channel takes them. */
+  /** Messages a second; 0: as fast as the channel accepts them. */
   readonly rate: number;
   readonly durationMs: number;
 }
 
-/** A number of 4 bytes and a time of 8, and what fills them up to STUNner's 100. */
+/** A number of 4 bytes, a time of 8, and padding up to STUNner's 100. */
 const MESSAGE_BYTES = 100;
 const TICK_MS = 10;
-/** What is under way when the last one has been sent. */
+/** Time to wait for messages in flight after the last one was sent. */
 const LAST_MS = 1000;
-/** More than this in the channel, and sending waits. */
+/** With more than this in the channel, sending waits. */
 const MOST_BUFFERED = 256 * 1024;
 
 const summaryOf = (roundTrips: readonly number[]): Measured["roundTrip"] => {

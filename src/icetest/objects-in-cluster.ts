@@ -1,4 +1,4 @@
-/** The objects of a test in a cluster: made, waited for, removed. */
+/** The objects of a test in a cluster: created, waited for, removed. */
 import { setTimeout as after } from "node:timers/promises";
 import { TurnpikeError } from "../errors.ts";
 import { ApiError, orAbsent, type Api } from "../kubernetes/api.ts";
@@ -9,7 +9,7 @@ import type { ClusterObject } from "./objects.ts";
 
 type ObjectReference = Pick<ClusterObject, "apiVersion" | "kind" | "metadata">;
 
-/** The only kind of a test's objects that the operator has no use for. */
+/** The only kind of a test's objects that the operator does not use. */
 const POD: Resource = { group: "", versions: ["v1"], plural: "pods", namespaced: true };
 
 const pathOf = ({ apiVersion, kind, metadata: { namespace, name } }: ObjectReference): string => {
@@ -18,11 +18,11 @@ const pathOf = ({ apiVersion, kind, metadata: { namespace, name } }: ObjectRefer
   return objectPath(resource, apiVersion.split("/").at(-1) ?? "", nameOf(namespace, name));
 };
 
-/** @returns undefined where it is not there. @throws ApiError. */
+/** @returns undefined if it does not exist. @throws ApiError. */
 export const read = <T>(api: Api, object: ObjectReference): Promise<T | undefined> =>
   api.json<T>({ path: pathOf(object) }).catch(orAbsent);
 
-/** A namespace that is new has no service account yet, and takes no pod without one. */
+/** A new namespace has no service account yet, and accepts no pod without one. */
 const ACCOUNT_MS = 10_000;
 const lacksAccount = (error: unknown): error is ApiError =>
   error instanceof ApiError && error.status === 403 && error.message.includes("serviceaccount");
@@ -44,7 +44,7 @@ export const apply = (api: Api, object: ClusterObject): Promise<object> =>
     }
   });
 
-/** What is not there counts as removed. @throws ApiError. */
+/** A missing object counts as removed. @throws ApiError. */
 export const remove = async (api: Api, object: ClusterObject): Promise<void> => {
   const body = { propagationPolicy: "Background" };
   await api.json({ method: "DELETE", path: pathOf(object), body }).catch(orAbsent);
@@ -53,9 +53,9 @@ export const remove = async (api: Api, object: ClusterObject): Promise<void> => 
 const LOOK_MS = 250;
 
 /**
- * Asks until there is an answer.
- * @param look a text: not yet, and why.
- * @throws TurnpikeError `icetest-failed` when it takes longer than `limitMs`, with the last reason.
+ * Polls until there is an answer.
+ * @param look returns a text if there is none yet: the reason.
+ * @throws TurnpikeError `icetest-failed` if it takes longer than `limitMs`, with the last reason.
  */
 export const until = async <T extends object>(
   what: string,

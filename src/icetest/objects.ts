@@ -1,4 +1,4 @@
-/** What an ICE test makes in a cluster; the names are those that STUNner's makes. */
+/** The objects of an ICE test in a cluster; the names are those of STUNner's test. */
 
 export type Transport = "udp" | "tcp";
 
@@ -13,11 +13,11 @@ export interface TestSettings {
   readonly namespace: string;
   readonly transports: readonly Transport[];
   readonly controllerName: string;
-  /** Of the far end. */
+  /** Of the remote end. */
   readonly image: string;
-  /** Credentials of clients are made from it. */
+  /** The secret for credentials of clients. */
   readonly sharedSecret: string;
-  /** What WHIP requests present. */
+  /** The token of WHIP requests. */
   readonly bearerToken: string;
   readonly offloadEngine: string;
   /** The Dataplane `default`: the test's is a copy of it. */
@@ -34,7 +34,7 @@ const LABELS = { app: BACKEND };
 
 export const gatewayOf = (transport: Transport): string => `icetest-${transport}-gateway`;
 
-/** In the order in which they are made; they go the other way round. */
+/** In order of creation; they are removed in reverse order. */
 export const objectsOf = (settings: TestSettings): readonly ClusterObject[] => {
   const { namespace, transports, controllerName, image, sharedSecret, bearerToken } = settings;
   const inIt = (name: string): ClusterObject["metadata"] => ({ name, namespace });
@@ -85,7 +85,7 @@ export const objectsOf = (settings: TestSettings): readonly ClusterObject[] => {
       metadata: inIt("icetest-route"),
       spec: {
         parentRefs: transports.map((transport) => ({ name: gatewayOf(transport) })),
-        // In the symmetric test both ends have relayed addresses, which are the dataplanes' own: these too are named.
+        // In the symmetric test both ends have relayed addresses, which are the dataplanes' own: these are named, too.
         rules: [
           { backendRefs: [{ name: BACKEND }, ...transports.map((transport) => ({ name: gatewayOf(transport) }))] },
         ],

@@ -1,4 +1,4 @@
-/** A WebRTC peer with nothing but a data channel, by `werift`: loaded where it is asked for, and only there. */
+/** A WebRTC peer with just a data channel, based on `werift`, which is loaded only when needed. */
 import type { RTCDataChannel, RTCPeerConnection } from "werift";
 import { TurnpikeError } from "../errors.ts";
 import type { TesterSettings } from "./settings.ts";
@@ -25,7 +25,7 @@ export const newPeer = async ({ iceServers, iceTransportPolicy }: PeerSettings):
   });
 };
 
-/** The peer's own description, once all of its candidates are in it: WHIP is one request and one answer. */
+/** The peer's own description, once it contains all candidates: WHIP is one request and one answer. */
 export const gathered = async (peer: RTCPeerConnection): Promise<string> => {
   if (peer.iceGatheringState !== "complete")
     await new Promise<void>((resolve) => {

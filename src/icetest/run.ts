@@ -1,6 +1,6 @@
 /**
- * An ICE test from end to end in a cluster: a Gateway for each transport, a WebRTC peer behind it, and a peer here that may use
- * the Gateway alone. Asymmetric: only this one is relayed. Symmetric: both are.
+ * An ICE test from end to end in a cluster: a Gateway for each transport, a WebRTC peer behind it, and a local peer that
+ * may use only the Gateway. Asymmetric: only the local peer is relayed. Symmetric: both are.
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as after } from "node:timers/promises";
@@ -24,14 +24,14 @@ import { dialWhip, type DialOptions, type WhipConnection } from "./whip-client.t
 export interface IceTestOptions extends MeasureOptions {
   readonly api: Api;
   readonly settings: Omit<TestSettings, "dataplane" | "sharedSecret" | "bearerToken">;
-  /** Removes a namespace of that name that is there already. */
+  /** Removes an existing namespace of that name. */
   readonly forceCleanup: boolean;
-  /** Of a Gateway, by `NAMESPACE/NAME`; while config discovery does not know it a text, why. */
+  /** Of a Gateway, by `NAMESPACE/NAME`; while config discovery does not know it, the reason as text. */
   readonly iceConfig: (gateway: string) => Promise<IceConfig | string>;
-  /** `HOST:PORT` where the far end takes WHIP offers. */
+  /** `HOST:PORT` at which the remote end accepts WHIP offers. */
   readonly reachBackend: () => Promise<{ readonly at: string; close(): void }>;
   readonly report: (step: Step) => void;
-  /** Ends it, wherever it is; what was made is removed. */
+  /** Aborts the test at any step; created objects are removed. */
   readonly signal: AbortSignal;
 }
 
@@ -47,9 +47,9 @@ export interface Result extends Measured {
   readonly test: "asymmetric" | "symmetric";
 }
 
-/** Between two tries to connect. */
+/** Pause between two attempts to connect. */
 const PAUSE_MS = 1000;
-/** Of one try to connect, and of all. */
+/** Time limits of one attempt to connect, and of all. */
 const TRY_MS = 30_000;
 const DIAL_MS = 90_000;
 const GONE_MS = 60_000;
@@ -89,7 +89,7 @@ const at = (config: IceConfig, address: string): IceConfig["iceServers"] =>
     urls: server.urls.map((url) => url.replace(/^(turns?:)[^?]*/, `$1${address}:${TURN_PORT}`)),
   }));
 
-/** @throws TurnpikeError `icetest-failed`, `package-missing`; ApiError. What was made is removed all the same. */
+/** @throws TurnpikeError `icetest-failed`, `package-missing`; ApiError. Created objects are removed in all cases. */
 export const runIceTest = async (options: IceTestOptions): Promise<readonly Result[]> => {
   const { api, settings, report } = options;
   const { namespace, transports } = settings;
@@ -101,12 +101,12 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
   const aborted = new Promise<never>((_, reject) => {
     options.signal.addEventListener("abort", () => reject(options.signal.reason as Error), { once: true });
   });
-  // It is looked at in steps only.
+  // It is awaited only in steps.
   aborted.catch(() => undefined);
 
-  /** What is waited for, and how it is. */
+  /** What is waited for, and its state. */
   let awaited: string | undefined;
-  /** As long as the whole test may take. */
+  /** The limit of the whole test. */
   const untilThere = <T extends object>(what: string, look: () => Promise<T | string>): Promise<T> =>
     until(what, Number.POSITIVE_INFINITY, async () => {
       options.signal.throwIfAborted();
@@ -137,7 +137,7 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
   };
 
   const cleanUp = async (): Promise<void> => {
-    // Nothing may come to be behind its removal.
+    // Nothing may be created after the removal.
     await making.catch(() => undefined);
     for (const object of made.toReversed()) await remove(api, object);
     await until(`the end of namespace ${namespace}`, GONE_MS, async () =>
@@ -221,7 +221,7 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
         });
         if (!response.ok) fail(`the far end answered ${response.status}: ${await response.text()}`);
       };
-      /** A dataplane that does not know of the far end yet refuses it, and ICE does not ask twice. */
+      /** A dataplane that does not know the remote end yet rejects it, and ICE does not retry. */
       const dial = async (to: DialOptions): Promise<WhipConnection> => {
         const end = performance.now() + DIAL_MS;
         for (;;)
@@ -229,7 +229,7 @@ export const runIceTest = async (options: IceTestOptions): Promise<readonly Resu
             return await dialWhip(to);
           } catch (error) {
             if (options.signal.aborted || performance.now() > end) throw error;
-            // What fails at once would be asked without end.
+            // Without a pause, an immediate failure would be retried in a busy loop.
             await after(PAUSE_MS);
           }
       };

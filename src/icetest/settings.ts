@@ -1,4 +1,4 @@
-/** Settings of an ICE tester: from its environment, and by `POST /config`. The names are those of STUNner's. */
+/** Settings of an ICE tester: from its environment, and from `POST /config`. The names are those of STUNner's. */
 import { TurnpikeError } from "../errors.ts";
 
 export interface IceServer {
@@ -10,7 +10,7 @@ export interface IceServer {
 export interface TesterSettings {
   readonly iceServers: readonly IceServer[];
   readonly iceTransportPolicy: "all" | "relay";
-  /** What WHIP requests present; empty: nothing. */
+  /** The token of WHIP requests; empty: none. */
   readonly bearerToken: string;
   readonly whipEndpoint: string;
 }
@@ -66,7 +66,10 @@ export const settingsOf = (environment: NodeJS.ProcessEnv): TesterSettings => {
   };
 };
 
-/** Settings with what a document of `POST /config` changes. The endpoint stays, and an empty token changes nothing. @throws TurnpikeError `usage`. */
+/**
+ * Settings with the changes of a `POST /config` document. The endpoint stays, and an empty token changes nothing. @throws
+ * TurnpikeError `usage`.
+ */
 export const changedBy = (settings: TesterSettings, document: unknown): TesterSettings => {
   if (!isObject(document)) throw new TurnpikeError("usage", "expected a JSON object");
   const { ICEServers: servers, ICETransportPolicy: policy, BearerToken: token } = document;
@@ -78,7 +81,7 @@ export const changedBy = (settings: TesterSettings, document: unknown): TesterSe
   };
 };
 
-/** As `GET /config` shows them. The token is not shown: whoever knows it does not need it. */
+/** As in `GET /config`. The token is not shown: clients that know it do not need it. */
 export const shownSettings = (settings: TesterSettings) => ({
   ICEServers: settings.iceServers,
   ICETransportPolicy: settings.iceTransportPolicy,

@@ -1,10 +1,10 @@
-/** The other side: it offers, and gets a data channel that echoes what it receives. */
+/** The other side: it offers, and opens a data channel that echoes what it receives. */
 import { messageOf, TurnpikeError } from "../errors.ts";
 import { gathered, newPeer, type PeerSettings, type RTCDataChannel } from "./peer.ts";
 
 export interface WhipConnection {
   readonly channel: RTCDataChannel;
-  /** Of the connection at the server; undefined where it named none. */
+  /** URL of the connection at the server; undefined if the server sent none. */
   readonly location: string | undefined;
   close(): Promise<void>;
 }
@@ -44,7 +44,7 @@ export const dialWhip = async (options: DialOptions): Promise<WhipConnection> =>
         if (state === "failed") reject(new Error("no pair of candidates works"));
       });
     });
-    // It is looked at only once there is an answer.
+    // It is awaited only once there is an answer.
     opened.catch(() => undefined);
     await peer.setLocalDescription(await peer.createOffer());
     const offer = await inTime("gathering", gathered(peer));

@@ -1,4 +1,4 @@
-/** STUNner's ICE tester: it takes WHIP offers (RFC 9725) and sends back what comes over the data channel. */
+/** STUNner's ICE tester: it accepts WHIP offers (RFC 9725) and echoes messages of the data channel. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { messageOf, TurnpikeError } from "../errors.ts";
@@ -7,7 +7,7 @@ import { gathered, loadWebRtc, newPeer, type RTCPeerConnection } from "./peer.ts
 import { changedBy, shownSettings, type TesterSettings } from "./settings.ts";
 
 export interface WhipServerOptions {
-  /** Without one, every address of both families. */
+  /** If absent, every address of both families. */
   readonly host?: string | undefined;
   readonly port: number;
   readonly settings: TesterSettings;
@@ -20,7 +20,7 @@ export interface WhipServerOptions {
 
 export interface WhipServer {
   readonly port: number;
-  /** Connections that are up or coming up. */
+  /** Open connections, and those being opened. */
   readonly connections: number;
   close(): Promise<void>;
 }
@@ -31,14 +31,14 @@ const MOST_CONNECTIONS = 1000;
 
 const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
 
-/** FNV-1a of 32 bits, by which STUNner's tester names a connection. */
+/** FNV-1a of 32 bits, from which STUNner's tester derives the name of a connection. */
 export const fnv1a = (text: string): number => {
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return hash;
 };
 
-/** @throws TurnpikeError `usage` where it is too long. */
+/** @throws TurnpikeError `usage` if it is too long. */
 const bodyOf = async (request: IncomingMessage): Promise<string> => {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -53,7 +53,7 @@ const bodyOf = async (request: IncomingMessage): Promise<string> => {
 const isOfType = ({ headers }: IncomingMessage, type: string): boolean =>
   headers["content-type"]?.split(";")[0]?.trim().toLowerCase() === type;
 
-/** @throws TurnpikeError `package-missing`; the error of `listen` when the address cannot be bound. */
+/** @throws TurnpikeError `package-missing`; the error of `listen` if the address cannot be bound. */
 export const startWhipServer = async (options: WhipServerOptions): Promise<WhipServer> => {
   await loadWebRtc();
   const { report = () => undefined } = options;
@@ -100,7 +100,7 @@ export const startWhipServer = async (options: WhipServerOptions): Promise<WhipS
     if (!isOfType(request, "application/sdp")) return send(response, 400, "expected Content-Type: application/sdp");
     if (peers.size >= MOST_CONNECTIONS) return send(response, 503, "there are too many connections");
     const offer = await bodyOf(request);
-    // Without one there is nothing to gather candidates for, and to wait for.
+    // Without one there are no candidates to gather and to wait for.
     if (!/^m=application /m.test(offer)) return send(response, 400, "the offer has no data channel");
     const peer = await newPeer(settings);
     try {

@@ -1,4 +1,4 @@
-/** What a certificate and its key are good for, told without quoting them. */
+/** The validity of a certificate and its key, described without quoting them. */
 import { epochMsOf } from "../resources/time.ts";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
@@ -16,31 +16,31 @@ const CRITICAL = Buffer.from([0x01, 0x01, 0xff]);
 const HANDSHAKE_BITS = 0b1010_1000;
 const [OCTET_STRING, BIT_STRING] = [0x04, 0x03];
 
-/** Whether the key may take part in a handshake; Node does not tell. Without the extension it may. */
+/** Whether the key may take part in a handshake; Node has no API for this. Without the extension it may. */
 const mayShakeHands = (der: Buffer): boolean => {
   const found = der.indexOf(KEY_USAGE);
   if (found < 0) return true;
   const value = found + KEY_USAGE.length;
   const at = der.subarray(value, value + CRITICAL.length).equals(CRITICAL) ? value + CRITICAL.length : value;
-  // OCTET STRING, its length, BIT STRING, its length, how many bits are unused, bits.
+  // OCTET STRING, its length, BIT STRING, its length, number of unused bits, bits.
   if (der[at] !== OCTET_STRING || der[at + 2] !== BIT_STRING) return true;
   return ((der[at + 5] ?? 0) & HANDSHAKE_BITS) !== 0;
 };
 
 const isForServers = ({ keyUsage }: X509Certificate): boolean =>
-  // Node says keyUsage of what is the extension extKeyUsage, and undefined where it is absent.
+  // Node's `keyUsage` is the extension extKeyUsage; undefined if that is absent.
   (keyUsage as readonly string[] | undefined)?.some((one) => one === SERVER_AUTH || one === ANY_USAGE) ?? true;
 
 const attempt = <T>(make: () => T): T | undefined => {
   try {
     return make();
   } catch {
-    // Whatever OpenSSL dislikes may quote the input, and the rules only need to know that it cannot be used.
+    // Messages of OpenSSL may quote the input, and the rules only need to know that the certificate cannot be used.
     return undefined;
   }
 };
 
-/** An expiry is judged when the certificate is looked at: see `runtime/certificate-clock.ts` for the moments that pass. */
+/** Expiry is judged when the certificate is read: `runtime/certificate-clock.ts` handles the moments that pass later. */
 export const validityAt = (
   { notBefore, notAfter }: Pick<CertificateState, "notBefore" | "notAfter">,
   nowMs: number,
@@ -51,7 +51,7 @@ export const validityAt = (
 
 /**
  * @param chain PEM; the first certificate is the server's.
- * @param keyPem the private key, where there is one.
+ * @param keyPem the private key, if there is one.
  */
 export const inspectCertificate = (chain: Buffer, keyPem: Buffer | undefined, nowMs: number): CertificateState => {
   const leaf = attempt(() => new X509Certificate(chain));

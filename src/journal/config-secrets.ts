@@ -35,7 +35,7 @@ export const redactReceived = (object: ReceivedConfig, seal: Seal): ReceivedConf
 };
 
 /**
- * `config` with values where the core had digests: certificates and keys in base64, the rest as text.
+ * `config` with values in place of digests: certificates and keys in base64, the rest as text.
  * @throws TurnpikeError `secret-unknown` for a digest without a value.
  */
 export const revealConfig = (config: DataplaneConfig, { valueOf }: Secrets): DataplaneConfig => ({

@@ -3,7 +3,7 @@ import type { KubernetesObject } from "../resources/core.ts";
 import { bytesOf, type Seal } from "./seal.ts";
 import type { Secrets } from "./secrets.ts";
 
-/** An environment variable that has its value in it. */
+/** An environment variable with an inline value. */
 const isVariable = (one: unknown): one is { readonly name: unknown; readonly value: unknown } =>
   typeof one === "object" && one !== null && "name" in one && "value" in one;
 
@@ -11,7 +11,7 @@ interface PodTemplate {
   readonly template?: { readonly spec?: Readonly<Record<string, unknown>> };
 }
 
-/** `object` with the environments of its containers as `change` makes them, where it is made of containers. */
+/** `object` with the environments of its containers changed by `change`, if it has containers. */
 export const withEnvironment = <T extends KubernetesObject>(
   object: T,
   change: (env: readonly unknown[]) => readonly unknown[],

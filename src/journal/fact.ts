@@ -1,17 +1,16 @@
 /**
- * The vocabulary of the whole program: everything that can happen, as data.
- * A fact says what was learned from outside; a derivation says what the core concluded from it.
- * Both are lines of the log, in one envelope and one sequence.
+ * The vocabulary of the whole program: all events, as data. A fact says what was learned from outside; a derivation says
+ * what the core concluded from it. Both are lines of the log, in one envelope and one sequence.
  */
 import type { DenialCode } from "../reasons.ts";
 import type { AnyObject, KindId } from "../resources/kinds.ts";
 import type { Name } from "../resources/keys.ts";
 import type { RenderOptions } from "../resources/view.ts";
 
-/** Of the lines that are written. What a change of their shape asks for stands in `upcast.ts`. */
+/** Version of the written lines. `upcast.ts` explains how to change their format. */
 export const JOURNAL_VERSION = 1;
 
-/** What was learned, by whom (`source`) and because of which earlier line (`cause`, a sequence number). */
+/** What was learned, from which `source`, and because of which earlier line (`cause`, a sequence number). */
 export type Fact =
   | { readonly type: "operator.started"; readonly data: { readonly options: RenderOptions; readonly release: string } }
   /** A crash had torn the last line of the log; it was dropped. */
@@ -28,9 +27,11 @@ export type Fact =
   | { readonly type: "object.seen"; readonly data: { readonly kind: KindId; readonly object: AnyObject } }
   | { readonly type: "object.gone"; readonly data: { readonly kind: KindId; readonly name: Name } }
   | { readonly type: "object.rejected"; readonly data: Rejection }
-  /** What a rejection said no longer holds. */
+  /** What a rejection reported no longer applies. */
   | { readonly type: "object.corrected"; readonly data: Rejection }
-  /** The first complete list of a kind: how long it took from the start, or from the kind's arrival, and how many tries. */
+  /**
+   * The first complete list of a kind: how long it took from the start, or since the kind was added, and how many attempts.
+   */
   | {
       readonly type: "kind.listed";
       readonly data: {
@@ -41,16 +42,18 @@ export type Fact =
         readonly attempts: number;
       };
     }
-  /** The API server does not have the kind in this version. It is asked again, and the rest goes on without. */
+  /**
+   * The API server does not have the kind in this version. The request is repeated, and everything else works without it.
+   */
   | { readonly type: "kind.absent"; readonly data: { readonly kind: KindId; readonly version: string } }
   | { readonly type: "objects.synced"; readonly data: { readonly objects: number } }
   | { readonly type: "watch.lost"; readonly data: { readonly reason: string } }
   | { readonly type: "watch.restored"; readonly data: Record<string, never> }
-  /** The operator has a Gateway no more. A dataplane serves on: its pod goes when its calls have. */
+  /** The operator no longer has a Gateway. A dataplane continues to serve: its pod ends after its calls. */
   | { readonly type: "config.withdrawn"; readonly data: { readonly gateway: Name } }
   /**
-   * An object was brought into being, changed or removed; or left alone because it is not ours (`foreign`). `unchanged` and
-   * `absent`: after a write of it had failed, it is as it should be.
+   * An object was created, changed or removed; or left unchanged because it is not ours (`foreign`). `unchanged` and
+   * `absent`: after a failed write, the object is in the desired state.
    */
   | {
       readonly type: "object.written";
@@ -65,7 +68,7 @@ export type Fact =
         readonly effect: string;
         readonly target: string;
         readonly reason: string;
-        /** Of the API server's answer, where it gave one. */
+        /** Of the API server's answer, if there was one. */
         readonly status?: number;
       };
     }
@@ -95,13 +98,13 @@ export type Fact =
         readonly endpoint: string;
         readonly permissions: number;
         readonly channels: number;
-        /** To TCP peers; not there where there were none. */
+        /** Connections to TCP peers; absent if there were none. */
         readonly connections?: number;
-        /** The transition of the endpoint; absent where the endpoint stays and a route no longer leads to it. */
+        /** The transition of the endpoint; absent if the endpoint stays and a route no longer leads to it. */
         readonly because?: { readonly entity: string; readonly from: string; readonly to: string };
       };
     }
-  /** A thread that relays ended by itself; its clients have to allocate anew. */
+  /** A relay thread ended unexpectedly; its clients have to allocate anew. */
   | {
       readonly type: "worker.lost";
       readonly data: { readonly worker: number; readonly reason: string; readonly allocations: number };
@@ -132,7 +135,7 @@ export type Fact =
         readonly code?: DenialCode;
         /** For people. */
         readonly reason: string;
-        /** Refusals left out of the log since the one before, to bound it. */
+        /** Rejections left out of the log since the last one, to limit its size. */
         readonly suppressed: number;
       };
     };
@@ -140,17 +143,17 @@ export type Fact =
 export interface Rejection {
   readonly code: string;
   readonly file: string;
-  /** 1-based; 0 where unknown. */
+  /** 1-based; 0 if unknown. */
   readonly line: number;
-  /** `KIND/NAMESPACE/NAME`, where the document says that much. */
+  /** `KIND/NAMESPACE/NAME`, as far as the document contains them. */
   readonly object: string;
-  /** Path inside the object, `spec.listeners[0].port`; empty for the whole of it. */
+  /** Path inside the object, `spec.listeners[0].port`; empty for the whole object. */
   readonly field: string;
   readonly reason: string;
 }
 
 export interface OffloadSummary {
-  /** `None`: user space relays everything, and `reason` says why. `XDP`: on one interface at least. */
+  /** `None`: user space relays everything, and `reason` says why. `XDP`: on at least one interface. */
   readonly engine: "None" | "TC" | "XDP";
   readonly reason?: string;
   readonly interfaces?: readonly OffloadInterface[];
@@ -159,14 +162,14 @@ export interface OffloadSummary {
 export interface OffloadInterface {
   readonly name: string;
   readonly engine: "TC" | "XDP";
-  /** Why not XDP, where it was asked for or might have been chosen. */
+  /** Why XDP is not used, if it was requested or could have been chosen. */
   readonly note?: string;
 }
 
 export interface AllocationSummary {
   readonly gateway: Name;
   readonly listener: string;
-  /** Number of the allocation in this process, 1 and up. */
+  /** Number of the allocation in this process, from 1. */
   readonly id: number;
   readonly user: string;
   /** `ADDRESS:PORT`. */
@@ -174,11 +177,11 @@ export interface AllocationSummary {
   readonly relayed: string;
 }
 
-/** A fact on its way into the log. */
+/** A fact that is not in the log yet. */
 export interface Happening {
   readonly fact: Fact;
   readonly source: string;
-  /** Sequence number of the line that led to it. */
+  /** Sequence number of the line that caused it. */
   readonly cause: number | null;
 }
 
@@ -190,7 +193,7 @@ export type Derivation =
       readonly type: "transition";
       readonly data: {
         readonly machine: MachineId;
-        /** What moved: a gateway's `NAMESPACE/NAME`, an endpoint's `SERVICE-NAMESPACE/SERVICE#ADDRESS`. */
+        /** The entity that changed: a gateway's `NAMESPACE/NAME`, an endpoint's `SERVICE-NAMESPACE/SERVICE#ADDRESS`. */
         readonly entity: string;
         readonly from: string;
         readonly event: string;
@@ -199,17 +202,22 @@ export type Derivation =
       };
     }
   | {
-      /** Facts up to `through` were folded; what follows until the next fact was concluded from them. */
+      /** Facts up to `through` were folded; the lines until the next fact were concluded from them. */
       readonly type: "fold";
       readonly data: { readonly through: number };
     }
   | {
-      /** All that the core knew, at the start of a segment: replay can begin here. `CoreSnapshot` of `core/core.ts`. */
+      /**
+       * The whole state of the core, at the start of a segment: replay can begin here. `CoreSnapshot` of `core/core.ts`.
+       */
       readonly type: "snapshot";
       readonly data: unknown;
     }
   | {
-      /** An output that changed: a dataplane config, a status, an object. `parts` are digests, so that a difference can be named. */
+      /**
+       * An output that changed: a dataplane config, a status, an object. `parts` are digests, so that a difference can be
+       * located.
+       */
       readonly type: "rendered";
       readonly data: {
         readonly output: string;

@@ -1,4 +1,4 @@
-/** Reads a log that is being written: each line as soon as it is whole, from one segment into the next. */
+/** Reads a log while it is being written: each line as soon as it is complete, from one segment into the next. */
 import { closeSync, fstatSync, openSync, readSync, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import type { JournalLine } from "./fact.ts";
@@ -8,18 +8,18 @@ import { upcasters } from "./upcast.ts";
 
 export interface FollowOptions {
   readonly from?: Beginning;
-  /** Ends it. */
+  /** Stops following. */
   readonly signal: AbortSignal;
-  /** Called each time that all there is has been read. */
+  /** Called each time that all existing lines have been read. */
   readonly onCaughtUp?: () => void;
 }
 
 const CHUNK = 1 << 20;
 const NEWLINE = 0x0a;
-/** Should the system not tell of a change: folders on a network say nothing. */
+/** Poll interval in case the system does not report a change: network file systems do not. */
 const LOOK_AGAIN_MS = 500;
 
-/** One segment, read on from where it was left. A torn last line, which a restart cuts off, counts as not there yet. */
+/** One segment, read on from the last position. A torn last line, which a restart cuts off, is not read yet. */
 const openSegment = (file: string) => {
   const fd = openSync(file, "r");
   const chunk = Buffer.allocUnsafe(CHUNK);
@@ -28,7 +28,7 @@ const openSegment = (file: string) => {
   return {
     file,
     close: () => closeSync(fd),
-    /** Whether another file has taken its place: a start removes a segment without a line, and begins it anew. */
+    /** Whether another file has replaced it: a start removes a segment without lines, and creates it again. */
     get isReplaced() {
       const there = statSync(file, { throwIfNoEntry: false });
       return there !== undefined && there.ino !== fstatSync(fd).ino;
@@ -46,7 +46,7 @@ const openSegment = (file: string) => {
           yield { text, number, whole: true };
         }
         if (data.length < size) return;
-        // A line that is longer than what was read at once, a snapshot say, is read again as a whole.
+        // A line that is longer than one read, for example a snapshot, is read again as a whole.
         size = start === 0 ? size * 2 : CHUNK;
       }
     },
@@ -54,7 +54,7 @@ const openSegment = (file: string) => {
 };
 
 /**
- * Every line of a log, those to come too. `path` is its folder, or one file of it. Ends when `signal` says so.
+ * Every line of a log, including future ones. `path` is its folder, or one file of it. Ends when `signal` is aborted.
  * @throws TurnpikeError as `readJournal` does.
  */
 export async function* followJournal(path: string, options: FollowOptions): AsyncGenerator<JournalLine> {
@@ -82,7 +82,8 @@ export async function* followJournal(path: string, options: FollowOptions): Asyn
   try {
     while (!signal.aborted) {
       const changed = new Promise<void>((resolve) => (wake = resolve));
-      // Looked for before the current one is read to its end: once there is a next one, nothing is added to that.
+      // Looked up before the current segment is read to its end: once there is a next one, nothing is appended to the
+      // current one.
       const next = nextSegment();
       for (const raw of current?.lines() ?? []) {
         if (signal.aborted) return;

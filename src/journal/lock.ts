@@ -1,9 +1,9 @@
-/** One writer a log: a second one would interleave its sequence numbers. */
+/** One writer per log: a second one would interleave its sequence numbers. */
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TurnpikeError } from "../errors.ts";
 
-/** When a process started, in the system's own units: a number is used again, but not with the same start. */
+/** When a process started, in the system's units: a process id is reused, but not with the same start. */
 const startOf = (pid: number): string => {
   try {
     return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ")[19] ?? "";
@@ -21,7 +21,7 @@ const isRunning = (pid: number, start: string): boolean => {
   }
 };
 
-/** The process of the lock with this `content`, if it is another one and runs. */
+/** The process of the lock with this `content`, if it is another one and it runs. */
 const holderOf = (content: string): number | undefined => {
   const [pid = "", start = ""] = content.split(" ");
   const isOther = Number(pid) > 0 && Number(pid) !== process.pid;
@@ -39,7 +39,7 @@ const readLock = (path: string): string | undefined => {
   }
 };
 
-/** Takes a stale lock away, and nothing that another process has put in its place meanwhile. */
+/** Removes a stale lock, but not a lock that another process has created meanwhile. */
 const removeStale = (path: string): void => {
   const aside = `${path}.${process.pid}`;
   try {
@@ -52,13 +52,13 @@ const removeStale = (path: string): void => {
 };
 
 /**
- * Makes this process the writer of `folder`, which is created where it is absent. A process may lock a folder again.
+ * Makes this process the writer of `folder`, which is created if it is absent. A process may lock a folder again.
  * @returns the path of the lock, whose removal unlocks the folder. @throws TurnpikeError `journal-busy`.
  */
 export const lockFolder = (folder: string): string => {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, "lock");
-  // Written before it is in place: nobody reads half a lock.
+  // Written before it is linked: no process reads half a lock.
   const own = `${path}.${process.pid}.new`;
   writeFileSync(own, `${process.pid} ${startOf(process.pid)}`, { mode: 0o600 });
   try {

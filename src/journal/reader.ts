@@ -1,4 +1,4 @@
-/** Reads a log back, line by line, whatever state a crash left it in. */
+/** Reads a log, line by line, in any state that a crash can leave it in. */
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { messageOf, TurnpikeError } from "../errors.ts";
@@ -9,7 +9,7 @@ import { upcast, upcasters, type Upcasters, type WrittenLine } from "./upcast.ts
 export interface ReadOptions {
   /** Called with the number of bytes of a torn last line, which is left out. */
   readonly onTorn?: (file: string, bytes: number) => void;
-  /** Lines before are not read, where `path` is a folder: a log of millions is at hand at once. */
+  /** If `path` is a folder, earlier lines are not read: this makes a log of millions of lines quick to open. */
   readonly from?: Beginning;
   /** Which versions are read, and how. */
   readonly versions?: Upcasters;
@@ -23,7 +23,7 @@ const BEGINNINGS: ReadonlySet<JournalLine["type"]> = new Set(["journal.recovered
 const NEWLINE = 0x0a;
 const FROM_THE_START: Beginning = { seq: 0 };
 
-/** A line as it stands in its file. */
+/** A line as it is in its file. */
 export interface RawLine {
   readonly text: string;
   /** 1-based. */
@@ -83,7 +83,7 @@ export const parseLine = (file: string, { text, number }: RawLine, versions: Upc
   return current as unknown as JournalLine;
 };
 
-/** Lets lines pass that follow on one another. `isFirst`: of a segment, where a log may go on behind lines that were lost. */
+/** Checks that lines are consecutive. `isFirst`: the first of a segment, where a log may continue after lost lines. */
 export const createSequence = () => {
   let expected: number | undefined;
   return (file: string, raw: RawLine, line: JournalLine, isFirst: boolean): JournalLine => {

@@ -1,4 +1,4 @@
-/** What a crash leaves at the end of a log, and where appending goes on. */
+/** Repairs the end of a log after a crash, and finds where appending continues. */
 import { renameSync, rmSync, statSync, truncateSync } from "node:fs";
 import { TurnpikeError } from "../errors.ts";
 import { readJournal } from "./reader.ts";
@@ -6,23 +6,23 @@ import { segmentsIn } from "./segment.ts";
 
 export interface Recovered {
   readonly lastSeq: number;
-  /** Of a torn line that was cut off, or of a damaged segment. */
+  /** Bytes of a torn line that was cut off, or of a damaged segment. */
   readonly tornBytes: number;
-  /** Segment to go on with; none where a new one must be begun. */
+  /** Segment to continue; undefined if a new one must be created. */
   readonly segment: string | undefined;
 }
 
 const firstSeqOf = (segment: string): number => Number(/(\d+)\.jsonl$/.exec(segment)?.[1]);
 
 /**
- * Makes the last segment of `folder` fit to append to: cuts a torn last line off, removes a segment without lines, and renames a
- * damaged one to `….damaged`, from which on sequence numbers skip its size in bytes.
+ * Makes the last segment of `folder` ready for appending: cuts a torn last line off, removes a segment without lines, and
+ * renames a damaged one to `….damaged`; sequence numbers then skip its size in bytes.
  */
 export const recover = (folder: string): Recovered => {
   const last = segmentsIn(folder).at(-1);
   if (last === undefined) return { lastSeq: 0, tornBytes: 0, segment: undefined };
   let tornBytes = 0;
-  // The name says where the sequence stood, should nothing of the segment have survived.
+  // The name contains the sequence number, in case nothing of the segment survived.
   let lastSeq = firstSeqOf(last) - 1;
   let lines = 0;
   try {
@@ -32,7 +32,7 @@ export const recover = (folder: string): Recovered => {
     }
   } catch (error) {
     if (!(error instanceof TurnpikeError) || error.code !== "journal-damaged") throw error;
-    // Whatever it holds is kept for whoever can read it; the program must run.
+    // The content is kept for manual recovery; the program must run.
     renameSync(last, `${last}.damaged`);
     const behind = statSync(`${last}.damaged`).size;
     return { lastSeq: lastSeq + behind, tornBytes: behind, segment: undefined };

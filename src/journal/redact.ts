@@ -1,4 +1,4 @@
-/** What is secret in each kind of object, and an object without it. */
+/** The secrets in each kind of object, and the object without them. */
 import type { CertificateState, ConfigMap, ObjectMeta, Secret, Workload } from "../resources/core.ts";
 import type { AnyObject, KindId, KindMap } from "../resources/kinds.ts";
 import { LAST_APPLIED_ANNOTATION } from "../resources/names.ts";
@@ -11,7 +11,7 @@ import { bytesOf, PLAIN_KEYS, type Seal } from "./seal.ts";
 
 const CERTIFICATE_KEYS = ["tls.crt", "crt", "cert"] as const;
 const PRIVATE_KEY_KEYS = ["tls.key", "key"] as const;
-/** Fields of a GatewayConfig that are no secret. Others are not known, and what is in them is not either. */
+/** Fields of a GatewayConfig that are not secret. Other fields are unknown, so their content is treated as secret. */
 const SHOWN_FIELDS = [
   "dataplane",
   "realm",
@@ -29,18 +29,18 @@ const withMetadata = <T extends AnyObject>(object: T, metadata: ObjectMeta): T =
 const withoutLastApplied = <T extends AnyObject>(object: T): T => {
   const { annotations, ...metadata } = object.metadata;
   if (annotations?.[LAST_APPLIED_ANNOTATION] === undefined) return object;
-  // kubectl keeps a copy of the whole manifest there, passwords included.
+  // kubectl keeps a copy of the whole manifest there, including passwords.
   const { [LAST_APPLIED_ANNOTATION]: _, ...rest } = annotations;
   return withMetadata(object, { ...metadata, annotations: rest });
 };
 
-/** Many a tool keeps a copy of what it applied in an annotation, and no rule reads one of these kinds. */
+/** Many tools keep a copy of what they applied in an annotation, and no rule reads annotations of these kinds. */
 const withoutAnnotations = <T extends AnyObject>(object: T): T => {
   const { annotations: _, ...metadata } = object.metadata;
   return withMetadata(object, metadata);
 };
 
-/** A Secret as somebody wrote it: its schema is the API server's to mind. */
+/** A Secret as its author wrote it: the API server validates its schema. */
 type Written = Omit<Secret, "data"> & {
   readonly data?: Readonly<Record<string, unknown>>;
   readonly stringData?: Readonly<Record<string, unknown>>;
@@ -49,7 +49,7 @@ type Written = Omit<Secret, "data"> & {
 const valueOfAny = (data: ReadonlyMap<string, Buffer>, keys: readonly string[]): Buffer | undefined =>
   keys.map((key) => data.get(key)).find((value) => value !== undefined && value.length > 0);
 
-/** Of the same keys that rendering takes. */
+/** Of the same keys that rendering reads. */
 const certificateIn = (data: ReadonlyMap<string, Buffer>, nowMs: number): CertificateState | undefined => {
   const chain = valueOfAny(data, CERTIFICATE_KEYS);
   return chain && inspectCertificate(chain, valueOfAny(data, PRIVATE_KEY_KEYS), nowMs);
@@ -59,7 +59,7 @@ const redactSecret = (object: Written, seal: Seal): Secret => {
   const { apiVersion, kind, metadata, type, data, stringData } = object;
   const decoded = new Map([
     ...Object.entries(data ?? {}).map(([name, value]) => [name, Buffer.from(String(value), "base64")] as const),
-    // An API server would have put it there.
+    // An API server would have added it.
     ...Object.entries(stringData ?? {}).map(([name, value]) => [name, bytesOf(value)] as const),
   ]);
   const certificate = certificateIn(decoded, seal.nowMs);
@@ -99,7 +99,7 @@ const redactDataplane = (object: Dataplane, seal: Seal): Dataplane =>
 const redactWorkload = (object: Workload, seal: Seal): Workload => {
   const { apiVersion, kind, metadata } = object;
   if (isOurs(object)) return withEnvironment(object, (env) => redactEnvironment(env, seal));
-  // Of another owner: only its existence under a name that we might use matters.
+  // Owned by another controller: only its existence under a name that we might use matters.
   const { name, namespace, uid, labels } = metadata;
   return {
     apiVersion,
@@ -113,7 +113,7 @@ const redactWorkload = (object: Workload, seal: Seal): Workload => {
   };
 };
 
-/** Nobody asks for these values again: they are only compared. */
+/** These values are only compared, never read again. */
 const redactConfigMap = (object: ConfigMap, seal: Seal): ConfigMap => ({
   ...object,
   ...(object.data === undefined
@@ -121,7 +121,7 @@ const redactConfigMap = (object: ConfigMap, seal: Seal): ConfigMap => ({
     : { data: Object.fromEntries(Object.entries(object.data).map(([name, text]) => [name, seal.digestOf(text)])) }),
 });
 
-/** By kind: those that may hold secrets. */
+/** By kind: the kinds that may hold secrets. */
 const redactors: { readonly [K in KindId]?: (object: KindMap[K], seal: Seal) => KindMap[K] } = {
   Secret: (object, seal) => redactSecret(withoutAnnotations(object), seal),
   GatewayConfig: (object, seal) => redactConfig(withoutAnnotations(object), seal),
@@ -135,7 +135,7 @@ const redactors: { readonly [K in KindId]?: (object: KindMap[K], seal: Seal) => 
 /** Whether objects of this kind may hold secrets. */
 export const mayHoldSecrets = (kind: KindId): boolean => redactors[kind] !== undefined;
 
-/** `object` with digests in the place of its secrets. */
+/** `object` with digests in place of its secrets. */
 export const redactObject = (kind: KindId, object: AnyObject, seal: Seal): AnyObject => {
   const clean = withoutLastApplied(object);
   const redactor = redactors[kind] as ((object: AnyObject, seal: Seal) => AnyObject) | undefined;

@@ -1,28 +1,28 @@
-/** Secrets in memory, known by their keyed digests, for as long as an object or a listener needs them. */
+/** Secrets in memory, by their keyed digests, while an object or a listener needs them. */
 import { createHmac, createSecretKey } from "node:crypto";
 import { TurnpikeError } from "../errors.ts";
 import type { ObjectKey } from "../resources/keys.ts";
 
 const PREFIX = "vault:";
-/** Bytes: nobody's secret is shorter, and without all that is short a text would say nothing. */
+/** Minimum length in bytes to redact: no secret is shorter, and without all short values a text would be unreadable. */
 const MIN_SECRET = 6;
 
 export interface Secrets {
-  /** `vault:…`: the same for the same value of one run. */
+  /** `vault:…`: the same for the same value within one run. */
   digestOf(value: string | Buffer): string;
-  /** The digest of `value`, which is stored until the objects that have it are gone; an empty value stays empty. */
+  /** The digest of `value`, which is stored until no object has it; an empty value stays empty. */
   put(value: Buffer): string;
-  /** The digests that `object` has from now on; values that only it had are deleted. */
+  /** Sets the digests of `object`; values that only it had are deleted. */
   keep(object: ObjectKey, digests: readonly string[]): void;
-  /** Keeps the values of these digests, also when they are no longer in any object, until it is called with others. */
+  /** Keeps the values of these digests, even if they are no longer in any object, until the next call. */
   hold(digests: ReadonlySet<string>): void;
   /**
-   * The value of `digest`; what is not a digest as it is.
+   * The value of `digest`; a text that is not a digest is returned unchanged.
    * @param what the digest is of, for the message.
-   * @throws TurnpikeError `secret-unknown` for a digest whose value is not there.
+   * @throws TurnpikeError `secret-unknown` for a digest without a value.
    */
   valueOf(digest: string, encoding: "utf8" | "base64", what: string): string;
-  /** `text` without the secrets that it quotes. */
+  /** `text` with the secrets in it removed. */
   scrub(text: string): string;
   readonly size: number;
 }

@@ -13,7 +13,7 @@ export const segmentsIn = (folder: string): readonly string[] =>
     .toSorted()
     .map((name) => join(folder, name));
 
-/** What the first line of a segment says of itself. */
+/** The metadata in the first line of a segment. */
 export interface SegmentHead {
   readonly seq: number;
   /** Milliseconds since 1970. */
@@ -21,11 +21,11 @@ export interface SegmentHead {
   readonly type: string;
 }
 
-/** More than an envelope is long; what follows it, of a snapshot, may be megabytes. */
+/** Longer than an envelope; the rest of the line, for a snapshot, may be megabytes. */
 const HEAD_BYTES = 512;
 const ENVELOPE = /^\{"v":\d+,"seq":(\d+),"time":(\d+),"source":"[^"]*","cause":(?:\d+|null),"type":"([^"]+)"/;
 
-/** Nothing where a segment is empty, or does not begin as the writer lets it. */
+/** Undefined if a segment is empty, or does not begin as the writer begins it. */
 export const headOf = (segment: string): SegmentHead | undefined => {
   const bytes = Buffer.alloc(HEAD_BYTES);
   const fd = openSync(segment, "r");
@@ -37,7 +37,7 @@ export const headOf = (segment: string): SegmentHead | undefined => {
   }
 };
 
-/** Where to begin to read: at the newest segment of which all that is said here holds; at the oldest if of none. */
+/** Where to begin reading: at the newest segment that meets all of these conditions; at the oldest if none does. */
 export interface Beginning {
   /** It holds this line, or begins before it. */
   readonly seq?: number;
@@ -47,7 +47,7 @@ export interface Beginning {
   readonly atSnapshot?: boolean;
 }
 
-/** The segments from a beginning on. */
+/** The segments from a start position on. */
 export const segmentsFrom = (
   segments: readonly string[],
   { seq = Infinity, time = Infinity, atSnapshot = false }: Beginning,

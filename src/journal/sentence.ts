@@ -1,4 +1,4 @@
-/** A line of the log as a sentence, for people. */
+/** A line of the log as a sentence for people. */
 import type { JournalLine, OffloadInterface, OffloadSummary, Rejection } from "./fact.ts";
 import { keyOf, nameOfObject } from "../resources/keys.ts";
 

@@ -1,13 +1,13 @@
 /**
- * Lines of older versions, turned into today's form as they are read, one version after the other.
+ * Converts lines of older versions to the current form as they are read, one version at a time.
  *
- * When the shape of a line changes in a way that older lines do not have: count `JOURNAL_VERSION` up, put a function here
- * that makes a line of the version before into one of the new, and keep a log of the version before among the fixtures in
- * `test/replay/fixtures`. Nothing else in the program knows that there ever was another form.
+ * When the format of a line changes in a way that older lines do not have: increment `JOURNAL_VERSION`, add a function here
+ * that converts a line of the previous version to the new one, and keep a log of the previous version among the fixtures in
+ * `test/replay/fixtures`. No other part of the program knows older formats.
  */
 import { JOURNAL_VERSION } from "./fact.ts";
 
-/** A line as some release wrote it: of its envelope only this much is the same in all versions. */
+/** A line as some release wrote it: only this part of the envelope is the same in all versions. */
 export interface WrittenLine {
   readonly v: number;
   readonly seq: number;
@@ -15,12 +15,12 @@ export interface WrittenLine {
   readonly [field: string]: unknown;
 }
 
-/** Makes a line of one version into a line of the next; `v` is counted up by whoever calls it. */
+/** Converts a line of one version to the next; the caller increments `v`. */
 export type Upcaster = (line: WrittenLine) => WrittenLine;
 
-/** How lines of one version become lines of another, by the version that an upcaster starts from. */
+/** Converters of lines, by the version from which an upcaster starts. */
 export interface Upcasters {
-  /** The version that lines are to have. */
+  /** The target version. */
   readonly current: number;
   readonly from: ReadonlyMap<number, Upcaster>;
 }
@@ -28,7 +28,7 @@ export interface Upcasters {
 /** Version 1 is the first. */
 export const upcasters: Upcasters = { current: JOURNAL_VERSION, from: new Map() };
 
-/** Nothing where the version is newer than the current one, or no upcaster leads on from it. */
+/** Undefined if the version is newer than the current one, or no upcaster starts from it. */
 export const upcast = (line: WrittenLine, { current, from }: Upcasters): WrittenLine | undefined => {
   let form = line;
   while (form.v < current) {

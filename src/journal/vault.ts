@@ -1,7 +1,7 @@
 /**
- * Keeps secrets out of the log and out of the core. On the way in, each password, shared secret and key is replaced by
- * a keyed digest, `vault:…`; on the way out, effects ask for the value behind it. The key is made anew for each run and
- * never leaves the process, so a digest in a log tells nothing but "same" or "different" within that run.
+ * Keeps secrets out of the log and out of the core. On input, each password, shared secret and key is replaced by a keyed
+ * digest, `vault:…`; on output, effects ask for the value of the digest. The key is generated for each run and never leaves
+ * the process, so digests in a log reveal only "same" or "different" within that run.
  */
 import { randomBytes } from "node:crypto";
 import { wallMs } from "../clock.ts";
@@ -17,21 +17,21 @@ import { createSecrets } from "./secrets.ts";
 export interface Vault {
   /** `object` as the core may see it. The `data` of a Secret is in base64, its `stringData` is not. */
   redact(kind: KindId, object: AnyObject): AnyObject;
-  /** Forgets what an object that is gone had stored. */
+  /** Deletes the values that a removed object had stored. */
   forget(object: ObjectKey): void;
-  /** Keeps the values of these digests, also when they are no longer in any object, until it is called with others. */
+  /** Keeps the values of these digests, even if they are no longer in any object, until the next call. */
   hold(digests: ReadonlySet<string>): void;
   /**
-   * A config with values where the core had digests: certificates and keys in base64, the rest as text.
-   * @throws TurnpikeError `secret-unknown` for a digest whose value the vault does not have.
+   * A config with values in place of digests: certificates and keys in base64, the rest as text.
+   * @throws TurnpikeError `secret-unknown` for a digest without a value.
    */
   reveal(config: DataplaneConfig): DataplaneConfig;
   /**
-   * An object to be written, with the values of its containers' environment.
-   * @throws TurnpikeError `secret-unknown` for a digest whose value the vault does not have.
+   * An object to write, with the values of its containers' environment.
+   * @throws TurnpikeError `secret-unknown` for a digest without a value.
    */
   revealObject<T extends KubernetesObject>(object: T): T;
-  /** `text` without the secrets that it quotes: what somebody else says of a failure may. */
+  /** `text` with the secrets in it removed: error messages of other programs may quote them. */
   scrub(text: string): string;
   readonly size: number;
 }

@@ -1,4 +1,4 @@
-/** Appends to a log: segments, rotation, retention, and a disk that takes no lines. */
+/** Appends to a log: segments, rotation, retention, and a disk that rejects writes. */
 import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { lockFolder } from "./lock.ts";
@@ -8,35 +8,35 @@ import { segmentName, segmentsIn } from "./segment.ts";
 import { messageOf } from "../errors.ts";
 
 export interface WriterOptions {
-  /** When lines reach the disk for certain: with every flush, once every `fsyncIntervalMs`, or when the system likes. */
+  /** When lines are synced to disk: with every flush, once every `fsyncIntervalMs`, or when the system decides. */
   readonly fsync?: "always" | "interval" | "never";
   readonly fsyncIntervalMs?: number;
   /** A segment is closed once it has this many bytes. */
   readonly segmentBytes?: number;
-  /** Closed segments kept; older ones are removed. */
+  /** Number of closed segments kept; older ones are removed. */
   readonly keepSegments?: number;
-  /** Bytes kept in memory while the disk takes none; past that, lines are lost and a snapshot takes their place. */
+  /** Bytes kept in memory while the disk rejects writes; beyond that, lines are lost and a snapshot replaces them. */
   readonly unwrittenBytes?: number;
-  /** Called when the disk begins to refuse, with the reason, and with nothing when it takes again. */
+  /** Called with the reason when the disk begins to reject writes, and with undefined when it accepts them again. */
   readonly onDisk?: (refusal: string | undefined) => void;
   readonly now?: () => number;
-  /** `fs.writeSync`, but for tests. */
+  /** `fs.writeSync`, except in tests. */
   readonly write?: (fd: number, bytes: Buffer) => number;
 }
 
 export interface JournalWriter {
-  /** Puts a fact into the log, as it then stands there. It reaches the file with the next `flush`. */
+  /** Appends a fact, and returns it as a line of the log. The next `flush` writes it to the file. */
   append(fact: Fact, source: string, cause: number | null): FactLine;
   derive(derivation: Derivation, cause: number, time: number): JournalLine;
   flush(): void;
-  /** Whether the current segment is full, or lines were lost: then `rotate` is due. */
+  /** Whether the current segment is full, or lines were lost: then call `rotate`. */
   readonly full: boolean;
   /** Starts the next segment with `snapshot`, from which replay can begin, and drops segments past retention. */
   rotate(snapshot: unknown): void;
-  /** What was found when the log was opened: bytes of a torn line that were dropped. */
+  /** Found when the log was opened: bytes of a torn line that were dropped. */
   readonly tornBytes: number;
   readonly lastSeq: number;
-  /** Why the disk takes no lines; nothing while it does. */
+  /** Why the disk rejects writes; undefined while it accepts them. */
   readonly refusal: string | undefined;
   close(): void;
 }
@@ -64,14 +64,14 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
   let size = segment === undefined ? 0 : statSync(segment).size;
   let pending: string[] = [];
   let pendingCharacters = 0;
-  /** What the disk has not taken yet. */
+  /** Lines that are not on disk yet. */
   let unwritten: Buffer = Buffer.alloc(0);
   let refusal: string | undefined;
-  /** Lines are being left out until a snapshot stands in for them. */
+  /** Lines are dropped until a snapshot replaces them. */
   let hasGap = false;
   let unsynced = false;
 
-  /** A disk that is full or gone must not end calls: what fails is tried again with the next flush. */
+  /** A full or missing disk must not end calls: the next flush repeats what failed. */
   const onTheDisk = (work: () => void): boolean => {
     try {
       work();
@@ -92,7 +92,7 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
 
   const timer = fsync === "interval" ? setInterval(sync, fsyncIntervalMs).unref() : undefined;
 
-  /** Behind the end, the descriptor may belong to another file. */
+  /** After the close, the descriptor may belong to another file. */
   let isClosed = false;
 
   const flush = (): void => {
@@ -110,7 +110,7 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
       }
     });
     if (unwritten.length > unwrittenBytes) {
-      // The line that is half on the disk must be completed some day; the others are lost.
+      // The line that is half on the disk must be completed later; the others are lost.
       unwritten = unwritten.subarray(0, unwritten.indexOf(NEWLINE) + 1);
       hasGap = true;
     }

@@ -12,18 +12,21 @@ export interface Request {
   readonly body?: unknown;
   readonly contentType?: string;
   readonly signal?: AbortSignal;
-  /** Milliseconds until a request without a whole answer fails; the connection's by default. Of a stream it is the first byte. */
+  /**
+   * Milliseconds until a request without a complete answer fails; the connection's by default. For a stream, until the
+   * first byte.
+   */
   readonly timeoutMs?: number;
 }
 
-/** The API server refused, or could not be reached (`status` 0). */
+/** The API server rejected the request, or could not be reached (`status` 0). */
 export class ApiError extends Error {
   readonly status: number;
   /** Kubernetes' machine-readable reason: `NotFound`, `Conflict`, `Expired`, … */
   readonly reason: string;
-  /** What the server asks callers to wait, in ms. */
+  /** Pause that the server requests, in ms. */
   readonly retryAfterMs: number | undefined;
-  /** Paths of the fields that are invalid, `status.addresses[0].value`, where the server names them. */
+  /** Paths of invalid fields, `status.addresses[0].value`, if the server names them. */
   readonly fields: readonly string[];
 
   constructor(status: number, reason: string, message: string, retryAfterMs?: number, fields: readonly string[] = []) {
@@ -36,7 +39,7 @@ export class ApiError extends Error {
   }
 }
 
-/** For `catch`: what is not there is undefined. */
+/** For `catch`: a missing object is undefined. */
 export const orAbsent = (error: unknown): undefined => {
   if (error instanceof ApiError && error.status === 404) return undefined;
   throw error;
@@ -45,7 +48,7 @@ export const orAbsent = (error: unknown): undefined => {
 export interface Api {
   /** @throws ApiError */
   json<T>(request: Request): Promise<T>;
-  /** The body of a 200, as it comes. @throws ApiError */
+  /** The body of a 200, as a stream. @throws ApiError */
   stream(request: Request): Promise<Readable>;
   /** Requests made, by method. */
   readonly requests: Readonly<Record<string, number>>;
@@ -61,9 +64,9 @@ export interface ApiConnection {
     readonly key?: string | Buffer;
     readonly rejectUnauthorized?: boolean;
   };
-  /** Headers with the credentials of now: tokens are renewed on disk. */
+  /** Headers with the current credentials: tokens are renewed on disk. */
   headers(): Promise<Readonly<Record<string, string>>>;
-  /** For requests that do not say how long they wait; 30,000 by default. */
+  /** Timeout of requests that set none; 30,000 by default. */
   readonly timeoutMs?: number;
 }
 
@@ -93,10 +96,10 @@ const unreachable = (error: unknown): ApiError => new ApiError(0, "Unreachable",
 export const createApi = (connection: ApiConnection): Api => {
   const dispatcher = new Agent({
     connect: { ...connection.tls, timeout: 10_000 },
-    // Each watch and request by a connection of its own. In HTTP/2 all share one, and an API server that refuses one of them
-    // as unauthorized ends it (GOAWAY) for all.
+    // Each watch and request uses a separate connection. In HTTP/2 all would share one, and an API server that rejects one
+    // of them as unauthorized ends it (GOAWAY) for all.
     allowH2: false,
-    // Quiet watches are nothing unusual; whoever reads one has a liveness timer of its own.
+    // Quiet watches are normal; their reader has a separate liveness timer.
     bodyTimeout: 0,
     keepAliveTimeout: 30_000,
   });
@@ -136,7 +139,7 @@ export const createApi = (connection: ApiConnection): Api => {
     }
   };
 
-  /** A deadline for all of it: a server may take the connection, or begin its answer, and then say no more. */
+  /** A deadline for the whole request: a server may accept the connection, or begin its answer, and then stop. */
   const whole = async (
     request: Request,
   ): Promise<{ readonly answer: Dispatcher.ResponseData; readonly text: string }> => {

@@ -1,4 +1,4 @@
-/** Where the API server is and who we are: a kubeconfig, or the service account of the pod that we run in. */
+/** The address and credentials of the API server: from a kubeconfig, or from the service account of the pod. */
 import type { RequestOptions } from "node:https";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { monotonicMs } from "../clock.ts";
@@ -6,18 +6,18 @@ import { messageOf, TurnpikeError } from "../errors.ts";
 import { createApi, type Api } from "./api.ts";
 import { loadKubeconfig } from "./kubeconfig.ts";
 
-/** Credentials are asked for again after this many ms: service account tokens change on disk. */
+/** Credentials are read again after this many ms: service account tokens change on disk. */
 const CREDENTIALS_MS = 20_000;
 
 /**
  * @param kubeconfig path; without it `KUBECONFIG`, `~/.kube/config` or the pod's service account.
- * @param timeoutMs until a request that is not answered fails, where it does not say itself.
+ * @param timeoutMs default timeout of requests.
  * @throws TurnpikeError `kubeconfig-invalid`; the error of reading it.
  */
 export const connect = async (kubeconfig?: string, timeoutMs?: number): Promise<Api> =>
   apiOf(await loadKubeconfig({ kubeconfig }), timeoutMs);
 
-/** The API server that `config` is of. @throws TurnpikeError `kubeconfig-invalid`. */
+/** The API server of `config`. @throws TurnpikeError `kubeconfig-invalid`. */
 export const apiOf = async (config: KubeConfig, timeoutMs?: number): Promise<Api> => {
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new TurnpikeError("kubeconfig-invalid", "the kubeconfig names no current cluster");

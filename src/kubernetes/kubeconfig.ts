@@ -1,17 +1,17 @@
-/** A kubeconfig as kubectl finds it: a file, `KUBECONFIG`, `~/.kube/config`, or the service account of the pod that we run in. */
+/** A kubeconfig, found as kubectl does: a file, `KUBECONFIG`, `~/.kube/config`, or the service account of the pod. */
 import type { KubeConfig } from "@kubernetes/client-node";
 import { TurnpikeError } from "../errors.ts";
 
 export interface KubeconfigOptions {
-  /** Path; without it the usual places. */
+  /** Path; the default locations if absent. */
   readonly kubeconfig?: string | undefined;
-  /** Without it the current one. */
+  /** The current context if absent. */
   readonly context?: string | undefined;
 }
 
 /** @throws TurnpikeError `kubeconfig-invalid`; the error of reading the file. */
 export const loadKubeconfig = async ({ kubeconfig, context }: KubeconfigOptions): Promise<KubeConfig> => {
-  // Loaded only here: it takes 370 ms and 80 MB that a dataplane does without.
+  // Loaded only here: it takes 370 ms and 80 MB that a dataplane does not need.
   const { KubeConfig } = await import("@kubernetes/client-node");
   const config = new KubeConfig();
   try {
@@ -19,7 +19,7 @@ export const loadKubeconfig = async ({ kubeconfig, context }: KubeconfigOptions)
     else config.loadFromFile(kubeconfig);
   } catch (error) {
     if (error instanceof Error && "syscall" in error) throw error;
-    // The parser's own message would quote the file, tokens and all.
+    // The parser's own message would quote the file, including tokens.
     throw new TurnpikeError("kubeconfig-invalid", `${kubeconfig ?? "the kubeconfig"} cannot be understood`);
   }
   if (context !== undefined) {
@@ -30,6 +30,6 @@ export const loadKubeconfig = async ({ kubeconfig, context }: KubeconfigOptions)
   return config;
 };
 
-/** The namespace that commands are about where they do not say: the context's. */
+/** The default namespace of commands: the context's. */
 export const namespaceOf = (config: KubeConfig): string =>
   config.getContextObject(config.getCurrentContext())?.namespace ?? "default";

@@ -2,7 +2,7 @@
 import { splitName, type Name } from "../resources/keys.ts";
 import type { Kind } from "../resources/kinds.ts";
 
-/** What of a kind its paths are made of. */
+/** The part of a kind that its paths consist of. */
 export type Resource = Pick<Kind, "group" | "versions" | "plural" | "namespaced">;
 
 const root = (group: string, version: string): string =>

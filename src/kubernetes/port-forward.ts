@@ -1,4 +1,4 @@
-/** Ports of pods, at a port of this machine: through the API server, as `kubectl port-forward` does it. */
+/** Ports of pods, on a port of this machine: through the API server, like `kubectl port-forward`. */
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { Writable } from "node:stream";
@@ -12,7 +12,7 @@ export interface Pod {
   /** `Running`, … */
   readonly phase: string;
   readonly isReady: boolean;
-  /** Why it is not ready, as its status says; its phase where it says nothing. */
+  /** Why it is not ready, from its status; its phase if the status has no reason. */
   readonly why: string;
   readonly address: string | undefined;
 }
@@ -34,7 +34,7 @@ interface PodStatus {
   }[];
 }
 
-/** Of a container that waits, or of a condition that is not met. */
+/** Of a waiting container, or of an unmet condition. */
 const whyOf = ({ phase = "Unknown", conditions = [], containerStatuses = [] }: PodStatus = {}): string => {
   const waiting = containerStatuses.find(({ state }) => state?.waiting !== undefined);
   const { reason, message } = waiting?.state?.waiting ?? {};
@@ -78,8 +78,7 @@ export interface Forwarded {
 }
 
 /**
- * Every connection to it is one to `port` of the pod that `find` gives: asked for again when the one that was there cannot be
- * reached.
+ * Forwards every connection to `port` of the pod that `find` returns: called again if the current one cannot be reached.
  */
 export const forwardPort = async (
   config: KubeConfig,
@@ -95,7 +94,7 @@ export const forwardPort = async (
     const { namespace, name } = await (known ??= find());
     const complaints = new Writable({
       write: (complaint: Buffer, _, done) => {
-        // Its first message is the number of the port, of which nothing is left here.
+        // The first message of each stream is the number of the port, which is not needed here.
         if (complaint.length > 0) {
           known = undefined;
           socket.destroy();

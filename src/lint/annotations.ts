@@ -1,4 +1,4 @@
-/** Annotations of Gateways: what is misspelt does nothing, and nobody says so. */
+/** Annotations of Gateways: a misspelt one has no effect, and nothing else reports it. */
 import { annotationProblems } from "../render/annotation-problems.ts";
 import {
   effectiveAnnotations,
@@ -43,12 +43,12 @@ const lintValues = (
     .filter((key) => key.startsWith(PREFIX) && !known.has(key))
     .map((key) => finding("annotation-unknown", object, key)),
   ...annotationProblems(annotations, gateway.spec.listeners)
-    // The listener that cannot be bound says so itself.
+    // The listener that cannot be bound reports this itself.
     .filter(({ key, listener }) => key !== keys.targetPort || listener === undefined)
     .map(({ key, kind, says }) => finding(codes[kind], object, `${key} ${says}`)),
 ];
 
-/** Ports asked for by Gateways before this one: of all Services of a cluster, a NodePort is one's. */
+/** Ports requested by Gateways before this one: a NodePort belongs to one Service of the cluster. */
 const nodePortsBefore = ({ view, options }: LintWorld, name: Name): ReadonlyMap<number, string> => {
   const taken = new Map<number, string>();
   for (const gateway of view.list("Gateway")) {

@@ -1,4 +1,4 @@
-/** What routes lead to. */
+/** The targets of routes. */
 import { parseIp } from "../net/ip.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
 import { specialBlock } from "../admission/special.ts";
@@ -12,7 +12,7 @@ import type { Route } from "../resources/view.ts";
 import { finding, type Finding } from "./finding.ts";
 import type { LintWorld } from "./world.ts";
 
-/** Addresses and prefixes that open what is closed unless it is named, and those that open everything. */
+/** Addresses and prefixes that open special blocks which must be named, and those that open everything. */
 const lintOpening = (object: string, backend: string, endpoints: readonly string[]): readonly Finding[] =>
   endpoints.flatMap((endpoint): readonly Finding[] => {
     const parsed = parseEndpoint(endpoint);
@@ -42,7 +42,7 @@ const lintPort = ({ view }: LintWorld, object: string, name: Name, backend: Back
   const { port, endPort = port } = backend;
   const ports = view.get("Service", name)?.spec?.ports ?? [];
   if (port === undefined || endPort === undefined || ports.length === 0) return [];
-  // A port that has a name is known to the pods alone.
+  // A named port is known only to the pods.
   const targets = ports.map((one) => one.targetPort ?? one.port);
   if (targets.some((target) => typeof target !== "number" || (target >= port && target <= endPort))) return [];
   const asked = endPort === port ? String(port) : `${port} to ${endPort}`;
@@ -78,7 +78,7 @@ const lintService = (
   if (!found && service !== undefined && Object.keys(service.spec?.selector ?? {}).length === 0 && slices.length > 0)
     return [finding("backend-without-endpoints", object, `Service ${name} has no selector and no endpoints`)];
   return [
-    // The port that the Gateway API asks for limits nothing.
+    // The port that the Gateway API requires limits nothing.
     ...(route.kind === "UDPRoute" ? lintPort(world, object, name, backend) : []),
     ...lintOpening(
       object,

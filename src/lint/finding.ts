@@ -1,4 +1,7 @@
-/** What `turnpike lint` finds: every code once, with what it means and what to do. The documentation is generated from it. */
+/**
+ * The findings of `turnpike lint`: every code once, with its meaning and what to do. The documentation is generated from
+ * it.
+ */
 export const findings = {
   manifest: {
     severity: "error",
@@ -223,7 +226,7 @@ export type FindingCode = keyof typeof findings;
 export interface Finding {
   readonly code: FindingCode;
   readonly severity: Severity;
-  /** `KIND/NAMESPACE/NAME`; of listeners with `/LISTENER` behind. */
+  /** `KIND/NAMESPACE/NAME`; for listeners followed by `/LISTENER`. */
   readonly object: string;
   readonly says: string;
   readonly todo: string;

@@ -34,7 +34,7 @@ const flawCodes = {
 
 const EXPIRES_SOON_MS = 14 * 24 * 60 * 60_000;
 
-/** An expired one is a flaw of its listener. */
+/** An expired certificate is a finding of its listener. */
 const lintExpiry = (
   { view, options, now }: LintWorld,
   gateway: Gateway,
@@ -86,7 +86,7 @@ const lintListeners = (
   });
 };
 
-/** What has the Gateway's name: its Service, and its workload unless somebody else runs the dataplane. */
+/** The objects with the Gateway's name: its Service, and its workload unless the dataplane is user-managed. */
 const madeFor = ({ view, options }: LintWorld, gateway: Gateway, gatewayClass: GatewayClass): readonly MadeKind[] => {
   const resolved = parametersOf(view, options, gatewayClass);
   if (!resolved.found || !runsDataplane(options, gateway)) return ["Service"];
@@ -104,7 +104,7 @@ export const lintGateways = (world: LintWorld): readonly Finding[] => {
     const controlled = controlledGateway(view, options, name);
     if (controlled === undefined)
       return known.spec.controllerName === options.controllerName
-        ? [] // Told of the class.
+        ? [] // Reported for the class.
         : [finding("class-of-another", object, `GatewayClass ${className} is of ${known.spec.controllerName}`)];
     const rendered = world.rendered(name);
     if (rendered?.config === undefined)
@@ -113,7 +113,7 @@ export const lintGateways = (world: LintWorld): readonly Finding[] => {
     const misnamed = kinds.flatMap((kind) => objectNameProblem(kind, name) ?? []);
     if (misnamed.length > 0) return misnamed.map((says) => finding("object-name", object, says));
     const taken = kinds.filter((kind) => isForeign(view.get(kind, name)));
-    // What else there would be to say is of objects that are not made.
+    // Other findings would concern objects that are not made.
     if (taken.length > 0)
       return taken.map((kind) => finding("name-taken", object, `${kind}/${name} is not the Gateway's`));
     return [

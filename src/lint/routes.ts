@@ -1,4 +1,4 @@
-/** Routes, and the parents that they name. */
+/** Routes, and their parents. */
 import { isMasked, parentGateway, rejectionOf } from "../render/attachment.ts";
 import { groupOfRoute } from "../render/route-kinds.ts";
 import { controlledGateway } from "../render/classes.ts";
@@ -10,11 +10,11 @@ import { lintBackends } from "./backends.ts";
 import { finding, type Finding } from "./finding.ts";
 import { isFragment, type LintWorld } from "./world.ts";
 
-/** As people write it; the two kinds of UDPRoute differ by their group. */
+/** The usual notation; the two kinds of UDPRoute differ by their group. */
 export const routeObject = ({ kind, name }: Route): string =>
   kind === "UDPRoute" ? `UDPRoute.${STUNNER_GROUP}/${name}` : `UDPRoute/${name}`;
 
-/** A Gateway of this name in another namespace: then `namespace` was forgotten. */
+/** A Gateway of this name in another namespace: then `namespace` was probably forgotten. */
 const elsewhere = ({ view }: LintWorld, wanted: Name): string => {
   const { name } = splitName(wanted);
   const found = view.list("Gateway").find((gateway) => gateway.metadata.name === name);

@@ -1,4 +1,4 @@
-/** What is looked at: objects as last seen, what is rendered from them, and how much of a cluster they are. */
+/** The input: objects as last observed, what is rendered from them, and how much of a cluster they cover. */
 import type { RenderedGateway } from "../render/render.ts";
 import type { Name } from "../resources/keys.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
@@ -14,8 +14,8 @@ export interface LintWorld {
 }
 
 /**
- * Manifests of an application, for example: the Gateways that its routes name, and the classes of those, are kept elsewhere. A
- * missing object is then not a fault.
+ * For example the manifests of an application: the Gateways that its routes name, and the classes of those, are elsewhere.
+ * A missing object is then not an error.
  */
 export const isFragment = ({ view, hasEndpoints }: LintWorld): boolean =>
   !hasEndpoints && view.list("GatewayClass").length === 0 && view.list("Gateway").length === 0;

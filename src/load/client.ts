@@ -1,4 +1,4 @@
-/** What a client of a load is: a packet to send again and again, and a count of what came back. */
+/** A client of a load test: a packet to send again and again, and a count of what came back. */
 import { randomBytes } from "node:crypto";
 import type { TransportAddress } from "../net/address.ts";
 import { attribute } from "../stun/attributes.ts";
@@ -8,7 +8,7 @@ import type { TurnClient } from "../turn-client/turn-client.ts";
 import type { Latencies } from "./latencies.ts";
 import type { LoadOptions } from "./options.ts";
 
-/** What all clients count on. */
+/** The shared counters of all clients. */
 export interface Counters {
   sent: number;
   received: number;
@@ -19,21 +19,21 @@ export interface Counters {
 export interface LoadClient {
   /** Sends packets back to back. */
   send(count: number): void;
-  /** How many packets have come back to it; streams, which lose none, do not say. */
+  /** Number of packets that have come back to it; absent for streams, which lose none. */
   received?(): number;
-  /** Sends a packet to the peer past the server, and takes what comes back for its echo until `endDirect`. UDP alone has it. */
+  /** Sends a packet to the peer without the server, and counts answers as its echo until `endDirect`. Only UDP has it. */
   sendDirect?(): void;
   endDirect?(): void;
-  /** Keeps its allocation and the way to its peer, which the server forgets after five minutes. */
+  /** Refreshes its allocation and its permission or channel, which the server drops after five minutes. */
   refresh?(): Promise<void>;
-  /** Gives the allocation back; a stream does so by closing. */
+  /** Deletes the allocation; a stream does so by closing. */
   release?(): Promise<void>;
   close(): void;
 }
 
 const CHANNEL = 0x4000;
 
-/** The payload begins with the time at which it was sent: a double, 8 bytes. */
+/** The payload begins with its send time: a double, 8 bytes. */
 export const microseconds = (): number => performance.now() * 1000;
 
 /** A client's whole message for one packet, and where in it the payload begins. */
@@ -62,7 +62,7 @@ export const messageOf = (
 const openWay = (client: TurnClient, { via }: LoadOptions, peer: TransportAddress): Promise<void> =>
   via === "channel" ? client.channelBind(CHANNEL, peer) : client.createPermission(peer.address);
 
-/** Allocates, and opens the way to `peer`. */
+/** Allocates, and creates a channel or permission for `peer`. */
 export const prepare = async (client: TurnClient, options: LoadOptions, peer: TransportAddress): Promise<void> => {
   await client.allocate();
   await openWay(client, options, peer);

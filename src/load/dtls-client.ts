@@ -1,4 +1,4 @@
-/** A client over DTLS. Without a rate, a whole burst that has come back is answered by another. */
+/** A client over DTLS. Without a rate, it sends a new burst when a whole burst has come back. */
 import type { TransportAddress } from "../net/address.ts";
 import { openDtls, type Receiver } from "../turn-client/transport.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";

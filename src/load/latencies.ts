@@ -1,4 +1,4 @@
-/** A histogram of times: sixteen buckets for each doubling, so a figure is right to about four parts in a hundred. */
+/** A histogram of times: sixteen buckets for each doubling, so a value is accurate to about four percent. */
 
 const STEPS = 16;
 const BUCKETS = 32 * STEPS;
@@ -21,7 +21,7 @@ export class Latencies {
     this.#count = 0;
   }
 
-  /** The value that `share` (0 to 1) of all are not above; 0 where there are none. */
+  /** The value that `share` (0 to 1) of all values do not exceed; 0 if there are none. */
   quantile(share: number): number {
     let left = Math.ceil(this.#count * share);
     for (let bucket = 0; bucket < BUCKETS && left > 0; bucket++) {

@@ -1,6 +1,6 @@
 /**
- * Load on a TURN server: clients that send to echo peers of this process, through the server, and count what comes back.
- * Either each keeps a number of packets under way, so that the server sets the pace, or they send at a rate.
+ * Load on a TURN server: clients that send through the server to echo peers of this process, and count what comes back.
+ * Either each client keeps a number of packets in flight, so that the server sets the pace, or they send at a rate.
  */
 import { setTimeout as after } from "node:timers/promises";
 import type { TransportAddress } from "../net/address.ts";
@@ -22,29 +22,35 @@ export interface RoundTrips {
 }
 
 export interface LoadResult extends RoundTrips {
-  /** Seconds that it took to make all allocations, each with its channel or permission. */
+  /** Seconds to make all allocations, each with its channel or permission. */
   readonly allocateSeconds: number;
-  /** What was measured over. */
+  /** Duration of the measurement. */
   readonly seconds: number;
   readonly sent: number;
   readonly received: number;
-  /** CPU time of this process for each second, while it was measured: near 1, the load was the limit. At a rate it is always 1. */
+  /**
+   * CPU time of this process for each second of the measurement: near 1, the load generator was the limit. At a rate it is
+   * always 1.
+   */
   readonly ownCpu: number;
-  /** Packets from clients to peers and back without the server, at the same rate; UDP at a rate only. */
+  /** Packets from clients to peers and back without the server, at the same rate; only UDP at a rate. */
   readonly direct?: RoundTrips;
 }
 
-/** Called when all allocations are made, and as measuring begins and ends: to look at the server's CPU time at these moments. */
+/**
+ * Called when all allocations are made, and when the measurement begins and ends: to read the server's CPU time at these
+ * moments.
+ */
 export interface LoadHooks {
   readonly allocated?: () => void;
   readonly begun?: () => void;
   readonly ended?: () => void;
 }
 
-/** Allocations that are asked for, or given back, at once. */
+/** Number of allocations that are requested, or deleted, concurrently. */
 const AT_ONCE = 128;
 
-/** What has not been given back by then expires at the server. */
+/** Allocations that are not deleted by then expire at the server. */
 const RELEASE_MS = 2000;
 
 /** Permissions last 300 seconds. */
@@ -52,10 +58,10 @@ const REFRESH_SECONDS = 200;
 
 const DIRECT_SECONDS = 0.5;
 
-/** A client that nothing has come back to for so long has lost packets, and begins anew. */
+/** A client that has received nothing for this long has lost its packets, and starts anew. */
 const STALLED_MS = 200;
 
-/** Refreshes all of `clients` in turn, evenly; `failed` is called with what the server refuses. */
+/** Refreshes all of `clients` in turn, evenly; `failed` is called with the server's errors. */
 const keep = (clients: readonly LoadClient[], failed: (error: unknown) => void): NodeJS.Timeout => {
   const began = performance.now();
   let done = 0;
@@ -65,7 +71,7 @@ const keep = (clients: readonly LoadClient[], failed: (error: unknown) => void):
   }, 1000);
 };
 
-/** Lets each client that receives nothing send again: its packets are lost. Returns what ends it. */
+/** Lets each client that receives nothing send again: its packets are lost. Returns a function that ends it. */
 const resumeStalled = (clients: readonly LoadClient[], window: number): (() => void) => {
   const seen = new Map<LoadClient, number>();
   const timer = setInterval(() => {
@@ -79,7 +85,7 @@ const resumeStalled = (clients: readonly LoadClient[], window: number): (() => v
   return () => clearInterval(timer);
 };
 
-/** Gives all allocations back, so that nobody who gets one of these ports next meets them. */
+/** Deletes all allocations, so that their packets do not reach the next owner of these ports. */
 const release = async (clients: readonly LoadClient[]): Promise<void> => {
   let next = 0;
   const inTurn = async (): Promise<void> => {
@@ -113,7 +119,7 @@ const startClient = (
   }
 };
 
-/** @throws what the server answers to the allocations; TurnResponseError among others. */
+/** @throws the server's errors for the allocations; TurnResponseError among others. */
 export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Promise<LoadResult> => {
   const { rate, burst, window, transport } = options;
   const isStream = transport === "tcp" || transport === "tls";

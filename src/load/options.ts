@@ -1,4 +1,4 @@
-/** What a load consists of. */
+/** The settings of a load test. */
 import type { TransportAddress } from "../net/address.ts";
 import type { TransportName } from "../turn-client/turn-client.ts";
 import type { Verification } from "../turn-client/transport.ts";
@@ -16,13 +16,13 @@ export interface LoadOptions {
   readonly payloadBytes: number;
   readonly via: "channel" | "indication";
   readonly transport: TransportName;
-  /** How the server's certificate is checked, over TLS and DTLS. */
+  /** How to verify the server's certificate, over TLS and DTLS. */
   readonly verification?: Verification;
-  /** Packets that each client has under way; not used with a rate. A multiple of `burst`. */
+  /** Packets in flight for each client; not used with a rate. A multiple of `burst`. */
   readonly window: number;
   /** Packets that a client sends back to back. */
   readonly burst: number;
-  /** Whether the packets of a burst are given to the kernel in one piece (UDP GSO), as no client does. */
+  /** Whether the packets of a burst are passed to the kernel in one piece (UDP GSO), as real clients do not. */
   readonly gso: boolean;
   /** Packets a second of each client; 0: as many as come back. */
   readonly rate: number;

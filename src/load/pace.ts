@@ -1,20 +1,20 @@
-/** Sends at a rate: one burst after the other, evenly spaced, each client in turn. */
+/** Sends at a rate: one burst after another, evenly spaced, each client in turn. */
 import type { LoadClient } from "./client.ts";
 
 export interface Pace {
   /** Packets a second of all clients together. */
   readonly perSecond: number;
-  /** Packets of one client at a time. */
+  /** Packets of one client in one burst. */
   readonly burst: number;
 }
 
-/** What is due at once after a delay; the rest is never sent, as a queue of it would hide the delay. */
+/** Maximum that is sent at once after a delay; the rest is dropped, because a queue would hide the delay. */
 const MAX_LATE_SECONDS = 0.1;
 
 /**
- * Calls `send` with each client when it is due, until what this returns is called. It looks at the clock in every turn of the
- * event loop, which therefore never sleeps: a timer of Node's, of 1 ms at best, would send all that is due in a millisecond in
- * one go.
+ * Calls `send` with each client when it is due, until the returned function is called. It reads the clock in every turn of
+ * the event loop, which therefore never sleeps: a timer of Node, of 1 ms at best, would send everything that is due in a
+ * millisecond at once.
  */
 export const keepPace = (
   clients: readonly LoadClient[],

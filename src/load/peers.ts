@@ -1,18 +1,18 @@
-/** Echo peers: what a relay sends them comes back. */
+/** Echo peers: they return what a relay sends them. */
 import { wireAddressOf, type WireAddress, type TransportAddress } from "../net/address.ts";
 import type { Datagrams, DatagramSocket } from "../dataplane/engines/index.ts";
 
 export const BUFFER_BYTES = 4 << 20;
 export const BATCH = 64;
 
-/** @param runs whether packets of one burst may go back in one piece (UDP GSO). */
+/** @param runs whether packets of one burst may be sent back in one piece (UDP GSO). */
 export const startPeers = (
   datagrams: Datagrams,
   count: number,
   address: string,
   runs: boolean,
 ): readonly TransportAddress[] => {
-  // One object for each source: bursts to one destination are recognised by it.
+  // One object for each source: bursts to one destination are recognised by its identity.
   const sources: (WireAddress | undefined)[] = [];
   return Array.from({ length: count }, () => {
     const socket: DatagramSocket = datagrams.open(

@@ -1,4 +1,7 @@
-/** A client over TCP or TLS. Without a rate, what comes back, whole messages of one size, is answered by as many. */
+/**
+ * A client over TCP or TLS. Without a rate, it answers the messages that come back, which have one size, with as many new
+ * ones.
+ */
 import type { TransportAddress } from "../net/address.ts";
 import { Framer } from "../stun/framing.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
@@ -19,7 +22,7 @@ export const startStreamClient = async (
       ? await openTlsSocket(server.address, server.port, verification)
       : await openTcpSocket(server.address, server.port);
   let framer: Framer | undefined;
-  /** Bytes of the message that has begun. */
+  /** Bytes received of the incomplete message. */
   let begun = 0;
   /** Messages that have come back since the last burst. */
   let returned = 0;
@@ -27,12 +30,12 @@ export const startStreamClient = async (
   const write = (count: number): void => {
     counters.sent += count;
     message.bytes.writeDoubleLE(microseconds(), message.payloadAt);
-    // The socket keeps what it is given until it is written.
+    // The socket keeps the buffer until it is written.
     socket.write(Buffer.concat(Array.from({ length: count }, () => message.bytes)));
   };
   const count = (chunk: Buffer): void => {
     const now = microseconds();
-    // Of the messages in a chunk those whose time is whole in it.
+    // Of the messages in a chunk, those with a complete time.
     for (let at = begun === 0 ? 0 : frameBytes - begun; at + 12 <= chunk.length; at += frameBytes)
       counters.latencies.add(now - chunk.readDoubleLE(at + message.payloadAt));
     const bytes = begun + chunk.length;

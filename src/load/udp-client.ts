@@ -1,4 +1,4 @@
-/** A client over UDP. Without a rate, what comes back goes out again from where it lies, as soon as it is a whole burst. */
+/** A client over UDP. Without a rate, packets that come back are sent again in place, once a whole burst has arrived. */
 import { wireAddressOf, type TransportAddress } from "../net/address.ts";
 import type { Datagrams, DatagramSocket } from "../dataplane/engines/index.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
@@ -8,7 +8,7 @@ import { BATCH, BUFFER_BYTES } from "./peers.ts";
 
 const DATA_INDICATION = 0x17;
 
-/** ChannelData or a Data indication; all else answers a request. */
+/** ChannelData or a Data indication; everything else is an answer to a request. */
 const isMedia = (bytes: Buffer, start: number): boolean =>
   (bytes[start] ?? 0) >= 0x40 || (bytes[start] === 0 && bytes[start + 1] === DATA_INDICATION);
 

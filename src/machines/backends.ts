@@ -1,6 +1,6 @@
 /**
- * Endpoint machines by backend: compares what the EndpointSlices (or Endpoints, or a StaticService) list with the
- * instances there are, and turns the difference into events. Only backends that a route names have endpoints.
+ * Endpoint machines by backend: compares the list in the EndpointSlices (or Endpoints, or a StaticService) with the
+ * existing instances, and turns the difference into events. Only backends that a route names have endpoints.
  */
 import type { KindMap } from "../resources/kinds.ts";
 import { endpointEntity, type Backend } from "../resources/entities.ts";
@@ -12,7 +12,7 @@ import type { Registry, Transition } from "./registry.ts";
 import { compareText } from "../order.ts";
 
 export interface Backends {
-  /** Brings the endpoint machines of a backend in line with the objects. */
+  /** Updates the endpoint machines of a backend to the objects. */
   reconcile(backend: Backend): readonly Transition[];
   endpointsOfService(service: Name): { readonly found: boolean; readonly endpoints: readonly BackendEndpoint[] };
 }
@@ -41,11 +41,11 @@ interface Listed {
 const listedInSlices = (slices: readonly KindMap["EndpointSlice"][]): Listed => {
   const addresses = new Map<string, boolean>();
   for (const slice of slices) {
-    // A host name is no address that could be admitted.
+    // A host name is not an address that can be admitted.
     if (slice.addressType === "FQDN") continue;
     for (const endpoint of slice.endpoints ?? [])
       for (const address of endpoint.addresses) {
-        // Terminating only if every entry says so: one slice may be behind another.
+        // Terminating only if every entry is: one slice may be older than another.
         const terminating = endpoint.conditions?.terminating === true;
         addresses.set(address, terminating && (addresses.get(address) ?? true));
       }
@@ -97,7 +97,7 @@ export const createBackends = (objects: Objects, registry: Registry, options: Re
       const before = addressesOf.get(backend) ?? new Set<string>();
       const transitions: Transition[] = [];
 
-      // In an order that a core which began at a snapshot has, too.
+      // In an order that a core which began at a snapshot also has.
       for (const address of [...before].filter((one) => !now.addresses.has(one)).toSorted()) {
         transitions.push(...registry.send("endpoint", endpointEntity(backend, address), "unlisted"));
         before.delete(address);

@@ -1,4 +1,7 @@
-/** Who must be rendered again when an object changes. Work grows with what changed, not with what exists. */
+/**
+ * Determines what must be rendered again when an object changes. The work grows with the change, not with the number of
+ * objects.
+ */
 import { isMadeKind, type AnyObject, type KindId, type KindMap } from "../resources/kinds.ts";
 import { keyOf, splitKey, splitName, targetOf, type Name, type ObjectKey } from "../resources/keys.ts";
 import { isForeign } from "../resources/ownership.ts";
@@ -51,11 +54,11 @@ const collect = (objects: Objects) => {
   return { found, route, routesWith, gateway, gatewayClass, config, gatewaysOf };
 };
 
-/** What depends on the object `name` of `kind`, which is in `objects` as it is now, and was `before`. */
+/** The dependents of object `name` of `kind`, whose current state is in `objects`, and whose previous one is `before`. */
 export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before: AnyObject | undefined): Dependants => {
   const walk = collect(objects);
 
-  // What somebody else made under a Gateway's name stands in its way until it is gone.
+  // An object of another owner with a Gateway's name blocks the Gateway until it is removed.
   if (isMadeKind(kind) && objects.get("Gateway", name) !== undefined)
     if (isForeign(before) !== isForeign(objects.get(kind, name))) walk.found.gateways.add(name);
 
@@ -105,7 +108,7 @@ export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before:
     case "ReferenceGrant": {
       const concerned = objects.referrers(`granted-in:${splitName(name).namespace}`);
       for (const each of routeKinds) for (const route of namesOfKind(concerned, each)) walk.route(keyOf(each, route));
-      // What its certificates are does not change which routes it takes.
+      // Changes of its certificates do not change which routes it takes.
       for (const each of namesOfKind(concerned, "Gateway")) walk.found.gateways.add(each);
       break;
     }

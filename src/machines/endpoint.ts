@@ -1,6 +1,6 @@
 /**
- * One backend endpoint: an address that a routed Service lists. A terminating endpoint stays admitted, so that
- * calls drain; only when no list has it is it gone, and the relay drops what points at it.
+ * One backend endpoint: an address that a routed Service lists. A terminating endpoint stays admitted, so that calls drain;
+ * only when no list has it is it removed, and the relay drops what uses it.
  */
 import { setup } from "xstate";
 

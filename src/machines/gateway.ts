@@ -1,14 +1,14 @@
-/** One Gateway of ours, from the manifest that names it to the last of its listeners closed. */
+/** One Gateway of ours, from its manifest to the close of its last listener. */
 import { setup } from "xstate";
 
 export type GatewayEvent =
   /** A config was rendered for it. */
   | { readonly type: "rendered" }
-  /** What it refers to is missing or wrong; it has no config. */
+  /** An object that it refers to is missing or invalid; it has no config. */
   | { readonly type: "invalidated" }
-  /** Its object is gone, or its class is no longer ours, or the operator stops. */
+  /** Its object was removed, or its class is no longer ours, or the operator is stopping. */
   | { readonly type: "deleted" }
-  /** Its object is back before the teardown ended. */
+  /** Its object was restored before the teardown ended. */
   | { readonly type: "recreated" }
   /** Its dataplane is torn down. */
   | { readonly type: "removed" };

@@ -1,4 +1,4 @@
-/** One listener of a Gateway: first judged by rendering, then bound by the relay. */
+/** One listener of a Gateway: rendering validates it, then the relay binds it. */
 import { setup } from "xstate";
 
 export type ListenerEvent =

@@ -1,4 +1,4 @@
-/** The five machines by name, and the one way to move them. */
+/** The five machines by name, and the one function that advances them. */
 import { getInitialSnapshot, getNextSnapshot, type AnyStateMachine } from "xstate";
 import type { MachineId } from "../journal/fact.ts";
 import { endpointMachine, type EndpointEvent } from "./endpoint.ts";
@@ -25,17 +25,17 @@ export const machines: Readonly<Record<MachineId, AnyStateMachine>> = {
 
 export const machineIds = Object.keys(machines) as readonly MachineId[];
 
-/** Moves instances of one machine. An instance is nothing but the name of its state. */
+/** Advances instances of one machine. An instance is just the name of its state. */
 export interface Stepper {
   readonly initial: string;
-  /** The state after `event`; the same one where the event does not move it. */
+  /** The state after `event`; the same one if the event causes no transition. */
   next(state: string, event: string): string;
   isFinal(state: string): boolean;
 }
 
 /**
- * A machine without context moves by its state and the event's type alone. So each step is asked of XState once and
- * remembered: fifty thousand endpoints share three snapshots, and a step costs a look-up instead of 25 µs.
+ * A machine without context depends only on its state and the event's type. So XState computes each step once and the
+ * result is cached: fifty thousand endpoints share three snapshots, and a step costs a look-up instead of 25 µs.
  */
 export const createStepper = (machine: AnyStateMachine): Stepper => {
   const steps = new Map<string, Map<string, string>>();

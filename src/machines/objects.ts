@@ -1,4 +1,4 @@
-/** The objects as last seen, indexed by what they refer to. Rendering reads them through `ObjectsView`. */
+/** The objects as last observed, indexed by their references. Rendering reads them through `ObjectsView`. */
 import type { AnyObject, KindId, KindMap } from "../resources/kinds.ts";
 import { keyOf, splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
 import { referencesOf, type Reference } from "./references.ts";
@@ -6,7 +6,7 @@ import { compareText } from "../order.ts";
 
 export interface Objects {
   get<K extends KindId>(kind: K, name: Name): KindMap[K] | undefined;
-  /** Replaces or, with `undefined`, removes an object. Returns the one before. */
+  /** Replaces or, with `undefined`, removes an object. Returns the previous one. */
   put(kind: KindId, name: Name, object: AnyObject | undefined): AnyObject | undefined;
   /** Sorted by name. */
   list<K extends KindId>(kind: K): readonly KindMap[K][];

@@ -1,4 +1,4 @@
-/** The life of the program itself. Nothing is written or relayed before every list is complete. */
+/** The life of the program. Nothing is written or relayed before every list is complete. */
 import { setup } from "xstate";
 
 export type OperatorEvent =
@@ -10,9 +10,9 @@ export type OperatorEvent =
   | { readonly type: "deposed" }
   /** It was asked to stop. */
   | { readonly type: "stopping" }
-  /** Nothing is in flight. */
+  /** No work is in progress. */
   | { readonly type: "drained" }
-  /** What it manages is removed, or could not be removed in time. */
+  /** The managed objects are removed, or could not be removed in time. */
   | { readonly type: "finalized" };
 
 export const operatorMachine = setup({ types: { events: {} as OperatorEvent } }).createMachine({

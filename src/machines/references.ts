@@ -1,10 +1,10 @@
-/** What each kind of object refers to. These references are the edges along which a change travels. */
+/** The references of each kind of object. Changes propagate along them. */
 import type { AnyObject, KindId, KindMap } from "../resources/kinds.ts";
 import { nameOf, type Name } from "../resources/keys.ts";
 import { GATEWAY_API_GROUP, RELATED_GATEWAY_NAME, SERVICE_NAME_LABEL, STUNNER_GROUP } from "../resources/names.ts";
 import type { BackendReference, ParentReference, RouteSpec, SecretReference } from "../resources/gateway-api.ts";
 
-/** `WHAT:NAME`, as the referring object says it; the object meant need not exist. */
+/** `WHAT:NAME`, as in the referring object; the target need not exist. */
 export type Reference =
   | `class:${string}`
   | `config:${Name}`

@@ -1,22 +1,22 @@
-/** Every instance of every machine, by what it stands for. An event goes in; a transition comes out, or nothing. */
+/** Every instance of every machine, by entity. Sending an event returns a transition, or undefined. */
 import type { Derivation, MachineId } from "../journal/fact.ts";
 import { createStepper, machineIds, machines, type EventsOf, type Stepper } from "./machines.ts";
 
 export type Transition = Extract<Derivation, { readonly type: "transition" }>;
 
 export interface Registry {
-  /** The state of an instance; nothing where there is none. */
+  /** The state of an instance; undefined if it does not exist. */
   state(machine: MachineId, entity: string): string | undefined;
   /**
-   * Sends `event`, making the instance first where there is none (`birth` is then a transition of its own, from
-   * nothing). An instance in a final state is forgotten.
+   * Sends `event`, and creates the instance first if it does not exist (`birth` is then a separate transition, from
+   * nothing). An instance in a final state is removed.
    */
   send<M extends MachineId>(machine: M, entity: string, event: EventsOf[M], why?: string): readonly Transition[];
-  /** Makes the instance in its initial state where there is none. */
+  /** Creates the instance in its initial state if it does not exist. */
   create(machine: MachineId, entity: string, why?: string): readonly Transition[];
   entities(machine: MachineId): ReadonlyMap<string, string>;
   export(): RegistrySnapshot;
-  /** Puts every instance where a snapshot has it, and forgets all others. */
+  /** Restores all instances from a snapshot, and removes all others. */
   restore(snapshot: RegistrySnapshot): void;
 }
 

@@ -1,4 +1,4 @@
-/** One UDPRoute: whether a listener takes it, and whether its backends can be found. */
+/** One UDPRoute: whether a listener takes it, and whether its backends resolve. */
 import { setup } from "xstate";
 
 export type RouteEvent =

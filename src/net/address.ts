@@ -1,4 +1,4 @@
-/** Transport addresses: as texts, and as the packet path compares them. */
+/** Transport addresses: as text, and in the form that the packet path compares. */
 import { bytesOf, parseIp, type Family } from "./ip.ts";
 
 export interface TransportAddress {
@@ -7,9 +7,8 @@ export interface TransportAddress {
 }
 
 /**
- * An IP address as the packet path compares it: four 32-bit words as they stand in memory, signed (V8 holds
- * those below 2^31 in place, and makes an object of what is larger), IPv4 in the form of an
- * IPv4-mapped IPv6 address.
+ * An IP address in the form that the packet path compares: four 32-bit words in memory order, signed (V8 stores those below
+ * 2^31 inline, and allocates an object for larger ones), IPv4 as an IPv4-mapped IPv6 address.
  */
 export interface Words {
   readonly w0: number;
@@ -37,21 +36,21 @@ export const wordsOfBytes = (bytes: Uint8Array): Words => {
 
 /** A transport address with what the packet path needs of it. */
 export interface WireAddress extends TransportAddress, Words {
-  /** Our own address that packets there come from, on a socket that has several. */
+  /** Our own address from which packets to it are sent, on a socket that has several. */
   readonly from?: WireAddress;
 }
 
-/** @throws RangeError when an address is not an IP literal. */
+/** @throws RangeError if an address is not an IP literal. */
 export const wireAddressOf = ({ address, port }: TransportAddress, from?: TransportAddress): WireAddress => {
   const ip = parseIp(address);
   if (ip === undefined) throw new RangeError(`${JSON.stringify(address)} is no IP address`);
-  // Written out: of an object with a spread in it V8 keeps the fields elsewhere.
+  // No spread: V8 would store the fields of the object out of line.
   const { w0, w1, w2, w3 } = wordsOfBytes(bytesOf(ip));
   if (from === undefined) return { address, port, w0, w1, w2, w3 };
   return { address, port, w0, w1, w2, w3, from: wireAddressOf(from) };
 };
 
-/** Whether a socket bound to `address` has all addresses of its family. */
+/** Whether a socket bound to `address` accepts all addresses of its family. */
 export const isWildcard = (address: string): boolean => address === "0.0.0.0" || address === "::";
 
 export const familyOf = (address: string): Family => (address.includes(":") ? 6 : 4);

@@ -2,7 +2,7 @@
 import { bitsOf, bytesOf, parseIp, textOfBytes, type Family } from "./ip.ts";
 
 export interface Endpoint {
-  /** As it was written. */
+  /** The original text. */
   readonly text: string;
   readonly family: Family;
   /** The prefix without its host bits: the address shifted right by them. */
@@ -16,13 +16,13 @@ export interface Endpoint {
 
 const grammar = /^([0-9a-fA-F:.]+?)(?:\/(\d{1,3}))?(?::<(\d{1,5})-(\d{1,5})>)?$/;
 
-/** `undefined` when `text` is not an endpoint. Reversed port bounds are kept, and match nothing. */
+/** `undefined` if `text` is not an endpoint. Reversed port bounds are kept, and match nothing. */
 export const parseEndpoint = (text: string): Endpoint | undefined => {
   const [, address = "", written, minPort = "1", maxPort = "65535"] = grammar.exec(text) ?? [];
   const ip = parseIp(address);
   if (ip === undefined) return undefined;
   const bits = bitsOf(ip.family);
-  // An IPv4-mapped prefix is counted in the bits of the IPv4 address that it stands for.
+  // The length of an IPv4-mapped prefix is counted in bits of its IPv4 address.
   const length = written === undefined ? bits : Number(written) - (ip.family === 4 && address.includes(":") ? 96 : 0);
   if (length < 0 || length > bits) return undefined;
   return {
@@ -35,7 +35,9 @@ export const parseEndpoint = (text: string): Endpoint | undefined => {
   };
 };
 
-/** `text` in the form that a running config reports: without host bits, and without a length or ports that match all. */
+/**
+ * `text` in the form that a running config reports: without host bits, and without a length or ports that match everything.
+ */
 export const canonicalEndpoint = (text: string): string => {
   const endpoint = parseEndpoint(text);
   if (endpoint === undefined) return text;

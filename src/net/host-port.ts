@@ -1,4 +1,4 @@
-/** `HOST`, `HOST:PORT`, `IPv6`, `[IPv6]`, `[IPv6]:PORT`: an address as flags, environment and chart values hold it. */
+/** `HOST`, `HOST:PORT`, `IPv6`, `[IPv6]`, `[IPv6]:PORT`: the format of addresses in flags, environment and chart values. */
 
 export interface HostPort {
   /** A name, an IPv4 address, or an IPv6 address without brackets. */
@@ -9,7 +9,7 @@ export interface HostPort {
 const NAME = /^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?$/;
 const FORM = /^(?:\[(?<ipv6>[^\]]+)\]|(?<name>[^:[\]]+))(?::(?<port>\d{1,5}))?$/;
 
-/** A number with dots that is no IPv4 address is refused, as the URL parser refuses it. */
+/** A dotted number that is not an IPv4 address is rejected, as in the URL parser. */
 const isName = (text: string): boolean => NAME.test(text) && URL.canParse(`http://${text}`);
 
 const isIPv6 = (text: string): boolean => /^[0-9a-f:.]+$/i.test(text) && URL.canParse(`http://[${text}]`);

@@ -1,6 +1,6 @@
 /**
- * IP addresses and prefixes: what is one, its value, and one text form for each. Literals are read as strictly as Go's `net`
- * reads them, so that no program after us refuses what we took.
+ * IP addresses and prefixes: validation, values, and one text form for each. Literals are parsed as strictly as in Go's
+ * `net`, so that later programs reject nothing that this one accepted.
  */
 
 export type Family = 4 | 6;
@@ -9,7 +9,7 @@ export type Family = 4 | 6;
 export interface Ip {
   readonly family: Family;
   readonly value: bigint;
-  /** Canonical text, the form that the operating system reports. */
+  /** Canonical text, in the form of the operating system. */
   readonly text: string;
 }
 
@@ -32,7 +32,7 @@ const valueOf4 = (text: string): number => {
 const text4 = (value: number): string =>
   `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
 
-/** The words of one half of an IPv6 literal; undefined when one is not hexadecimal. An IPv4 address may end the literal. */
+/** The words of one half of an IPv6 literal; undefined if one is not hexadecimal. An IPv4 address may end the literal. */
 const wordsOf = (half: string, isLast: boolean): number[] | undefined => {
   const words: number[] = [];
   if (half === "") return words;
@@ -47,7 +47,7 @@ const wordsOf = (half: string, isLast: boolean): number[] | undefined => {
   return words;
 };
 
-/** The eight words of an IPv6 literal without a zone; undefined when `text` is not one. */
+/** The eight words of an IPv6 literal without a zone; undefined if `text` is not one. */
 const wordsOfIPv6 = (text: string): readonly number[] | undefined => {
   if (!text.includes(":")) return undefined;
   const halves = text.split("::");
@@ -61,7 +61,7 @@ const wordsOfIPv6 = (text: string): readonly number[] | undefined => {
   return [...before, ...Array<number>(zeros).fill(0), ...after];
 };
 
-/** A zone (`%eth0`) makes it another kind of address: no prefix, no endpoint and no status has one. */
+/** With a zone (`%eth0`) it is another kind of address: no prefix, no endpoint and no status has one. */
 export const isIPv6 = (text: string): boolean => wordsOfIPv6(text) !== undefined;
 
 export const isIP = (text: string): boolean => isIPv4(text) || isIPv6(text);
@@ -76,7 +76,7 @@ export const isPrefix = (text: string): boolean => {
   return isIPv4(address) ? Number(length) <= 32 : isIPv6(address) && Number(length) <= 128;
 };
 
-/** Where the longest run of at least two zero words starts and ends, the first of equals. */
+/** Start and end of the longest sequence of at least two zero words, the first of equals. */
 const longestZeros = (words: readonly number[]): readonly [number, number] => {
   let best: [number, number] = [0, 0];
   for (let start = 0; start < 8; start += 1) {
@@ -88,7 +88,7 @@ const longestZeros = (words: readonly number[]): readonly [number, number] => {
   return best;
 };
 
-/** As operating systems write it: RFC 5952, and the last 32 bits dotted where the address is IPv4-compatible. */
+/** In the form of operating systems: RFC 5952, with the last 32 bits dotted if the address is IPv4-compatible. */
 const text6 = (words: readonly number[]): string => {
   const [start, end] = longestZeros(words);
   if (start === 0 && end === 6) return `::${text4((((words[6] ?? 0) << 16) | (words[7] ?? 0)) >>> 0)}`;
@@ -101,7 +101,7 @@ const isMapped = (words: readonly number[]): boolean =>
 
 const ipv4 = (value: number): Ip => ({ family: 4, value: BigInt(value), text: text4(value) });
 
-/** `undefined` when `text` is not an IP literal. A zone (`%eth0`) is dropped. */
+/** `undefined` if `text` is not an IP literal. A zone (`%eth0`) is dropped. */
 export const parseIp = (text: string): Ip | undefined => {
   if (isIPv4(text)) return ipv4(valueOf4(text));
   const words = wordsOfIPv6(text.replace(/%.+$/, ""));
@@ -121,7 +121,7 @@ export const textOfBytes = (bytes: Uint8Array, offset: number, length: 4 | 16): 
   return `::ffff:${textOfBytes(bytes, offset + 12, 4)}`;
 };
 
-/** Network-order bytes of an IP literal, 4 or 16 of them; mapped addresses give 4. */
+/** Network-order bytes of an IP literal, 4 or 16; mapped addresses give 4. */
 export const bytesOf = ({ family, value }: Pick<Ip, "family" | "value">): Uint8Array => {
   const bytes = new Uint8Array(bitsOf(family) / 8);
   let rest = value;
@@ -132,7 +132,7 @@ export const bytesOf = ({ family, value }: Pick<Ip, "family" | "value">): Uint8A
   return bytes;
 };
 
-/** Writes the four octets of `text` to `target` at `at`; false, with some of them written, when it is not an IPv4 literal. */
+/** Writes the four octets of `text` to `target` at `at`; false, with some of them written, if it is not an IPv4 literal. */
 const putIPv4 = (text: string, target: Uint8Array, at: number): boolean => {
   let octet = 0;
   let digits = 0;
@@ -146,7 +146,7 @@ const putIPv4 = (text: string, target: Uint8Array, at: number): boolean => {
       digits += 1;
       if (octet > 255) return false;
     } else {
-      // A full stop, or the end.
+      // A full stop, or the end of the text.
       if (digit !== -2 || digits === 0 || count === 4) return false;
       target[at + count] = octet;
       count += 1;
@@ -158,8 +158,8 @@ const putIPv4 = (text: string, target: Uint8Array, at: number): boolean => {
 };
 
 /**
- * Writes the network-order bytes of an IP literal to `target` at `at`. Returns how many: those of `bytesOf(parseIp(text))`, and 0
- * when `text` is not an IP literal. Makes no value or text of the address on the way.
+ * Writes the network-order bytes of an IP literal to `target` at `at`. Returns their number: that of
+ * `bytesOf(parseIp(text))`, and 0 if `text` is not an IP literal. Allocates no value or text of the address.
  */
 export const putIp = (text: string, target: Uint8Array, at: number): 0 | 4 | 16 => {
   if (putIPv4(text, target, at)) return 4;

@@ -1,4 +1,4 @@
-/** A peer as people write it: `10.1.0.7`, `10.1.0.7:5000`, `fd00::7`, `[fd00::7]:5000`. */
+/** A peer in the notation of users: `10.1.0.7`, `10.1.0.7:5000`, `fd00::7`, `[fd00::7]:5000`. */
 import { isPort } from "./host-port.ts";
 import { parseIp, type Ip } from "./ip.ts";
 

@@ -1,4 +1,4 @@
-/** Public addresses as a Gateway's status may hold them: an API server refuses a status with any other. */
+/** Public addresses that are valid in a Gateway's status: an API server rejects a status with any other. */
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { GatewayAddress } from "./conditions.ts";
 import { isIP } from "../net/ip.ts";
@@ -13,8 +13,8 @@ const isHostName = (text: string): boolean => {
 };
 
 /**
- * An address with the type that its value has, whatever the type that was reported. Brackets of IPv6, uppercase and the
- * trailing dot of host names are removed. @returns nothing for what is neither an IP address nor a host name.
+ * An address with the type that its value has, regardless of the reported type. Brackets of IPv6, uppercase and the
+ * trailing dot of host names are removed. @returns undefined if the value is neither an IP address nor a host name.
  */
 export const gatewayAddress = (text: string | undefined): GatewayAddress | undefined => {
   const trimmed = (text ?? "").trim();
@@ -29,11 +29,13 @@ type Requested = NonNullable<Gateway["spec"]["addresses"]>[number];
 const usable = ({ type = "IPAddress", value }: Requested): GatewayAddress | undefined =>
   type === "IPAddress" || type === "Hostname" ? gatewayAddress(value) : undefined;
 
-/** The first address of the Gateway's spec that can be used. */
+/** The first usable address of the Gateway's spec. */
 export const requestedAddress = ({ spec }: Gateway): GatewayAddress | undefined =>
   spec.addresses?.map(usable).find((address) => address !== undefined);
 
-/** Addresses of the Gateway's spec that are ignored, each with the reason. An address without a value asks for any. */
+/**
+ * Addresses of the Gateway's spec that are ignored, each with the reason. An address without a value requests any address.
+ */
 export const ignoredAddresses = ({ spec }: Gateway): readonly string[] =>
   (spec.addresses ?? []).flatMap((address, index): readonly string[] => {
     const { type = "IPAddress", value } = address;

@@ -1,4 +1,4 @@
-/** A dataplane's own settings. */
+/** The admin settings of a dataplane. */
 import type { AdminConfig } from "../resources/dataplane-config.ts";
 import type { Name } from "../resources/keys.ts";
 import { DEFAULT_LOG_LEVEL } from "../resources/names.ts";

@@ -1,4 +1,4 @@
-/** Annotations of a Gateway that cannot have the effect they ask for. Each is ignored by itself; the Gateway serves. */
+/** Annotations of a Gateway that cannot take effect. Each is ignored independently; the Gateway serves. */
 import type { GatewayListener } from "../resources/gateway-api.ts";
 import { annotations as keys } from "../resources/names.ts";
 import type { Annotations } from "./annotations.ts";
@@ -8,7 +8,7 @@ import { listenerProtocol, transportOf } from "./protocol.ts";
 export interface AnnotationProblem {
   readonly key: string;
   readonly kind: "value" | "listener";
-  /** Of a listener that is there, where the problem concerns only one. */
+  /** An existing listener, if the problem concerns only one. */
   readonly listener?: string;
   /** A sentence that follows the key. */
   readonly says: string;
@@ -18,7 +18,7 @@ const exactWords: Readonly<Record<string, readonly string[]>> = {
   [keys.serviceType]: ["ClusterIP", "NodePort", "LoadBalancer"],
 };
 const BOOLEAN = ["true", "false"] as const;
-/** Words whose case does not matter. */
+/** Case-insensitive words. */
 const words: Readonly<Record<string, readonly string[]>> = {
   [keys.externalTrafficPolicy]: ["local", "cluster"],
   [keys.enableMixedProtocolLb]: BOOLEAN,
@@ -55,7 +55,7 @@ const portProblems = (
   ];
 };
 
-/** Kubernetes refuses a Service two of whose ports share a node port and a transport. */
+/** Kubernetes rejects a Service in which two ports share a node port and a transport. */
 const sharedNodePorts = (
   annotations: Annotations,
   listeners: readonly GatewayListener[],

@@ -9,13 +9,13 @@ import { isFirstEdition } from "./rules.ts";
 
 export type Annotations = Readonly<Record<string, string>>;
 
-/** A Gateway's own annotations without kubectl's copy of the whole manifest, which says nothing on another object. */
+/** A Gateway's own annotations without kubectl's copy of the whole manifest, which does not apply to another object. */
 export const gatewayAnnotations = (gateway: Gateway): Annotations => {
   const { [LAST_APPLIED_ANNOTATION]: _, ...rest } = gateway.metadata.annotations ?? {};
   return rest;
 };
 
-/** The GatewayConfig's annotations with the Gateway's over them. */
+/** The GatewayConfig's annotations, overridden by the Gateway's. */
 export const effectiveAnnotations = (config: GatewayConfig, gateway: Gateway): Annotations => ({
   ...config.spec?.loadBalancerServiceAnnotations,
   ...gatewayAnnotations(gateway),
@@ -23,7 +23,7 @@ export const effectiveAnnotations = (config: GatewayConfig, gateway: Gateway): A
 
 export const isOn = (annotations: Annotations, key: string): boolean => annotations[key]?.toLowerCase() === "true";
 
-/** Only the Gateway itself can say so: a GatewayConfig's annotations are for Services. */
+/** Only the Gateway itself can set this: a GatewayConfig's annotations are for Services. */
 export const isDataplaneDisabled = (gateway: Gateway): boolean =>
   isOn(gatewayAnnotations(gateway), keys.disableManagedDataplane);
 
@@ -38,7 +38,7 @@ export const targetPorts = (annotations: Annotations, options: RenderOptions): P
   portAnnotation(annotations, keys.targetPort, options);
 
 const serviceTypes: readonly ServiceType[] = ["ClusterIP", "NodePort", "LoadBalancer"];
-/** A Service of type ExternalName has no pods, and Kubernetes refuses it without a name to refer to. */
+/** A Service of type ExternalName has no pods, and Kubernetes rejects it without an external name. */
 const firstServiceTypes: readonly ServiceType[] = [...serviceTypes, "ExternalName"];
 
 export const serviceType = (annotations: Annotations, options: RenderOptions): ServiceType =>

@@ -7,7 +7,7 @@ import { compareText } from "../order.ts";
 import { selectorMatches } from "./label-selector.ts";
 import { allowsKind } from "./route-kinds.ts";
 
-/** The Gateway that a parentRef names, or nothing if it names another kind of parent. `port` is not looked at. */
+/** The Gateway that a parentRef names; undefined if it names another kind of parent. `port` is ignored. */
 export const parentGateway = (route: Route, parent: ParentReference): Name | undefined => {
   if ((parent.group ?? GATEWAY_API_GROUP) !== GATEWAY_API_GROUP) return undefined;
   if ((parent.kind ?? "Gateway") !== "Gateway") return undefined;
@@ -16,11 +16,11 @@ export const parentGateway = (route: Route, parent: ParentReference): Name | und
 
 /** Why a listener does not accept a route by a parentRef. */
 export type Rejection =
-  /** The parentRef's `sectionName` is that of another listener. */
+  /** The parentRef's `sectionName` names another listener. */
   | "section-name"
-  /** `allowedRoutes.kinds` has no kind of the route's group. */
+  /** `allowedRoutes.kinds` contains no kind of the route's group. */
   | "kind"
-  /** The listener accepts routes of its own namespace only. */
+  /** The listener accepts only routes of its own namespace. */
   | "other-namespace"
   /** The listener selects namespaces by label, and the route's namespace is not known. */
   | "unknown-namespace"
@@ -48,7 +48,9 @@ const namespaceRejection = (
   }
 };
 
-/** Why `listener` of `gateway` does not accept `route` by this parentRef, which is known to name the Gateway, if it does not. */
+/**
+ * Why `listener` of `gateway` does not accept `route` by this parentRef, which must name the Gateway; undefined if it does.
+ */
 export const rejectionOf = (
   view: ObjectsView,
   options: RenderOptions,

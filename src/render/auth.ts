@@ -1,4 +1,4 @@
-/** How clients authenticate. Values of Secrets are digests here; an empty one is as good as none. */
+/** How clients authenticate. Values of Secrets are digests here; an empty value counts as absent. */
 import type { AuthConfig } from "../resources/dataplane-config.ts";
 import type { GatewayConfig } from "../resources/stunner.ts";
 import type { ObjectsView } from "../resources/view.ts";
@@ -13,7 +13,7 @@ interface Source {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly secret: string | undefined;
-  /** What is accepted besides, by the keys of the config: `secret.NAME`, `password.NAME`. */
+  /** Additional accepted credentials, by the keys of the config: `secret.NAME`, `password.NAME`. */
   readonly further: Readonly<Record<string, string>>;
 }
 
@@ -34,7 +34,7 @@ const furtherOf = (data: Readonly<Record<string, string>>): Readonly<Record<stri
     }),
   );
 
-/** With an `authRef` the inline fields do not count, complete or not: the two are never mixed. */
+/** With an `authRef` the inline fields are ignored, complete or not: the two are never mixed. */
 const sourceOf = (view: ObjectsView, config: GatewayConfig): Rendered<Source> => {
   const reference = config.spec?.authRef;
   if (reference === undefined) return { ok: true, value: inlineSource(config) };
@@ -58,7 +58,7 @@ const sourceOf = (view: ObjectsView, config: GatewayConfig): Rendered<Source> =>
   };
 };
 
-/** Those of `further` that go with `key`. */
+/** The entries of `further` that belong to `key`. */
 const furtherWith = (
   { where, further }: Source,
   key: "secret" | "password",
@@ -92,7 +92,7 @@ const credentials = (source: Source): Rendered<Omit<AuthConfig, "realm">> => {
         : further;
     }
     case "none":
-      // A Secret alone must not be able to switch authentication off.
+      // A Secret must not be able to switch authentication off.
       return { ok: false, cause: `${source.where} asks for no authentication, which needs stunMode` };
     default:
       return { ok: false, cause: `${source.where} has an unknown authentication type ${source.type}` };
@@ -100,7 +100,7 @@ const credentials = (source: Source): Rendered<Omit<AuthConfig, "realm">> => {
 };
 
 export const renderAuth = (view: ObjectsView, config: GatewayConfig): Rendered<AuthConfig> => {
-  // A STUN server asks nobody who he is, whatever else stands there.
+  // A STUN server authenticates no client, regardless of the other fields.
   if (config.spec?.stunMode === true)
     return { ok: true, value: { type: "none", realm: config.spec.realm || DEFAULT_REALM, credentials: {} } };
   const source = sourceOf(view, config);

@@ -1,6 +1,6 @@
 /**
- * The certificate that a TLS or DTLS listener serves. Contents are digests here; what they are worth was looked at where
- * they came in (`journal/certificate.ts`).
+ * The certificate that a TLS or DTLS listener serves. Contents are digests here; `journal/certificate.ts` checked them on
+ * input.
  */
 import type { CertificateProblem as Fault, CertificateState } from "../resources/core.ts";
 import type { Gateway, GatewayListener, SecretReference } from "../resources/gateway-api.ts";
@@ -10,7 +10,7 @@ import { mayReferToSecret } from "./grants.ts";
 import { listenerProtocol, needsCertificate } from "./protocol.ts";
 import { isFirstEdition } from "./rules.ts";
 
-/** As the listener's ResolvedRefs condition says it. */
+/** As in the listener's ResolvedRefs condition. */
 export type CertificateProblem = "InvalidCertificateRef" | "RefNotPermitted";
 
 interface Flaw {
@@ -24,9 +24,9 @@ export type FoundCertificate =
   | {
       readonly found: true;
       readonly certificate: ServedCertificate;
-      /** No Secret that the listener names has it: it is the last good one. */
+      /** No Secret that the listener names contains it: it is the last valid one. */
       readonly isKept: boolean;
-      /** It is served, as no other can be. */
+      /** It is served, because there is no other. */
       readonly flaw: Flaw | undefined;
     }
   | NotFound;
@@ -45,13 +45,13 @@ const faults: Readonly<Record<Fault, string>> = {
   unusable: "the certificate or its chain cannot be used",
 };
 
-/** Nothing is known of a certificate that nobody has looked at. */
+/** A certificate that was not checked is unknown. */
 const faultOf = (state: CertificateState | undefined): string | undefined => {
   if (state?.parses === false) return "the certificate cannot be read";
   return state?.problem && faults[state.problem];
 };
 
-/** Judged when the Secret was seen, and again when such a moment passes. */
+/** Judged when the Secret was read, and again when its validity begins or ends. */
 const validityFlaw = (state: CertificateState | undefined): string | undefined => {
   if (state?.validity === undefined) return undefined;
   return state.validity === "expired"
@@ -76,7 +76,7 @@ const certificateIn = (
   const cert = data["tls.crt"] || data["crt"] || data["cert"];
   const key = data["tls.key"] || data["key"];
   if (!cert || !key) return failed(`Secret ${name} has no certificate or no key`);
-  // The first release served whatever was there.
+  // The first release served every certificate.
   const state = isFirstEdition(options) ? undefined : secret.certificate;
   const fault = faultOf(state);
   if (fault !== undefined) return failed(`Secret ${name}: ${fault}`);
@@ -98,8 +98,8 @@ const certificateIn = (
 const modeOf = ({ tls }: GatewayListener): string => tls?.mode ?? "Terminate";
 
 /**
- * The last usable certificate of `listener`, which it serves as long as it has no other: a change to a Secret must not
- * end calls. It is forgotten when the listener no longer terminates TLS or DTLS, and when a ReferenceGrant is withdrawn.
+ * The last usable certificate of `listener`, which it serves while it has no other: a change to a Secret must not end
+ * calls. It is dropped when the listener no longer terminates TLS or DTLS, and when a ReferenceGrant is withdrawn.
  */
 export const lastCertificate = (
   view: ObjectsView,
@@ -124,8 +124,8 @@ const keep = (certificate: ServedCertificate, { reason, why }: Flaw): FoundCerti
 };
 
 /**
- * The first usable certificate of `listener`, or the last one that was. A listener that terminates TLS but never had one
- * cannot serve: a dataplane would refuse the whole config for it.
+ * The first usable certificate of `listener`, or the last one that was usable. A listener that terminates TLS but never had
+ * a certificate cannot serve: a dataplane would reject the whole config because of it.
  */
 export const findCertificate = (
   view: ObjectsView,
@@ -145,7 +145,7 @@ export const findCertificate = (
   const last = lastCertificate(view, options, gateway, listener);
   const [flawed] = usable;
   if (flawed?.flaw !== undefined) {
-    // Calls in progress must outlive the moment at which a certificate expires.
+    // Calls in progress must outlive the expiry of a certificate.
     const isBest = last === undefined || last.isFlawed === true || isSame(last, flawed.certificate);
     return isBest ? flawed : keep(last, flawed.flaw);
   }

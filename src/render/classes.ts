@@ -1,4 +1,4 @@
-/** Which GatewayClasses are ours, and the parameters behind them. */
+/** Our GatewayClasses, and their parameters. */
 import type { GatewayClass } from "../resources/gateway-api.ts";
 import type { Dataplane, GatewayConfig } from "../resources/stunner.ts";
 import type { KindMap } from "../resources/kinds.ts";
@@ -6,7 +6,9 @@ import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import { nameOf, type Name } from "../resources/keys.ts";
 import { DEFAULT_DATAPLANE, LEGACY_CONFIG_MAP, STUNNER_GROUP } from "../resources/names.ts";
 
-/** What a class's Gateways are rendered with. Standalone there may be no Dataplane object, in legacy mode it does not count. */
+/**
+ * What a class's Gateways are rendered with. Standalone, there may be no Dataplane object; in legacy mode it is ignored.
+ */
 export interface Parameters {
   readonly config: GatewayConfig;
   readonly dataplane: Dataplane | undefined;
@@ -16,7 +18,7 @@ export type ResolvedParameters =
   | { readonly found: true; readonly parameters: Parameters }
   | { readonly found: false; readonly cause: string };
 
-/** The class if it is ours and names a GatewayConfig; all others are silently left alone. */
+/** The class if it is ours and names a GatewayConfig; all others are silently ignored. */
 export const usableClass = (view: ObjectsView, options: RenderOptions, className: string): GatewayClass | undefined => {
   const gatewayClass = view.get("GatewayClass", nameOf(undefined, className));
   if (gatewayClass?.spec.controllerName !== options.controllerName) return undefined;
@@ -25,7 +27,7 @@ export const usableClass = (view: ObjectsView, options: RenderOptions, className
   return reference.name && reference.namespace ? gatewayClass : undefined;
 };
 
-/** A Gateway of one of our classes, and nothing for anyone else's. */
+/** A Gateway of one of our classes; undefined for any other. */
 export const controlledGateway = (
   view: ObjectsView,
   options: RenderOptions,
@@ -36,11 +38,11 @@ export const controlledGateway = (
   return gateway && gatewayClass && { gateway, gatewayClass };
 };
 
-/** Of the legacy config of classes with this GatewayConfig. */
+/** The ConfigMap of the legacy config of classes with this GatewayConfig. */
 export const configMapName = (config: GatewayConfig): Name =>
   nameOf(config.metadata.namespace ?? "default", LEGACY_CONFIG_MAP);
 
-/** The class whose config stands in the ConfigMap of this namespace: of several the first by name. */
+/** The class whose config is in the ConfigMap of this namespace: of several, the first by name. */
 const configMapHolder = (view: ObjectsView, options: RenderOptions, namespace: string): string | undefined =>
   view.list("GatewayClass").find(({ metadata: { name } }) => {
     const { parametersRef } = usableClass(view, options, name)?.spec ?? {};

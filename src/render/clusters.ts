@@ -9,23 +9,23 @@ import { mayReferToService } from "./grants.ts";
 import { isFirstEdition } from "./rules.ts";
 import { compareText } from "../order.ts";
 
-/** Why a backend is not (wholly) in the cluster. The kind decides the reason in the route's status. */
+/** Why a backend is not in the cluster, or only in part. The kind decides the reason in the route's status. */
 export interface BackendProblem {
   readonly kind: "kind" | "not-found" | "not-permitted" | "no-endpoints" | "unsupported";
   readonly message: string;
 }
 
 export interface RenderedCluster {
-  /** Nothing where no backend says what the cluster is, or an endpoint is malformed. */
+  /** Undefined if no backend decides the type of the cluster, or an endpoint is malformed. */
   readonly cluster: ClusterConfig | undefined;
-  /** Endpoints that only terminating pods have: permitted until they are gone. */
+  /** Endpoints that only terminating pods have: permitted until the pods are removed. */
   readonly draining: readonly string[];
-  /** In the order of the backends; the last one is the one reported. */
+  /** In the order of the backends; the last one is reported. */
   readonly problems: readonly BackendProblem[];
 }
 
 interface Backend {
-  /** Nothing: this backend does not say. */
+  /** Undefined: this backend does not decide it. */
   readonly type: ClusterConfig["type"] | undefined;
   readonly active: readonly string[];
   readonly draining: readonly string[];
@@ -43,7 +43,7 @@ const notFound = (message: string): BackendProblem => ({ kind: "not-found", mess
 
 const unsupported = (message: string): BackendProblem => ({ kind: "unsupported", message });
 
-/** Why a backend has no endpoints: a Service that is there is not "not found". */
+/** Why a backend has no endpoints: an existing Service is not "not found". */
 const withoutEndpoints = (view: ObjectsView, options: RenderOptions, name: Name): BackendProblem => {
   const service = view.get("Service", name);
   if (service === undefined || isFirstEdition(options)) return notFound(`backend ${name} not found`);
@@ -52,7 +52,7 @@ const withoutEndpoints = (view: ObjectsView, options: RenderOptions, name: Name)
   return { kind: "no-endpoints", message: `no endpoints for Service ${name}` };
 };
 
-/** A Service without a cluster IP, as a headless one, is resolved: its endpoints are the peers. */
+/** A Service without a cluster IP, such as a headless one, is resolved: its endpoints are the peers. */
 const serviceProblem = (
   view: ObjectsView,
   options: RenderOptions,
@@ -118,7 +118,7 @@ const resolve = (view: ObjectsView, options: RenderOptions, route: Route, backen
   if (group === STUNNER_GROUP && kind === "StaticService") return staticService(view, namespace, backend.name);
   if (group !== "" || kind !== "Service")
     return failed("kind", `backend kind ${kind} of group "${group}" is not supported`);
-  // Asked before anything is looked up: whether a Service exists there is not to be learned either.
+  // Checked before any look-up: the existence of a Service must not be revealed either.
   const service = nameOf(namespace, backend.name);
   if (!mayReferToService(view, options, route, service))
     return failed("not-permitted", `no ReferenceGrant lets the route refer to Service ${service}`);
@@ -127,15 +127,15 @@ const resolve = (view: ObjectsView, options: RenderOptions, route: Route, backen
     : namedService(options, namespace, backend.name);
 };
 
-/** The Gateway API forces a port on every backend of its UDPRoute; any will do, so it limits nothing. */
+/** The Gateway API requires a port on every backend of its UDPRoute; any number is accepted, so it limits nothing. */
 const suffixOf = (route: Route, backend: BackendReference): string =>
   route.kind === "UDPRoute" ? portSuffix(backend) : "";
 
-/** An absent StaticService alone leaves no cluster; anything else, even no backend at all, an empty one. */
+/** Only a missing StaticService leaves no cluster; everything else, even no backend at all, gives an empty one. */
 const saysNothing = (backends: readonly Backend[]): boolean =>
   backends.length > 0 && backends.every(({ type, problem }) => type === undefined && problem?.kind === "not-found");
 
-/** Only the first rule counts. Each backend stands alone: one that cannot be resolved does not touch the others. */
+/** Only the first rule counts. Backends are independent: one that cannot be resolved does not affect the others. */
 export const renderCluster = (view: ObjectsView, options: RenderOptions, route: Route): RenderedCluster => {
   const [rule] = route.object.spec.rules;
   if (rule === undefined)

@@ -1,4 +1,4 @@
-/** Statuses as rendering decides them: conditions without transition times, which are added where they are written. */
+/** Statuses as rendering decides them: conditions without transition times, which are added when they are written. */
 import type { Condition } from "../resources/core.ts";
 import type { ParentReference } from "../resources/gateway-api.ts";
 
@@ -18,7 +18,7 @@ export interface GatewayAddress {
   readonly value: string;
 }
 
-/** Conditions of other types that others put on a Gateway are left to them: the list is a map by type. */
+/** Conditions of other types on a Gateway belong to other controllers and are not changed: the list is a map by type. */
 export interface GatewayStatus {
   readonly addresses: readonly GatewayAddress[];
   readonly conditions: readonly Condition[];
@@ -28,11 +28,11 @@ export interface GatewayStatus {
 export interface RouteParentStatus {
   readonly parentRef: ParentReference;
   readonly controllerName: string;
-  /** Only conditions of other controllers' entries, which are passed through, carry their times. */
+  /** Only conditions of other controllers' entries, which are passed through, have their times. */
   readonly conditions: readonly (Condition & { readonly lastTransitionTime?: string })[];
 }
 
-/** The whole list, other controllers' entries included: `parents` is atomic. */
+/** The whole list, including other controllers' entries: `parents` is atomic. */
 export interface RouteStatus {
   readonly parents: readonly RouteParentStatus[];
 }
@@ -45,6 +45,6 @@ export const condition = (
   observedGeneration: number,
 ): Condition => ({ type, status, reason, message, observedGeneration });
 
-/** The generation a status speaks of; objects that never met an API server have none. */
+/** The observed generation; objects that were never on an API server have none. */
 export const generationOf = (object: { readonly metadata: { readonly generation?: number } }): number =>
   object.metadata.generation ?? 0;

@@ -8,11 +8,11 @@ import { renderListener, type JudgedListener } from "./listeners.ts";
 
 export interface RenderedConfig {
   readonly config: DataplaneConfig;
-  /** By cluster name: endpoints that are permitted only until their pods are gone. */
+  /** By cluster name: endpoints that are permitted only until their pods are removed. */
   readonly draining: Readonly<Record<string, readonly string[]>>;
 }
 
-/** A route that any listener accepts has a cluster, even where that listener itself cannot serve. */
+/** A route that any listener accepts has a cluster, even if that listener cannot serve. */
 export const renderConfig = (
   view: ObjectsView,
   options: RenderOptions,

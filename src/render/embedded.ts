@@ -1,11 +1,11 @@
-/** A relay in the operator's own pods: every Gateway's Service leads to the same pods, on ports that they share. */
+/** A relay in the operator's own pods: every Gateway's Service selects the same pods, on ports that the Gateways share. */
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import { listenerEntity } from "../resources/entities.ts";
 import type { PortMap } from "./port-map.ts";
 
-/** Ports for listeners: below those that systems give to clients, and below node ports. */
+/** Ports for listeners: below the usual ephemeral ports, and below node ports. */
 const FIRST_PORT = 20_000;
 const PORTS = 10_000;
 
@@ -17,9 +17,9 @@ const hash = (text: string): number => {
 };
 
 /**
- * What the listeners of a Gateway are bound to. Clients see `listener.port`; two Gateways that both want 3478 must not
- * meet in the pod. The port follows from the listener's name, so that it depends on no other Gateway and stays; where two
- * meet all the same, the relay says so, and the annotation `targetport` chooses another.
+ * The ports that a Gateway's listeners are bound to. Clients see `listener.port`; two Gateways that both want 3478 must not
+ * collide in the pod. The port is derived from the listener's name, so that it is stable and independent of other Gateways;
+ * if two collide, the relay reports it, and the annotation `targetport` selects another port.
  */
 export const embeddedPorts = (name: Name, gateway: Gateway, asked: PortMap): PortMap =>
   new Map([
@@ -29,7 +29,7 @@ export const embeddedPorts = (name: Name, gateway: Gateway, asked: PortMap): Por
     ...asked,
   ]);
 
-/** A Service selects pods of its own namespace only. */
+/** A Service selects only pods of its own namespace. */
 export const outOfReach = ({ embedded }: RenderOptions, gateway: Gateway): string | undefined =>
   embedded === undefined || embedded.namespace === (gateway.metadata.namespace ?? "default")
     ? undefined

@@ -1,4 +1,4 @@
-/** How a permitted peer is written in a cluster: `IP` or `IP/LEN`, and `:<MIN-MAX>` behind where ports are limited. */
+/** The format of a permitted peer in a cluster: `IP` or `IP/LEN`, followed by `:<MIN-MAX>` if ports are limited. */
 import type { BackendReference } from "../resources/gateway-api.ts";
 import { isIP, isPrefix } from "../net/ip.ts";
 import { isPort } from "../net/host-port.ts";
@@ -8,8 +8,8 @@ const MAX_PORT = 65535;
 const validPort = (port: number | undefined): number | undefined => (isPort(port) ? port : undefined);
 
 /**
- * The port range that follows each address of a backend; nothing where every port is allowed.
- * A port alone is that one port, an end port alone starts at 1.
+ * The port range after each address of a backend; empty if every port is allowed. A port without an end port is that one
+ * port; an end port without a port starts at 1.
  */
 export const portSuffix = (backend: Pick<BackendReference, "port" | "endPort">): string => {
   const port = validPort(backend.port);
@@ -20,7 +20,7 @@ export const portSuffix = (backend: Pick<BackendReference, "port" | "endPort">):
   return from === 1 && to === MAX_PORT ? "" : `:<${from}-${to}>`;
 };
 
-/** Why no port of a backend can match, or nothing. */
+/** Why no port of a backend can match; undefined if one can. */
 export const portRangeProblem = ({ port, endPort }: Pick<BackendReference, "port" | "endPort">): string | undefined => {
   const outside = [port, endPort].find((one) => one !== undefined && validPort(one) === undefined);
   if (outside !== undefined) return `port ${outside} is not a port (1 to ${MAX_PORT})`;
@@ -29,7 +29,7 @@ export const portRangeProblem = ({ port, endPort }: Pick<BackendReference, "port
   return endPort < port ? `endPort ${endPort} is below port ${port}` : undefined;
 };
 
-/** Whether a STATIC endpoint is one that a dataplane can read. IPv6 needs no brackets: the suffix is recognised by its `<`. */
+/** Whether a dataplane can parse a STATIC endpoint. IPv6 needs no brackets: the suffix is recognised by its `<`. */
 export const isEndpoint = (text: string): boolean => {
   const range = /^(.*):<([0-9]+)-([0-9]+)>$/.exec(text);
   const address = range?.[1] ?? text;

@@ -2,7 +2,7 @@ import type { GatewayClass } from "../resources/gateway-api.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import { condition, generationOf, type GatewayClassStatus } from "./conditions.ts";
 
-/** Accepted as soon as its parameters exist: what goes wrong in single Gateways is said there. */
+/** Accepted as soon as its parameters exist: problems of single Gateways are reported in their statuses. */
 export const renderGatewayClassStatus = (
   options: RenderOptions,
   gatewayClass: GatewayClass,

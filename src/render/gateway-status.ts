@@ -1,4 +1,4 @@
-/** What a Gateway's status says of itself and of each listener. */
+/** The status of a Gateway, for itself and for each listener. */
 import type { Condition } from "../resources/core.ts";
 import type { Gateway, GatewayListener } from "../resources/gateway-api.ts";
 import type { RenderOptions } from "../resources/view.ts";
@@ -19,7 +19,7 @@ const acceptedReason = {
   "target-port-conflict": "PortUnavailable",
 } as const satisfies Record<JudgedListener["outcome"], string>;
 
-/** A listener of a protocol that is not supported takes no routes; the first release did not say so. */
+/** A listener of an unsupported protocol takes no routes; the first release did not report that. */
 const kindsOf = (options: RenderOptions, listener: GatewayListener): ListenerStatus["supportedKinds"] =>
   listenerProtocol(listener.protocol) === undefined && !isFirstEdition(options)
     ? []
@@ -48,7 +48,7 @@ const listenerStatus = (options: RenderOptions, judged: JudgedListener, generati
   };
 };
 
-/** Every listener must be reachable and able to serve, and nobody else's object may be in the way. */
+/** Every listener must be reachable and able to serve, and no object of another owner may block ours. */
 const programmed = (
   judged: readonly JudgedListener[],
   obstacle: Obstacle | undefined,
@@ -75,8 +75,8 @@ const faultOf = (judged: JudgedListener): string | undefined =>
   judged.outcome === "accepted" ? judged.flaw?.why : judged.why;
 
 /**
- * True as long as a listener can be served. The first release accepted every Gateway that it could render.
- * @param ignored what the Gateway asks for in vain; it is served without.
+ * True while at least one listener can be served. The first release accepted every Gateway that it could render.
+ * @param ignored settings of the Gateway that have no effect; it is served without them.
  */
 const accepted = (
   options: RenderOptions,
@@ -119,7 +119,7 @@ export const renderGatewayStatus = (
   };
 };
 
-/** Nothing of the Gateway is served; `cause` says why. */
+/** Nothing of the Gateway is served; `cause` is the reason. */
 export const renderInvalidGatewayStatus = (options: RenderOptions, gateway: Gateway, cause: string): GatewayStatus => {
   const generation = generationOf(gateway);
   return {

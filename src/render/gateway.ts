@@ -1,4 +1,4 @@
-/** A Gateway as it should be: its dataplane's config, its objects, its status. */
+/** The desired state of a Gateway: its dataplane's config, its objects, its status. */
 import type { KubernetesObject } from "../resources/core.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { Gateway, GatewayClass, GatewayListener } from "../resources/gateway-api.ts";
@@ -25,32 +25,32 @@ import { listenerEntity } from "../resources/entities.ts";
 export interface RenderedListener {
   /** The section name. */
   readonly name: string;
-  /** `NAMESPACE/GATEWAY/LISTENER`, as configs and facts name it; those of a received config may have any name. */
+  /** `NAMESPACE/GATEWAY/LISTENER`, as in configs and facts; listeners of a received config may have any name. */
   readonly entity: string;
   readonly outcome: JudgedListener["outcome"] | "pending";
   readonly why: string;
-  /** Of a listener whose references are not all resolved: the reason of its condition, and what is wrong. */
+  /** Of a listener with unresolved references: the reason of its condition, and what is wrong. */
   readonly flaw?: ListenerFlaw;
   readonly certificate?: ListenerCertificate;
 }
 
-/** The last usable certificate of a listener, also of one that is not served for another reason. */
+/** The last usable certificate of a listener, even of one that is not served for another reason. */
 export interface ListenerCertificate {
   readonly served: ServedCertificate;
-  /** The objects no longer lead to it. */
+  /** It is no longer in the objects. */
   readonly isKept: boolean;
 }
 
 export interface RenderedGateway {
   readonly name: Name;
-  /** Nothing where the Gateway is invalid. */
+  /** Undefined if the Gateway is invalid. */
   readonly config: DataplaneConfig | undefined;
   /** Why it is invalid. */
   readonly invalid: string | undefined;
   readonly status: GatewayStatus;
   /** To be applied, as a whole. */
   readonly objects: readonly KubernetesObject[];
-  /** To be absent, where they are ours. */
+  /** Must be absent, if they are ours. */
   readonly removals: readonly Removal[];
   readonly listeners: readonly RenderedListener[];
   /** By cluster name: endpoints, as in the config, that only terminating pods have. */
@@ -77,7 +77,7 @@ const certificateOf = (
     ? { certificate: { served: judged.certificate, isKept: judged.isCertificateKept === true } }
     : keptCertificate(view, options, gateway, judged.listener);
 
-/** @param ending it is not served because the operator ends. */
+/** @param ending it is not served because the operator is shutting down. */
 export const invalidGateway = (
   view: ObjectsView,
   options: RenderOptions,
@@ -103,8 +103,8 @@ export const invalidGateway = (
 });
 
 /**
- * Addresses and annotations that are ignored, other than those that listeners report. A name that is not a listener's is not reported:
- * the annotations of a GatewayConfig may name listeners of several Gateways.
+ * Addresses and annotations that are ignored, other than those that listeners report. Names that are not a listener's are
+ * not reported: the annotations of a GatewayConfig may name listeners of several Gateways.
  */
 const ignoredOf = (options: RenderOptions, gateway: Gateway, annotations: Annotations): readonly string[] =>
   isFirstEdition(options)

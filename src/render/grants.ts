@@ -1,4 +1,4 @@
-/** References into other namespaces, which the Gateway API leaves to the namespace referred to: its ReferenceGrants. */
+/** References into other namespaces: the ReferenceGrants of the target namespace decide whether they are allowed. */
 import type { Gateway } from "../resources/gateway-api.ts";
 import { splitName, type Name } from "../resources/keys.ts";
 import { GATEWAY_API_GROUP, STUNNER_GROUP } from "../resources/names.ts";
@@ -14,7 +14,10 @@ interface Referent extends Referrer {
   readonly name: string;
 }
 
-/** Within one namespace nothing is needed. Across, one grant must name both sides; of several, any will do. */
+/**
+ * References within a namespace need no grant. Across namespaces, one grant must name both sides; any one of several grants
+ * is sufficient.
+ */
 const isGranted = (view: ObjectsView, from: Referrer, to: Referent): boolean =>
   from.namespace === to.namespace ||
   view
@@ -29,7 +32,7 @@ const isGranted = (view: ObjectsView, from: Referrer, to: Referent): boolean =>
         ),
     );
 
-/** STUNner knows no grants, so its own routes need none unless they are asked for. */
+/** STUNner does not check grants, so its own routes need none unless grants are enabled for them. */
 export const mayReferToService = (view: ObjectsView, options: RenderOptions, route: Route, service: Name): boolean => {
   const isNative = route.kind === "UDPRoute";
   if (isNative && !options.requireReferenceGrants) return true;
@@ -38,7 +41,7 @@ export const mayReferToService = (view: ObjectsView, options: RenderOptions, rou
   return isGranted(view, { group, kind: "UDPRoute", namespace }, { group: "", kind: "Service", ...splitName(service) });
 };
 
-/** STUNner serves certificates of any namespace; so do we unless grants are asked for. */
+/** STUNner serves certificates of any namespace; so do we unless grants are enabled for them. */
 export const mayReferToSecret = (
   view: ObjectsView,
   options: RenderOptions,

@@ -20,7 +20,7 @@ const holds = (requirement: Requirement, labels: Readonly<Record<string, string>
   }
 };
 
-/** An empty selector matches everything; a requirement that is not valid matches nothing. */
+/** An empty selector matches everything; an invalid requirement matches nothing. */
 export const selectorMatches = (selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean =>
   Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labels[key] === value) &&
   (selector.matchExpressions ?? []).every((requirement) => holds(requirement, labels));

@@ -1,6 +1,6 @@
 /**
- * Legacy mode: one config for all Gateways of a class, in a ConfigMap beside its GatewayConfig, for dataplanes that
- * somebody else runs.
+ * Legacy mode: one config for all Gateways of a class, in a ConfigMap next to its GatewayConfig, for user-managed
+ * dataplanes.
  */
 import type { KubernetesObject } from "../resources/core.ts";
 import type { ClusterConfig, DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -23,9 +23,9 @@ import type { RenderedGateway } from "./gateway.ts";
 
 export interface RenderedConfigMap {
   readonly name: Name;
-  /** Without its data: what stands there has secrets in it. */
+  /** Without its data, which contains secrets. */
   readonly object: KubernetesObject;
-  /** What its data says; nothing where the class is invalid, and then its data is empty. */
+  /** The content of its data; undefined if the class is invalid, and then its data is empty. */
   readonly config: DataplaneConfig | undefined;
 }
 
@@ -56,8 +56,8 @@ const mergedConfig = (
 };
 
 /**
- * @param renderedOf the class's Gateways as they are rendered.
- * @returns nothing for a class that is not ours or has no GatewayConfig.
+ * @param renderedOf the class's rendered Gateways.
+ * @returns undefined for a class that is not ours or has no GatewayConfig.
  */
 export const renderConfigMap = (
   view: ObjectsView,

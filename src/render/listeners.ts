@@ -1,4 +1,4 @@
-/** Every listener of a Gateway judged once; config, Service and status all speak from the same judgement. */
+/** Judges every listener of a Gateway once; config, Service and status all use this result. */
 import type { Gateway, GatewayListener } from "../resources/gateway-api.ts";
 import type { ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
 import type { ObjectsView, RenderOptions, Route, ServedCertificate } from "../resources/view.ts";
@@ -19,7 +19,7 @@ interface Judged {
   readonly routes: readonly Route[];
 }
 
-/** What a listener refers to and cannot have, as its condition ResolvedRefs says it. */
+/** An unresolved reference of a listener, as in its condition ResolvedRefs. */
 export interface ListenerFlaw {
   readonly reason: CertificateProblem | "InvalidRouteKinds";
   readonly why: string;
@@ -32,13 +32,13 @@ export interface ServingListener extends Judged {
   readonly boundPort: number;
   readonly address: PublicAddress | undefined;
   readonly certificate: ServedCertificate | undefined;
-  /** The certificate is no longer in any Secret that it refers to. */
+  /** The certificate is no longer in any Secret that the listener refers to. */
   readonly isCertificateKept?: boolean;
-  /** It serves, though not with all that it refers to. */
+  /** It serves, but not with everything that it refers to. */
   readonly flaw?: ListenerFlaw | undefined;
 }
 
-/** Has its port and its public address, but nothing to serve with, or nobody to serve: no kind of route that it takes. */
+/** It has its port and its public address, but no certificate to serve with, or no kind of route that it accepts. */
 export interface UnresolvedListener extends Judged {
   readonly outcome: "unresolved";
   readonly protocol: ListenerProtocol;
@@ -60,8 +60,8 @@ export interface UnsupportedListener extends Judged {
 }
 
 /**
- * The dataplane cannot bind it, as the annotation `targetport` gives no port, or the port of another listener; or no port
- * of the Service can have its name.
+ * The dataplane cannot bind it, because the annotation `targetport` gives no port, or the port of another listener; or no
+ * port of the Service can have its name.
  */
 export interface UnboundListener extends Judged {
   readonly outcome: "target-port" | "target-port-conflict" | "name";
@@ -81,7 +81,7 @@ export const flawOf = (judged: JudgedListener): ListenerFlaw | undefined => {
   return judged.outcome === "unresolved" ? { reason: judged.reason, why: judged.why } : undefined;
 };
 
-/** Route kinds that do not exist here do no harm while another is left. */
+/** Unknown route kinds are harmless while another kind is left. */
 const kindsFlaw = (options: RenderOptions, listener: GatewayListener): ListenerFlaw | undefined => {
   const kinds = unsupportedKinds(options, listener);
   return kinds.length === 0
@@ -95,13 +95,13 @@ export const isUnbound = (judged: JudgedListener): judged is UnboundListener =>
 export const addressOf = (judged: JudgedListener): PublicAddress | undefined =>
   judged.outcome === "accepted" || judged.outcome === "unresolved" ? judged.address : undefined;
 
-/** Listeners become ports of a Service, where there is a cluster. */
+/** Listeners become ports of a Service, if there is a cluster. */
 const nameProblem = (options: RenderOptions, { name }: GatewayListener): string | undefined =>
   options.mode === "standalone" || isFirstEdition(options) ? undefined : portNameProblem(name);
 
 /**
- * In spec order: the first listener on a transport's port has it, towards clients and in the dataplane alike.
- * @param targets what the annotation `targetport` asks for.
+ * In spec order: the first listener on a port of a transport gets it, both towards clients and in the dataplane.
+ * @param targets ports from the annotation `targetport`.
  */
 export const judgeListeners = (
   view: ObjectsView,

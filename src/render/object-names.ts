@@ -1,4 +1,4 @@
-/** Names that Kubernetes does not take for what is made for a Gateway, which has the Gateway's name. */
+/** Names that Kubernetes rejects for the objects of a Gateway, which have the Gateway's name. */
 import { splitName, type Name } from "../resources/keys.ts";
 import type { MadeKind } from "../resources/kinds.ts";
 
@@ -10,7 +10,7 @@ const PORT_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 /** RFC 1123: of most other objects. */
 const OBJECT_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-/** Why an object of a kind cannot have the name of its Gateway, as an API server would say it; or nothing. */
+/** Why an object of a kind cannot have the name of its Gateway, in an API server's words; undefined if it can. */
 export const objectNameProblem = (kind: MadeKind, gateway: Name): string | undefined => {
   const { name } = splitName(gateway);
   const refuse = (rule: string): string => `the Gateway's ${kind} cannot be named ${gateway}: ${rule}`;
@@ -23,7 +23,7 @@ export const objectNameProblem = (kind: MadeKind, gateway: Name): string | undef
   return OBJECT_NAME.test(name) ? undefined : refuse("only a-z, 0-9, - and . are allowed, between letters or digits");
 };
 
-/** Why a port of a Service cannot have the name of a listener, or nothing. */
+/** Why a port of a Service cannot have the name of a listener; undefined if it can. */
 export const portNameProblem = (listener: string): string | undefined => {
   const refuse = (rule: string): string => `no port of the Gateway's Service can be named ${listener}: ${rule}`;
   if (listener.length > MAX_LABEL) return refuse(`it has ${listener.length} characters, and may have ${MAX_LABEL}`);

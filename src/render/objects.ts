@@ -1,4 +1,4 @@
-/** The Kubernetes objects of a Gateway: those to be there, and those to be gone. All bear its name. */
+/** The Kubernetes objects of a Gateway: those to apply, and those to remove. All have its name. */
 import type { KubernetesObject } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
@@ -19,26 +19,29 @@ export interface Removal {
   readonly name: Name;
 }
 
-/** Why not all objects of a Gateway can be there. */
+/** Why some objects of a Gateway cannot be applied. */
 export interface Obstacle {
   readonly message: string;
-  /** Only another Gateway would not have it: what stands in the way may go, and a refusal may pass. */
+  /** Permanent for this Gateway: other obstacles may be removed, and a rejection may be temporary. */
   readonly isLasting: boolean;
 }
 
 export interface GatewayObjects {
   /** To be applied, as a whole. */
   readonly objects: readonly KubernetesObject[];
-  /** To be absent, where they are ours. */
+  /** Must be absent, if they are ours. */
   readonly removals: readonly Removal[];
   readonly obstacle: Obstacle | undefined;
 }
 
-/** What somebody else made stays. */
+/** Objects of other owners stay. */
 const removals = (view: ObjectsView, name: Name, kinds: readonly MadeKind[]): readonly Removal[] =>
   kinds.filter((kind) => !isForeign(view.get(kind, name))).map((kind) => ({ kind, name }));
 
-/** Of a Gateway that is not served; in legacy mode its Service waits for it to be served again, unless we end. */
+/**
+ * Of a Gateway that is not served; in legacy mode its Service stays until the Gateway is served again, unless the operator
+ * is shutting down.
+ */
 export const removalsOf = (
   view: ObjectsView,
   options: RenderOptions,
@@ -49,7 +52,7 @@ export const removalsOf = (
   return options.mode === "standalone" ? [] : removals(view, name, madeKinds);
 };
 
-/** The ConfigMap is no Gateway's own, but none is programmed without it. */
+/** The ConfigMap belongs to no single Gateway, but no Gateway is programmed without it. */
 const configMapObstacle = (view: ObjectsView, options: RenderOptions, { config }: Parameters): string | undefined => {
   if (options.mode !== "legacy") return undefined;
   const name = configMapName(config);
@@ -62,11 +65,11 @@ const inTheWay = (kind: string, name: Name): string => `a ${kind} named ${name} 
 const refused = (kind: string, name: Name, reason: string): string =>
   `Kubernetes refuses the ${kind} ${name}: ${reason}`;
 
-/** Whether the pods of a Gateway's dataplane are ours to make. */
+/** Whether we manage the pods of a Gateway's dataplane. */
 export const runsDataplane = (options: RenderOptions, gateway: Gateway): boolean =>
   options.mode !== "legacy" && options.embedded === undefined && !isDataplaneDisabled(gateway);
 
-/** Workloads of a kind that is not wanted are leftovers. */
+/** Workloads of another kind are leftovers. */
 export const gatewayObjects = (
   view: ObjectsView,
   options: RenderOptions,

@@ -24,12 +24,12 @@ export const ownedLabels = (gateway: Gateway): Labels => ({
   ...relatedLabels(gateway),
 });
 
-/** What the pods of a Gateway's dataplane carry and its Service selects. */
+/** Labels of the pods of a Gateway's dataplane, which its Service selects. */
 export const podLabels = (gateway: Gateway): Labels => ({ [APP_LABEL]: APP_LABEL_VALUE, ...relatedLabels(gateway) });
 
 export const relatedAnnotation = (name: Name): Labels => ({ [RELATED_GATEWAY_NAME]: name });
 
-/** The garbage collector removes what a deleted Gateway leaves. */
+/** The garbage collector removes the objects of a deleted Gateway. */
 export const ownerReference = (gateway: Gateway): OwnerReference => ({
   apiVersion: `${GATEWAY_API_GROUP}/v1`,
   kind: "Gateway",

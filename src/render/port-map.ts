@@ -1,13 +1,13 @@
-/** Annotations that give ports by listener: a JSON object from listener name to port, the outer braces optional. */
+/** Annotations that set ports by listener: a JSON object from listener name to port, with optional outer braces. */
 import { isPort } from "../net/host-port.ts";
 
 /** Ports by listener name. */
 export type PortMap = ReadonlyMap<string, number>;
 
 export interface PortAnnotation {
-  /** The entries that are ports. */
+  /** The valid entries. */
   readonly ports: PortMap;
-  /** The other entries, as JSON, by listener name. */
+  /** The invalid entries, as JSON, by listener name. */
   readonly invalid: ReadonlyMap<string, string>;
   /** The whole value is not a JSON object, and counts as absent. */
   readonly isMalformed: boolean;
@@ -22,7 +22,7 @@ const parseObject = (text: string): Readonly<Record<string, unknown>> | undefine
   }
 };
 
-/** Each entry is judged by itself: a typo in one must not affect the listeners of the others. */
+/** Each entry is judged separately: a typo in one must not affect other listeners. */
 export const readPortAnnotation = (text: string | undefined): PortAnnotation => {
   const trimmed = text?.trim() ?? "";
   const value = trimmed === "" ? {} : parseObject(trimmed);
@@ -34,7 +34,7 @@ export const readPortAnnotation = (text: string | undefined): PortAnnotation => 
   };
 };
 
-/** As the first release read it: one entry that is not a whole number makes the annotation empty; no range is checked. */
+/** As in the first release: one entry that is not a whole number makes the annotation empty; ranges are not checked. */
 export const parsePortMap = (text: string | undefined): PortMap => {
   const trimmed = text?.trim() ?? "";
   const entries = Object.entries((trimmed === "" ? undefined : parseObject(trimmed)) ?? {});

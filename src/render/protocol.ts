@@ -1,4 +1,4 @@
-/** Listener protocols: as in manifests and in dataplane configs. */
+/** Listener protocols: in manifests and in dataplane configs. */
 import type { ListenerProtocol } from "../resources/dataplane-config.ts";
 
 export type Transport = "UDP" | "TCP";

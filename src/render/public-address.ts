@@ -1,4 +1,4 @@
-/** Where clients reach a listener, as far as the cluster has told so far. */
+/** Where clients reach a listener, as far as the cluster has reported it. */
 import type { Node, Service, ServicePort, ServiceType } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
@@ -14,7 +14,7 @@ export interface PublicAddress extends GatewayAddress {
   readonly port: number;
 }
 
-/** A listener's place on the outside: by the number in the Gateway, and what the dataplane itself listens on. */
+/** A listener as clients see it: its public port, and the port that the dataplane listens on. */
 export interface Exposure {
   readonly transport: Transport;
   readonly port: number;
@@ -25,7 +25,7 @@ const preference: readonly ServiceType[] = ["LoadBalancer", "ExternalName", "Nod
 
 const rank = (service: Service): number => preference.indexOf(service.spec?.type ?? "ClusterIP");
 
-/** Both the annotation and the owner reference must name the Gateway: either alone may be a leftover or a forgery. */
+/** Both the annotation and the owner reference must name the Gateway: one of them could be a leftover or a forgery. */
 const servicesOf = (view: ObjectsView, name: Name, gateway: Gateway): readonly Service[] =>
   view
     .servicesOfGateway(name)
@@ -39,13 +39,13 @@ const servicesOf = (view: ObjectsView, name: Name, gateway: Gateway): readonly S
       ),
     );
 
-/** An address that somebody reports. The first release took it as it stood, with the `type` of the field. */
+/** A reported address. The first release took it unchanged, with the `type` of the field. */
 const reported = (options: RenderOptions, text: string | undefined, type: string): GatewayAddress | undefined => {
   if (!isFirstEdition(options)) return gatewayAddress(text);
   return text ? { type, value: text } : undefined;
 };
 
-/** What the Gateway asks for. The first release took the first address as it stood, whatever it was. */
+/** The requested address. The first release took the first address unchanged, whatever it was. */
 const requestedBy = (gateway: Gateway, options: RenderOptions): GatewayAddress | undefined => {
   if (!isFirstEdition(options)) return requestedAddress(gateway);
   const address = gateway.spec.addresses?.[0];
@@ -73,7 +73,7 @@ const loadBalancerAddress = (
   return undefined;
 };
 
-/** A Node's own network does not lead to clients: only what it reports as external counts, addresses before names. */
+/** A Node's internal addresses are not reachable for clients: only external ones are used, IP addresses before names. */
 const externalAddress = (options: RenderOptions, node: Node): GatewayAddress | undefined =>
   ["ExternalIP", "ExternalDNS"]
     .flatMap((type) => node.status?.addresses?.filter((address) => address.type === type) ?? [])
@@ -89,7 +89,7 @@ const nodePortAddress = (view: ObjectsView, options: RenderOptions, port: Servic
   return undefined;
 };
 
-/** Without a cluster nothing stands before the listener: its own port is the public one. */
+/** Without a cluster there is no Service in front of the listener: its own port is the public one. */
 const standaloneAddress = (options: RenderOptions, gateway: Gateway, exposure: Exposure): PublicAddress | undefined => {
   const address =
     requestedBy(gateway, options) ??
@@ -97,7 +97,7 @@ const standaloneAddress = (options: RenderOptions, gateway: Gateway, exposure: E
   return address && { ...address, port: exposure.boundPort };
 };
 
-/** The Service as stored decides, so a new Gateway has an address only after its Service has been seen. */
+/** The stored Service decides, so a new Gateway has an address only after its Service was observed. */
 const managedAddress = (
   view: ObjectsView,
   options: RenderOptions,

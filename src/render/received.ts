@@ -1,4 +1,4 @@
-/** A Gateway of a dataplane: its config came rendered, and there is no cluster to write to. */
+/** A Gateway of a dataplane: its config was received rendered, and there is no cluster to write to. */
 import type { Name } from "../resources/keys.ts";
 import type { ObjectsView } from "../resources/view.ts";
 import type { RenderedGateway } from "./gateway.ts";
@@ -10,7 +10,7 @@ export const receivedGateway = (view: ObjectsView, name: Name): RenderedGateway 
       name,
       config,
       invalid: undefined,
-      // No Gateway object is here to bear one.
+      // There is no Gateway object for a status.
       status: { addresses: [], conditions: [], listeners: [] },
       objects: [],
       removals: [],
@@ -20,7 +20,7 @@ export const receivedGateway = (view: ObjectsView, name: Name): RenderedGateway 
         outcome: "accepted",
         why: "",
       })),
-      // A config says which endpoints are permitted, not which of them are on their way out.
+      // A config says which endpoints are permitted, not which of them are terminating.
       draining: {},
     }
   );

@@ -1,8 +1,8 @@
 /**
- * What should be: from the objects as last seen to dataplane configs, Kubernetes objects and statuses.
- * Pure: the same view and options give the same result, byte for byte. `gateway.ts` puts a Gateway together from
- * `attachment`, `listeners`, `clusters`, `auth` and `admin` (its config), `service` and `workload` (its objects) and
- * `gateway-status`; `route-status`, `gateway-class-status` and, of a whole class, `legacy` stand beside it.
+ * Rendering: from the last observed objects to dataplane configs, Kubernetes objects and statuses. Pure: the same view and
+ * options give the same result, byte for byte. `gateway.ts` assembles a Gateway from `attachment`, `listeners`, `clusters`,
+ * `auth` and `admin` (its config), `service` and `workload` (its objects) and `gateway-status`; `route-status`,
+ * `gateway-class-status` and, for a whole class, `legacy` complete it.
  */
 import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
@@ -32,14 +32,14 @@ export interface RenderedGatewayClass {
 
 const FINALIZING = "operator is unavailable after graceful shutdown";
 
-/** A Gateway of one of our classes; nothing for all others, whose objects, configs and statuses are not ours. */
+/** A Gateway of one of our classes; undefined for all others, whose objects, configs and statuses are not ours. */
 export const renderGateway = (view: ObjectsView, options: RenderOptions, name: Name): RenderedGateway | undefined => {
   if (options.mode === "dataplane") return receivedGateway(view, name);
   const controlled = controlledGateway(view, options, name);
   return controlled && renderControlledGateway(view, options, name, controlled.gateway, controlled.gatewayClass);
 };
 
-/** A class of ours; nothing for a class of another controller or without usable parameters. */
+/** A class of ours; undefined for a class of another controller or without usable parameters. */
 export const renderGatewayClass = (
   view: ObjectsView,
   options: RenderOptions,
@@ -55,7 +55,7 @@ export const renderGatewayClass = (
 export const renderRoute = (view: ObjectsView, options: RenderOptions, route: Route): RenderedRoute =>
   renderRouteStatus(view, options, route);
 
-/** A Gateway as the operator leaves it when it is removed: nothing managed, the status saying so. */
+/** A Gateway after the operator was removed: nothing managed, and a status that says so. */
 export const renderFinalizingGateway = (
   view: ObjectsView,
   options: RenderOptions,
@@ -65,7 +65,7 @@ export const renderFinalizingGateway = (
   return controlled && invalidGateway(view, options, name, controlled.gateway, FINALIZING, true);
 };
 
-/** A class as the operator leaves it when it is removed. Routes are left as they are: their parents still exist. */
+/** A class after the operator was removed. Routes stay as they are: their parents still exist. */
 export const renderFinalizingGatewayClass = (
   view: ObjectsView,
   options: RenderOptions,

@@ -1,4 +1,4 @@
-/** Which kinds of routes a listener takes: `allowedRoutes.kinds`, and both kinds of UDPRoute where it names none. */
+/** Which kinds of routes a listener takes: `allowedRoutes.kinds`, or both kinds of UDPRoute if it names none. */
 import type { GatewayListener } from "../resources/gateway-api.ts";
 import { GATEWAY_API_GROUP, STUNNER_GROUP } from "../resources/names.ts";
 import type { RenderOptions, Route } from "../resources/view.ts";
@@ -14,13 +14,13 @@ const ours: readonly RouteGroupKind[] = [
   { group: STUNNER_GROUP, kind: "UDPRoute" },
 ];
 
-/** A kind without a group is one of the Gateway API's. */
+/** A kind without a group belongs to the Gateway API. */
 const named = ({ allowedRoutes }: GatewayListener): readonly RouteGroupKind[] =>
   (allowedRoutes?.kinds ?? []).map(({ group, kind }) => ({ group: group ?? GATEWAY_API_GROUP, kind }));
 
 const isSame = (a: RouteGroupKind, b: RouteGroupKind): boolean => a.group === b.group && a.kind === b.kind;
 
-/** The first release did not look at kinds. */
+/** The first release did not check kinds. */
 export const supportedKinds = (options: RenderOptions, listener: GatewayListener): readonly RouteGroupKind[] => {
   const kinds = named(listener);
   return isFirstEdition(options) || kinds.length === 0
@@ -28,7 +28,7 @@ export const supportedKinds = (options: RenderOptions, listener: GatewayListener
     : ours.filter((one) => kinds.some((kind) => isSame(kind, one)));
 };
 
-/** Kinds that the listener names and that no route of ours has; as `GROUP/KIND`. */
+/** Unsupported kinds that the listener names; as `GROUP/KIND`. */
 export const unsupportedKinds = (options: RenderOptions, listener: GatewayListener): readonly string[] =>
   isFirstEdition(options)
     ? []

@@ -1,4 +1,4 @@
-/** What a route's status says to each of its parents. */
+/** The status of a route for each of its parents. */
 import type { Condition } from "../resources/core.ts";
 import type { ParentReference } from "../resources/gateway-api.ts";
 import type { ObjectsView, RenderOptions, Route } from "../resources/view.ts";
@@ -8,11 +8,11 @@ import { controlledGateway } from "./classes.ts";
 import { renderCluster, type BackendProblem } from "./clusters.ts";
 import { condition, generationOf, type RouteParentStatus, type RouteStatus } from "./conditions.ts";
 
-/** The API's bound on `status.parents`. */
+/** The API's limit for `status.parents`. */
 const MAX_PARENTS = 32;
 
 export interface RenderedRoute {
-  /** Nothing: none of its Gateways is ours, and what its status says stays as it is. */
+  /** Undefined: none of its Gateways is ours, and its status stays as it is. */
   readonly status: RouteStatus | undefined;
   readonly outcome: "attached" | "detached" | "masked" | "uncontrolled";
   readonly resolved: boolean;
@@ -21,7 +21,7 @@ export interface RenderedRoute {
 
 type Judged = "accepted" | "rejected" | "missing" | "foreign";
 
-/** `foreign` parents, of other kinds or other controllers' classes, are not ours to report on. */
+/** `foreign` parents, of other kinds or other controllers' classes: we do not report on them. */
 const judge = (view: ObjectsView, options: RenderOptions, route: Route, parent: ParentReference): Judged => {
   const name = parentGateway(route, parent);
   if (name === undefined) return "foreign";
@@ -59,7 +59,7 @@ const resolution = (problem: BackendProblem | undefined, generation: number): Co
     ? condition("ResolvedRefs", "True", "ResolvedRefs", "backends resolved", generation)
     : condition("ResolvedRefs", "False", unresolvedReason[problem.kind], problem.message, generation);
 
-/** Group and kind are always written out, so that a status reads the same with and without an API server's defaults. */
+/** Group and kind are always explicit, so that a status is the same with and without an API server's defaults. */
 const echo = (parent: ParentReference): ParentReference => ({
   group: parent.group ?? GATEWAY_API_GROUP,
   kind: parent.kind ?? "Gateway",
@@ -71,7 +71,7 @@ const echo = (parent: ParentReference): ParentReference => ({
 const isParentStatus = (entry: unknown): entry is RouteParentStatus =>
   typeof entry === "object" && entry !== null && "controllerName" in entry && "parentRef" in entry;
 
-/** Entries that other controllers wrote: the list is written as a whole, so they are written back as they are. */
+/** Entries of other controllers: the list is written as a whole, so they are written back unchanged. */
 const othersParents = (options: RenderOptions, route: Route): readonly RouteParentStatus[] => {
   const status = route.object.status;
   if (typeof status !== "object" || status === null || !("parents" in status) || !Array.isArray(status.parents))

@@ -1,5 +1,5 @@
-/** Which edition of the rules applies: a log replays by the rules that it was written under. */
+/** The version of the rules: a log replays with the rules under which it was written. */
 import type { RenderOptions } from "../resources/view.ts";
 
-/** Whether the log was written under the rules of the first release, which recorded no edition. */
+/** Whether the log was written under the rules of the first release, which recorded no version. */
 export const isFirstEdition = ({ rules = 1 }: RenderOptions): boolean => rules < 2;

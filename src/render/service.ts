@@ -16,12 +16,12 @@ import { isPort } from "../net/host-port.ts";
 
 const selectorOf = (gateway: Gateway, { mode, embedded }: RenderOptions): Readonly<Record<string, string>> => {
   if (embedded !== undefined) return embedded.selector;
-  // Who runs the dataplane in legacy mode gives its pods no other label.
+  // Operators of legacy-mode dataplanes give their pods only this label.
   return mode === "legacy" ? { [APP_LABEL]: APP_LABEL_VALUE } : podLabels(gateway);
 };
 
 /**
- * Ports of the listeners that could serve, in their order. `targetPort` is always written: left to a default, an old one
+ * Ports of the listeners that can serve, in their order. `targetPort` is always explicit: with a default, an old value
  * would outlive a change of the listener's port.
  */
 const listenerPorts = (
@@ -56,7 +56,7 @@ const listenerPorts = (
     });
 };
 
-/** Cloud load balancers that an annotation configures to check health on a port need that port in the Service. */
+/** Cloud load balancers that an annotation configures for health checks on a port need that port in the Service. */
 const healthCheckPort = (annotations: Annotations): number | undefined => {
   if (isOn(annotations, keys.disableHealthCheckExpose)) return undefined;
   const values = (pattern: RegExp): readonly string[] =>
@@ -76,7 +76,7 @@ const healthCheckPort = (annotations: Annotations): number | undefined => {
 
 const withHealthCheck = (ports: readonly ServicePort[], annotations: Annotations): readonly ServicePort[] => {
   const port = healthCheckPort(annotations);
-  // A number or name used twice would make the API server refuse the whole Service.
+  // A duplicate number or name would make the API server reject the whole Service.
   const taken = ports.some(
     (one) => one.name === HEALTH_CHECK_PORT_NAME || (one.protocol === "TCP" && one.port === port),
   );
@@ -84,7 +84,7 @@ const withHealthCheck = (ports: readonly ServicePort[], annotations: Annotations
   return [...ports, { name: HEALTH_CHECK_PORT_NAME, protocol: "TCP", port, targetPort: port }];
 };
 
-/** Nothing where no listener could be exposed: the API server refuses a Service without ports. */
+/** Undefined if no listener can be exposed: the API server rejects a Service without ports. */
 export const renderService = (
   name: Name,
   gateway: Gateway,

@@ -1,4 +1,4 @@
-/** What runs a Gateway's dataplane: a Deployment, or a DaemonSet of the same pods. */
+/** The workload of a Gateway's dataplane: a Deployment, or a DaemonSet of the same pods. */
 import type { Workload } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Dataplane } from "../resources/stunner.ts";
@@ -17,7 +17,7 @@ const DEFAULT_GRACE_SECONDS = 3600;
 const METRICS_PORT = 8080;
 const HEALTH_CHECK_PORT = 8086;
 
-/** The address that pods find the config discovery service at: a bare host gets the port, bare IPv6 its brackets. */
+/** The address at which pods reach the config discovery service: a bare host gets the port, bare IPv6 gets brackets. */
 export const discoveryUrl = (address: string, tls = false): string => {
   const parsed = parseHostPort(address);
   const origin = parsed === undefined ? address : formatHostPort({ port: DISCOVERY_PORT, ...parsed });
@@ -50,7 +50,7 @@ const isReadOnly = ({ containerSecurityContext: context }: Spec): boolean =>
   "readOnlyRootFilesystem" in context &&
   context.readOnlyRootFilesystem === true;
 
-/** The event log and the last good config need a place, and a Dataplane has no field for volumes. */
+/** The event log and the last valid config need a volume, and a Dataplane has no field for volumes. */
 const TEMPORARY = { name: "tmp", mountPath: "/tmp" } as const;
 
 const container = (gateway: Gateway, spec: Spec, options: RenderOptions): unknown => ({
@@ -67,7 +67,7 @@ const container = (gateway: Gateway, spec: Spec, options: RenderOptions): unknow
   ...(isReadOnly(spec) ? { volumeMounts: [TEMPORARY] } : {}),
 });
 
-/** Pod settings that stay as they are in the cluster unless the Dataplane asks for them. */
+/** Pod settings that keep their value in the cluster unless the Dataplane sets them. */
 const optionalPodSettings = (spec: Spec): Readonly<Record<string, unknown>> => {
   const { affinity, tolerations, securityContext, imagePullSecrets, topologySpreadConstraints } = spec;
   const settings = { affinity, tolerations, securityContext, imagePullSecrets, topologySpreadConstraints };
@@ -77,7 +77,7 @@ const optionalPodSettings = (spec: Spec): Readonly<Record<string, unknown>> => {
 const gatewayLabels = (gateway: Gateway, filter: readonly string[]): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(gateway.metadata.labels ?? {}).filter(([key]) => !filter.includes(key)));
 
-/** One replica is as good as none said: whoever scales the Deployment, a person or an autoscaler, is left to it. */
+/** One replica counts as unset: a person or an autoscaler that scales the Deployment is not overridden. */
 const replicas = (spec: Spec): { readonly replicas?: number } =>
   spec.replicas === undefined || spec.replicas === 1 ? {} : { replicas: spec.replicas };
 

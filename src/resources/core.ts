@@ -1,4 +1,4 @@
-/** Kubernetes' own kinds, as far as Turnpike reads or writes them. */
+/** Kubernetes' built-in kinds, as far as Turnpike reads or writes them. */
 
 export interface OwnerReference {
   readonly apiVersion: string;
@@ -88,38 +88,38 @@ export interface Endpoints extends KubernetesObject {
   }[];
 }
 
-/** Why a server cannot use a certificate that parses, at any time. */
+/** Why a server can never use a certificate that parses. */
 export type CertificateProblem =
   | "key-unreadable"
   | "key-mismatch"
-  /** Its extended key usage does not have server authentication. */
+  /** Its extended key usage does not include server authentication. */
   | "not-for-servers"
-  /** Its key usage allows neither signatures nor key exchange: it may only sign certificates, say. */
+  /** Its key usage allows neither signatures nor key exchange: for example, it may only sign certificates. */
   | "not-for-handshakes"
-  /** Of its chain a certificate cannot be read, or OpenSSL refuses it. */
+  /** A certificate of its chain cannot be read, or OpenSSL rejects it. */
   | "unusable";
 
 export interface CertificateState {
   readonly parses: boolean;
-  /** RFC 3339. Logs of the first release lack it, and all that follows but `matchesKey`. */
+  /** RFC 3339. Logs of the first release lack it, and all that follows except `matchesKey`. */
   readonly notBefore?: string;
   /** RFC 3339. */
   readonly notAfter?: string;
   readonly matchesKey?: boolean;
   readonly problem?: CertificateProblem;
-  /** At the time of the fact. A valid one has none. */
+  /** At the time of the fact. Absent if it is valid. */
   readonly validity?: "expired" | "not-yet-valid";
 }
 
 /**
- * A Secret as the core sees it: every value that could be secret is a digest (`vault:…`, see `journal/vault.ts`);
- * `type` and `username` stay as they are, base64 decoded like all the others.
+ * A Secret as the core sees it: every value that could be secret is a digest (`vault:…`, see `journal/vault.ts`); `type`
+ * and `username` are kept, base64-decoded like all the others.
  */
 export interface Secret extends KubernetesObject {
   readonly type?: string;
   /** Decoded text or digest by key; never base64. */
   readonly data?: Readonly<Record<string, string>>;
-  /** What the certificate in `tls.crt` (or `crt`, `cert`) says, where there is one. */
+  /** Metadata of the certificate in `tls.crt` (or `crt`, `cert`), if there is one. */
   readonly certificate?: CertificateState;
 }
 
@@ -129,7 +129,7 @@ export interface Node extends KubernetesObject {
   readonly status?: { readonly addresses?: readonly { readonly type: string; readonly address: string }[] };
 }
 
-/** Values of its data are digests, once past the vault. */
+/** Values of its data are digests after the vault. */
 export interface ConfigMap extends KubernetesObject {
   readonly data?: Readonly<Record<string, string>>;
 }

@@ -1,4 +1,4 @@
-/** The config document of a dataplane (`version: v1`), as it goes over the config discovery protocol. */
+/** The config document of a dataplane (`version: v1`), as the config discovery protocol transfers it. */
 import type { KubernetesObject } from "./core.ts";
 
 export interface AdminConfig {
@@ -16,8 +16,8 @@ export interface AuthConfig {
   readonly type: "static" | "ephemeral" | "none";
   readonly realm: string;
   /**
-   * static: `username`, `password`; ephemeral: `secret`. Others that are accepted during a rotation: `password.NAME`, `secret.NAME`.
-   * Digests inside the core, text at the relay.
+   * static: `username`, `password`; ephemeral: `secret`. Others that are accepted during a rotation: `password.NAME`,
+   * `secret.NAME`. Digests inside the core, text at the relay.
    */
   readonly credentials: Readonly<Record<string, string>>;
 }
@@ -44,7 +44,7 @@ export interface ClusterConfig {
   readonly name: string;
   readonly type: "STATIC" | "STRICT_DNS";
   readonly protocol: "UDP" | "TCP";
-  /** STATIC: `IP`, `IP/LEN`, either with `:<MIN-MAX>` behind; STRICT_DNS: names. */
+  /** STATIC: `IP`, `IP/LEN`, either followed by `:<MIN-MAX>`; STRICT_DNS: names. */
   readonly endpoints?: readonly string[];
 }
 
@@ -56,7 +56,7 @@ export interface DataplaneConfig {
   readonly clusters?: readonly ClusterConfig[];
 }
 
-/** A config as a dataplane received it, in the shape of an object: its name is the Gateway's. */
+/** A config that a dataplane received, in the form of an object: its name is the Gateway's. */
 export interface ReceivedConfig extends KubernetesObject {
   readonly apiVersion: "turnpike/v1";
   readonly kind: "DataplaneConfig";

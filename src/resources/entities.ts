@@ -1,6 +1,6 @@
 /**
- * How lines of a log name the entities of machines. A gateway is its `Name`, a route its `ObjectKey`, and the operator
- * `operator`; listeners and endpoints have the forms below.
+ * Names of the machines' entities in logs. A gateway is its `Name`, a route its `ObjectKey`, and the operator `operator`;
+ * listeners and endpoints have the forms below.
  */
 import { targetOf, type Name } from "./keys.ts";
 
@@ -31,7 +31,7 @@ export const splitEndpoint = (entity: string): { readonly backend: string; reado
 /** `NAMESPACE/GATEWAY/LISTENER`, which is the listener's name in a config, too. */
 export const listenerEntity = (gateway: Name, listener: string): string => `${gateway}/${listener}`;
 
-/** Nothing where `entity` has another form: a config that somebody wrote may call its listeners as it likes. */
+/** Undefined if `entity` has another form: a hand-written config may name its listeners freely. */
 export const splitListener = (entity: string): { readonly gateway: Name; readonly listener: string } | undefined => {
   const [, gateway, listener] = /^([^/]+\/[^/]+)\/([^/]+)$/.exec(entity) ?? [];
   return gateway === undefined || listener === undefined ? undefined : { gateway: gateway as Name, listener };

@@ -80,12 +80,12 @@ export interface GatewayApiUDPRoute extends KubernetesObject {
   readonly status?: unknown;
 }
 
-/** Lets objects of other namespaces refer to objects of its own. */
+/** Lets objects of other namespaces refer to objects of its namespace. */
 export interface ReferenceGrant extends KubernetesObject {
   readonly spec: {
-    /** Who may refer: any of these. */
+    /** Allowed sources: any of these. */
     readonly from: readonly { readonly group: string; readonly kind: string; readonly namespace: string }[];
-    /** To what: any of these. Without a name, everything of the kind. */
+    /** Allowed targets: any of these. Without a name, every object of the kind. */
     readonly to: readonly { readonly group: string; readonly kind: string; readonly name?: string }[];
   };
 }

@@ -1,4 +1,4 @@
-/** References to objects as branded strings, so that they can be map keys and cannot be mixed. */
+/** References to objects as branded strings, so that they can be map keys and cannot be confused. */
 import { kindOf, type AnyObject, type KindId } from "./kinds.ts";
 
 declare const brand: unique symbol;
@@ -31,5 +31,5 @@ export const splitKey = (key: ObjectKey): { readonly kind: KindId; readonly name
 /** The name in `WHAT:NAME`, as objects refer to each other. */
 export const targetOf = (reference: `${string}:${string}`): Name => reference.slice(reference.indexOf(":") + 1) as Name;
 
-/** Nothing where `text` is not `NAMESPACE/NAME`. */
+/** Undefined if `text` is not `NAMESPACE/NAME`. */
 export const parseName = (text: string): Name | undefined => (/^[^/]+\/[^/]+$/.test(text) ? (text as Name) : undefined);

@@ -28,7 +28,7 @@ export interface KindMap {
   DataplaneConfig: ReceivedConfig;
 }
 
-/** Kinds of the objects that we make for a Gateway. */
+/** Kinds of the objects that we generate for a Gateway. */
 export const madeKinds = ["Service", "Deployment", "DaemonSet"] as const;
 export type MadeKind = (typeof madeKinds)[number];
 
@@ -88,7 +88,7 @@ const byGroupVersionKind = new Map(
 
 const byId = new Map(allKinds.map((kind) => [kind.id, kind] as const));
 
-/** The kind of `apiVersion` and `kind` as written in a manifest, or nothing if Turnpike does not read it. */
+/** The kind of `apiVersion` and `kind` in a manifest; undefined if Turnpike does not read it. */
 export const findKind = (apiVersion: string, kind: string): Kind | undefined =>
   byGroupVersionKind.get(`${apiVersion}#${kind}`);
 

@@ -2,7 +2,10 @@
 
 export const DEFAULT_CONTROLLER_NAME = "stunner.l7mp.io/gateway-operator";
 export const DEFAULT_REALM = "stunner.l7mp.io";
-/** How many `secret.NAME` or `password.NAME` are accepted beside `secret` or `password`: each costs a failed request an HMAC. */
+/**
+ * Maximum number of `secret.NAME` or `password.NAME` in addition to `secret` or `password`: each costs a failed request an
+ * HMAC.
+ */
 export const MAX_FURTHER_CREDENTIALS = 7;
 export const DEFAULT_LOG_LEVEL = "all:INFO";
 export const DEFAULT_DATAPLANE = "default";
@@ -30,18 +33,18 @@ export const annotations = {
   disableSessionAffinity: "stunner.l7mp.io/disable-session-affinity",
 } as const;
 
-/** STUNner's, with a licence; Turnpike knows the name and ignores it. */
+/** STUNner's, with a licence; Turnpike recognises the name and ignores it. */
 export const RELAY_ADDRESS_DISCOVERY_ANNOTATION = "stunner.l7mp.io/enable-relay-address-discovery";
 export const LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration";
 /** A listener's `address` in a dataplane config: the dataplane replaces it by its own address. */
 export const ADDRESS_PLACEHOLDER = "$STUNNER_ADDR";
 export const DISCOVERY_PORT = 13478;
-/** Of a Kubernetes cluster whose kubelets are not given another one. */
+/** The default of Kubernetes clusters. */
 export const DEFAULT_CLUSTER_DOMAIN = "cluster.local";
 /** Of the pod that serves configs, with the value `enabled`. */
 export const DISCOVERY_LABEL = "stunner.l7mp.io/config-discovery-service";
 export const HEALTH_CHECK_PORT_NAME = "gateway-health-check";
-/** In legacy mode the config of a class's dataplane, and the key of its data. */
+/** In legacy mode the ConfigMap of a class's dataplane, and the key of its data. */
 export const LEGACY_CONFIG_MAP = "stunnerd-config";
 export const LEGACY_CONFIG_KEY = "stunnerd.conf";
 export const DATAPLANE_CONTAINER = "stunner-daemon";

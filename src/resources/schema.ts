@@ -1,4 +1,4 @@
-/** Objects checked against the schemas that a cluster would check them with, and filled with their defaults. */
+/** Validates objects with the schemas that a cluster uses, and adds their defaults. */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
@@ -49,14 +49,14 @@ const newAjv = (): Ajv => {
   return ajv;
 };
 
-/** The schema as written, for pruning, and what it compiles to. */
+/** The original schema, for pruning, and its compiled form. */
 interface Checker {
   readonly schema: Schema;
   readonly validate: ValidateFunction;
   readonly hasDefaults: boolean;
 }
 
-// Compiled once per kind and version, when first asked for: most processes see few kinds.
+// Compiled once per kind and version, on first use: most processes see few kinds.
 const checkers = new Map<string, Checker>();
 let ajv: Ajv | undefined;
 let gatewayApiSchemas: Schema | undefined;
@@ -94,7 +94,7 @@ const checkerOf = (kind: Kind, version: string): Checker => {
   return checker;
 };
 
-/** Where a space is missing, `password:…` becomes a name; so what looks like none is cut off. */
+/** If a space is missing, `password:…` becomes a key; so text that does not look like a key is cut off. */
 const nameIn = (part: string): string => {
   const [name = ""] = /^[\w./-]{0,63}/.exec(part) ?? [];
   return name === part ? part : `${name}…`;
@@ -144,7 +144,7 @@ const problemOf = (error: ErrorObject): Problem => {
   }
 };
 
-/** CEL rules that are checked by hand. */
+/** CEL rules that are implemented in code. */
 const ruleProblems = (kind: Kind, object: AnyObject): readonly Problem[] => {
   if (kind.id === "Gateway") return gatewayRules(object as Gateway);
   return kind.id === "GatewayUDPRoute" ? gatewayRouteRules(object as GatewayApiUDPRoute) : [];
@@ -154,8 +154,8 @@ const versionOf = (kind: Kind, object: Schema): string | undefined =>
   kind.versions.find((version) => object["apiVersion"] === (kind.group ? `${kind.group}/${version}` : version));
 
 /**
- * `object` as a cluster would store it, or what is wrong with it (the first ten problems). Unknown fields are refused in
- * custom resources, as `kubectl` does. Objects of older STUNner versions come back as `v1`.
+ * `object` as a cluster would store it, or its problems (the first ten). Unknown fields are rejected in custom resources,
+ * as by `kubectl`. Objects of older STUNner versions are returned as `v1`.
  */
 export const validate = (kind: Kind, object: unknown): Validated => {
   if (!isSchema(object)) return { problems: [{ field: "", reason: "must be an object" }] };
@@ -165,9 +165,9 @@ export const validate = (kind: Kind, object: unknown): Validated => {
 
   const checker = checkerOf(kind, version);
   const copy = checker.hasDefaults ? dropNulls(checker.schema, structuredClone(object)) : object;
-  // Ajv looks at `oneOf` before it fills defaults in, so what fails is looked at once more, with its defaults.
+  // Ajv checks `oneOf` before it adds defaults, so a failed object is checked once more, with its defaults.
   if (!checker.validate(copy) && !checker.validate(copy))
-    // An `if` only repeats what its branch has said.
+    // An `if` only repeats the error of its branch.
     return {
       problems: (checker.validate.errors ?? [])
         .filter((error) => error.keyword !== "if")

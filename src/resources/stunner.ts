@@ -8,9 +8,9 @@ export interface GatewayConfig extends KubernetesObject {
     readonly realm?: string;
     readonly authType?: string;
     readonly userName?: string;
-    /** A digest, once past the vault. */
+    /** A digest after the vault. */
     readonly password?: string;
-    /** A digest, once past the vault. */
+    /** A digest after the vault. */
     readonly sharedSecret?: string;
     readonly authRef?: SecretReference;
     readonly loadBalancerServiceAnnotations?: Readonly<Record<string, string>>;

@@ -1,2 +1,2 @@
-/** Milliseconds since the epoch of a time as Kubernetes writes it (RFC 3339); NaN when it is not one. */
+/** Milliseconds since the epoch of a time in Kubernetes' notation (RFC 3339); NaN if it is malformed. */
 export const epochMsOf = (time: string): number => Date.parse(time);

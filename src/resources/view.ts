@@ -1,4 +1,4 @@
-/** What rendering may look at: the objects as last seen, and the endpoint machines' states. */
+/** What rendering may read: the last observed objects, and the endpoint machines' states. */
 import type { KindId, KindMap } from "./kinds.ts";
 import { nameOfObject, type Name } from "./keys.ts";
 
@@ -9,7 +9,7 @@ export type Route =
   | { readonly kind: "GatewayUDPRoute"; readonly name: Name; readonly object: KindMap["GatewayUDPRoute"] };
 
 export interface BackendEndpoint {
-  /** An IP literal, as the EndpointSlice or Endpoints object has it. */
+  /** An IP literal, as in the EndpointSlice or Endpoints object. */
   readonly address: string;
   readonly state: "active" | "terminating";
 }
@@ -18,11 +18,11 @@ export interface BackendEndpoint {
 export interface ServedCertificate {
   readonly cert: string;
   readonly key: string;
-  /** The Secret that it was in. */
+  /** The Secret that contained it. */
   readonly secret: Name;
-  /** RFC 3339, where it is known. */
+  /** RFC 3339, if it is known. */
   readonly notAfter?: string;
-  /** It was expired, or not valid yet, when its Secret was last seen. */
+  /** It was expired, or not valid yet, when its Secret was last observed. */
   readonly isFlawed?: true;
 }
 
@@ -38,21 +38,21 @@ export interface ObjectsView {
   servicesOfGateway(gateway: Name): readonly KindMap["Service"][];
   /** ReferenceGrants in a namespace, sorted by name. */
   grantsOfNamespace(namespace: string): readonly KindMap["ReferenceGrant"][];
-  /** Why Kubernetes refuses an object that we want to write, if the last write of it was refused. */
+  /** Why Kubernetes rejects an object that we want to write, if its last write was rejected. */
   refusalOf(kind: KindId, name: Name): string | undefined;
   /** The last usable certificate of a listener, by its section name, if it ever had one. */
   lastCertificateOf(gateway: Name, listener: string): ServedCertificate | undefined;
   /**
-   * Endpoints of a Service that are not gone, sorted by address.
-   * `found` is false where no EndpointSlice with an address (or no Endpoints object at all) exists for it.
+   * Endpoints of a Service that are not removed, sorted by address. `found` is false if no EndpointSlice with an address
+   * (or no Endpoints object at all) exists for it.
    */
   endpointsOfService(service: Name): { readonly found: boolean; readonly endpoints: readonly BackendEndpoint[] };
 }
 
-/** The edition of the rules that a program of today renders by. Count it up when a rule changes. */
+/** The current version of the rendering rules. Increment it when a rule changes. */
 export const RULES = 2;
 
-/** How the program was started, as far as it changes what is rendered. Recorded in the log with the start. */
+/** How the program was started, as far as it affects rendering. Recorded in the log with the start. */
 /** Every route of either group, each sorted by name, native ones first. */
 export const routesOf = (view: ObjectsView): readonly Route[] => [
   ...view
@@ -64,36 +64,36 @@ export const routesOf = (view: ObjectsView): readonly Route[] => [
 ];
 
 export interface RenderOptions {
-  /** The edition of the rules. Logs of the first release have none, and replay by the rules of their time. */
+  /** The version of the rules. Logs of the first release have none, and replay with the rules of that release. */
   readonly rules?: number;
   /**
-   * `managed`: for a cluster, with dataplanes of our making. `legacy`: for a cluster, with a config in a ConfigMap for each
-   * class, and dataplanes that others run. `standalone`: no cluster; Dataplane objects are optional and Services do not route.
-   * `dataplane`: configs come rendered, from elsewhere.
+   * `managed`: for a cluster, with managed dataplanes. `legacy`: for a cluster, with a config in a ConfigMap for each
+   * class, and user-managed dataplanes. `standalone`: no cluster; Dataplane objects are optional and Services do not route.
+   * `dataplane`: configs are received rendered.
    */
   readonly mode: "managed" | "legacy" | "standalone" | "dataplane";
   readonly controllerName: string;
   /** Pod addresses from EndpointSlices or Endpoints; off: STRICT_DNS clusters. */
   readonly endpointDiscovery: boolean;
-  /** DNS domain that the names of STRICT_DNS clusters end in; `cluster.local` where a log does not record it. */
+  /** DNS domain of the names in STRICT_DNS clusters; `cluster.local` if a log does not record it. */
   readonly clusterDomain?: string;
-  /** Which API the addresses come from. */
+  /** The API that provides the addresses. */
   readonly endpointSource: "EndpointSlice" | "Endpoints";
   /** Whether a Service's ClusterIP is a permitted peer too. */
   readonly relayToClusterIP: boolean;
-  /** `HOST:PORT` that managed dataplanes find the config discovery service at. */
+  /** `HOST:PORT` at which managed dataplanes reach the config discovery service. */
   readonly discoveryAddress: string;
   /** Whether it speaks TLS. */
   readonly discoveryTls: boolean;
   /**
-   * Whether native routes and certificateRefs, too, need a ReferenceGrant to refer into another namespace.
-   * Routes of the Gateway API always do.
+   * Whether native routes and certificateRefs also need a ReferenceGrant to refer to another namespace. Routes of the
+   * Gateway API always do.
    */
   readonly requireReferenceGrants: boolean;
   /** Gateway labels that are not copied to generated objects. */
   readonly labelFilter: readonly string[];
-  /** The operator's pods relay themselves: where they are, and labels that select them. There are no other dataplanes then. */
+  /** The operator's pods relay: their namespace, and labels that select them. There are no other dataplanes then. */
   readonly embedded?: { readonly namespace: string; readonly selector: Readonly<Record<string, string>> };
-  /** Standalone: the address that clients reach every listener at. */
+  /** Standalone: the address at which clients reach every listener. */
   readonly publicAddress?: string;
 }

@@ -1,6 +1,6 @@
 /**
- * The moments at which certificates begin and end to be valid, as facts: the core has no clock. At each one the Secret is
- * told anew, with what its certificate is from then on.
+ * The moments at which certificates become valid or expire, as facts: the core has no clock. At each one the Secret is
+ * reported again, with the state of its certificate from then on.
  */
 import { epochMsOf } from "../resources/time.ts";
 import { wallMs } from "../clock.ts";
@@ -9,14 +9,14 @@ import { nameOfObject, type Name } from "../resources/keys.ts";
 import type { CertificateState } from "../resources/core.ts";
 import type { Loop } from "./loop.ts";
 
-/** A wall clock may be set, and a timer cannot wait for long: deadlines are looked at this often at least, in ms. */
+/** A wall clock may be changed, and long timers are unreliable: deadlines are checked at least this often, in ms. */
 const LOOK_MS = 60 * 60_000;
 
 export interface CertificateClock {
   close(): void;
 }
 
-/** The next moment at which `certificate` is no longer what it is, in ms since 1970. */
+/** The next moment at which the state of `certificate` changes, in ms since 1970. */
 const deadlineOf = ({ validity, notBefore, notAfter }: CertificateState): number | undefined => {
   const next = validity === "not-yet-valid" ? notBefore : validity === "expired" ? undefined : notAfter;
   return next === undefined ? undefined : epochMsOf(next);

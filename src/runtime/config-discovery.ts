@@ -1,4 +1,4 @@
-/** The configs of an operator, served to its dataplanes. */
+/** Serves the configs of an operator to its dataplanes. */
 import type { Logger } from "pino";
 import type { Core } from "../core/core.ts";
 import { followAccess, type Access, type AccessFiles } from "../discovery/access-files.ts";
@@ -24,7 +24,10 @@ export interface ConfigDiscoveryOptions {
 
 export interface ConfigDiscovery {
   readonly server: DiscoveryServer;
-  /** Serves `config` to the dataplanes of `gateway`; without one, that it is gone. A config that cannot be revealed is not served: dataplanes keep the one before it. */
+  /**
+   * Serves `config` to the dataplanes of `gateway`; without a config, reports its removal. A config whose secrets are
+   * unknown is not served: dataplanes keep the previous one.
+   */
   serve(gateway: Name, config: DataplaneConfig | undefined, cause: number): void;
   close(): Promise<void>;
 }
@@ -37,7 +40,7 @@ export const startConfigDiscovery = async (options: ConfigDiscoveryOptions): Pro
   const server = await startDiscovery({
     ...bind,
     ...access,
-    // A Service must not send dataplanes to a standby, which may be behind.
+    // A Service must not route dataplanes to a standby, which may be out of date.
     isReady: () => ["leading", "draining"].includes(core.registry.state("operator", "operator") ?? ""),
     addressOfNode: (name) => {
       const addresses = core.view.get("Node", nameOf(undefined, name))?.status?.addresses ?? [];

@@ -1,4 +1,7 @@
-/** A dataplane: configs from a discovery server or a file in, a relay out, probes and metrics where the config says. */
+/**
+ * A dataplane: receives configs from a discovery server or a file, runs a relay, and serves probes and metrics at the
+ * addresses in the config.
+ */
 import type { Logger } from "pino";
 import { wallMs } from "../clock.ts";
 import { dataplaneStatus, type DataplaneStatus } from "../admin/dataplane-status.ts";
@@ -20,22 +23,22 @@ import { createRelaying } from "./relaying.ts";
 import type { Tracer } from "./traces/tracer.ts";
 
 export interface DataplaneOptions {
-  /** Called for each start: where configs come from, for messages and in fact. */
+  /** Called for each start: the source of configs, and its name for messages. */
   readonly origin: string;
   readonly source: () => Source;
   /** Folder of the event log. */
   readonly journal: string;
   readonly journalOptions?: WriterOptions;
   readonly engine?: EngineName | undefined;
-  /** Threads that relay. */
+  /** Number of relay threads. */
   readonly workers?: number | undefined;
-  /** What the relay does beyond what configs say. */
+  /** Relay settings that are not in configs. */
   readonly relay?: RelayTuning;
-  /** Turnpike's own admin API, if it is wanted. */
+  /** Turnpike's own admin API, if it is enabled. */
   readonly admin?: AdminBinding;
-  /** `/ready` says yes whatever is the case. */
+  /** `/ready` always succeeds. */
   readonly forceReady?: boolean;
-  /** Of each watch event, up to the active config. */
+  /** Traces each watch event, up to the active config. */
   readonly tracer?: Tracer | undefined;
   readonly log: Logger;
 }
@@ -47,15 +50,15 @@ export interface Dataplane {
   status(): Promise<DataplaneStatus>;
   /** Resolves when the first config is active: its listeners serve or have failed. */
   readonly started: Promise<void>;
-  /** Serves on until the last allocation has closed. Resolves then. */
+  /** Serves until the last allocation has closed, then resolves. */
   drain(reason: string): Promise<void>;
-  /** Closes everything, calls too. Resolves to gateways that could not be removed within `limitMs`. */
+  /** Closes everything, including calls. Resolves to gateways that could not be removed within `limitMs`. */
   stop(limitMs?: number): Promise<readonly string[]>;
 }
 
 const HEALTH_PORT = 8086;
 const METRICS_PORT = 8080;
-/** Where probes are answered before any config says so. */
+/** Address of probes until a config sets one. */
 const HEALTH_AT = `http://:${HEALTH_PORT}`;
 
 /** @throws TurnpikeError `journal-busy`; the error of binding the admin address. */
@@ -84,7 +87,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     const [gateway] = core.registry.entities("gateway").keys();
     return gateway === undefined ? undefined : core.rendered(gateway as Name)?.config;
   };
-  // Ready while it drains, too: Kubernetes sends packets of open calls on only to pods that are.
+  // Ready while it drains, too: Kubernetes forwards packets of open calls only to ready pods.
   const isReady = (): boolean => isStarted && (relaying.state === "leading" || relaying.state === "draining");
   const status = async (): Promise<DataplaneStatus> => {
     await relay.refresh();
@@ -123,7 +126,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
   const started = relaying.follow("config", options.source).then(() => {
     isStarted = true;
   });
-  // A pod must be seen to live while it waits for its first config.
+  // A pod must pass its liveness probe while it waits for its first config.
   if (config() === undefined) void health.at(HEALTH_AT);
 
   return {

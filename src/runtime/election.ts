@@ -1,4 +1,4 @@
-/** Who leads: the holder of the lease, or this process at once where there is no election. */
+/** Leadership: the holder of the lease, or this process at once if there is no election. */
 import { hostname } from "node:os";
 import { holdLease, type Lease, type LeaseOptions } from "../effects/lease.ts";
 import type { Fact } from "../journal/fact.ts";
@@ -6,15 +6,15 @@ import type { Api } from "../kubernetes/api.ts";
 
 export interface ElectionOptions {
   readonly api: Api;
-  /** Absent: this process leads as soon as it stands. */
+  /** Absent: this process leads as soon as it is ready. */
   readonly lease?: (Omit<LeaseOptions, "holder" | "onAcquired" | "onLost"> & { readonly holder?: string }) | undefined;
   readonly tell: (fact: Fact, source: string) => void;
 }
 
 export interface Election {
-  /** Asks for the lease from here on. */
+  /** Starts to compete for the lease. */
   stand(): void;
-  /** Lets somebody else lead. Resolves once the lease is given back, if it was held. */
+  /** Gives up leadership. Resolves once the lease is released, if it was held. */
   withdraw(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** What a source tells, as facts. Secrets end here: what goes on holds digests. */
+/** The events of a source, as facts. Secrets end here: facts contain digests. */
 import type { Logger } from "pino";
 import type { Fact } from "../journal/fact.ts";
 import type { Vault } from "../journal/vault.ts";
@@ -35,7 +35,7 @@ export const factOf = (event: WatchEvent, vault: Vault): Fact => {
   }
 };
 
-/** What becomes of the log while the disk takes none of it: it is kept in memory, and calls go on. */
+/** While the disk rejects writes, the log is kept in memory, and calls continue. */
 export const tellOfDisk =
   (log: Logger) =>
   (refusal: string | undefined): void => {

@@ -1,6 +1,6 @@
 /**
- * The end of an installation, as a program of its own: stops the operator of a Deployment, and then removes everything that
- * is managed, while the rights to do so are still there.
+ * The end of an installation, as a separate program: stops the operator of a Deployment, and then removes everything that
+ * is managed, while the permissions for that still exist.
  */
 import { setTimeout as after } from "node:timers/promises";
 import type { Logger } from "pino";
@@ -10,11 +10,11 @@ import { connect } from "../kubernetes/connect.ts";
 import { startOperator, type OperatorOptions } from "./operator.ts";
 
 export interface FinalizeOptions {
-  /** How the operator runs that is to end; it holds the same Lease. */
+  /** The configuration of the operator to stop; this program takes the same Lease. */
   readonly operator: Omit<OperatorOptions, "finalizer" | "relay">;
   /** The Deployment that runs it. */
   readonly deployment: { readonly namespace: string; readonly name: string };
-  /** For removing everything, in ms. */
+  /** Time limit for removing everything, in ms. */
   readonly limitMs: number;
 }
 
@@ -57,7 +57,7 @@ const stopDeployment = async (
   }
 };
 
-/** @throws TurnpikeError `finalize-incomplete`; ApiError where the Deployment cannot be stopped. */
+/** @throws TurnpikeError `finalize-incomplete`; ApiError if the Deployment cannot be stopped. */
 export const finalize = async ({ operator: options, deployment, limitMs }: FinalizeOptions): Promise<void> => {
   const { log } = options;
   const api = await connect(options.kubeconfig);

@@ -1,21 +1,21 @@
-/** A source that is subscribed to as long as it is wanted: again, with growing pauses, when it fails. */
+/** Keeps a source subscribed: subscribes again, with growing pauses, when it fails. */
 import { messageOf } from "../errors.ts";
 import { defer, retry, tap, timer, type Observable } from "rxjs";
 import { backoffMs, type Backoff } from "../retry.ts";
 
 export interface Followed<T> {
-  /** Called for each try. */
+  /** Called for each attempt. */
   readonly start: () => Observable<T>;
   readonly onNext: (value: T) => void;
-  /** Of the first failure in a row. */
+  /** Called for the first of consecutive failures. */
   readonly onFailure: (reason: string) => void;
-  /** With the first value after failures. */
+  /** Called with the first value after failures. */
   readonly onRestored: () => void;
 }
 
 const BACKOFF: Backoff = { firstMs: 250, longestMs: 30_000 };
 
-/** Follows a source until the function returned is called. */
+/** Follows a source until the returned function is called. */
 export const follow = <T>({ start, onNext, onFailure, onRestored }: Followed<T>): (() => void) => {
   let failures = 0;
   const subscription = defer(start)

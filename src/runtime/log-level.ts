@@ -11,8 +11,8 @@ const levels: Readonly<Record<string, string>> = {
 const VERBOSITY = ["silent", "error", "warn", "info", "debug", "trace"];
 
 /**
- * Our messages have no scopes, so the most verbose one that is asked for is taken; what cannot be understood is passed
- * over, and with nothing left it is `info`.
+ * Our messages have no scopes, so the most verbose level is taken; unknown parts are ignored, and if nothing is left it is
+ * `info`.
  */
 export const pinoLevel = (spec: string): string => {
   const asked = spec.split(",").flatMap((item) => levels[item.split(":")[1]?.toUpperCase() ?? ""] ?? []);

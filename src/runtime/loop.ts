@@ -1,6 +1,6 @@
 /**
- * The loop that turns the core. A fact is written down, then applied; what was touched is folded as soon as the facts
- * that arrived together are in; what follows is written down, and only then acted on.
+ * The loop that drives the core. A fact is written to the log, then applied; touched outputs are folded as soon as the
+ * facts that arrived together are applied; the derivations are written to the log, and only then acted on.
  */
 import { wallMs } from "../clock.ts";
 import { createCore, type Core, type CoreFor } from "../core/core.ts";
@@ -14,13 +14,13 @@ export interface Loop {
   /** Takes facts that belong together. They are folded with all others of this turn of the event loop. */
   take(happenings: readonly Happening[]): readonly FactLine[];
   readonly core: Core;
-  /** Called with what was concluded and what effects must apply, and how long that took. */
+  /** Called with the derivations and the changes that effects must apply, and how long that took. */
   onFold(listener: (fold: Fold, seconds: number) => void): void;
   /** Called with each fact, after it was applied, and how long that took. */
   onFact(listener: (fact: FactLine, seconds: number) => void): void;
-  /** Called at the end of each turn of the event loop in which facts came, whether anything was folded or not. */
+  /** Called at the end of each turn of the event loop in which facts arrived, whether or not anything was folded. */
   onTurn(listener: () => void): void;
-  /** Resolves once all facts taken so far are folded, and what came of them was handed to the listeners. */
+  /** Resolves once all facts taken so far are folded, and the listeners have received the results. */
   afterFold(): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export const createLoop = (
       const folded = core.fold(time);
       const seconds = (performance.now() - startedAt) / 1000;
       for (const { cause, derivation } of folded.derived) journal.derive(derivation, cause, time);
-      // What is acted on must be on record first.
+      // Changes must be in the log before they are acted on.
       journal.flush();
       for (const listener of foldListeners) listener(folded, seconds);
     }

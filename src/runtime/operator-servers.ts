@@ -1,4 +1,4 @@
-/** What an operator answers over HTTP: probes, metrics, and the admin API with its page. */
+/** The HTTP servers of an operator: probes, metrics, and the admin API with its page. */
 import type { Registry } from "@prometheus-io/client";
 import { createLatestRefusals } from "../admin/latest-refusals.ts";
 import { createMetrics } from "../admin/metrics.ts";
@@ -18,20 +18,20 @@ interface At {
 
 export interface OperatorServersOptions {
   readonly operator: Operator;
-  /** What the operator counts on. */
+  /** The operator's metrics. */
   readonly registry: Registry;
   /** Folder of the event log. */
   readonly journal: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
-  /** Absent ones are not served. */
+  /** Absent servers are not started. */
   readonly health?: At | undefined;
   readonly metrics?: At | undefined;
   readonly admin?: AdminBinding | undefined;
 }
 
 export interface OperatorServers {
-  /** Those bound. */
+  /** The bound addresses. */
   readonly ports: { readonly health?: number; readonly metrics?: number; readonly admin?: number };
   close(): Promise<void>;
 }
@@ -63,11 +63,11 @@ export const serveOperator = async (options: OperatorServersOptions): Promise<Op
   operator.loop.onFact(refusals.note);
   const notReady = (): string | undefined => {
     const { state } = operator;
-    // Kubernetes sends packets of open calls to ready pods only.
+    // Kubernetes forwards packets of open calls only to ready pods.
     const drainsCalls = state === "draining" && operator.relay !== undefined;
     return state === "leading" || state === "standby" || drainsCalls ? undefined : `operator is ${state}`;
   };
-  // What the API server takes is valid.
+  // What the API server accepts is valid.
   const rejections = () => [];
   const running = runningOf(
     { core, relay, journal, rejections, refusals: refusals.of, release, startedAt },

@@ -1,4 +1,4 @@
-/** Everything for a cluster: Kubernetes in, Kubernetes out, and a config server for dataplanes. */
+/** Everything for a cluster: watches Kubernetes, writes to Kubernetes, and serves configs to dataplanes. */
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { localAddresses } from "../dataplane/placement.ts";
@@ -28,7 +28,7 @@ import type { Tracer } from "./traces/tracer.ts";
 
 export interface OperatorOptions {
   readonly kubeconfig?: string;
-  /** Whose Gateways, routes and what they refer to are seen; those of all namespaces, if absent. */
+  /** Namespaces of the watched Gateways, routes and the objects that they refer to; all namespaces if absent. */
   readonly namespaces?: readonly string[] | undefined;
   readonly render: RenderOptions;
   readonly journal: string;
@@ -36,45 +36,45 @@ export interface OperatorOptions {
   readonly discovery: {
     readonly host: string;
     readonly port: number;
-    /** TLS and a token, where there are such files. */
+    /** TLS and a token, if such files exist. */
     readonly files?: AccessFiles;
     /** How often they are read again, in ms. */
     readonly filesEveryMs?: number;
   };
   /** Absent: no election; this process leads at once. */
   readonly lease?: ElectionOptions["lease"];
-  /** Whether everything that is managed is removed on `stop`. */
+  /** Whether `stop` removes everything that is managed. */
   readonly finalizer: boolean;
-  /** How long calls through the embedded relay may hold up a stop, in ms; as long as they like, if absent. */
+  /** How long calls through the embedded relay may delay a stop, in ms; without limit if absent. */
   readonly drainMs?: number;
-  /** This process relays, too: the address that `$STUNNER_ADDR` stands for, its pod's. */
+  /** This process relays, too: the value of `$STUNNER_ADDR`, which is its pod's address. */
   readonly relay?: { readonly address: string };
   readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
-  /** Milliseconds until a request to the API server that is not answered fails. */
+  /** Timeout of requests to the API server, in milliseconds. */
   readonly requestTimeoutMs?: number;
-  /** Receives what is counted. */
+  /** Receives metrics. */
   readonly meter?: OperatorMeter;
-  /** Of each watch event, up to the dataplane that receives the config. It is closed with the operator. */
+  /** Traces each watch event, up to the dataplane that receives the config. It is closed with the operator. */
   readonly tracer?: Tracer | undefined;
   readonly log: Logger;
 }
 
 export interface Operator {
   readonly loop: Loop;
-  /** Of this process, where it relays. */
+  /** Of this process, if it relays. */
   readonly relay: Relay | undefined;
   readonly discovery: DiscoveryServer;
   /** Requests made to the API server, by method. */
   readonly requests: Readonly<Record<string, number>>;
   readonly state: string;
-  /** What of the event log there is to count. */
+  /** Metrics of the event log. */
   readonly facts: FactTally;
   readonly journalSeq: () => number;
-  /** Why the disk takes no lines of the log; nothing while it does. */
+  /** Why the disk rejects lines of the log; undefined while it accepts them. */
   readonly journalRefusal: () => string | undefined;
-  /** Resolves once nothing is being written; what waits for another try does not count. */
+  /** Resolves once no write is in progress; writes that wait for a retry do not count. */
   idle(): Promise<void>;
-  /** What is to be written still, another try included. */
+  /** Pending writes, including retries. */
   readonly left: readonly string[];
   /** Resolves to the effects that failed within `limitMs`. */
   stop(reason: string, limitMs?: number): Promise<readonly string[]>;
@@ -82,7 +82,7 @@ export interface Operator {
 
 const NEVER = new Promise<void>(() => undefined);
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
-/** Of the time to finalize: how long writes that fail are tried again. */
+/** Part of the time to finalize: how long failed writes are retried. */
 const FINALIZING_RETRIES_MS = 5000;
 
 /** @throws TurnpikeError `journal-busy`, `discovery-file`; the error of binding the discovery address or of reading the kubeconfig. */
@@ -123,7 +123,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     throw error;
   });
 
-  // Before configs are revealed.
+  // Before configs are revealed: keeps the secrets that they need.
   loop.onFold(() => vault.hold(core.certificateDigests));
   const embedded =
     options.relay &&
@@ -158,7 +158,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     events.folded(fold);
     for (const { gateway, config, cause } of fold.changes) {
       if (!legacy) discovery.serve(gateway, config, cause);
-      // Without a relay in this process there are no listeners that would have to close first.
+      // Without a relay in this process there are no listeners to close first.
       if (embedded === undefined && core.registry.state("gateway", gateway) === "terminating")
         report([{ fact: { type: "gateway.removed", data: { gateway, allocations: 0 } }, source: "discovery", cause }]);
     }
@@ -177,9 +177,9 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   tell({ type: "operator.started", data: { options: render, release } }, "operator");
 
   const election = createElection({ api, lease: options.lease, tell });
-  // A standby is warm: it stands for election once it knows all objects.
+  // A standby is warm: it competes for the lease once it knows all objects.
   loop.onFact((fact) => {
-    // Whoever leads must know what should be.
+    // A leader must know the desired state.
     if (fact.type === "objects.synced") void loop.afterFold().then(election.stand);
   });
 
@@ -198,7 +198,9 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     await election.withdraw();
   };
 
-  /** Waits for writes that fail as well: a conflict passes with the next try. An API server that is down may stay so. */
+  /**
+   * Waits for failed writes as well: a conflict is resolved by the next attempt. An API server that is down may stay down.
+   */
   const settled = async (): Promise<void> => {
     const until = performance.now() + FINALIZING_RETRIES_MS;
     await reconciler.idle();
@@ -211,14 +213,14 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   const stop = async (reason: string, limitMs = 20_000): Promise<readonly string[]> => {
     const leads = operatorState() === "leading";
     tell({ type: "operator.stopping", data: { reason } }, "operator");
-    // Somebody else may lead meanwhile; calls go on here until they end.
+    // Another process may lead meanwhile; calls continue here until they end.
     if (embedded !== undefined && !finalizer) await stepDown();
     await Promise.race([embedded?.drained(), options.drainMs === undefined ? NEVER : wait(options.drainMs)]);
     const limit = wait(limitMs);
     const managed = [...core.registry.entities("gateway").keys()] as Name[];
     if (finalizer && leads) {
       tell({ type: "operator.drained", data: {} }, "operator");
-      // The fold says what must go; then it is a matter of writing.
+      // The fold determines what to remove; after that, only writes remain.
       await loop.afterFold();
       await Promise.race([settled(), limit]);
     }

@@ -1,4 +1,4 @@
-/** The ways the same rules are run: for a directory on this machine, as an operator for a cluster, in a dataplane. */
+/** The modes in which the same rules run: for a directory on this machine, as an operator for a cluster, in a dataplane. */
 import { DEFAULT_CONTROLLER_NAME, DISCOVERY_PORT } from "../resources/names.ts";
 import { RULES, type RenderOptions } from "../resources/view.ts";
 
@@ -22,7 +22,7 @@ const common = {
   discoveryTls: false,
 } as const;
 
-/** @param publicAddress what clients reach the listeners at. */
+/** @param publicAddress at which clients reach the listeners. */
 export const standaloneOptions = (publicAddress: string, overrides: Partial<RenderOptions> = {}): RenderOptions => ({
   ...common,
   mode: "standalone",
@@ -32,7 +32,7 @@ export const standaloneOptions = (publicAddress: string, overrides: Partial<Rend
   ...overrides,
 });
 
-/** Configs come rendered; there is nothing to choose. */
+/** Configs are received rendered; there is nothing to choose. */
 export const dataplaneOptions = (): RenderOptions => ({
   ...common,
   mode: "dataplane",

@@ -1,4 +1,4 @@
-/** A relay that does what the core says: what a fold has changed goes in, what comes of it returns as facts. */
+/** Connects a relay to the core: changes of a fold go to the relay, and its results return as facts. */
 import type { Logger } from "pino";
 import { BehaviorSubject, filter, firstValueFrom } from "rxjs";
 import { createRelay } from "../dataplane/create-relay.ts";
@@ -13,7 +13,7 @@ export interface AttachedRelay {
   readonly publisher: Publisher;
   /** Resolves when no allocation is open. */
   drained(): Promise<void>;
-  /** Lets go of the core; what is then left in the relay is closed. */
+  /** Disconnects from the core; what is left in the relay is closed. */
   close(): Promise<void>;
 }
 
@@ -21,21 +21,21 @@ export interface AttachOptions {
   readonly loop: Loop;
   readonly vault: Vault;
   readonly relay: Omit<RelayOptions, "log">;
-  /** What `$STUNNER_ADDR` stands for in configs that are rendered here. */
+  /** The value of `$STUNNER_ADDR` in configs that are rendered here. */
   readonly address: string;
   readonly log: Logger;
 }
 
-/** Resolves once the relay has no allocations; `open` counts those that its events have told of. */
+/** Resolves once the relay has no allocations; `open` counts those that its events have reported. */
 export const drained = async (
   relay: Pick<Relay, "state" | "refresh">,
   open: BehaviorSubject<number>,
 ): Promise<void> => {
   do {
-    // Its threads have reported what they opened by then.
+    // By then its threads have reported what they opened.
     await relay.refresh();
     await firstValueFrom(open.pipe(filter((count) => count === 0)), { defaultValue: 0 });
-    // The state of all allocations is a lot of work with thousands of them: only now is it asked for.
+    // The state of all allocations is expensive with thousands of them: it is requested only now.
     await relay.refresh();
   } while (relay.state().allocations.length > 0);
 };

@@ -1,6 +1,6 @@
 /**
- * What every process that relays is made of: a source of objects, the log, the core, and a relay that does what the core
- * says. `standalone.ts` and `dataplane.ts` each put a source at its head and their HTTP servers beside it.
+ * The common parts of every process that relays: a source of objects, the log, the core, and a relay that follows the core.
+ * `standalone.ts` and `dataplane.ts` each add a source and their HTTP servers.
  */
 import type { Logger } from "pino";
 import { wallMs } from "../clock.ts";
@@ -29,9 +29,9 @@ export interface RelayingOptions {
   readonly journal: string;
   readonly journalOptions?: WriterOptions | undefined;
   readonly relay: Omit<RelayOptions, "log">;
-  /** What `$STUNNER_ADDR` stands for in configs that are rendered here. */
+  /** The value of `$STUNNER_ADDR` in configs that are rendered here. */
   readonly address: string;
-  /** Of each watch event, up to the active config. It is closed with the relay. */
+  /** Traces each watch event, up to the active config. It is closed with the relay. */
   readonly tracer?: Tracer | undefined;
   readonly log: Logger;
 }
@@ -48,17 +48,17 @@ export interface Relaying {
   /** What of the event log there is to count. */
   readonly facts: FactTally;
   tell(fact: Fact, source: string): void;
-  /** Listens to a source, which is started anew when it fails. Resolves when its initial state is active. */
+  /** Subscribes to a source, which is restarted when it fails. Resolves when its initial state is active. */
   follow(name: string, start: () => Source): Promise<void>;
   /** Resolves when no allocation is open. */
   drained(): Promise<void>;
-  /** Tells the log that the end has begun. */
+  /** Records the start of the shutdown in the log. */
   stopping(reason: string): void;
   /** Tears down gateway by gateway, within `limitMs`. Resolves to the gateways that could not be removed. */
   stop(limitMs: number): Promise<readonly string[]>;
 }
 
-/** The rejections that still hold. */
+/** The rejections that still apply. */
 const createRejections = () => {
   const standing = new Map<string, Rejection>();
   return {
@@ -89,7 +89,7 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
     refusals.note(fact);
     facts.note(fact);
   });
-  // Before configs are revealed.
+  // Before configs are revealed: keeps the secrets that they need.
   loop.onFold(() => vault.hold(loop.core.certificateDigests));
   const { relay, publisher, ...attached } = attachRelay({
     loop,

@@ -1,4 +1,4 @@
-/** Everything for one machine: a directory of manifests in, a relay out, each step in the log between them. */
+/** Everything for one machine: reads a directory of manifests, runs a relay, and records each step in the log. */
 import type { Logger } from "pino";
 import { createMetrics } from "../admin/metrics.ts";
 import { startAdmin, type AdminBinding, type AdminServer } from "../admin/server.ts";
@@ -17,21 +17,21 @@ import type { Tracer } from "./traces/tracer.ts";
 
 export interface StandaloneOptions {
   readonly directory: string;
-  /** IP literals to listen and to relay on; the first one is announced. */
+  /** IP literals to listen and to relay on; the first one is advertised. */
   readonly addresses: readonly string[];
   /** Folder of the event log. */
   readonly journal: string;
   readonly journalOptions?: WriterOptions;
   readonly directoryOptions?: DirectoryOptions;
-  /** Also of native routes, and of certificateRefs. */
+  /** Of native routes and of certificateRefs, too. */
   readonly requireReferenceGrants?: boolean;
   readonly engine?: EngineName | undefined;
-  /** Threads that relay. */
+  /** Number of relay threads. */
   readonly workers?: number | undefined;
-  /** What the relay does beyond what manifests say. */
+  /** Relay settings that are not in manifests. */
   readonly relay?: RelayTuning;
   readonly admin: AdminBinding;
-  /** Of each watch event, up to the active config. */
+  /** Traces each watch event, up to the active config. */
   readonly tracer?: Tracer | undefined;
   readonly log: Logger;
 }

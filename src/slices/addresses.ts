@@ -1,11 +1,11 @@
 /**
- * Other addresses in the place of addresses. Two that have their first n bits in common still do, so that a prefix holds
- * what it held; and what rules treat in a special way (loopback, link-local, metadata, private networks) stays what it is.
+ * Replaces addresses by others. Two addresses that share their first n bits still do, so that a prefix contains what it
+ * contained; and special addresses (loopback, link-local, metadata, private networks) stay special.
  */
 import { parseIp, type Family, type Ip } from "../net/ip.ts";
 import { specialBlocks } from "../admission/special.ts";
 
-/** Whether the bit behind a prefix is turned over: the same answer for the same text, and none to be guessed. */
+/** Whether the bit after a prefix is inverted: the same answer for the same text, and unpredictable. */
 export type Coin = (prefix: string) => boolean;
 
 interface Prefix {
@@ -18,7 +18,7 @@ const WIDTH = { 4: 32, 6: 128 } as const;
 
 const bitsOf = ({ family, value }: Ip): string => value.toString(2).padStart(WIDTH[family], "0");
 
-/** Networks and addresses that people know at a glance, for private ones or examples, say. */
+/** Well-known networks and addresses, such as private ones and those for documentation. */
 const KNOWN = [
   "0.0.0.0/32",
   "127.0.0.1/32",
@@ -42,13 +42,13 @@ const prefixOf = (text: string): Prefix => {
   return { family: ip.family, bits: bitsOf(ip).slice(0, Number(length)) };
 };
 
-/** What stays: each address of such a block is replaced by one of the same block, and no other by one of it. */
+/** Fixed blocks: each address of such a block is replaced by one of the same block, and no other address by one of it. */
 const kept: readonly Prefix[] = [
   ...KNOWN.map(prefixOf),
   ...specialBlocks.map(({ ip, length }) => ({ family: ip.family, bits: bitsOf(ip).slice(0, length) })),
 ];
 
-/** Every point at which a bit decides whether an address is in a block that stays: it is never turned over there. */
+/** Every position at which a bit decides whether an address is in a fixed block: it is never inverted there. */
 const fixed: ReadonlySet<string> = new Set(
   kept.flatMap(({ family, bits }) => Array.from(bits, (_, length) => `${family}:${bits.slice(0, length)}`)),
 );
@@ -60,9 +60,9 @@ const textOf = (family: Family, bits: string): string => {
 };
 
 export interface Addresses {
-  /** Another address, spelled as canonically as the original. Nothing where `text` is none. */
+  /** Another address, in canonical form if the original was. Undefined if `text` is not an address. */
   address(text: string): string | undefined;
-  /** Another `ADDRESS/LENGTH`; bits behind the prefix stay zero if they are. */
+  /** Another `ADDRESS/LENGTH`; bits after the prefix stay zero if they are zero. */
   prefix(text: string): string | undefined;
 }
 

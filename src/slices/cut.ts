@@ -1,6 +1,6 @@
 /**
- * A slice of a log that is read from its files: the log is replayed up to the slice, which checks it and holds one core in memory
- * instead of all lines.
+ * A slice of a log that is read from its files: the log is replayed up to the slice, which verifies it and holds one core
+ * in memory instead of all lines.
  */
 import type { Digest } from "../core/core.ts";
 import { createReplayer } from "../core/replay.ts";
@@ -9,7 +9,7 @@ import type { JournalLine } from "../journal/fact.ts";
 import { snapshotLine } from "./snapshot-line.ts";
 
 export interface Range {
-  /** Sequence number of the first line that is wanted; the first of the log, if absent. */
+  /** Sequence number of the first requested line; the first of the log, if absent. */
   readonly from?: number;
   /** Of the last one; the last of the log, if absent. */
   readonly to?: number;
@@ -18,13 +18,16 @@ export interface Range {
 export interface Slice {
   /** Sequence numbers are those of the log. The first line is a snapshot, or a start. */
   readonly lines: readonly JournalLine[];
-  /** The first line behind the snapshot: earlier than what was asked for, where that stands amid what was concluded at once. */
+  /**
+   * The first line after the snapshot: earlier than requested, if the requested line is in the middle of one group of
+   * conclusions.
+   */
   readonly begins: number;
-  /** Where the log itself does not replay, within the slice. */
+  /** Where the log does not replay, within the slice. */
   readonly divergesAt: number | undefined;
 }
 
-/** The last line at or before `before` behind which a snapshot holds everything. */
+/** The last line at or before `before` after which a snapshot is complete. */
 const lastFolded = (lines: Iterable<JournalLine>, before: number, digest: Digest): number | undefined => {
   const replayer = createReplayer(digest);
   let found: number | undefined;
@@ -48,8 +51,9 @@ const snapshotAt = (lines: Iterable<JournalLine>, seq: number, digest: Digest): 
 };
 
 /**
- * @param read reads the log, from its start or from a snapshot before the slice; it is read more than once.
- * @throws TurnpikeError `journal-differs` where the log does not replay up to the slice; `nothing-known` where it has none of it.
+ * @param read reads the log, from its start or from a snapshot before the slice; it is called more than once.
+ * @throws TurnpikeError `journal-differs` if the log does not replay up to the slice; `nothing-known` if it contains none
+ * of it.
  */
 export const cutSlice = (
   read: () => Iterable<JournalLine>,

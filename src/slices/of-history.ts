@@ -1,12 +1,14 @@
 /**
- * A slice of a log that is indexed in memory, as the page has it: the log itself says where all was folded and what the world
- * was, and nothing is replayed.
+ * A slice of a log that is indexed in memory, for the page: the log contains the folds and the state, and nothing is
+ * replayed.
  */
 import { isDerivation, type JournalLine } from "../journal/fact.ts";
 import type { History } from "../history/history.ts";
 import { snapshotLine } from "./snapshot-line.ts";
 
-/** Whether what the line at `position` belongs to was folded, and the next line is a fact: there a snapshot holds everything. */
+/**
+ * Whether everything up to the line at `position` was folded, and the next line is a fact: there a snapshot is complete.
+ */
 const isFolded = (history: History, position: number): boolean => {
   const next = history.line(position + 1);
   if (next === undefined || isDerivation(next)) return false;
@@ -19,8 +21,8 @@ const isFolded = (history: History, position: number): boolean => {
 };
 
 /**
- * The lines at positions `from` to `to` and, before them, as many as it takes to begin where all was folded; the snapshot of
- * that point first, unless the log begins there. Sequence numbers stay what they are.
+ * The lines at positions `from` to `to` and earlier lines back to a complete fold; the snapshot of that point first, unless
+ * the log begins there. Sequence numbers do not change.
  */
 export const sliceOf = (history: History, from: number, to: number): readonly JournalLine[] => {
   let before = from - 1;

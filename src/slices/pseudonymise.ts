@@ -1,6 +1,6 @@
 /**
- * A slice that does not identify its origin. Facts and the snapshot get other names and addresses; everything else
- * is concluded from them anew, and must correspond to what was recorded, conclusion by conclusion.
+ * A slice that does not identify its origin. Facts and the snapshot get other names and addresses; all conclusions are
+ * derived from them anew, and must correspond to the recorded ones, one by one.
  */
 import { createCore, type Core, type CoreSnapshot, type Digest } from "../core/core.ts";
 import type { Derived } from "../core/derived.ts";
@@ -20,13 +20,13 @@ const registryOf = (registry: RegistrySnapshot, names: Pseudonyms): RegistrySnap
     ]),
   ) as unknown as RegistrySnapshot;
 
-/** Of an output, `config ns/gw`, the first word says what it is. */
+/** Of an output, `config ns/gw`, the first word is its type. */
 const outputOf = (id: string, text: (text: string) => string): string => {
   const { what, name } = splitOutput(id);
   return `${what} ${text(name)}`;
 };
 
-/** What a snapshot says, with other names; its digests are still those of the original. */
+/** The content of a snapshot, with other names; its digests are still those of the original. */
 const snapshotOf = (
   { options, objects, registry, statuses, refusals, certificates }: CoreSnapshot,
   names: Pseudonyms,
@@ -50,7 +50,7 @@ const snapshotOf = (
       }),
 });
 
-/** What of a line there is to be hidden. */
+/** The parts of a line to replace. */
 const exampleOf = (line: JournalLine): unknown => {
   if (!isDerivation(line)) return line.data;
   if (line.type !== "snapshot") return undefined;
@@ -67,7 +67,7 @@ const exampleOf = (line: JournalLine): unknown => {
   ];
 };
 
-/** What a conclusion says, but for digests, which are of other texts now. */
+/** A conclusion without digests, which are now of other texts. */
 const gist = ({ cause, derivation }: Derived, text: (text: string) => string): string =>
   derivation.type === "transition"
     ? JSON.stringify([
@@ -93,10 +93,10 @@ export const pseudonymise = (lines: readonly JournalLine[], coin: Coin, digest: 
   let due: readonly Derived[] = [];
   let block: DerivationLine[] = [];
 
-  /** Puts what was concluded anew where the recorded conclusions stood. */
+  /** Replaces the recorded conclusions by the new ones. */
   const settle = (isCut: boolean): void => {
     const seq = block[0]?.seq ?? written.at(-1)?.seq;
-    // Where a run was killed, or the slice ends, the last conclusions may not have been written.
+    // If a run was killed, or the slice ends, the last conclusions may not have been written.
     const concluded = isCut ? due.slice(0, block.length) : due;
     const recorded = block.map((line) => gist(asRecorded(line), names.text)).toSorted();
     const anew = concluded.map((one) => gist(one, same)).toSorted();

@@ -1,6 +1,6 @@
 /**
- * Puts other names and addresses in the place of those in a log. The same one becomes the same one everywhere, names keep
- * their order, and what rules depend on keeps its meaning; of all other text only plain English and numbers remain.
+ * Replaces the names and addresses in a log. Equal names stay equal everywhere, names keep their order, and what rules
+ * depend on keeps its meaning; of all other text only plain English and numbers remain.
  */
 import { createAddresses, type Coin } from "./addresses.ts";
 import {
@@ -16,7 +16,7 @@ import {
 import { compareText } from "../order.ts";
 
 export interface Pseudonyms {
-  /** A value with other names in it; its shape stays. */
+  /** A value with other names; its structure does not change. */
   value<T>(value: T): T;
   /** A name, or several in one: `ns/gw`, `ns/media#10.0.0.1`, `Gateway/ns/gw`. */
   text(text: string): string;
@@ -28,23 +28,23 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
 const QUANTITY = /^-?\d+(?:\.\d+)?(?:[munkKMGTPE]i?|%|ms|s|h|d)?$/;
 /** `0.1.0`, `v1.34.4`: of programs. */
 const VERSION = /^v?\d+(?:\.\d+){1,2}(?:-[a-z]+\.?\d*)?$/;
-/** What parts texts into names; `/` and `:` do so, too, where they are not within an address. */
+/** Separators of names in texts; `/` and `:` are separators, too, outside addresses. */
 const PARTING = /([\s"'`#,;()[\]{}<>=|@\\]+)/;
 
 const PLAIN = [QUANTITY, VERSION, TIME] as const;
 const ONE_WORD = /^[A-Za-z]+(?:-[A-Za-z]+)*$/;
 
 interface Words {
-  /** Another word in the place of a name, or of part of one. */
+  /** Another word for a name, or for a part of one. */
   name(word: string): string;
-  /** A word of a message: English stays, unless somebody has given it to something as a name. */
+  /** A word of a message: English words stay, unless they are used as a name. */
   said(word: string): string;
-  /** A field of an object, whose name is Kubernetes' own. */
+  /** A field of an object, whose name is defined by Kubernetes. */
   field(name: string): void;
   uuid(uuid: string): string;
 }
 
-/** The mapping of texts, whatever becomes of single words. */
+/** The mapping of texts, independent of single words. */
 const createTexts = (words: Words, coin: Coin) => {
   const addresses = createAddresses(coin);
 
@@ -54,7 +54,7 @@ const createTexts = (words: Words, coin: Coin) => {
     if (UUID.test(text)) return words.uuid(text);
     const whole = addresses.address(text) ?? addresses.prefix(text);
     if (whole !== undefined) return whole;
-    // The end of a sentence, or what stands before a port range.
+    // The end of a sentence, or the text before a port range.
     const [, before = "", ending = ""] = /^(.*[^.:!?…])([.:!?…]+)$/.exec(text) ?? [];
     if (ending !== "") return chunk(before, isMessage) + ending;
     for (const separator of ["/", ":"])
@@ -86,7 +86,7 @@ const createTexts = (words: Words, coin: Coin) => {
     if (typeof one !== "object" || one === null) return one;
     return Object.fromEntries(
       Object.entries(one).map(([name, part]) => {
-        // The keys are somebody's; their values are texts like any other, also where a key is called `kind`.
+        // The keys are user-defined; their values are mapped like other texts, even for a key `kind`.
         if (MAPS.has(field) && !SELECTOR_FIELDS.has(name)) return [key(name), value(part, "")];
         words.field(name);
         return [name, value(part, name)];
@@ -97,7 +97,7 @@ const createTexts = (words: Words, coin: Coin) => {
   return { text, value: (one: unknown) => value(one, "") };
 };
 
-/** @param examples all that will be asked for: names are given in the order in which the originals stand. */
+/** @param examples all names that will be mapped: pseudonyms are assigned in the order of the originals. */
 export const createPseudonyms = (examples: Iterable<unknown>, coin: Coin): Pseudonyms => {
   const named = new Set<string>();
   const said = new Set<string>();
@@ -111,7 +111,7 @@ export const createPseudonyms = (examples: Iterable<unknown>, coin: Coin): Pseud
     coin,
   );
   for (const example of examples) collecting.value(example);
-  /** English, or the path of a field, `spec.ports`: unless somebody has named something so. */
+  /** English, or the path of a field, `spec.ports`: unless it is used as a name. */
   const isPlain = (word: string): boolean =>
     !named.has(word) && word.split(".").every((part) => part === "" || fields.has(part) || isEnglish(part));
   const hidden = [...named, ...[...said].filter((word) => !named.has(word) && !isPlain(word))].toSorted(compareText);

@@ -1,8 +1,11 @@
-/** What a slice begins with: all that was known before it. A slice replays by itself; its sequence numbers are those of the log. */
+/**
+ * The first line of a slice: the whole state before it. A slice replays without the rest of the log; its sequence numbers
+ * are those of the log.
+ */
 import type { CoreSnapshot } from "../core/core.ts";
 import { JOURNAL_VERSION, type JournalLine } from "../journal/fact.ts";
 
-/** `data` as of the line `at`, whose place in the log the snapshot takes. */
+/** `data` as of the line `at`, which the snapshot replaces. */
 export const snapshotLine = (
   { seq, time }: Pick<JournalLine, "seq" | "time">,
   data: CoreSnapshot | undefined,

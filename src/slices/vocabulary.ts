@@ -1,8 +1,8 @@
-/** Words that stay as they are: those that rules depend on, and plain English in messages. */
+/** Words that are not replaced: those that rules depend on, and plain English in messages. */
 
 const wordsOf = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/).filter((word) => word !== ""));
 
-/** Values with a meaning, wherever they stand. A Gateway of such a name keeps it. */
+/** Values with a meaning, in any position. A Gateway of such a name keeps it. */
 const MEANINGFUL = wordsOf(`
   default stunner stunner.l7mp.io gateway.networking.k8s.io discovery.k8s.io apps rbac.authorization.k8s.io cluster.local
   stunner.l7mp.io/gateway-operator stunnerd-config stunnerd.conf stunner-daemon gateway-health-check $STUNNER_ADDR stunnerd turnpike
@@ -23,7 +23,7 @@ const MEANINGFUL = wordsOf(`
   EADDRINUSE EACCES EADDRNOTAVAIL ENOENT EPIPE
 `);
 
-/** Of messages: what the program itself says, and what an API server says most often. */
+/** Words of messages: those of the program, and the most frequent ones of an API server. */
 const ENGLISH = wordsOf(`
   a about above absent accept accepted accepts access active additional after again all allocated allocation allocations allowed already also
   an and annotation another answer answered answers any are as asked asks at attached authentication available be because been before
@@ -46,27 +46,27 @@ const ENGLISH = wordsOf(`
   written wrong yet you your
 `);
 
-/** Labels and annotations of Kubernetes, of the Gateway API and of STUNner: keys that name nobody. */
+/** Labels and annotations of Kubernetes, of the Gateway API and of STUNner: keys that identify no user. */
 const WELL_KNOWN_KEY = /^(?:[a-z0-9-]+\.)*(?:kubernetes\.io|k8s\.io|l7mp\.io|argoproj\.io|fluxcd\.io|turnpike\.dev)\//;
 
 export const isMeaningful = (word: string): boolean => MEANINGFUL.has(word);
 export const isEnglish = (word: string): boolean => ENGLISH.has(word.toLowerCase());
 export const isWellKnownKey = (key: string): boolean => key === "app" || WELL_KNOWN_KEY.test(key);
 
-/** Fields that hold one of a few words. */
+/** Fields with an enumerated value. */
 export const ENUMERATIONS: ReadonlySet<string> = wordsOf(`
   protocol operator addressType mode outcome code effect from endpointSource authType imagePullPolicy dataplaneResource
   offloadEngine offload_engine externalTrafficPolicy internalTrafficPolicy sessionAffinity ipFamilyPolicy restartPolicy
   dnsPolicy scheme whenUnsatisfiable terminationMessagePolicy
 `);
 
-/** Fields that hold the key of a label or annotation. */
+/** Fields with the key of a label or annotation. */
 export const KEYS: ReadonlySet<string> = wordsOf("key labelFilter topologyKey");
 
-/** Fields that are written for people. */
+/** Fields with texts for people. */
 export const MESSAGES: ReadonlySet<string> = wordsOf("reason message why field");
 
-/** Fields whose keys somebody chose. */
+/** Fields with user-defined keys. */
 export const MAPS: ReadonlySet<string> = wordsOf(`
   labels annotations matchLabels selector nodeSelector data loadBalancerServiceAnnotations
 `);

@@ -1,4 +1,4 @@
-/** STUN and TURN attribute types, and values that are bytes. */
+/** STUN and TURN attribute types, and byte-valued constants. */
 import type { TransportAddress } from "../net/address.ts";
 import { bytesOf, parseIp, textOfBytes } from "../net/ip.ts";
 
@@ -34,7 +34,7 @@ export const attribute = {
   fingerprint: 0x8028,
 } as const;
 
-/** ADDITIONAL-ADDRESS-FAMILY before RFC 8656 had its number; clients are still about that send it. */
+/** ADDITIONAL-ADDRESS-FAMILY before RFC 8656 assigned its number; some clients still send it. */
 export const draftAdditionalAddressFamily = 0x8032;
 
 export const magicCookie = 0x2112a442;
@@ -43,7 +43,7 @@ export const addressFamily = { ipv4: 0x01, ipv6: 0x02 } as const;
 
 const understood: ReadonlySet<number> = new Set(Object.values(attribute).filter((type) => type < 0x8000));
 
-/** Comprehension-required and not understood: answered with 420. */
+/** Comprehension-required but unknown: answered with 420. */
 export const isUnknown = (type: number): boolean => type < 0x8000 && !understood.has(type);
 
 /** The value of an XOR address attribute (RFC 8489 §14.2) that starts at `offset`. */
@@ -51,7 +51,7 @@ export const readXorAddress = (bytes: Buffer, offset: number, length: number): T
   const port = bytes.readUInt16BE(offset + 2) ^ (magicCookie >>> 16);
   const size = length === 8 ? 4 : 16;
   const plain = Buffer.allocUnsafe(size);
-  // The pad is the magic cookie and the transaction id, which is what bytes 4 to 20 of the message hold.
+  // The pad is the magic cookie and the transaction id: bytes 4 to 20 of the message.
   for (let at = 0; at < size; at++) plain[at] = (bytes[offset + 4 + at] ?? 0) ^ (bytes[4 + at] ?? 0);
   return { address: textOfBytes(plain, 0, size), port };
 };
@@ -63,7 +63,7 @@ export const connectionIdValue = (id: number): Buffer => {
   return value;
 };
 
-/** An address that is not XORed, as ALTERNATE-SERVER has it (RFC 8489 §14.1, §14.15); nothing when it is no IP literal. */
+/** An address that is not XORed, as in ALTERNATE-SERVER (RFC 8489 §14.1, §14.15); undefined if it is not an IP literal. */
 export const addressValue = (at: TransportAddress): Buffer | undefined => {
   const ip = parseIp(at.address);
   if (ip === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** Time-limited credentials: the username carries an expiry, the password is an HMAC of the username. */
+/** Time-limited credentials: the username contains an expiry, the password is an HMAC of the username. */
 import { createHmac } from "node:crypto";
 
 /** Base64 of HMAC-SHA1 over the whole username. */
@@ -8,13 +8,16 @@ export const ephemeralPassword = (secret: string, username: string): string =>
 export interface TimeWindow {
   /** Seconds since the epoch. */
   readonly expiry: number;
-  /** Whose credentials they are: what stands beside the expiry, on either side, colons included. Absent for nobody in particular. */
+  /**
+   * The owner of the credentials: the rest of the username before or after the expiry, including colons. Absent if there is
+   * none.
+   */
   readonly user?: string;
 }
 
 /**
- * What a time-limited username says. The expiry is its first `:`-separated part that is a decimal integer; `undefined` when
- * there is none, or it is 0.
+ * The content of a time-limited username. The expiry is its first `:`-separated part that is a decimal integer;
+ * `undefined` if there is none, or it is 0.
  *
  * @example
  * timeWindowOf("1599491771:@bob:example.org"); // { expiry: 1599491771, user: "@bob:example.org" }

@@ -1,39 +1,39 @@
-/** Messages out of a byte stream: STUN by its length, ChannelData padded to four bytes (RFC 8656 §12.5). */
+/** Extracts messages from a byte stream: STUN by its length, ChannelData padded to four bytes (RFC 8656 §12.5). */
 import { messageLength } from "./message.ts";
 
-/** Why a stream cannot be read on. */
+/** Why a stream cannot be parsed further. */
 export type FramingError = "frame-garbage" | "frame-too-long";
 
 const nothing = Buffer.alloc(0);
 
 export class Framer {
-  /** Bytes of a frame that is not complete. Its size is the frame's once that is known. */
+  /** Bytes of an incomplete frame. Its size is the frame's once that is known. */
   #partial = nothing;
   #filled = 0;
   /** Frames read so far. */
   frames = 0;
-  /** Whether `onFrame` did not want to read on, and what was behind that frame. */
+  /** Whether `onFrame` stopped the reading, and the bytes after that frame. */
   isStopped = false;
   rest: Buffer = nothing;
   readonly #onFrame: (frame: Buffer) => boolean;
   readonly #maxBytes: () => number;
 
-  /** `onFrame` says whether to read on. `maxBytes` bounds the next frame. */
+  /** `onFrame` returns whether to continue. `maxBytes` limits the next frame. */
   constructor(onFrame: (frame: Buffer) => boolean, maxBytes: () => number) {
     this.#onFrame = onFrame;
     this.#maxBytes = maxBytes;
   }
 
-  /** Whether a frame has started and not ended. */
+  /** Whether a frame is incomplete. */
   get isPartial(): boolean {
     return this.#filled > 0;
   }
 
-  /** Reads frames out of `chunk`, which must not be touched afterwards; what is left waits for the next one. */
+  /** Reads frames from `chunk`, which must not be modified afterwards; an incomplete frame waits for the next chunk. */
   push(chunk: Buffer): FramingError | undefined {
     let offset = 0;
     while (this.#filled > 0 && offset < chunk.length) {
-      // At most eight bytes are needed to know the length; then what the frame lacks, and not a byte more.
+      // At most eight bytes are needed to know the length; then exactly the rest of the frame.
       const wanted = this.#partial.length - this.#filled;
       const taken = Math.min(wanted, chunk.length - offset);
       chunk.copy(this.#partial, this.#filled, offset, offset + taken);
@@ -75,7 +75,7 @@ export class Framer {
     return undefined;
   }
 
-  /** Forgets that it was stopped, and what was left then. */
+  /** Clears the stop, and the bytes that were left. */
   goOn(): void {
     this.isStopped = false;
     this.rest = nothing;
@@ -95,7 +95,7 @@ export class Framer {
 
 const garbage = -1;
 
-/** The size of the frame at `offset`, or of as much as is needed to know it: 4 bytes for ChannelData, 20 for STUN. */
+/** The size of the frame at `offset`, or the number of bytes needed to know it: 4 bytes for ChannelData, 20 for STUN. */
 const sizeOf = (bytes: Buffer, offset: number, available: number): { padded: number; exact: number } => {
   const first = bytes[offset] ?? 0xff;
   if (first >= 0x40 && first < 0x80) {

@@ -1,7 +1,7 @@
 /**
- * HMAC-SHA1 (RFC 2104, FIPS 180-4), as MESSAGE-INTEGRITY has it. For messages of a few hundred bytes an HMAC object of
- * node:crypto costs five times as much, nearly all of it to set up; here the state after the key is computed once, and nothing
- * is allocated for a message.
+ * HMAC-SHA1 (RFC 2104, FIPS 180-4), for MESSAGE-INTEGRITY. For messages of a few hundred bytes an HMAC object of
+ * node:crypto costs five times as much, nearly all of it for setup; here the state after the key is computed once, and no
+ * message allocates.
  */
 import { createHash } from "node:crypto";
 
@@ -12,10 +12,10 @@ export const DIGEST_BYTES = 20;
 const INITIAL = Int32Array.of(0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0);
 const schedule = new Int32Array(80);
 const state = new Int32Array(WORDS);
-/** The end of a message, and the digest that is digested again. */
+/** The end of a message, and the inner digest that is hashed again. */
 const tail = new Uint8Array(2 * BLOCK);
 
-/** Takes the 64 bytes at `at` into `state`. The four loops are the four functions of FIPS 180-4 §6.1.2. */
+/** Hashes the 64 bytes at `at` into `state`. The four loops are the four functions of FIPS 180-4 §6.1.2. */
 const compress = (bytes: Uint8Array, at: number): void => {
   const w = schedule;
   for (let t = 0; t < 16; t++, at += 4)
@@ -69,7 +69,7 @@ const compress = (bytes: Uint8Array, at: number): void => {
   state[4] = (state[4] ?? 0) + e;
 };
 
-/** Takes bytes `start` to `end` into `state`, which has taken `before` bytes already, a multiple of 64, and ends it. */
+/** Hashes bytes `start` to `end` into `state`, after `before` bytes, a multiple of 64, and finishes the digest. */
 const finish = (bytes: Uint8Array, start: number, end: number, before: number): void => {
   let at = start;
   for (; at + BLOCK <= end; at += BLOCK) compress(bytes, at);
@@ -84,7 +84,7 @@ const finish = (bytes: Uint8Array, start: number, end: number, before: number): 
   if (padded > BLOCK) compress(tail, BLOCK);
 };
 
-/** `state` after the block that is `key` with every byte XORed. */
+/** `state` after the block of `key` with every byte XORed. */
 const stateAfter = (key: Uint8Array, pad: number): Int32Array => {
   const block = new Uint8Array(BLOCK).map((_, index) => (key[index] ?? 0) ^ pad);
   state.set(INITIAL);
@@ -107,7 +107,7 @@ export class HmacSha1 {
   #digest(bytes: Uint8Array, start: number, end: number): void {
     state.set(this.#inner);
     finish(bytes, start, end, BLOCK);
-    // `tail` is filled from its start on: the digest is read from there before it is overwritten.
+    // `tail` is filled from its start: the digest is read from there before it is overwritten.
     const digest = outerInput;
     for (let word = 0; word < WORDS; word++) setWord(digest, 4 * word, state[word] ?? 0);
     state.set(this.#outer);
@@ -120,7 +120,10 @@ export class HmacSha1 {
     for (let word = 0; word < WORDS; word++) setWord(target, at + 4 * word, state[word] ?? 0);
   }
 
-  /** Whether the `count` bytes of `given` at `at` are those with which the HMAC of bytes `start` to `end` begins; in constant time. */
+  /**
+   * Whether the `count` bytes of `given` at `at` are the first bytes of the HMAC of bytes `start` to `end`; in constant
+   * time.
+   */
   matches(bytes: Uint8Array, start: number, end: number, given: Uint8Array, at: number, count = DIGEST_BYTES): boolean {
     this.#digest(bytes, start, end);
     let difference = 0;

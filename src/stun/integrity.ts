@@ -1,9 +1,9 @@
-/** MESSAGE-INTEGRITY and FINGERPRINT, over the bytes as they were received (RFC 8489 §14.5, §14.7). */
+/** MESSAGE-INTEGRITY and FINGERPRINT, computed from the received bytes (RFC 8489 §14.5, §14.7). */
 import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { DIGEST_BYTES, HmacSha1 } from "./hmac-sha1.ts";
 
-/** Keys of credentials that were used last: a client that begins uses its own for each of several requests. */
+/** Number of cached keys of credentials, the most recently used: a new client uses its own for several requests. */
 const KEYS = 1024;
 const keys = new Map<string, HmacSha1>();
 
@@ -22,13 +22,15 @@ export const longTermKey = (username: string, realm: string, password: string): 
 const INTEGRITY_BYTES = 4 + DIGEST_BYTES;
 const HEADER_BYTES = 20;
 
-/** Writes the value of MESSAGE-INTEGRITY at `offset` of `bytes`, whose length field counts it and nothing after it. */
+/**
+ * Writes the value of MESSAGE-INTEGRITY at `offset` of `bytes`, whose length field must include it and nothing after it.
+ */
 export const putIntegrity = (bytes: Buffer, offset: number, key: HmacSha1): void =>
   key.sign(bytes, 0, offset, bytes, offset + 4);
 
 /**
- * Whether the MESSAGE-INTEGRITY attribute at `offset` of `bytes` was made with `key`. It was made over a length field that counts
- * it and nothing after it, so that is what `bytes` says meanwhile.
+ * Whether the MESSAGE-INTEGRITY attribute at `offset` of `bytes` was made with `key`. It covers a length field that
+ * includes it and nothing after it, so `bytes` has that length during the computation.
  */
 export const integrityIsValid = (bytes: Buffer, offset: number, key: HmacSha1): boolean => {
   if (offset + INTEGRITY_BYTES > bytes.length) return false;
@@ -41,10 +43,10 @@ export const integrityIsValid = (bytes: Buffer, offset: number, key: HmacSha1): 
 
 const fingerprintXor = 0x5354554e;
 
-/** What FINGERPRINT at `offset` of `bytes`, which is the last attribute, has to be. */
+/** The correct value of FINGERPRINT at `offset` of `bytes`, which is the last attribute. */
 export const fingerprintOf = (bytes: Buffer, offset: number): number =>
   (crc32(bytes.subarray(0, offset)) ^ fingerprintXor) >>> 0;
 
-/** Whether the FINGERPRINT attribute at `offset` of `bytes`, which is the last one, is right. */
+/** Whether the FINGERPRINT attribute at `offset` of `bytes`, which is the last one, is correct. */
 export const fingerprintIsValid = (bytes: Buffer, offset: number): boolean =>
   fingerprintOf(bytes, offset) === bytes.readUInt32BE(offset + 4);

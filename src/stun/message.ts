@@ -1,4 +1,4 @@
-/** STUN messages as values: methods, classes, and what a message may say. */
+/** STUN messages as values: methods, classes, and attributes. */
 import type { HmacSha1 } from "./hmac-sha1.ts";
 import type { DropCode, RefusalCode } from "../reasons.ts";
 import type { TransportAddress } from "../net/address.ts";
@@ -22,13 +22,13 @@ export const method = {
 export type MessageClass = "request" | "indication" | "success" | "error";
 export const classes: readonly MessageClass[] = ["request", "indication", "success", "error"];
 
-/** Of RFC 8489 §5: the class stands between the bits of the method. */
+/** RFC 8489 §5: the bits of the class are between those of the method. */
 export const typeOf = (method: number, kind: MessageClass): number => {
   const bits = classes.indexOf(kind);
   return (method & 0xf) | ((method & 0x70) << 1) | ((method & 0xf80) << 2) | ((bits & 1) << 4) | ((bits & 2) << 7);
 };
 
-/** A STUN message. Attributes behind MESSAGE-INTEGRITY are not in it (RFC 8489 §14.5). */
+/** A STUN message. It does not include attributes after MESSAGE-INTEGRITY (RFC 8489 §14.5). */
 export interface Message {
   readonly bytes: Buffer;
   readonly method: number;
@@ -37,7 +37,7 @@ export interface Message {
   /** Where MESSAGE-INTEGRITY starts. */
   readonly integrityAt?: number | undefined;
   readonly hasFingerprint: boolean;
-  /** Comprehension-required attributes that are not understood, RFC 8489 §6.3.1. */
+  /** Unknown comprehension-required attributes, RFC 8489 §6.3.1. */
   readonly unknown: readonly number[];
   readonly username?: string | undefined;
   readonly realm?: string | undefined;
@@ -52,7 +52,7 @@ export interface Message {
   readonly channelNumber?: number | undefined;
   readonly connectionId?: number | undefined;
   readonly dontFragment?: boolean | undefined;
-  /** Where a 300 sends the client. */
+  /** The alternate server of a 300. */
   readonly alternateServer?: TransportAddress | undefined;
   /** IP protocol number. */
   readonly requestedTransport?: number | undefined;
@@ -64,12 +64,18 @@ export interface Message {
   readonly reservationToken?: Buffer | undefined;
 }
 
-/** What is not a message. `reject` is a request whose header is sound and whose attributes are not: it may be answered with 400. */
+/**
+ * Input that is not a message. `reject` is a request with a valid header and malformed attributes: it may be answered with
+ * 400.
+ */
 export type Undecodable =
   | { readonly kind: "drop"; readonly code: DropCode }
   | { readonly kind: "reject"; readonly code: RefusalCode; readonly method: number; readonly transactionId: Buffer };
 
-/** An attribute to write: a number has 32 bits, `code` is an error code, and `raw` what the clients' codec does not know. */
+/**
+ * An attribute to write: a number has 32 bits, `code` is an error code, and `raw` is an attribute that the clients' codec
+ * does not know.
+ */
 export type Attribute =
   | { readonly type: number; readonly value: string | number | Buffer | readonly number[] }
   | { readonly type: number; readonly address: TransportAddress }
@@ -86,14 +92,16 @@ export interface Outgoing {
   readonly fingerprint?: boolean;
 }
 
-/** The length of the message that starts `bytes`, from its header; `undefined` when it is no STUN header. Needs 20 bytes. */
+/**
+ * The length of the message that starts `bytes`, from its header; `undefined` if it is not a STUN header. Needs 20 bytes.
+ */
 export const messageLength = (bytes: Buffer, offset = 0): number | undefined => {
   if ((bytes[offset] ?? 0xff) > 3 || bytes.readUInt32BE(offset + 4) !== magicCookie) return undefined;
   const length = bytes.readUInt16BE(offset + 2);
   return length % 4 === 0 ? 20 + length : undefined;
 };
 
-/** Whether there seems to be a MESSAGE-INTEGRITY in `bytes`, whatever it is worth: a look that costs next to nothing. */
+/** Whether `bytes` seem to contain a MESSAGE-INTEGRITY, valid or not: a very cheap check. */
 export const isSigned = (bytes: Buffer): boolean => {
   for (let at = 20; at + 4 <= bytes.length; at += 4 + ((bytes.readUInt16BE(at + 2) + 3) & ~3))
     if (bytes.readUInt16BE(at) === attribute.messageIntegrity) return true;

@@ -1,8 +1,8 @@
-/** Where the values of a message start, for those that something asks for. */
+/** Where the values of a message start, for attributes that are read. */
 import { attribute, draftAdditionalAddressFamily, isUnknown } from "./attributes.ts";
 import { nowhere } from "./values.ts";
 
-/** Numbers in one object of one shape: there is one for every message that arrives. */
+/** Numbers in one object with a fixed shape: one is made for every message that arrives. */
 export class Offsets {
   username = nowhere;
   realm = nowhere;
@@ -23,10 +23,10 @@ export class Offsets {
   alternateServer = nowhere;
   error = nowhere;
   addressError = nowhere;
-  /** Whether there is an attribute that must be understood and is not. */
+  /** Whether there is an unknown comprehension-required attribute. */
   hasUnknown = false;
 
-  /** Takes note of a value that starts at `at`. Of a type that comes more than once the first counts (RFC 8489 §14). */
+  /** Records a value that starts at `at`. Of a repeated type the first counts (RFC 8489 §14). */
   note(type: number, at: number): void {
     switch (type) {
       case attribute.username:

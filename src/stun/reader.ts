@@ -1,11 +1,11 @@
 /**
- * STUN messages as the relay receives them. One pass checks everything that bounds or excludes a message, and keeps where the
- * values start; a value is decoded when it is asked for.
+ * STUN messages as the relay receives them. One pass validates all bounds, and records where the values start; a value is
+ * decoded when it is read.
  *
- * A message reads from the bytes that it was made of for as long as it is kept, also after an `await`. They are its own:
- * whoever calls `decode` must not write to them afterwards. Engines hand over a copy of what lies in memory that they receive
- * into again, and streams frames of a chunk that is not used again. Buffers among the values are views of these bytes; what
- * outlives the request copies them.
+ * A message reads from its input bytes for its whole life, also after an `await`. It owns them: the caller of `decode` must
+ * not write to them afterwards. Engines pass a copy of memory that they receive into again, and streams pass frames of a
+ * chunk that is not reused. Buffers among the values are views of these bytes; code that keeps them longer than the request
+ * copies them.
  */
 import type { TransportAddress } from "../net/address.ts";
 import type { DropCode } from "../reasons.ts";
@@ -38,16 +38,16 @@ type Rejection = "attribute-length" | "address-family";
 /** Where the attribute after the one at `at` starts. */
 const after = (bytes: Buffer, at: number): number => at + 4 + ((u16(bytes, at + 2) + 3) & ~3);
 
-/** A message whose attributes are sound. */
+/** A message with well-formed attributes. */
 export class ReceivedMessage implements Message {
   readonly kind = "message";
   readonly bytes: Buffer;
   readonly #type: number;
   integrityAt: number | undefined = undefined;
   hasFingerprint = false;
-  /** The end of what counts: MESSAGE-INTEGRITY, FINGERPRINT, or all of it. */
+  /** The end of the covered part: MESSAGE-INTEGRITY, FINGERPRINT, or the end of the message. */
   #end: number;
-  /** What is wrong with the first attribute that cannot be read. */
+  /** What is wrong with the first malformed attribute. */
   #rejection: Rejection | undefined = undefined;
   readonly #at = new Offsets();
 
@@ -71,7 +71,7 @@ export class ReceivedMessage implements Message {
     return { kind: "reject", code: `400 ${rejection}`, method, transactionId };
   }
 
-  /** Bounds come first: until the last attribute is within the message nobody is answered. */
+  /** Bounds come first: no answer is sent unless the last attribute is within the message. */
   #walk(): Fault | undefined {
     const { bytes } = this;
     let count = 0;
@@ -208,7 +208,7 @@ export class ReceivedMessage implements Message {
     return at === nowhere ? undefined : { family: this.bytes[at] ?? 0, code: errorCodeAt(this.bytes, at) };
   }
 
-  /** Of all attributes of `type`, the first of which has its value at `first`. */
+  /** All attributes of `type`, the first of which has its value at `first`. */
   #xorAddresses(type: number, first: number): readonly TransportAddress[] {
     if (first === nowhere) return none;
     const addresses: TransportAddress[] = [];
@@ -220,7 +220,7 @@ export class ReceivedMessage implements Message {
 
 const drop = (code: DropCode): Undecodable => ({ kind: "drop", code });
 
-/** Made once: a flood of what cannot be read leaves nothing to collect. */
+/** Created once: a flood of malformed messages causes no garbage collection. */
 const drops = {
   short: drop("stun-short"),
   header: drop("stun-header"),

@@ -1,12 +1,12 @@
 /**
- * Values of attributes, read where they lie: `at` is where a value starts, and its length stands before it. They must be
- * well-formed (`well-formed.ts`).
+ * Values of attributes, read in place: `at` is where a value starts, and its length is before it. They must be well-formed
+ * (`well-formed.ts`).
  */
 import type { TransportAddress } from "../net/address.ts";
 import { textOfBytes } from "../net/ip.ts";
 import { readXorAddress } from "./attributes.ts";
 
-/** The offset of what is not there. No value starts in front of a message. */
+/** The offset of an absent value. No value starts before a message. */
 export const nowhere = 0;
 
 export const u16 = (bytes: Buffer, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);

@@ -1,7 +1,7 @@
-/** Which values an attribute may have, by its type. Whoever reads a value relies on this: it is not looked at again. */
+/** Which values an attribute may have, by its type. Readers of values rely on this and do not check again. */
 import { addressFamily, attribute, draftAdditionalAddressFamily } from "./attributes.ts";
 
-/** Attributes of RFC 5780, RFC 8445 and of clients in the field that the relay knows only the form of. */
+/** Attributes of RFC 5780, RFC 8445 and of clients in the field: the relay knows only their format. */
 const other = {
   changeRequest: 0x0003,
   responsePort: 0x0027,
@@ -71,7 +71,7 @@ const lengthIsValid = (type: number, length: number): boolean => {
   }
 };
 
-/** Attributes that name the family of the address in them. */
+/** Attributes that contain the family of their address. */
 const namesFamily = (type: number): boolean =>
   type === attribute.mappedAddress ||
   type === attribute.xorPeerAddress ||
@@ -81,7 +81,7 @@ const namesFamily = (type: number): boolean =>
   type === other.responseOrigin ||
   type === other.otherAddress;
 
-/** What is wrong with the value of `length` bytes at `at`, which is within `bytes`; `undefined` if it can be read. */
+/** What is wrong with the value of `length` bytes at `at`, which is within `bytes`; `undefined` if it is well-formed. */
 export const faultOf = (
   bytes: Buffer,
   type: number,

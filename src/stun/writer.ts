@@ -1,6 +1,6 @@
 /**
- * STUN messages as the relay sends them, written into one buffer. MESSAGE-INTEGRITY and FINGERPRINT are made over the bytes
- * where they stand. What `encode` returns is its caller's: a socket may keep it until it is sent.
+ * STUN messages as the relay sends them, written into one buffer. MESSAGE-INTEGRITY and FINGERPRINT are computed in place.
+ * The caller owns the result of `encode`: a socket may keep it until it is sent.
  */
 import { putIp } from "../net/ip.ts";
 import type { TransportAddress } from "../net/address.ts";
@@ -9,10 +9,10 @@ import { fingerprintOf, putIntegrity } from "./integrity.ts";
 import { typeOf, type Attribute, type Outgoing } from "./message.ts";
 
 const headerBytes = 20;
-/** The longest message that a header can tell the length of. */
+/** The longest message that a header can describe. */
 const maxBytes = headerBytes + 0xfffc;
 
-/** Where messages are written. Nothing waits between its first byte and the copy that is handed out. */
+/** The buffer for messages. The code from the first byte of a message to its copy is synchronous. */
 const scratch = Buffer.alloc(maxBytes);
 
 const setU16 = (at: number, value: number): void => {
@@ -25,12 +25,14 @@ const setU32 = (at: number, value: number): void => {
   setU16(at + 2, value & 0xffff);
 };
 
-/** @throws RangeError when a message with that many bytes more is longer than STUN has it. */
+/** @throws RangeError if a message with that many more bytes exceeds STUN's maximum length. */
 const ensureRoom = (at: number, bytes: number): void => {
   if (at + bytes > maxBytes) throw new RangeError(`a STUN message of more than ${maxBytes} bytes`);
 };
 
-/** Writes type and length in front of, and padding behind, the `length` bytes of the value at `at + 4`. Returns where it ends. */
+/**
+ * Writes the type and length before, and the padding after, the `length` bytes of the value at `at + 4`. Returns the end.
+ */
 const close = (at: number, type: number, length: number): number => {
   const end = at + 4 + ((length + 3) & ~3);
   setU16(at, type);
@@ -43,9 +45,9 @@ const close = (at: number, type: number, length: number): number => {
 const isXored = (type: number): boolean =>
   type === attribute.xorMappedAddress || type === attribute.xorPeerAddress || type === attribute.xorRelayedAddress;
 
-/** A zone is dropped: it means nothing to the other side. What is no IP address is left out. */
+/** A zone is dropped: it has no meaning for the other side. A text that is not an IP address is left out. */
 const putAddress = (at: number, type: number, { address, port }: TransportAddress): number => {
-  // What does not fit is not written.
+  // A value that does not fit is not written.
   const bytes = putIp(address, scratch, at + 8);
   if (bytes === 0) return at;
   ensureRoom(at, 8 + bytes);
@@ -53,7 +55,7 @@ const putAddress = (at: number, type: number, { address, port }: TransportAddres
   setU16(at + 6, port);
   if (isXored(type)) {
     setU16(at + 6, port ^ (magicCookie >>> 16));
-    // With the magic cookie and the transaction id, as they stand in the header.
+    // With the magic cookie and the transaction id, as in the header.
     for (let index = 0; index < bytes; index++)
       scratch[at + 8 + index] = (scratch[at + 8 + index] ?? 0) ^ (scratch[4 + index] ?? 0);
   }
@@ -102,13 +104,16 @@ const put = (at: number, item: Attribute): number => {
   return putBytes(at, item.type, item.raw);
 };
 
-/** Counts what ends at `at` in the header: MESSAGE-INTEGRITY and FINGERPRINT are made over a header that counts them. */
+/**
+ * Sets the length in the header to include what ends at `at`: MESSAGE-INTEGRITY and FINGERPRINT cover a header that
+ * includes them.
+ */
 const countTo = (at: number): void => setU16(2, at - headerBytes);
 
 /**
- * Writes a message, with the attributes in the order in which they are given.
+ * Writes a message, with the attributes in the given order.
  *
- * @throws RangeError when it is longer than a STUN message can be.
+ * @throws RangeError if it is longer than a STUN message can be.
  */
 export const encode = ({ method, class: kind, transactionId, attributes, key, fingerprint }: Outgoing): Buffer => {
   setU16(0, typeOf(method, kind));

@@ -1,6 +1,6 @@
 /**
- * `expectReplay`: a log as a test. `import { expectReplay } from "turnpike/testing"`; of vitest, or of another runner, it
- * needs nothing but that an `AssertionError` fails a test.
+ * `expectReplay`: a log as a test. `import { expectReplay } from "turnpike/testing"`; it works with vitest or any other
+ * runner in which an `AssertionError` fails a test.
  */
 import { AssertionError } from "node:assert";
 import { fileURLToPath } from "node:url";
@@ -19,25 +19,28 @@ import { readJournal } from "../journal/reader.ts";
 export type ExpectedStates = Readonly<Record<string, string>>;
 
 export interface Expected {
-  /** Where things stand in the end. Others may stand where they like. */
+  /** Expected states at the end. Other machines may have any state. */
   readonly states?: ExpectedStates;
-  /** Moves that happen, in this order, others between them: `gateway ns/gw: active → terminating`; what is born moves from `new`. */
+  /**
+   * Expected transitions, in this order, possibly with others in between: `gateway ns/gw: active → terminating`; a created
+   * instance transitions from `new`.
+   */
   readonly transitions?: readonly string[];
-  /** Where things stand behind a line, by its number. */
+  /** Expected states after a line, by its number. */
   readonly at?: Readonly<Record<number, ExpectedStates>>;
   /**
-   * Facts are as the log has them, what follows from them is not: for a log that a bug was found in, whose conclusions
-   * are wrong. Nothing is compared but what is expected here.
+   * Facts are taken from the log, conclusions are not: for a log of a bug, whose conclusions are wrong. Only what is
+   * expected here is compared.
    */
   readonly anew?: boolean;
 }
 
 export interface Replayed {
-  /** Every move, as `Expected` has it. */
+  /** Every transition, in the format of `Expected`. */
   readonly transitions: readonly string[];
-  /** Every line as `turnpike log` prints it, less its time. */
+  /** Every line in the format of `turnpike log`, without its time. */
   readonly sentences: readonly string[];
-  /** As the log leaves it. */
+  /** At the end of the log. */
   readonly core: Core;
 }
 
@@ -61,7 +64,7 @@ const wordOf = (derivation: JournalLine | Derivation): readonly string[] => {
  * Replays a log and asserts that every transition and output is as it was recorded, and what else is expected of it.
  *
  * @param log a file of a log, or its folder; a path or a `file:` URL.
- * @throws AssertionError that names the line, what was recorded and what is concluded now, and the facts behind it.
+ * @throws AssertionError that names the line, the recorded and the current conclusion, and the facts that caused it.
  * @example
  * it("drains a pod that is deleted", () => {
  *   expectReplay(new URL("histories/pod-deleted.jsonl", import.meta.url), {

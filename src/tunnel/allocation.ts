@@ -1,9 +1,9 @@
-/** An allocation that is kept for as long as it is wanted. */
+/** An allocation that is kept open while it is needed. */
 import type { TransportAddress } from "../net/address.ts";
 import { TurnClient, TurnResponseError, type TurnClientOptions } from "../turn-client/turn-client.ts";
 import { messageOf } from "../errors.ts";
 
-/** Well within the five minutes of a permission, so that one request more than gets lost may get lost (RFC 8656 §9). */
+/** Well within the five minutes of a permission, so that more than one request may be lost (RFC 8656 §9). */
 const PERMISSION_MS = 120_000;
 /** After a request without an answer. */
 const RETRY_MS = 5000;
@@ -13,7 +13,7 @@ export interface AllocationOptions {
   readonly server: TurnClientOptions;
   readonly family: "ipv4" | "ipv6";
   readonly peers: "udp" | "tcp";
-  /** Once, unless it is closed from here. */
+  /** Called once, unless this side closes it. */
   readonly onLost: (reason: string) => void;
 }
 
@@ -36,7 +36,7 @@ export class KeptAllocation {
     let lost: (reason: string) => void = () => undefined;
     const client = await TurnClient.connect({ ...server, onClosed: (reason) => lost(reason) });
     try {
-      // An IPv4 allocation is what servers make unasked; some refuse the attribute (RFC 8656 §7.1).
+      // Servers make an IPv4 allocation by default; some reject the attribute (RFC 8656 §7.1).
       const { relayed, lifetime } = await client.allocate({ peers, ...(family === "ipv6" ? { family } : {}) });
       const allocation = new KeptAllocation(client, relayed[0], onLost);
       lost = (reason) => allocation.#lose(reason);
@@ -48,13 +48,15 @@ export class KeptAllocation {
     }
   }
 
-  /** Does `work` once and then again and again: what it asks for would be forgotten else. @throws what the first one does. */
+  /** Runs `work` once and then repeatedly: what it requests would expire otherwise. @throws the error of the first run. */
   async hold(work: () => Promise<unknown>): Promise<void> {
     await work();
     this.keep(PERMISSION_MS, work);
   }
 
-  /** Does `work` every `intervalMs`. A server that refuses it, or does not answer a few times, has lost the allocation. */
+  /**
+   * Runs `work` every `intervalMs`. A server that rejects it, or does not answer several times, has lost the allocation.
+   */
   keep(intervalMs: number, work: () => Promise<unknown>): void {
     let failures = 0;
     const again = (ms: number): void => {
@@ -78,7 +80,7 @@ export class KeptAllocation {
     again(intervalMs);
   }
 
-  /** Gives the allocation back; a server that does not answer is not waited for long. */
+  /** Deletes the allocation; waits only briefly for a server that does not answer. */
   async close(): Promise<void> {
     if (this.#isOver) return;
     this.#end();

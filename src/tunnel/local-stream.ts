@@ -54,7 +54,7 @@ export const openLocalTcp = async (options: LocalTcpOptions): Promise<LocalSide>
   };
 };
 
-/** What is typed goes to the peer, and what the peer says is printed. */
+/** Input is sent to the peer, and the peer's data is printed. */
 export const openStdio = (options: StreamOptions): LocalSide => {
   const stream = Duplex.from({ readable: process.stdin, writable: process.stdout });
   stream.on("error", () => undefined);

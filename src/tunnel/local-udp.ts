@@ -1,4 +1,4 @@
-/** Programs that send datagrams to a port of this machine, each with an allocation of its own. */
+/** Programs that send datagrams to a port of this machine, each with a separate allocation. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { openUdpPath, type UdpPath } from "./udp-path.ts";
@@ -8,20 +8,20 @@ import { messageOf } from "../errors.ts";
 export interface LocalUdpOptions extends TunnelOptions {
   readonly host: string;
   readonly port: number;
-  /** A client that neither sends nor gets anything for so long is forgotten; without it none is. */
+  /** A client that neither sends nor receives for this long is dropped; without it none is. */
   readonly idleMs?: number;
 }
 
 interface Client {
-  /** Datagrams that came while its path was being opened. */
+  /** Datagrams that arrived while the path was being opened. */
   waiting: Buffer[];
   path?: UdpPath;
   lastAt: number;
 }
 
-/** More than this a client may not send ahead of its path. */
+/** Maximum that a client may send before its path is open. */
 const MOST_WAITING = 256;
-/** So long a client that could not be served is not tried again. */
+/** After a failure, a client is not retried for this long. */
 const PENANCE_MS = 1000;
 const BUFFER_BYTES = 4 << 20;
 

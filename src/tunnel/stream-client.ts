@@ -1,4 +1,6 @@
-/** One program with a stream, and its way to the peer: over TCP the bytes as they are, over UDP every piece a datagram. */
+/**
+ * One program with a stream, and its path to the peer: over TCP the bytes unchanged, over UDP every chunk as a datagram.
+ */
 import type { Duplex } from "node:stream";
 import { openTcpPath } from "./tcp-path.ts";
 import { openUdpPath } from "./udp-path.ts";
@@ -10,11 +12,11 @@ export interface StreamOptions extends TunnelOptions {
   readonly lingerMs: number;
 }
 
-/** Bytes of a datagram that a piece of a stream becomes; longer pieces become several. */
+/** Maximum length in bytes of a datagram; longer chunks of a stream are split. */
 const DATAGRAM_BYTES = 1500;
 const MOST_UNREAD_BYTES = 4 << 20;
 
-/** Resolves when both have said their last; the stream is destroyed then. @throws why there is no way. */
+/** Resolves when both have ended; the stream is destroyed then. @throws why there is no connection. */
 export const serveStream = async (stream: Duplex, options: StreamOptions, opened: () => void): Promise<void> =>
   options.peers === "tcp" ? serveTcp(stream, options, opened) : serveUdp(stream, options, opened);
 
@@ -30,7 +32,8 @@ const serveTcp = async (stream: Duplex, options: StreamOptions, opened: () => vo
     peer.once("close", () => void (stream.writableEnded || stream.end()));
     stream.pipe(peer, { end: false });
     peer.pipe(stream);
-    // A server ends the peer's connection with ours: there are no half-closed ones (RFC 6062 §5.4). The answer is waited for.
+    // A server ends the peer's connection with ours: there are no half-closed ones (RFC 6062 §5.4). So this waits until the
+    // peer is quiet.
     stream.once("end", () => whenQuiet(peer, options.lingerMs, () => peer.end()));
     await over;
   } finally {
@@ -45,7 +48,7 @@ const closed = (stream: Duplex): Promise<void> =>
     else stream.once("close", () => resolve());
   });
 
-/** Calls `then` when nothing has come for `lingerMs`, or nothing more can arrive. */
+/** Calls `then` when nothing has arrived for `lingerMs`, or nothing more can arrive. */
 const whenQuiet = (stream: Duplex, lingerMs: number, then: () => void): void => {
   let timer = setTimeout(then, lingerMs);
   stream.on("data", () => {
@@ -60,7 +63,7 @@ const serveUdp = async (stream: Duplex, options: StreamOptions, opened: () => vo
   const path = await openUdpPath(options, {
     data(bytes) {
       heardAt = performance.now();
-      // A program that does not read loses datagrams, as it would without us.
+      // A program that does not read loses datagrams, as it would without the tunnel.
       if (!stream.destroyed && stream.writableLength < MOST_UNREAD_BYTES) stream.write(bytes);
     },
     lost: (reason) => void stream.destroy(new Error(reason)),

@@ -6,7 +6,7 @@ import type { TunnelOptions } from "./tunnel.ts";
 
 export interface TcpPath {
   readonly relayed: TransportAddress | undefined;
-  /** What the peer sends and takes. It is paused. */
+  /** The stream to and from the peer. It is paused. */
   connect(): Promise<Socket>;
   close(): Promise<void>;
 }

@@ -10,9 +10,9 @@ export interface UdpPath {
 }
 
 export interface UdpPathEnd {
-  /** Takes what the peer sends. */
+  /** Receives the peer's data. */
   data(bytes: Buffer): void;
-  /** Once, unless it is closed from here. */
+  /** Called once, unless this side closes it. */
   lost(reason: string): void;
 }
 
@@ -25,7 +25,7 @@ export const openUdpPath = async ({ server, peer }: TunnelOptions, end: UdpPathE
       ...server(),
       onReceived: ({ data, via, channel }) => {
         if (via === "channel" && channel === CHANNEL) end.data(data);
-        // What a server sends before it knows of the channel comes by indication.
+        // Data that a server sends before the channel exists arrives by indication.
         else if (via === "indication") end.data(data);
       },
     },

@@ -1,11 +1,11 @@
-/** Values that the `stun` package cannot read or write, and what it must not be given. */
+/** Values that the `stun` package cannot read or write, and values that it must not receive. */
 import type { TransportAddress } from "../net/address.ts";
 import { bytesOf, parseIp, textOfBytes } from "../net/ip.ts";
 import { addressFamily, attribute, draftAdditionalAddressFamily, magicCookie } from "../stun/attributes.ts";
 
 /**
- * The lengths that a value may have. The package reads fixed-size values without looking at their length, so nothing
- * outside these bounds may reach it.
+ * The valid lengths of a value. The package reads fixed-size values without checking their length, so nothing outside these
+ * limits may reach it.
  */
 const lengths: ReadonlyMap<number, (length: number) => boolean> = new Map([
   ...[
@@ -48,7 +48,7 @@ const lengths: ReadonlyMap<number, (length: number) => boolean> = new Map([
 
 export const lengthIsValid = (type: number, length: number): boolean => lengths.get(type)?.(length) ?? true;
 
-/** An address attribute names its family; the length must agree with it, or the package reads past the value. */
+/** An address attribute contains its family; the length must match it, or the package reads past the value. */
 export const addressIsValid = (bytes: Buffer, offset: number, length: number): boolean =>
   bytes[offset + 1] === (length === 8 ? addressFamily.ipv4 : addressFamily.ipv6);
 
@@ -61,7 +61,7 @@ export const isAddress = (type: number): boolean =>
   type === 0x802b ||
   type === 0x802c;
 
-/** RFC 8489 §14.2; `undefined` when `address` is not an IP literal. */
+/** RFC 8489 §14.2; `undefined` if `address` is not an IP literal. */
 export const xorAddressValue = (at: TransportAddress, transactionId: Buffer): Buffer | undefined => {
   const ip = parseIp(at.address);
   if (ip === undefined) return undefined;
@@ -76,13 +76,15 @@ export const xorAddressValue = (at: TransportAddress, transactionId: Buffer): Bu
   return value;
 };
 
-/** RFC 8489 §14.8: the class is the hundreds digit. The package multiplies where it should add, so this is ours. */
+/**
+ * RFC 8489 §14.8: the class is the hundreds digit. The package multiplies instead of adding, so this is implemented here.
+ */
 export const readErrorCode = (value: Buffer): { readonly code: number; readonly reason: string } => ({
   code: ((value[2] ?? 0) & 7) * 100 + (value[3] ?? 0),
   reason: value.toString("utf8", 4),
 });
 
-/** @param value of an attribute whose length and family agree. */
+/** @param value of an attribute whose length and family match. */
 export const readAddress = (value: Buffer): TransportAddress => ({
   address: textOfBytes(value, 4, value.length === 8 ? 4 : 16),
   port: value.readUInt16BE(2),

@@ -1,7 +1,7 @@
 /**
- * STUN messages as our clients send and receive them; the relay has a codec of its own. The npm package `stun` reads and writes
- * the values that it knows. What it may see is checked here first, and what it gets wrong (MESSAGE-INTEGRITY, FINGERPRINT,
- * ERROR-CODE) or does not know is done beside it.
+ * STUN messages as our clients send and receive them; the relay has a separate codec. The npm package `stun` reads and
+ * writes the values that it knows. This codec validates the package's input, and implements what the package gets wrong
+ * (MESSAGE-INTEGRITY, FINGERPRINT, ERROR-CODE) or does not know.
  */
 import stunCreate from "stun/src/node_modules/lib/create-message.js";
 import stunDecode from "stun/src/node_modules/message/decode.js";
@@ -29,7 +29,7 @@ import {
 } from "./attribute-bytes.ts";
 import { withFingerprint, withIntegrity } from "./signing.ts";
 
-/** What the package cannot read, be it well-formed or not. */
+/** Attributes that the package cannot read, well-formed or not. */
 type Unreadable =
   | { readonly kind: "drop"; readonly code: "stun-package" }
   | {
@@ -55,13 +55,13 @@ const typeOf = (m: number, c: MessageClass): number => {
 interface Walk {
   /** Type, value offset, value length, three numbers an attribute. */
   readonly at: readonly number[];
-  /** The end of what is covered: behind MESSAGE-INTEGRITY, or the whole message. */
+  /** The end of the covered part: after MESSAGE-INTEGRITY, or the whole message. */
   readonly end: number;
   readonly integrityAt?: number;
   readonly hasFingerprint: boolean;
 }
 
-/** The attributes of `bytes`, or why they are not sound. */
+/** The attributes of `bytes`, or why they are malformed. */
 const walk = (
   bytes: Buffer,
 ): Walk | "attribute-bounds" | "attribute-count" | "attribute-length" | "fingerprint" | "fingerprint-place" => {
@@ -186,7 +186,7 @@ const raw = (into: Mutable, type: number, value: Buffer): void => {
   }
 };
 
-/** The covered part of `bytes` as a message of its own. */
+/** The covered part of `bytes` as a separate message. */
 const covered = (bytes: Buffer, end: number): Buffer => {
   if (end === bytes.length) return bytes;
   const part = Buffer.from(bytes.subarray(0, end));
@@ -239,7 +239,7 @@ export const decode = (bytes: Buffer): Decoded => {
   return { kind: "message", message };
 };
 
-/** Writes a message. Attributes given as bytes and repeated ones stand behind the others. */
+/** Writes a message. Attributes given as bytes and repeated ones come after the others. */
 export const encode = (out: Outgoing): Buffer => {
   const message = stunCreate.createMessage(typeOf(out.method, out.class), out.transactionId);
   const behind: Buffer[] = [];
@@ -247,7 +247,7 @@ export const encode = (out: Outgoing): Buffer => {
   for (const item of out.attributes ?? []) {
     if ("raw" in item) behind.push(attributeBytes(item.type, item.raw));
     else if ("address" in item) {
-      // A link-local address may come with a zone, which means nothing to the other side and breaks the package.
+      // A link-local address may contain a zone, which has no meaning for the other side and breaks the package.
       const address = parseIp(item.address.address)?.text ?? "";
       const value = xorAddressValue({ address, port: item.address.port }, out.transactionId);
       if (value === undefined) continue;

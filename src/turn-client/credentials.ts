@@ -6,7 +6,7 @@ export interface Credentials {
   readonly password: string;
 }
 
-/** Good for `ttlSeconds` from `now` (milliseconds since the epoch) on. */
+/** Valid for `ttlSeconds` from `now` (milliseconds since the epoch). */
 export const ephemeralCredentials = (
   secret: string,
   userId: string,

@@ -1,4 +1,4 @@
-/** The client's side of DTLS, in memory, by the OpenSSL that is inside Node: Node itself has no DTLS. */
+/** The client side of DTLS, in memory, with the OpenSSL that is inside Node: Node has no DTLS API. */
 import { createRequire } from "node:module";
 import { isIP } from "node:net";
 import { getCACertificates } from "node:tls";
@@ -58,12 +58,15 @@ type OpenSsl = ReturnType<typeof load>;
 let loaded: OpenSsl | undefined;
 
 export interface DtlsClientOptions {
-  /** As OpenSSL names them, of which the server takes one. */
+  /** OpenSSL's names; the server selects one. */
   readonly ciphers?: string;
-  /** The certificate has to be for this name or address, by an authority that is trusted; without it, it may be anybody's. */
+  /**
+   * The name or address that the certificate must have, signed by a trusted authority; without it, any certificate is
+   * accepted.
+   */
   readonly verify?: {
     readonly name: string;
-    /** PEM; those that Node trusts unless given. */
+    /** PEM; Node's trusted authorities by default. */
     readonly ca?: string;
   };
 }
@@ -76,7 +79,7 @@ const trust = (ssl: OpenSsl, context: unknown, authorities: readonly string[]): 
     const certificate: unknown = ssl.readCertificate(bio, null, null, null);
     if (certificate === null) break;
     ssl.addAuthority(store, certificate);
-    // The store has a reference of its own.
+    // The store keeps its own reference.
     ssl.freeCertificate(certificate);
   }
   ssl.freeBio(bio);
@@ -91,7 +94,7 @@ export class DtlsClient {
   readonly #output: unknown;
   readonly #scratch = Buffer.alloc(MAX_DATAGRAM_BYTES);
   #isClosed = false;
-  /** The session has ended, or never came about. */
+  /** The session has ended, or was never established. */
   hasFailed = false;
 
   constructor({ ciphers, verify }: DtlsClientOptions = {}) {
@@ -121,13 +124,13 @@ export class DtlsClient {
     return !this.#isClosed && this.#ssl.isFinished(this.#session) === 1;
   }
 
-  /** Why the certificate was not taken; undefined where it was. */
+  /** Why the certificate was rejected; undefined if it was not. */
   get complaint(): string | undefined {
     const result: unknown = this.#ssl.verified(this.#session);
     return Number(result) === 0 ? undefined : String(this.#ssl.complaint(result));
   }
 
-  /** Takes a datagram of the server, or none to begin with; returns those that it sends then. */
+  /** Handles a datagram of the server, or none to begin with; returns the datagrams to send. */
   advance(datagram?: Buffer, record: (bytes: Buffer) => void = () => undefined): readonly Buffer[] {
     if (this.#isClosed) return [];
     if (datagram !== undefined) this.#ssl.bioWrite(this.#input, datagram, datagram.length);
@@ -143,21 +146,21 @@ export class DtlsClient {
     }
   }
 
-  /** What was not answered in time, once more. */
+  /** Retransmits what was not answered in time. */
   retransmit(): readonly Buffer[] {
     if (this.#isClosed) return [];
     if ((this.#ssl.control(this.#session, DTLS_CTRL_HANDLE_TIMEOUT, 0, null) as number) < 0) this.hasFailed = true;
     return this.#pull();
   }
 
-  /** The record that `bytes` become. */
+  /** `bytes` as a record. */
   seal(bytes: Buffer): Buffer {
     this.#ssl.clearErrors();
     this.#ssl.write(this.#session, bytes, bytes.length);
     return Buffer.concat(this.#pull());
   }
 
-  /** Gives everything back; returns the goodbye. */
+  /** Releases everything; returns the close alert. */
   close(): readonly Buffer[] {
     if (this.#isClosed) return [];
     this.#ssl.clearErrors();

@@ -1,4 +1,4 @@
-/** What peers have sent, until somebody asks for it. */
+/** Packets from peers, until they are read. */
 import type { TransportAddress } from "../net/address.ts";
 
 export interface Received {
@@ -26,7 +26,7 @@ export class Inbox {
     else receiver.resolve(received);
   }
 
-  /** The next packet; packets that came before are kept. Rejects after `timeoutMilliseconds`, and when nothing more can arrive. */
+  /** The next packet; earlier packets are kept. Rejects after `timeoutMilliseconds`, and when nothing more can arrive. */
   next(timeoutMilliseconds: number): Promise<Received> {
     const ready = this.#received.shift();
     if (ready !== undefined) return Promise.resolve(ready);

@@ -1,24 +1,24 @@
-/** MESSAGE-INTEGRITY and FINGERPRINT behind a message that a client has made. */
+/** Appends MESSAGE-INTEGRITY and FINGERPRINT to a message of a client. */
 import { attribute } from "../stun/attributes.ts";
 import type { HmacSha1 } from "../stun/hmac-sha1.ts";
 import { fingerprintOf, putIntegrity } from "../stun/integrity.ts";
 import { attributeBytes } from "./attribute-bytes.ts";
 
-/** `message` with `value`, which is to be written over, as its last attribute. */
+/** `message` with the placeholder `value` as its last attribute. */
 const withLast = (message: Buffer, type: number, value: Buffer): Buffer => {
   const longer = Buffer.concat([message, attributeBytes(type, value)]);
   longer.writeUInt16BE(longer.length - 20, 2);
   return longer;
 };
 
-/** `message` with MESSAGE-INTEGRITY behind. */
+/** `message` with MESSAGE-INTEGRITY appended. */
 export const withIntegrity = (message: Buffer, key: HmacSha1): Buffer => {
   const signed = withLast(message, attribute.messageIntegrity, Buffer.alloc(20));
   putIntegrity(signed, message.length, key);
   return signed;
 };
 
-/** `message` with FINGERPRINT behind. */
+/** `message` with FINGERPRINT appended. */
 export const withFingerprint = (message: Buffer): Buffer => {
   const marked = withLast(message, attribute.fingerprint, Buffer.alloc(4));
   marked.writeUInt32BE(fingerprintOf(marked, message.length), message.length + 4);

@@ -1,4 +1,4 @@
-/** Requests that wait for their answers, sent again over transports that lose packets (RFC 8489 §6.2.1). */
+/** Pending requests, retransmitted over transports that lose packets (RFC 8489 §6.2.1). */
 import type { Message } from "../stun/message.ts";
 import type { Transport } from "./transport.ts";
 
@@ -24,7 +24,7 @@ export class Transactions {
     this.#timing = timing;
   }
 
-  /** Sends the request until it is answered. Rejects when it is not in time, or when `end` is called. */
+  /** Sends the request until it is answered. Rejects after the timeout, or when `end` is called. */
   send(bytes: Buffer, transactionId: Buffer, transport: Transport | undefined): Promise<Message> {
     const { timeoutMilliseconds = 5000, retransmitMilliseconds = 500 } = this.#timing;
     const key = keyOf(transactionId);
@@ -49,7 +49,7 @@ export class Transactions {
     });
   }
 
-  /** Takes an answer; one that nobody waits for is ignored. */
+  /** Handles an answer; one without a pending request is ignored. */
   answered(message: Message): void {
     this.#waiting.get(keyOf(message.transactionId))?.resolve(message);
   }

@@ -10,10 +10,12 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 export interface Transport {
   readonly isReliable: boolean;
-  /** The client's own address, as its socket has it. */
+  /** The client's own address, from its socket. */
   readonly local: { readonly address: string; readonly port: number };
   send(bytes: Buffer): void;
-  /** Streams have it: behind the next message that comes, the connection is the callee's and carries data (RFC 6062 §4.3). */
+  /**
+   * Only streams have it: after the next message, the callee owns the connection, which then carries data (RFC 6062 §4.3).
+   */
   takeOver?(): Socket;
   close(): void;
 }
@@ -23,13 +25,13 @@ export interface Receiver {
   closed(reason: string): void;
 }
 
-/** How the server's certificate is judged. */
+/** How to verify the server's certificate. */
 export interface Verification {
-  /** Takes whatever certificate the server has. */
+  /** Accepts any certificate of the server. */
   readonly insecure?: boolean | undefined;
-  /** The name that the certificate has to be for, and that is asked for (SNI); the host's unless given. */
+  /** The name that the certificate must have, and that is sent as SNI; the host by default. */
   readonly serverName?: string | undefined;
-  /** PEM of the authority that signed it, when it is not one that Node trusts. */
+  /** PEM of the authority that signed it, if Node does not trust it. */
   readonly ca?: string | undefined;
 }
 
@@ -42,7 +44,7 @@ const openSocket = async (host: string, port: number): Promise<UdpSocket> => {
     socket.close();
     throw error;
   }
-  // An ICMP error is no reason to give up: the retransmission decides.
+  // An ICMP error does not end the request: the retransmission decides.
   socket.on("error", () => undefined);
   return socket;
 };
@@ -64,7 +66,7 @@ export const openUdp = async (host: string, port: number, receiver: Receiver): P
   };
 };
 
-/** Resolves once `socket` says `event`; a server that does not answer is given up after `timeoutMs`. */
+/** Resolves once `socket` emits `event`; rejects after `timeoutMs`. */
 const opened = async (socket: Socket, event: string, timeoutMs: number): Promise<void> => {
   const late = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
   try {
@@ -91,7 +93,7 @@ export const openTlsSocket = async (
     host,
     port,
     rejectUnauthorized: !insecure,
-    // Of an address no name can be asked for, but the certificate is compared with it.
+    // SNI does not allow addresses, but the certificate is still compared with the address.
     ...(isIP(name) === 0 ? { servername: name } : {}),
     checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
     ...(ca === undefined ? {} : { ca }),
@@ -118,7 +120,7 @@ const padded = (bytes: Buffer): Buffer => {
   return padding === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(padding)]);
 };
 
-/** OpenSSL knows when its next retransmission is due; this is how often it is asked. */
+/** OpenSSL knows when its next retransmission is due; this is the polling interval. */
 const RETRANSMIT_TICK_MS = 100;
 
 export const openDtls = async (

@@ -27,9 +27,9 @@ export interface TurnClientOptions extends Verification, TransactionTiming {
   readonly transport?: TransportName | ((receiver: Receiver) => Transport);
   readonly username?: string;
   readonly password?: string;
-  /** Takes packets of peers as they come, which `receive` then does not give. */
+  /** Receives packets of peers as they arrive; `receive` then does not return them. */
   readonly onReceived?: (received: Received) => void;
-  /** The connection has ended; not when it was closed from here. */
+  /** The connection has ended; not called when it was closed from this side. */
   readonly onClosed?: (reason: string) => void;
 }
 
@@ -39,9 +39,9 @@ export interface AllocateOptions {
   /** Seconds. */
   readonly lifetime?: number;
   readonly family?: "ipv4" | "ipv6";
-  /** Asks for an IPv6 address beside the IPv4 one. */
+  /** Requests an IPv6 address in addition to the IPv4 one. */
   readonly dual?: boolean;
-  /** Asks for an even port; `reserve` for the next one too. */
+  /** Requests an even port; `reserve` also requests the next one. */
   readonly evenPort?: "single" | "reserve";
   readonly reservationToken?: Buffer;
   /** How peers are reached: `udp`, or `tcp` by connections (RFC 6062). */
@@ -59,7 +59,7 @@ export interface Allocated {
   readonly reservationToken?: Buffer;
 }
 
-/** The server refused a request. */
+/** The server rejected a request. */
 export class TurnResponseError extends Error {
   readonly code: number;
   readonly response: Message;
@@ -104,7 +104,7 @@ export class TurnClient {
     this.#transactions = new Transactions(options);
   }
 
-  /** Opens the transport; nothing is asked of the server yet. */
+  /** Opens the transport; no request is sent yet. */
   static async connect(options: TurnClientOptions): Promise<TurnClient> {
     const client = new TurnClient(options);
     const receiver: Receiver = {
@@ -123,7 +123,7 @@ export class TurnClient {
     return this.#transport?.local ?? { address: "", port: 0 };
   }
 
-  /** The nonce that requests carry, once the server has given one. */
+  /** The nonce of requests, once the server has sent one. */
   get nonce(): string | undefined {
     return this.#nonce;
   }
@@ -164,7 +164,7 @@ export class TurnClient {
     };
   }
 
-  /** Resolves to the granted lifetime in seconds; 0 gives the allocation back. */
+  /** Resolves to the granted lifetime in seconds; 0 deletes the allocation. */
   async refresh(seconds?: number): Promise<number> {
     const attributes = seconds === undefined ? [] : [{ type: attribute.lifetime, value: seconds }];
     return (await this.request(method.refresh, attributes)).lifetime ?? 0;
@@ -183,14 +183,14 @@ export class TurnClient {
     this.#channels.set(channel, peer);
   }
 
-  /** Has the server connect to a TCP peer. Resolves to the connection's id, for `connectionBind`. */
+  /** Makes the server connect to a TCP peer. Resolves to the connection's id, for `connectionBind`. */
   async connect(peer: TransportAddress): Promise<number> {
     const { connectionId } = await this.request(method.connect, [{ type: attribute.xorPeerAddress, address: peer }]);
     if (connectionId === undefined) throw new Error("the answer names no connection");
     return connectionId;
   }
 
-  /** Opens a connection to the server and binds it to that of a peer. Resolves to a paused stream of what the peer sends. */
+  /** Opens a connection to the server and binds it to that of a peer. Resolves to a paused stream of the peer's data. */
   async connectionBind(connectionId: number): Promise<Socket> {
     const { onReceived: _received, onClosed: _closed, ...options } = this.#options;
     const data = await TurnClient.connect(options);
@@ -211,7 +211,7 @@ export class TurnClient {
     }
   }
 
-  /** Sends by indication. Nobody says whether it arrived. */
+  /** Sends by indication, without confirmation of delivery. */
   send(peer: TransportAddress, data: Buffer, { dontFragment = false } = {}): void {
     const attributes: readonly Attribute[] = [
       { type: attribute.xorPeerAddress, address: peer },
@@ -232,7 +232,7 @@ export class TurnClient {
     this.#transport?.send(bytes);
   }
 
-  /** The next packet from a peer; packets that came before are kept. Rejects after `timeoutMilliseconds`. */
+  /** The next packet from a peer; earlier packets are kept. Rejects after `timeoutMilliseconds`. */
   receive(timeoutMilliseconds = this.#options.timeoutMilliseconds ?? 5000): Promise<Received> {
     return this.#inbox.next(timeoutMilliseconds);
   }
@@ -242,7 +242,7 @@ export class TurnClient {
     this.#transport?.close();
   }
 
-  /** An authenticated request; follows a challenge (401) and a stale nonce (438) once each. */
+  /** An authenticated request; retries once after a challenge (401) and once after a stale nonce (438). */
   async request(requested: number, attributes: readonly Attribute[]): Promise<Message> {
     for (const retryable of [[401, 438], [438], []]) {
       try {
@@ -250,7 +250,7 @@ export class TurnClient {
       } catch (error) {
         if (!(error instanceof TurnResponseError) || !retryable.includes(error.code)) throw error;
         const { nonce, realm } = error.response;
-        // A challenge that answers credentials refuses them.
+        // A challenge in answer to credentials rejects them.
         if (error.code === 401 && this.#nonce !== undefined) throw error;
         this.#nonce = nonce;
         this.#realm = realm ?? this.#realm;
@@ -259,7 +259,7 @@ export class TurnClient {
     throw new Error("unreachable");
   }
 
-  /** The key that requests are signed with, once the server has named its realm. */
+  /** The key that signs requests, once the server has sent its realm. */
   get #key(): HmacSha1 | undefined {
     const { username, password } = this.#options;
     if (this.#realm === undefined || username === undefined || password === undefined) return undefined;

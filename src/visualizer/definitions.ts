@@ -1,4 +1,4 @@
-/** The state machines as JSON that Stately's editor opens, from the machines themselves. */
+/** The state machines as JSON for Stately's editor, generated from the machines. */
 import type { MachineId } from "../journal/fact.ts";
 import { machineIds, machines } from "../machines/machines.ts";
 

@@ -1,4 +1,4 @@
-/** A log as it stands on disk, sent as lines of JSON; then, if asked, each line as it comes. Nothing of it is parsed here. */
+/** A log from disk, sent as lines of JSON; then, on request, each new line. Nothing is parsed here. */
 import { closeSync, fstatSync, openSync, read, statSync } from "node:fs";
 import { promisify } from "node:util";
 import { setTimeout as wait } from "node:timers/promises";
@@ -7,23 +7,23 @@ import { segmentsIn } from "../journal/segment.ts";
 export interface LogStreamOptions {
   /** Only lines from this sequence number on. */
   readonly from?: number;
-  /** At least this many lines from the end, from a line on that replay can begin at. */
+  /** At least this many of the last lines, from a line at which replay can begin. */
   readonly last?: number;
-  /** Goes on with the lines that are written from now on, until `signal`. */
+  /** Continues with new lines until `signal` is aborted. */
   readonly follow?: boolean;
   readonly signal: AbortSignal;
 }
 
 export interface LogStream {
-  /** Bytes there were when it began: what is behind them is new. Of lines left out by `from`, the bytes count. */
+  /** Size in bytes when it began: later bytes are new. Lines omitted by `from` are included. */
   readonly bytes: number;
   readonly chunks: AsyncGenerator<Uint8Array>;
 }
 
 const CHUNK = 1 << 18;
-/** How often it is looked whether something was written. */
+/** Polling interval for new lines. */
 const EVERY_MS = 250;
-/** An empty line this often, so that both ends notice a connection that is dead. */
+/** Interval of empty lines, so that both ends detect a dead connection. */
 const HEARTBEAT_MS = 15_000;
 const NEWLINE = 0x0a;
 
@@ -40,7 +40,7 @@ const SEQ = /^\{"v":\d+,"seq":(\d+),/;
 const seqAt = (bytes: Buffer, start: number): number =>
   Number(SEQ.exec(bytes.toString("latin1", start, start + 48))?.[1] ?? Infinity);
 
-/** Where in `lines`, all whole, those from `from` on begin. */
+/** Where in `lines`, all complete, those from `from` on begin. */
 const startOf = (lines: Buffer, from: number): number => {
   let start = 0;
   while (start < lines.length && seqAt(lines, start) < from) start = lines.indexOf(NEWLINE, start) + 1;
@@ -89,7 +89,7 @@ async function* follow(path: string, first: readonly string[], options: LogStrea
         if (options.follow !== true) return;
         if (isFolder(path)) queue.push(...segmentsIn(path).filter((segment) => segment > newest));
         if (queue.length > 0) {
-          // What was written to this one before the next was begun.
+          // What was appended to this file before the next one was begun.
           if (fstatSync(fd).size > at) continue;
           break;
         }
@@ -107,7 +107,7 @@ async function* follow(path: string, first: readonly string[], options: LogStrea
   }
 }
 
-/** @param path a log's folder, or one file of it. @throws the error of the file system where it cannot be read. */
+/** @param path a log's folder, or one file of it. @throws the error of the file system if it cannot be read. */
 export const streamLog = (path: string, options: LogStreamOptions): LogStream => {
   const files = chosen(path, options);
   const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);

@@ -1,6 +1,6 @@
 /**
- * The page's JavaScript: the very modules of this program that are pure, with their types stripped, and the few packages that
- * the page needs. Served is what `app/main.ts` and `app/call.ts` import, themselves or by way of others, and nothing else.
+ * The page's JavaScript: the pure modules of this program, with their types stripped, and the few packages that the page
+ * needs. It serves only what `app/main.ts` and `app/call.ts` import, directly or indirectly.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -16,14 +16,14 @@ export interface PageFile {
 
 const SOURCE = dirname(dirname(fileURLToPath(import.meta.url)));
 const EXTENSION = extname(import.meta.url);
-/** What each page begins with. */
+/** The entry module of each page. */
 export const MAIN = `/app/visualizer/app/main${EXTENSION}`;
 export const CALL = `/app/visualizer/app/call${EXTENSION}`;
 
 const JAVASCRIPT = "text/javascript; charset=utf-8";
 
 const require = createRequire(import.meta.url);
-/** Where a package has its ES module, which is not always what Node would be given. */
+/** The ES module of a package, if Node would load another file. */
 const LIBRARIES: Readonly<Record<string, () => string>> = {
   preact: () => require.resolve("preact"),
   "preact/hooks": () => require.resolve("preact/hooks"),
@@ -32,7 +32,7 @@ const LIBRARIES: Readonly<Record<string, () => string>> = {
 
 const urlOfLibrary = (name: string): string => `/lib/${name.replace(/[@/]/g, "_")}.js`;
 
-/** A statement that imports, at the beginning of a line, as formatters and bundlers write it. */
+/** An import statement at the beginning of a line, as formatters and bundlers write it. */
 const IMPORT = /^(import\s*|(?:import|export)\b[^"';=]*?\bfrom\s*)"([^"]+)"/gm;
 
 export const fileOf = (type: string, body: string): PageFile => ({
@@ -41,7 +41,7 @@ export const fileOf = (type: string, body: string): PageFile => ({
   etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 16)}"`,
 });
 
-/** With what it imports, as URLs. */
+/** With its imports, as URLs. */
 const load = (url: string): { readonly body: string; readonly imports: readonly string[] } => {
   const imports: string[] = [];
   const library = Object.keys(LIBRARIES).find((name) => urlOfLibrary(name) === url);

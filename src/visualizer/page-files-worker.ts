@@ -1,4 +1,4 @@
-/** Makes the page's files, and ends. */
+/** Builds the page's files, and ends. */
 import { parentPort } from "node:worker_threads";
 import { pageFiles } from "./page-files.ts";
 

@@ -1,4 +1,4 @@
-/** What the page is made of: HTML, style, modules, icon. */
+/** The files of the page: HTML, style, modules, icon. */
 import { readFileSync } from "node:fs";
 import { CALL, fileOf, MAIN, pageModules, type PageFile } from "./modules.ts";
 
@@ -23,7 +23,7 @@ ${[...modules].map((url) => `<link rel="modulepreload" href="${url}">`).join("\n
 
 const asset = (name: string): string => readFileSync(new URL(`app/${name}`, import.meta.url), "utf8");
 
-/** By path. It takes a third of a second of computing. */
+/** By path. Building them takes a third of a second of CPU time. */
 export const pageFiles = (): ReadonlyMap<string, PageFile> => {
   const pages = [
     { path: "/", title: "Turnpike", main: MAIN },

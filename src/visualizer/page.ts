@@ -1,10 +1,10 @@
-/** Serves the page. No part of it comes from elsewhere, and none of it holds anything of the log. */
+/** Serves the page. No part of it comes from another origin, and none of it contains data of the log. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { PageFile } from "./modules.ts";
 
-/** Scripts, styles and connections of this origin alone; nothing may frame the page, and it may post nothing anywhere. */
+/** Only scripts, styles and connections of this origin; no page may frame this one, and it may not submit forms. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -28,7 +28,7 @@ const HEADERS = {
 
 type Files = ReadonlyMap<string, PageFile>;
 
-/** On a thread of their own: none that relays has the time. */
+/** On a separate thread: relaying threads do not have the time. */
 const madeElsewhere = (): Promise<Files> =>
   new Promise((resolve, reject) => {
     const worker = new Worker(new URL(`page-files-worker${extname(import.meta.url)}`, import.meta.url), {
@@ -40,7 +40,7 @@ const madeElsewhere = (): Promise<Files> =>
 
 let files: Promise<Files> | undefined;
 
-/** Answers if `path` is of the page, and says whether it did. @throws what kept the page from being made. */
+/** Answers if `path` belongs to the page, and returns whether it did. @throws the error of building the page. */
 export const servePage = async (
   path: string,
   { headers, method }: IncomingMessage,

@@ -1,4 +1,4 @@
-/** What goes through the relay at the moment, for whoever asks every second or two: counters, and some of the allocations. */
+/** The current traffic of the relay, for clients that poll every second or two: counters, and some of the allocations. */
 import type { AllocationState, ClusterState, ListenerState, RelayState } from "../dataplane/relay.ts";
 
 export interface Traffic {
@@ -13,20 +13,20 @@ export interface Traffic {
     /** The latest of those. */
     readonly shown: readonly AllocationState[];
   };
-  /** Allocations with a permission for a peer, by the addresses asked about. */
+  /** Number of allocations with a permission for a peer, by the requested addresses. */
   readonly calls: Readonly<Record<string, number>>;
 }
 
 export interface TrafficQuestion {
-  /** Only allocations that have this text in user, client, relayed address, gateway, listener or a peer. */
+  /** Only allocations that contain this text in user, client, relayed address, gateway, listener or a peer. */
   readonly match: string;
   /** Allocations to show, at most `MAX_SHOWN`. */
   readonly show: number;
-  /** Addresses of peers to count calls of. */
+  /** Addresses of peers whose calls are counted. */
   readonly peers: readonly string[];
 }
 
-/** The relay as it was at a time, in ms since 1970; its allocations latest first. */
+/** The state of the relay at a time, in ms since 1970; its allocations latest first. */
 export interface RelayReading {
   readonly time: number;
   readonly state: RelayState;
@@ -67,11 +67,11 @@ export const trafficOf = ({ time, state }: RelayReading, { match, show, peers }:
   };
 };
 
-/** Reading takes this share of the time at most: a relay with tens of thousands of allocations is read more seldom. */
+/** Maximum share of the time for readings: a relay with tens of thousands of allocations is read less often. */
 const SHARE = 1 / 400;
 const LEAST_PAUSE_MS = 1000;
 
-/** Whoever asks, and however often: the relay is not read more often than it can spare the time. */
+/** However many clients poll: the relay is read only as often as it has time for. */
 export const createCalmReader = (
   read: () => Promise<RelayState>,
   clock: () => number = () => performance.now(),
@@ -81,7 +81,7 @@ export const createCalmReader = (
   return () => {
     if (reading !== undefined && clock() < nextAt) return reading;
     const startedAt = clock();
-    // Until it is known how long it takes.
+    // Until its duration is known.
     nextAt = Infinity;
     reading = read()
       .then((state) => ({

@@ -1,6 +1,6 @@
 /**
- * Which file each object comes from. An object that moves between files does not vanish in between, and of two files
- * that describe one object the first keeps it.
+ * Which file each object comes from. An object that moves between files does not disappear in between, and if two files
+ * describe one object, the first keeps it.
  */
 import { createHash } from "node:crypto";
 import { splitName, type ObjectKey } from "../resources/keys.ts";
@@ -19,9 +19,9 @@ interface Claim {
 
 export interface Claims {
   /**
-   * Takes files as they now are; `undefined` for one that is gone. Those in `doubted` are too, as far as one can tell
-   * yet: their objects stay, but another file may take them over. Returns what has changed and the files that must be
-   * read again because an object that they also describe is free now.
+   * Updates files to their current content; `undefined` for a removed one. Files in `doubted` seem to be removed, but that
+   * is not certain yet: their objects stay, but another file may take them over. Returns what has changed, and the files
+   * that must be read again because an object that they also describe is now free.
    */
   update(
     files: ReadonlyMap<string, Manifests | undefined>,
@@ -54,7 +54,7 @@ const withMeta = ({ manifest: { name }, generation }: Claim, object: AnyObject):
   };
 };
 
-/** @param nameOf what to call a file in messages. */
+/** @param nameOf the name of a file in messages. */
 export const createClaims = (nameOf: (file: string) => string): Claims => {
   const claims = new Map<ObjectKey, Claim>();
   const keysOf = new Map<string, Set<ObjectKey>>();
@@ -62,7 +62,7 @@ export const createClaims = (nameOf: (file: string) => string): Claims => {
   const rivals = new Map<ObjectKey, Set<string>>();
   const told = new Map<string, ReadonlyMap<string, Rejection>>();
 
-  /** What is newly wrong with a file, and what no longer is; what holds as before is not said again. */
+  /** New and resolved problems of a file; unchanged ones are not repeated. */
   const retell = (file: string, rejections: readonly Rejection[]): readonly WatchEvent[] => {
     const before = told.get(file) ?? new Map<string, Rejection>();
     const now = new Map(rejections.map((rejection) => [JSON.stringify(rejection), rejection]));
@@ -155,7 +155,7 @@ export const createClaims = (nameOf: (file: string) => string): Claims => {
         const heirs = rivals.get(key);
         if (heirs !== undefined && heirs.size > 0) {
           for (const file of heirs) reread.add(file);
-          // Still listed, under nobody's name, until an heir is read.
+          // Still listed, without an owner, until a file that takes it over is read.
           const orphan = claims.get(key);
           if (orphan !== undefined) claims.set(key, { ...orphan, file: [...heirs][0] ?? orphan.file });
           continue;

@@ -1,6 +1,6 @@
 /**
  * A directory of manifests as a source of facts. It follows edits, new files and folders, renames and deletions; it does
- * not take a file that is still being written for a changed one.
+ * not read a file that is still being written.
  */
 import { readFileSync, statSync } from "node:fs";
 import { relative } from "node:path";
@@ -15,17 +15,17 @@ import { messageOf } from "../errors.ts";
 export interface DirectoryOptions {
   /** Quiet time after a change before a file is read, in ms. */
   readonly settleMs?: number;
-  /** Quiet time before something that looks half done is believed: an error, a missing newline, fewer objects, a deletion. */
+  /** Quiet time before a seemingly incomplete state is accepted: an error, a missing newline, fewer objects, a deletion. */
   readonly doubtMs?: number;
-  /** How often the whole tree is compared, should the system have dropped a notice, in ms. */
+  /** How often the whole tree is compared, in case the system dropped a notification, in ms. */
   readonly rescanMs?: number;
 }
 
-/** A manifest larger than this is refused: nothing a person wrote. */
+/** A larger file is rejected: it is not a hand-written manifest. */
 const MAX_FILE_BYTES = 32 << 20;
 
 interface Seen {
-  /** `undefined` where there is no such file. */
+  /** `undefined` if there is no such file. */
   readonly signature: Signature | undefined;
   readonly since: number;
 }
@@ -34,9 +34,9 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
   new Observable((subscriber) => {
     const { settleMs = 4, doubtMs = 50, rescanMs = 10_000 } = options;
     const known = new Map<string, Signature>();
-    /** Files that looked half done: until they are quiet, however whole they look meanwhile. */
+    /** Files that looked incomplete: they must become quiet, even if they look complete meanwhile. */
     const doubts = new Set<string>();
-    /** Changed paths, each with the state it was last seen in and since when (monotonic ms). */
+    /** Changed paths, each with its last observed state and the time since when it has had it (monotonic ms). */
     const noticed = new Map<string, Seen>();
     let timer: NodeJS.Timeout | undefined;
     let lost = false;
@@ -79,7 +79,7 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
       (reason) => setLost(reason),
     );
 
-    /** Compares the tree with what is known and notices every difference. Returns whether the root could be read. */
+    /** Compares the tree with the known state and records every difference. Returns whether the root could be read. */
     const rescan = (): boolean => {
       try {
         const tree = readTree(root);
@@ -88,7 +88,7 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
         for (const path of known.keys()) if (!tree.files.has(path)) notice(path);
         return true;
       } catch (error) {
-        // The objects stay as they were: a directory that cannot be read says nothing about them.
+        // The objects stay as they were: an unreadable directory says nothing about them.
         setLost(messageOf(error));
         return false;
       }
@@ -106,7 +106,7 @@ export const watchDirectory = (root: string, options: DirectoryOptions = {}): So
       schedule(settleMs);
     };
 
-    /** The file as it is now, `undefined` if it is gone; `sure` once that is certain. */
+    /** The current file, `undefined` if it was removed; `sure` once that is certain. */
     const examine = (
       path: string,
       { signature: before, since }: Seen,

@@ -1,4 +1,4 @@
-/** A folder and its subfolders on disk: which manifest files there are, and word of each that may have changed. */
+/** A folder and its subfolders on disk: the manifest files, and notifications of possible changes. */
 import { readdirSync, statSync, watch, type FSWatcher } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../errors.ts";
@@ -21,7 +21,7 @@ export interface Tree {
   readonly files: ReadonlyMap<string, Signature>;
 }
 
-/** @throws what the file system says of the root; unreadable subfolders are passed over. */
+/** @throws the error of the file system for the root; unreadable subfolders are skipped. */
 export const readTree = (root: string): Tree => {
   const folders = new Set<string>();
   const files = new Map<string, Signature>();
@@ -54,8 +54,8 @@ export interface FolderWatch {
 }
 
 /**
- * Calls `onChange` with the path of a manifest file, or with a folder whose entries must be looked at again.
- * Node's own recursive watch opens one handle a file on Linux; this opens one a folder.
+ * Calls `onChange` with the path of a manifest file, or with a folder whose entries must be read again. Node's recursive
+ * watch opens one handle per file on Linux; this opens one per folder.
  */
 export const watchFolders = (onChange: (path: string) => void, onError: (reason: string) => void): FolderWatch => {
   const watchers = new Map<string, FSWatcher>();

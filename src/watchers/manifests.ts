@@ -1,4 +1,6 @@
-/** Reads a file of manifests: YAML or JSON, any number of documents, Lists unpacked, each object checked by its schema. */
+/**
+ * Reads a file of manifests: YAML or JSON, any number of documents, Lists unpacked, each object validated by its schema.
+ */
 import {
   isAlias,
   isCollection,
@@ -28,9 +30,9 @@ export interface Manifest {
 export interface Manifests {
   readonly manifests: readonly Manifest[];
   readonly rejections: readonly Rejection[];
-  /** A document could not be identified, so nothing may be concluded from what is absent. */
+  /** A document could not be identified, so an absent object does not count as removed. */
   readonly broken: boolean;
-  /** Objects whose document was refused, though it is clear which object it is. */
+  /** Objects whose document was rejected, although the object could be identified. */
   readonly refused: ReadonlySet<ObjectKey>;
   /** Documents of kinds that Turnpike does not read. */
   readonly ignored: number;
@@ -46,7 +48,7 @@ interface Found {
 /** More aliases than any manifest needs, fewer than a YAML bomb. */
 const MAX_ALIASES = 100;
 
-/** Of these the parser's own words quote what was written, and that may be a password. */
+/** For these the parser's message quotes the input, which may contain a password. */
 const QUOTING: { readonly [code in YAMLParseError["code"]]?: string } = {
   BAD_COLLECTION_TYPE: "a tag does not fit what it stands before",
   BAD_DIRECTIVE: "a directive is not known",
@@ -68,14 +70,14 @@ const pathOf = (field: string): Path =>
     index === undefined ? (quoted ?? plain ?? "") : Number(index),
   );
 
-/** The line where `path` stands, or as much of it as there is. */
+/** The line of `path`, or of the longest part of it that exists. */
 const lineOf = (document: Document, path: Path, lines: LineCounter): number => {
   let node: unknown = document.contents;
   let offset = document.range?.[0] ?? 0;
   for (const step of [undefined, ...path]) {
     if (step !== undefined) {
       if (!isCollection(node)) break;
-      // A field stands where its name stands, which may be lines above its value.
+      // A field's position is that of its name, which may be lines above its value.
       const named = isMap(node) ? node.items.find(({ key }) => isScalar(key) && key.value === step)?.key : undefined;
       if (isScalar(named) && named.range) offset = named.range[0];
       node = node.get(step, true);

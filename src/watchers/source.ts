@@ -1,4 +1,4 @@
-/** Where facts about objects come from: a directory of manifests, a cluster, a recorded log. All speak like this. */
+/** The interface of sources of objects: a directory of manifests, a cluster, a recorded log. */
 import type { Observable } from "rxjs";
 import type { Rejection } from "../journal/fact.ts";
 import type { Name } from "../resources/keys.ts";
@@ -8,9 +8,12 @@ export type WatchEvent =
   | { readonly event: "seen"; readonly kind: KindId; readonly object: AnyObject }
   | { readonly event: "gone"; readonly kind: KindId; readonly name: Name }
   | { readonly event: "rejected"; readonly rejection: Rejection }
-  /** What was rejected is so no longer. */
+  /** The rejection no longer applies. */
   | { readonly event: "corrected"; readonly rejection: Rejection }
-  /** All of a kind, of one version of its API, has been reported: `seconds` after the start, or after the kind arrived. */
+  /**
+   * All objects of a kind, in one version of its API, have been reported: `seconds` after the start, or after the kind was
+   * added.
+   */
   | {
       readonly event: "listed";
       readonly kind: KindId;
@@ -19,14 +22,14 @@ export type WatchEvent =
       readonly seconds: number;
       readonly attempts: number;
     }
-  /** The source does not have the kind in this version; it is asked again. */
+  /** The source does not have the kind in this version; the request is repeated. */
   | { readonly event: "absent"; readonly kind: KindId; readonly version: string }
   /** The initial state has been reported. */
   | { readonly event: "synced"; readonly objects: number }
   | { readonly event: "lost"; readonly reason: string }
   | { readonly event: "restored" }
-  /** A dataplane's Gateway is gone; its last config stays active. */
+  /** A dataplane's Gateway was removed; its last config stays active. */
   | { readonly event: "withdrawn"; readonly gateway: Name };
 
-/** Events that belong together come together, so that they can be folded together. */
+/** Events that belong together arrive together, so that they can be folded together. */
 export type Source = Observable<readonly WatchEvent[]>;

@@ -25,6 +25,9 @@ const old = [
   "nothing, if the pod was meant to go",
   "when a program has said its last",
   "it counts in its place",
+  "until there is no traffic to be had",
+  "the session ends, and thereby its allocation",
+  "packets are dropped lest they wait",
 ];
 
 it.each(old)("finds: %s", (sentence) => {

@@ -6,7 +6,7 @@ const quoted = (text: string): string => `"${text}"`;
 const answerOf = (value: NonNullable<CompletedCommand["options"][number]["value"]>): string => {
   if (value === "file") return 'mapfile -t COMPREPLY < <(compgen -f -- "$cur")';
   if (value === "directory") return 'mapfile -t COMPREPLY < <(compgen -d -- "$cur")';
-  // What nobody can guess is typed.
+  // Free-form values are not completed.
   return value === "unknown" ? "" : `mapfile -t COMPREPLY < <(compgen -W ${quoted(value.join(" "))} -- "$cur")`;
 };
 

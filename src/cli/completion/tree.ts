@@ -1,22 +1,22 @@
-/** What there is to complete, read off the definitions of the commands. */
+/** What can be completed, from the definitions of the commands. */
 import type { Command, Option } from "commander";
 
 export interface CompletedOption {
   /** `-o`, `--output`. */
   readonly names: readonly string[];
   readonly description: string;
-  /** What its value may be; undefined: it has none. */
+  /** The candidates for its value; undefined: it has none. */
   readonly value: "file" | "directory" | "unknown" | readonly string[] | undefined;
 }
 
 export interface CompletedCommand {
-  /** Names from the program down, without it: ` log slice`; empty for the program itself. */
+  /** Names from the program down, without the program's: ` log slice`; empty for the program itself. */
   readonly path: string;
   readonly subcommands: readonly { readonly name: string; readonly description: string }[];
   readonly options: readonly CompletedOption[];
 }
 
-/** Commands whose names stand for a subcommand, by the path that they begin at. */
+/** Commands whose names stand for a subcommand, by the path at which they begin. */
 export const otherNames: Readonly<Record<string, string>> = {
   "kubectl-turnpike": "",
   turncat: " connect",
@@ -27,7 +27,7 @@ export const otherNames: Readonly<Record<string, string>> = {
 
 const FORMATS = ["table", "json", "yaml", "jsonpath="];
 
-/** A completion is a line. */
+/** A completion is one line. */
 const firstWords = (text: string): string => text.split(/[\n;(]/)[0]?.trim() ?? "";
 
 const valueOf = (option: Option): CompletedOption["value"] => {
@@ -38,7 +38,7 @@ const valueOf = (option: Option): CompletedOption["value"] => {
   return option.flags.includes("<dir>") ? "directory" : "unknown";
 };
 
-/** Words that a first argument may be. */
+/** Candidates for a first argument. */
 const argumentsOf = ({ registeredArguments: [first] }: Command): CompletedCommand["subcommands"] =>
   (first?.argChoices ?? []).map((name) => ({ name, description: first?.description ?? "" }));
 

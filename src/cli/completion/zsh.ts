@@ -3,7 +3,7 @@ import { otherNames, type CompletedCommand } from "./tree.ts";
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** As `_describe` takes it: `NAME:DESCRIPTION`. */
+/** In the form that `_describe` takes: `NAME:DESCRIPTION`. */
 const described = (name: string, description: string): string =>
   quoted(`${name.replaceAll(":", "\\:")}:${description}`);
 

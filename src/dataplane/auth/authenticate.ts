@@ -9,7 +9,7 @@ import type { AuthPolicy, Credential } from "./policy.ts";
 
 export type Authentication =
   | { readonly ok: true; readonly who: Owner; readonly key: HmacSha1 }
-  /** 401 and 438 go with a fresh NONCE and REALM. */
+  /** 401 and 438 carry a fresh NONCE and REALM. */
   | { readonly ok: false; readonly code: RefusalCode };
 
 export interface Challenge {
@@ -17,9 +17,9 @@ export interface Challenge {
   readonly nonces: Nonces;
   /** The client's address. */
   readonly client: string;
-  /** Tells clients apart: its five-tuple. */
+  /** Identifies the client: its five-tuple. */
   readonly path: string;
-  /** Who owns the allocation on this five-tuple, if there is one. */
+  /** Who owns the allocation on this five-tuple; undefined if there is none. */
   readonly owner: Owner | undefined;
   /** Milliseconds of the monotonic clock, for the age of nonces. */
   readonly now: number;
@@ -30,8 +30,9 @@ export interface Challenge {
 const refuse = (code: RefusalCode): Authentication => ({ ok: false, code });
 
 /**
- * Who sent `message`. The active credentials are accepted, and on an allocation also those that it was made with: rotated
- * credentials, a new realm or an expired username must not end a call that is going on. They cannot make a new one.
+ * Authenticates the sender of `message`. The active credentials are accepted, and on an allocation also those that it was
+ * made with: rotated credentials, a new realm or an expired username must not end an ongoing call. They cannot make a new
+ * allocation.
  */
 export const authenticate = (message: Message, challenge: Challenge): Authentication => {
   const { policy, nonces, client, path, owner, now, wallNow } = challenge;
@@ -47,7 +48,7 @@ export const authenticate = (message: Message, challenge: Challenge): Authentica
       ? { ok: true, who: { username, userId, account, realm, password }, key }
       : undefined;
   };
-  /** Those whose credentials name nobody are not one user: each client counts for itself. */
+  /** Clients whose credentials name no user are not one user: each client is an account. */
   const byCredential = ({ user, password }: Credential): Authentication | undefined =>
     user === undefined ? attempt(username, `client ${path}`, password) : attempt(user, `user ${user}`, password);
   for (const credential of policy.credentials(username, wallNow)) {

@@ -1,6 +1,6 @@
 /**
- * Stateless nonces: the minute they were made and a proof, 12 bytes as 16 characters, so that a challenge stays small.
- * They are bound to the client's address and good for an hour.
+ * Stateless nonces: the minute of creation and a proof, 12 bytes as 16 characters, so that a challenge stays small. A nonce
+ * is bound to the client's address and valid for an hour.
  */
 import { randomBytes } from "node:crypto";
 import { DIGEST_BYTES, HmacSha1 } from "../../stun/hmac-sha1.ts";
@@ -23,7 +23,7 @@ export const createNonces = (key: Uint8Array = randomBytes(32)): Nonces => {
   const hmac = new HmacSha1(key);
   const proven = Buffer.alloc(MINUTE_BYTES + CLIENT_BYTES);
   const proof = Buffer.alloc(DIGEST_BYTES);
-  /** Writes what is proven, and returns its length. */
+  /** Writes the input of the proof, and returns its length. */
   const put = (minute: number, client: string): number => {
     proven.writeUIntBE(minute, 0, MINUTE_BYTES);
     return MINUTE_BYTES + proven.write(client, MINUTE_BYTES, "latin1");

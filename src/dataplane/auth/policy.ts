@@ -1,9 +1,9 @@
-/** Who may allocate: static, ephemeral, or nobody. */
+/** Who may allocate: static credentials, ephemeral credentials, or no client. */
 import type { AuthConfig } from "../../resources/dataplane-config.ts";
 import { ephemeralPassword, timeWindowOf } from "../../stun/ephemeral.ts";
 
 export interface Credential {
-  /** Whose they are; absent where they name nobody. */
+  /** The user; absent if the credentials name none. */
   readonly user?: string;
   readonly password: string;
 }
@@ -12,8 +12,8 @@ export interface AuthPolicy {
   readonly type: AuthConfig["type"];
   readonly realm: string;
   /**
-   * The credentials that `username` may have at `now` (milliseconds since the epoch), the current one first; none for an unknown
-   * or expired user. Several during a rotation of secrets.
+   * The valid credentials of `username` at `now` (milliseconds since the epoch), the current one first; empty for an
+   * unknown or expired user. There are several during a rotation of secrets.
    */
   credentials(username: string, now: number): readonly Credential[];
 }

@@ -8,7 +8,10 @@ import type { Engine, EngineOptions } from "./engine.ts";
 export const engineNames = ["auto", "batch", "dgram"] as const;
 export type EngineName = (typeof engineNames)[number];
 
-/** `auto` says why it does without `batch`. @throws why `batch` cannot run here, where that is asked for by name. */
+/**
+ * `auto` logs why it does not use `batch`. @throws if `batch` is requested by name and cannot run here; the message says
+ * why.
+ */
 export const createEngine = (name: EngineName, options: EngineOptions, log: Logger): Engine => {
   if (name === "dgram") return createDgramEngine(options);
   try {

@@ -10,7 +10,7 @@ import { fromClient, HEADROOM, isSendIndication, peerDataOut, TAILROOM } from ".
 
 const bufferBytes = 4 << 20;
 
-/** Addresses are literals here: without this every send would wait a tick for a look-up that looks nothing up. */
+/** Addresses are literals: with the default look-up every send would wait a tick. */
 const literal = (
   address: string,
   _options: unknown,
@@ -24,7 +24,7 @@ const open = async (address: string, port: number, reuseAddr = false): Promise<S
     reuseAddr,
     lookup: literal,
   });
-  // With a look-up that answers at once, `listening` may come before `bind` returns.
+  // With a look-up that answers synchronously, `listening` may be emitted before `bind` returns.
   const listening = once(socket, "listening");
   socket.bind({ address, port, exclusive: true });
   try {
@@ -37,8 +37,8 @@ const open = async (address: string, port: number, reuseAddr = false): Promise<S
 };
 
 /**
- * What sends from a socket for as long as it is open. A datagram that the system refuses is counted, and concerns nobody
- * else: one client or peer that cannot be reached must not end the socket that all use.
+ * Sends from a socket while it is open. A datagram that the system rejects is counted and affects nothing else: one
+ * unreachable client or peer must not close the socket that all use.
  */
 const sender = (socket: Socket, drops: Drops) => {
   let isOpen = true;
@@ -66,19 +66,20 @@ const enlarge = (socket: Socket): void => {
     socket.setRecvBufferSize(bufferBytes);
     socket.setSendBufferSize(bufferBytes);
   } catch {
-    // The default size serves too.
+    // The default size works too.
   }
 };
 
 const closed = (socket: Socket): Promise<void> => new Promise((resolve) => socket.close(() => resolve()));
 
-/** Takes a datagram; `own` is our own address that it came to, where the port is a wildcard. */
+/** Receives a datagram; `own` is our own address that it was sent to, if the port is a wildcard. */
 type Take = (bytes: Buffer, from: RemoteInfo, own?: TransportAddress) => void;
 
 /**
- * The sockets of a wildcard port: one for each address of this machine, as Node tells of no datagram which address it came
- * to and sends from none in particular, and one for addresses that it gets later, which answers from any. They can share
- * the port only if they say so, which would let another program share it as well: it must be free before.
+ * The sockets of a wildcard port: one for each address of this machine, because Node neither reports the destination
+ * address of a datagram nor lets the caller choose a source address; and one for addresses that the machine gets later,
+ * which answers from any. They can share the port only with SO_REUSEADDR, which would let another program share it as well:
+ * so the port must be free before.
  */
 const openWildcard = async (
   at: TransportAddress,
@@ -100,7 +101,7 @@ const openWildcard = async (
   }
 };
 
-/** Bound sockets as a port; `take` gets every datagram. */
+/** Bound sockets as a port; `take` receives every datagram. */
 const portOn = async (
   { drops }: EngineOptions,
   at: TransportAddress,
@@ -119,7 +120,7 @@ const portOn = async (
   return {
     at: { address, port },
     send: (bytes, start, end, to) => senders.get(to.from?.address)?.send(bytes, start, end, to),
-    // The system tells that of no socket of Node's.
+    // Node has no API that reports this for a socket.
     kernelDrops: () => 0,
     close: async () => {
       for (const one of senders.values()) one.end();

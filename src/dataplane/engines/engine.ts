@@ -1,26 +1,28 @@
 /**
- * The seam between control and packets. An engine owns UDP sockets, forwards what the flow table covers, and hands
- * everything else up.
+ * The interface between control and packets. An engine owns UDP sockets, forwards what the flow table covers, and passes
+ * everything else to control.
  */
 import type { WireAddress, TransportAddress } from "../../net/address.ts";
 import type { Connection } from "../listeners/connection.ts";
 import type { RelayAddress } from "../placement.ts";
 import type { Drops, FlowTable, RelayPort, Traffic } from "../flows.ts";
 
-/** Where a client socket hands up what is no media: STUN that is no Send indication. */
+/** Receives from a client socket what is not media: STUN messages other than Send indications. */
 export interface ClientPortOwner {
-  /** `bytes` are the callee's. `from`: the own address that they came to, on a wildcard port: what answers them comes from there. */
+  /**
+   * The callee owns `bytes`. `from`: the own address that they were sent to, on a wildcard port; answers are sent from it.
+   */
   message(bytes: Buffer, client: TransportAddress, from?: TransportAddress): void;
   /** The socket is lost. */
   failed(reason: string): void;
 }
 
-/** A UDP socket that hands up all datagrams, for DTLS. */
+/** A UDP socket that passes on all datagrams, for DTLS. */
 export interface DatagramPort {
   readonly at: TransportAddress;
-  /** Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from. */
+  /** Sends bytes `start` to `end` of `bytes`. Afterwards only the engine that they came from may touch them. */
   send(bytes: Buffer, start: number, end: number, to: WireAddress): void;
-  /** Datagrams that the kernel dropped for want of room. */
+  /** Datagrams that the kernel dropped because buffers were full. */
   kernelDrops(): number;
   close(): Promise<void>;
 }
@@ -33,11 +35,11 @@ export interface ClientPort extends DatagramPort {
 /** A port that clients connect to. */
 export interface StreamPortOfClients {
   readonly at: TransportAddress;
-  /** Accepts no more. Connections stay. */
+  /** Stops accepting. Open connections stay. */
   close(): void;
 }
 
-/** A bound port that nobody reads: a descriptor of this process, which any of its threads can take. */
+/** A bound port that is not read: a descriptor of this process, which any of its threads can take. */
 export interface HeldPort {
   readonly fd: number;
   readonly address: RelayAddress;
@@ -45,26 +47,26 @@ export interface HeldPort {
 }
 
 export interface Engine {
-  /** Binds a client socket; rejects when it cannot. */
+  /** Binds a client socket; rejects if it cannot. */
   listen(at: TransportAddress, traffic: Traffic, owner: ClientPortOwner): Promise<ClientPort>;
-  /** Binds a socket that hands up every datagram; rejects when it cannot. */
+  /** Binds a socket that passes on every datagram; rejects if it cannot. */
   datagrams(at: TransportAddress, owner: ClientPortOwner): Promise<DatagramPort>;
   /**
-   * Binds a port for TCP, and gives every connection to `accept`; rejects when it cannot. `isShared`: others may listen on it as
-   * well. Absent where connections are Node's sockets.
+   * Binds a port for TCP, and passes every connection to `accept`; rejects if it cannot. `isShared`: other sockets may
+   * listen on it as well. Absent if connections are Node's sockets.
    */
   streams?(
     at: TransportAddress,
     isShared: boolean,
     accept: (connection: Connection) => void,
   ): Promise<StreamPortOfClients>;
-  /** Binds a relayed transport address; port 0 for any. Rejects when it cannot. */
+  /** Binds a relayed transport address; port 0 for any. Rejects if it cannot. */
   relay(address: RelayAddress, port: number): Promise<RelayPort>;
-  /** Relayed transport addresses that go from one thread's engine to another's; absent where they cannot. */
+  /** Moves relayed transport addresses from one thread's engine to another's; absent if the engine cannot. */
   readonly handOver?: {
-    /** Lets go of `port`, which is no longer read; its descriptor is the caller's to close, or to hand on. */
+    /** Releases `port`, which is no longer read; the caller must close its descriptor or pass it on. */
     release(port: RelayPort): HeldPort;
-    /** Takes one that was let go of, here or elsewhere. */
+    /** Takes a port that was released, here or elsewhere. */
     accept(held: HeldPort): RelayPort;
   };
   /** Whether a datagram to a peer can be sent with the DF bit set (DONT-FRAGMENT). */
@@ -75,14 +77,14 @@ export interface Engine {
 
 export interface EngineOptions {
   readonly drops: Drops;
-  /** Who binds sockets of clients, where it is not the engine: workers share a port, and one that fails must not close it. */
+  /** Binds sockets of clients, if the engine does not: workers share a port, and one that fails must not close it. */
   readonly clientSockets?: {
-    /** A bound descriptor; rejects when it cannot be. */
+    /** A bound descriptor; rejects if binding fails. */
     open(at: TransportAddress): Promise<number>;
     close(at: TransportAddress): Promise<void>;
   };
-  /** By descriptor, 1 for those that the engine has open: whoever outlives it can close them. */
+  /** By descriptor, 1 for those that the engine has open: code that outlives the engine can close them. */
   readonly descriptors?: Uint8Array;
-  /** Whether requests wait for a timer: then the engine's thread must not stand still for long. */
+  /** Whether requests wait for a timer: then the engine's thread must not block for long. */
   readonly isBusy?: () => boolean;
 }

@@ -1,19 +1,19 @@
 /**
- * Packets across, in both directions: ChannelData (RFC 8656 §12.4), Send and Data indications (§11). Bytes stay where
- * they are; what goes in front of them is written there. Nothing here allocates.
+ * Forwards packets in both directions: ChannelData (RFC 8656 §12.4), Send and Data indications (§11). Data stays in place;
+ * headers are written before it. Nothing here allocates.
  */
 import { randomFillSync } from "node:crypto";
 import { attribute, isUnknown, magicCookie, readXorAddress } from "../../stun/attributes.ts";
 import type { Flow, PeerFlow } from "../flows.ts";
 
-/** What fits a Data indication beside its other attributes: a STUN length has 16 bits. */
+/** Maximum data in a Data indication with its other attributes: a STUN length has 16 bits. */
 const maxIndicationBytes = 0xffff - 32;
 const sendIndication = 0x0016;
 const dataIndication = 0x0017;
 
-/** Bytes that an engine keeps free before a peer's data, for what goes in front of it. */
+/** Bytes that an engine keeps free before a peer's data, for headers. */
 export const HEADROOM = 64;
-/** And behind it, for padding. */
+/** Bytes that it keeps free after the data, for padding. */
 export const TAILROOM = 4;
 
 const u16 = (bytes: Buffer, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
@@ -51,7 +51,7 @@ const toPeer = (flow: Flow, peer: PeerFlow, bytes: Buffer, start: number, end: n
 /** A ChannelData message from the client. */
 const channelDataIn = (flow: Flow, bytes: Buffer, start: number, end: number): void => {
   const length = end - start < 4 ? 0xffff : u16(bytes, start + 2);
-  // Padding behind the data is allowed over UDP too, RFC 8656 §12.5.
+  // Padding after the data is allowed over UDP too, RFC 8656 §12.5.
   if (start + 4 + length > end) {
     flow.drops["channel-data-length"]++;
     return;
@@ -68,9 +68,8 @@ const strangerOf = (flow: Flow, bytes: Buffer, start: number, offset: number, le
 };
 
 /**
- * A Send indication from the client. What is malformed or not understood is dropped without an answer (RFC 8656 §11.2,
- * RFC 8489 §6.3.2). Of repeated attributes the first counts (RFC 8489 §14); what follows MESSAGE-INTEGRITY is ignored
- * (§14.5).
+ * A Send indication from the client. A malformed or unknown one is dropped without an answer (RFC 8656 §11.2, RFC 8489
+ * §6.3.2). Of repeated attributes the first counts (RFC 8489 §14); what follows MESSAGE-INTEGRITY is ignored (§14.5).
  */
 const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number): void => {
   const length = end - start;
@@ -104,7 +103,7 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number)
     }
     offset += 4 + ((size + 3) & ~3);
   }
-  // RFC 8656 §11.2: whoever cannot set the DF bit does not know the attribute, and what it is in is not relayed.
+  // RFC 8656 §11.2: a server that cannot set the DF bit treats the attribute as unknown, and does not relay the indication.
   if (dontFragment && !flow.canSetDontFragment) {
     flow.drops["dont-fragment"]++;
     return;
@@ -130,7 +129,7 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number)
 const hasCookie = (bytes: Buffer, start: number): boolean =>
   u16(bytes, start + 4) === magicCookie >>> 16 && u16(bytes, start + 6) === (magicCookie & 0xffff);
 
-/** Takes media that a client sent across; false when `bytes` are something else. */
+/** Forwards media from a client; false if `bytes` are something else. */
 export const fromClient = (flow: Flow, bytes: Buffer, start: number, end: number): boolean => {
   const first = bytes[start] ?? 0xff;
   if (first >= 0x40 && first < 0x80) channelDataIn(flow, bytes, start, end);
@@ -142,7 +141,7 @@ export const fromClient = (flow: Flow, bytes: Buffer, start: number, end: number
 const randomPool = Buffer.alloc(12 * 256);
 let randomAt = randomPool.length;
 
-/** Writes a Data indication (RFC 8656 §11.3) around the data from `start` to `end`; it starts at what this returns. */
+/** Writes a Data indication (RFC 8656 §11.3) around the data from `start` to `end`; returns where the indication starts. */
 const writeDataIndication = (bytes: Buffer, start: number, end: number, peer: PeerFlow): number => {
   const addressBytes = peer.bytes.length;
   const at = start - (32 + addressBytes);
@@ -170,8 +169,8 @@ const writeDataIndication = (bytes: Buffer, start: number, end: number, peer: Pe
 };
 
 /**
- * A datagram that a peer sent to the relayed transport address: bytes `start` to `end`, with `HEADROOM` bytes before and
- * `TAILROOM` bytes behind that are free. `peer` is undefined for an unknown peer.
+ * A datagram that a peer sent to the relayed transport address: bytes `start` to `end`, with `HEADROOM` free bytes before
+ * and `TAILROOM` free bytes after. `peer` is undefined for an unknown peer.
  */
 export const peerDataOut = (
   flow: Flow,
@@ -203,7 +202,7 @@ export const peerDataOut = (
     from = start - 4;
     setU16(bytes, from, peer.channel);
     setU16(bytes, from + 2, length);
-    // Padded to four bytes when it goes over a stream, RFC 8656 §12.5; clients read DTLS as one, too.
+    // Padded to four bytes over a stream, RFC 8656 §12.5; clients treat DTLS as a stream, too.
     if (flow.path.protocol !== "udp") for (; (to - start) % 4 !== 0; to++) bytes[to] = 0;
   }
   if (!flow.path.send(bytes, from, to, true)) {

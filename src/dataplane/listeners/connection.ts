@@ -5,7 +5,7 @@ import { parseIp } from "../../net/ip.ts";
 import type { Addresses } from "./proxied.ts";
 
 export interface ConnectionOwner {
-  /** Takes what was read. `chunk` is the callee's until it returns. */
+  /** Receives what was read. The callee owns `chunk` until it returns. */
   data(chunk: Buffer): void;
   closed(): void;
 }
@@ -18,19 +18,19 @@ export interface Connection {
   readonly backlogBytes: number;
   /** Starts to read. */
   begin(owner: ConnectionOwner): void;
-  /** Reads no more. `rest` was read and not taken: it comes again after {@link resume}. */
+  /** Stops reading. `rest` was read but not consumed: it is passed on again after {@link resume}. */
   pause(rest: Buffer): void;
   resume(): void;
   /**
-   * Sends bytes `start` to `end` of `bytes`, which must not be touched afterwards but by the engine that they came from. What
-   * is sent in one turn leaves as one piece.
+   * Sends bytes `start` to `end` of `bytes`. Afterwards only the engine that they came from may touch them. Data that is
+   * sent in one turn leaves in one piece.
    */
   send(bytes: Buffer, start: number, end: number): void;
-  /** Does what is more than moving bytes: at once, or after the turn of the engine. */
+  /** Runs work other than moving bytes: at once, or after the turn of the engine. */
   handUp(work: () => void): void;
   /**
-   * The connection as a socket that is paused, and begins with what was not taken. The owner's `closed` is called
-   * when it ends; `data` no longer.
+   * The connection as a paused socket that begins with the unconsumed data. The owner's `closed` is called when it ends;
+   * `data` no longer is.
    */
   detach(): Socket;
   destroy(): void;
@@ -45,12 +45,12 @@ export class SocketConnection implements Connection {
   readonly client: TransportAddress;
   readonly server: TransportAddress;
   readonly #socket: Socket;
-  /** What is to be written at the end of this turn: a write for each frame is most of what a stream costs. */
+  /** Data to write at the end of this turn: a write per frame would be most of the cost of a stream. */
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #data: ((chunk: Buffer) => void) | undefined;
 
-  /** @param addresses what a load balancer told. */
+  /** @param addresses that a load balancer reported. */
   constructor(socket: Socket, addresses?: Addresses) {
     this.#socket = socket;
     this.client = addresses?.source ?? addressOf(socket.remoteAddress, socket.remotePort);
@@ -75,7 +75,7 @@ export class SocketConnection implements Connection {
   }
 
   pause(rest: Buffer): void {
-    // One that was detached is read by whoever has it.
+    // The new owner of a detached connection reads it.
     if (this.#data !== undefined) this.#socket.pause();
     if (rest.length > 0) this.#socket.unshift(rest);
   }
@@ -90,7 +90,7 @@ export class SocketConnection implements Connection {
     this.#waitingBytes += end - start;
   }
 
-  /** The socket keeps what it cannot send at once. */
+  /** The socket buffers what it cannot send at once. */
   readonly #flush = (): void => {
     const [first] = this.#waiting;
     if (first === undefined) return;

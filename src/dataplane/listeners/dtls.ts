@@ -1,4 +1,4 @@
-/** TURN over DTLS (RFC 7350): a socket for each bind address, a session for each client that has proven its address. */
+/** TURN over DTLS (RFC 7350): a socket for each bind address, and a session for each client that has proven its address. */
 import { monotonicMs } from "../../clock.ts";
 import type { DropCode } from "../../reasons.ts";
 import { wireAddressOf, formatAddress, type WireAddress, type TransportAddress } from "../../net/address.ts";
@@ -43,7 +43,7 @@ class DtlsPath implements ListenerPath {
   }
 }
 
-/** Messages in a record, most often one: STUN by its length, ChannelData with its padding if that is there. */
+/** Messages in a record, usually one: STUN by its length, ChannelData with its padding if present. */
 const forEachMessage = (record: Buffer, take: (message: Buffer) => void): boolean => {
   for (let at = 0; at < record.length;) {
     if (record.length - at < 4) return false;
@@ -57,7 +57,10 @@ const forEachMessage = (record: Buffer, take: (message: Buffer) => void): boolea
   return true;
 };
 
-/** Binds `port` on each address; when one fails the others are closed and the promise rejects. @throws what OpenSSL says of `material`. */
+/**
+ * Binds `port` on each address; if one fails, the others are closed and the promise rejects. @throws OpenSSL's error for
+ * `material`.
+ */
 export const listenDtls = async (
   engine: Engine,
   addresses: readonly string[],
@@ -88,7 +91,10 @@ export const listenDtls = async (
     return owner.message(bytes, path);
   };
 
-  /** Unauthenticated sources, and clients that start again from the port of an earlier session, which ends once they have proven themselves. */
+  /**
+   * Unauthenticated sources, and clients that start again from the port of an earlier session, which ends once they have
+   * proven their address.
+   */
   const greet = (datagram: Buffer, at: DatagramPort, client: WireAddress, key: string): void => {
     const path = new DtlsPath(client, client.from ?? at.at, key);
     const wire: SessionOwner = {
@@ -107,7 +113,9 @@ export const listenDtls = async (
     if (!path.session.advance()) end(path, "handshake");
   };
 
-  /** Makes room among those who have no allocation: the handshakes, then whoever has been idle longest. */
+  /**
+   * Makes room by closing sessions without an allocation: handshakes first, then the session that has been idle longest.
+   */
   const limit = (): void => {
     const idle = [...paths.values()].filter(({ flow }) => flow === undefined);
     const [oldest] = idle.toSorted((a, b) => a.idleSince - b.idleSince);

@@ -1,4 +1,4 @@
-/** How clients are reached: what a listener of any transport gives to control, and gets from it. */
+/** How clients are reached: what a listener of any transport provides to control, and needs from it. */
 import type { Socket } from "node:net";
 import type { DropCode } from "../../reasons.ts";
 import type { Limits } from "../limits.ts";
@@ -6,29 +6,29 @@ import type { ClientPath, Flow } from "../flows.ts";
 import type { TransportAddress } from "../../net/address.ts";
 import type { Addresses } from "./proxied.ts";
 
-/** A five-tuple that a listener can put a flow on. */
+/** A five-tuple to which a listener can attach a flow. */
 export interface ListenerPath extends ClientPath {
   install(flow: Flow): void;
   remove(flow: Flow): void;
   /**
-   * Streams have it: the connection is the callee's from here on, and carries no more messages (RFC 6062 §5.4). Nothing where
-   * it has an allocation.
+   * Only streams have it: the callee owns the connection from here on, and the connection carries no more messages (RFC
+   * 6062 §5.4). Returns undefined if it has an allocation.
    */
   takeOver?(): Socket | undefined;
 }
 
-/** What a listener counts beside its traffic, since it started. */
+/** What a listener counts in addition to its traffic, since it started. */
 export interface ListenerCounts {
   /** Connections that clients have made. */
   connections: number;
-  /** TLS and DTLS handshakes that were completed, and those that were not. */
+  /** TLS and DTLS handshakes that completed, and those that failed. */
   handshakes: number;
   failedHandshakes: number;
 }
 
 export const noCounts = (): ListenerCounts => ({ connections: 0, handshakes: 0, failedHandshakes: 0 });
 
-/** A stream that goes from one thread to another: its listener, and its addresses. */
+/** A stream that moves between threads: its listener, and its addresses. */
 export interface HandedStream {
   readonly gateway: string;
   readonly listener: string;
@@ -36,13 +36,13 @@ export interface HandedStream {
   readonly server: TransportAddress;
 }
 
-/** What the listeners of several threads share that serve one port for streams. */
+/** What the listeners of several threads share when they serve the same stream port. */
 export interface SharedStreams {
-  /** TLS sessions that one thread began are resumed by all. 48 bytes. */
+  /** TLS sessions of one thread can be resumed on all. 48 bytes. */
   readonly ticketKeys: Uint8Array;
   /**
-   * Gives `stream` to the thread that has peer connection `connectionId`. Resolves to the way there: what is written to it
-   * arrives as if from the client. Rejects when that thread does not run.
+   * Passes `stream` to the thread that has peer connection `connectionId`. Resolves to a stream to that thread: what is
+   * written to it arrives as if from the client. Rejects if that thread does not run.
    */
   handOver(stream: HandedStream, connectionId: number): Promise<Socket>;
 }
@@ -50,16 +50,16 @@ export interface SharedStreams {
 export interface ListenerOwner {
   readonly counts: ListenerCounts;
   readonly limits: Limits;
-  /** Absent where one thread has the port alone. */
+  /** Absent if only one thread has the port. */
   readonly streams: SharedStreams | undefined;
   /** Streams begin with a PROXY header. */
   readonly proxyProtocol: boolean;
-  /** Whether messages wait to be looked at: streams are not read on until none do. */
+  /** Whether messages wait to be processed: streams are not read until none do. */
   readonly isBusy: boolean;
   whenCalm(then: () => void): void;
-  /** One STUN message, not a Send indication. `bytes` are the callee's. */
+  /** One STUN message, not a Send indication. The callee owns `bytes`. */
   message(bytes: Buffer, path: ListenerPath): void;
-  /** A stream client is gone. */
+  /** A stream client has disconnected. */
   gone(path: ListenerPath): void;
   /** Something was dropped before it became a message. */
   dropped(reason: DropCode): void;
@@ -79,9 +79,9 @@ export interface OpenListener {
   connections(): number;
   /** Takes a stream that another thread accepted, with its addresses. */
   take?(socket: Socket, addresses: Addresses): void;
-  /** Datagrams that the kernel dropped for want of room. */
+  /** Datagrams that the kernel dropped because buffers were full. */
   kernelDrops?(): number;
-  /** New handshakes use `material` from here on; those that are up stay. @throws what OpenSSL says of it. */
+  /** New handshakes use `material` from here on; open sessions stay. @throws OpenSSL's error for it. */
   renew?(material: Material): void;
   close(): Promise<void>;
 }

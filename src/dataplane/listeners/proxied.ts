@@ -1,4 +1,4 @@
-/** Connections that come through a load balancer: each begins with a PROXY header, or ends. */
+/** Connections that come through a load balancer: each must begin with a PROXY header, or is closed. */
 import type { Socket } from "node:net";
 import type { DropCode } from "../../reasons.ts";
 import type { Limits } from "../limits.ts";
@@ -9,13 +9,13 @@ export type Addresses = ProxyHeader["addresses"];
 export interface ProxiedOptions {
   readonly limits: Limits;
   readonly dropped: (reason: DropCode) => void;
-  /** Takes a connection whose header has been read, paused; it begins with what was behind the header. */
+  /** Takes a connection whose header has been read, paused; it begins with the bytes after the header. */
   readonly accept: (socket: Socket, addresses: Addresses) => void;
 }
 
-/** Takes connections that have just come. */
+/** Takes new connections. */
 export const createProxied = ({ limits, dropped, accept }: ProxiedOptions) => {
-  /** In the order in which they came. */
+  /** In order of arrival. */
   const waiting = new Set<Socket>();
 
   const drop = (socket: Socket, reason: DropCode): void => {

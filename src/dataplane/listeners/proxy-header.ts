@@ -1,25 +1,25 @@
-/** The header of PROXY protocol version 2, with which a load balancer says whom it speaks for. */
+/** The header of PROXY protocol version 2, in which a load balancer names the client. */
 import type { TransportAddress } from "../../net/address.ts";
 import { textOfBytes } from "../../net/ip.ts";
 
 export interface ProxyHeader {
-  /** Bytes that it takes; the client's own begin behind them. */
+  /** Length in bytes; the client's data begins after it. */
   readonly length: number;
-  /** The client, and the address that it connected to. Nothing where the load balancer speaks for itself. */
+  /** The client, and the address that it connected to. Undefined if the load balancer speaks for itself. */
   readonly addresses?: { readonly source: TransportAddress; readonly destination: TransportAddress };
 }
 
 const signature = Buffer.from("0d0a0d0a000d0a515549540a", "hex");
 const FIXED_BYTES = 16;
-/** Longer ones (with many TLVs) are refused: nobody has proven anything yet. */
+/** Longer ones (with many TLVs) are rejected: the client is not authenticated yet. */
 const MAX_BYTES = 4096;
 const [LOCAL, PROXY] = [0x20, 0x21];
 const TCP_OVER_IPV4 = 0x11;
 const TCP_OVER_IPV6 = 0x21;
-/** What the protocol knows and no TCP client is: nothing is said of addresses, sockets of the file system. */
+/** Families that the protocol defines but no TCP client has: no addresses, and Unix sockets. */
 const withoutAddresses: ReadonlySet<number> = new Set([0x00, 0x31]);
 
-/** The header that starts `bytes`; `more` where it is not all there. */
+/** The header at the start of `bytes`; `more` if it is incomplete. */
 export const readProxyHeader = (bytes: Buffer): ProxyHeader | "more" | "invalid" => {
   const known = Math.min(bytes.length, signature.length);
   if (bytes.compare(signature, 0, known, 0, known) !== 0) return "invalid";

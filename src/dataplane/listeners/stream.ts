@@ -1,4 +1,6 @@
-/** TURN over streams, TCP and TLS: a server for each bind address, a framer and at most one allocation for each connection. */
+/**
+ * TURN over streams, TCP and TLS: a server for each bind address, a framer and at most one allocation for each connection.
+ */
 import type { AddressInfo, Server, Socket } from "node:net";
 import { once } from "node:events";
 import { monotonicMs } from "../../clock.ts";
@@ -19,13 +21,13 @@ class StreamPath implements ListenerPath {
   readonly server: TransportAddress;
   readonly connection: Connection;
   readonly framer: Framer;
-  /** Since when there has been no allocation, and no end to the frame that has started; of the monotonic clock. */
+  /** Since when there has been no allocation, or an incomplete frame; of the monotonic clock. */
   idleSince = monotonicMs();
   partialSince: number | undefined;
   flow: Flow | undefined;
-  /** Its connection carries messages no more. */
+  /** Its connection no longer carries messages. */
   isTaken = false;
-  /** A message that was read is still to be looked at. */
+  /** A message that was read still waits to be processed. */
   isWaiting = false;
   isPaused = false;
   readonly #idle: Set<StreamPath>;
@@ -51,7 +53,7 @@ class StreamPath implements ListenerPath {
     const { connection } = this;
     if (connection.isClosed) return false;
     if (connection.backlogBytes > maxBacklogBytes) {
-      // A client that leaves a megabyte of media unread and still asks questions is not reading answers either.
+      // A client that leaves a megabyte of media unread and still sends requests does not read answers either.
       if (!media) connection.destroy();
       return false;
     }
@@ -88,7 +90,7 @@ export interface StreamPort {
 
 export interface StreamOptions {
   readonly protocol: "tcp" | "tls";
-  /** Binds a port, and gives every connection that is ready to be read to `accept`. Rejects when it cannot. */
+  /** Binds a port, and passes every connection that is ready to be read to `accept`. Rejects if it cannot. */
   readonly listen: (at: TransportAddress, accept: (connection: Connection) => void) => Promise<StreamPort>;
 }
 
@@ -105,7 +107,7 @@ export const bindServer = async (server: Server, at: TransportAddress, owner: Li
   };
 };
 
-/** Binds `port` on each address; when one fails the others are closed and the promise rejects. */
+/** Binds `port` on each address; if one fails, the others are closed and the promise rejects. */
 export const listenStream = async (
   { protocol, listen }: StreamOptions,
   addresses: readonly string[],
@@ -124,7 +126,7 @@ export const listenStream = async (
     path.connection.destroy();
   };
 
-  /** Whether to read on. */
+  /** Whether to continue reading. */
   const onFrame = (frame: Buffer, path: StreamPath): boolean => {
     if (path.flow !== undefined && fromClient(path.flow, frame, 0, frame.length)) return true;
     if ((frame[0] ?? 0) >= 0x40) {
@@ -134,7 +136,7 @@ export const listenStream = async (
     traffic.packetsIn++;
     traffic.bytesIn += frame.length;
     path.isWaiting = true;
-    // The frame's memory is read into again.
+    // The next read reuses the frame's memory.
     const message = Buffer.from(frame);
     path.connection.handUp(() => {
       path.isWaiting = false;
@@ -172,7 +174,7 @@ export const listenStream = async (
       if (framer.isStopped && !connection.isClosed) {
         const { rest } = framer;
         framer.goOn();
-        // Of a connection that was taken, it is read by whoever took it.
+        // The new owner of a detached connection reads the rest.
         connection.pause(rest);
         path.isPaused = true;
         if (!path.isWaiting) owner.whenCalm(() => readOn(path));
@@ -217,7 +219,7 @@ export const listenStream = async (
     at: ports.map(({ at }) => formatAddress(at.address, at.port)),
     connections: () => connections.size - taken,
     take(socket, addresses) {
-      // It is counted where it was accepted.
+      // The thread that accepted it has counted it.
       taken += 1;
       owner.counts.connections -= 1;
       socket.once("close", () => (taken -= 1));

@@ -7,7 +7,7 @@ import type { ListenerOwner, OpenListener } from "./listener.ts";
 import { createProxied } from "./proxied.ts";
 import { bindServer, listenStream, type StreamOptions } from "./stream.ts";
 
-/** Binds `port` on each address; when one fails the others are closed and the promise rejects. */
+/** Binds `port` on each address; if one fails, the others are closed and the promise rejects. */
 export const listenTcp = async (
   engine: Engine,
   addresses: readonly string[],

@@ -1,4 +1,7 @@
-/** TURN over TLS (RFC 8656 §3.1): handshakes are bounded in number and time, the certificate may change under way. */
+/**
+ * TURN over TLS (RFC 8656 §3.1): handshakes are limited in number and time, and the certificate may change while the
+ * listener runs.
+ */
 import { createServer as createTcpServer, type Socket } from "node:net";
 import { createServer, type Server } from "node:tls";
 import type { Traffic } from "../flows.ts";
@@ -7,7 +10,10 @@ import type { ListenerOwner, Material, OpenListener } from "./listener.ts";
 import { createProxied, type Addresses } from "./proxied.ts";
 import { bindServer, listenStream } from "./stream.ts";
 
-/** Binds `port` on each address; when one fails the others are closed and the promise rejects. @throws what OpenSSL says of `material`. */
+/**
+ * Binds `port` on each address; if one fails, the others are closed and the promise rejects. @throws OpenSSL's error for
+ * `material`.
+ */
 export const listenTls = async (
   addresses: readonly string[],
   port: number,
@@ -25,7 +31,7 @@ export const listenTls = async (
     minVersion: "TLSv1.2" as const,
     ...ticketKeys,
   });
-  /** In the order in which they came. */
+  /** In order of arrival. */
   const handshaking = new Set<Socket>();
   /** Of those that came through a load balancer. */
   const told = new WeakMap<Socket, NonNullable<Addresses>>();
@@ -47,7 +53,7 @@ export const listenTls = async (
         });
         server.on("secureConnection", (socket) => {
           owner.counts.handshakes++;
-          // Of the raw sockets only those that are still at it matter; this one is known by its port.
+          // Only raw sockets that are still in a handshake matter; this one is identified by its port.
           let addresses: Addresses;
           for (const raw of handshaking)
             if (raw.remotePort === socket.remotePort && raw.remoteAddress === socket.remoteAddress) {

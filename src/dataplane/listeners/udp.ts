@@ -30,7 +30,7 @@ class UdpPath implements ListenerPath {
   }
 }
 
-/** Binds `port` on each address; when one fails the others are closed and the promise rejects. */
+/** Binds `port` on each address; if one fails, the others are closed and the promise rejects. */
 export const listenUdp = async (
   engine: Engine,
   addresses: readonly string[],

@@ -138,7 +138,7 @@ int channel_data_xdp(struct xdp_md *ctx) {
   __u64 pseudo = sum_of(key.at.source) + had_udp.len + bpf_htons(IPPROTO_UDP);
   __u64 whole = pseudo + sum + had_udp.source + had_udp.dest + had_udp.len + had_udp.check;
   if (taken) whole += (__u64)first + second;
-  /* Neither right nor left to the sender's device. */
+  /* The checksum is neither correct nor left for the sender's device to complete. */
   if (fold16(fold32(whole)) != 0xffff && fold16(fold32(pseudo)) != had_udp.check) return XDP_PASS;
 
   __u32 out_size = flow.is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);

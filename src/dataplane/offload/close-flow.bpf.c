@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Removes a flow, and reads its final counters. User space runs this program: the system calls on maps alone cannot tell
+ * Removes a flow, and reads its final counters. User space runs this program, because the system calls on maps cannot tell
  * whether a packet is being counted at the same time.
  */
 #include "flows.h"

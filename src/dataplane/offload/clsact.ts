@@ -1,10 +1,10 @@
 /**
- * Attaches the TC program where the kernel has no TCX links (before Linux 6.6): as a filter of the interface's clsact qdisc.
+ * Attaches the TC program if the kernel has no TCX links (before Linux 6.6): as a filter of the interface's clsact qdisc.
  *
- * A filter outlives its process. So the filter is a program that only jumps to ours (`tail-call.bpf.c`), through a map that the
- * kernel empties when the process ends, however it ends: a relay that is killed forwards nothing from then on. Its filter
- * stays, without effect, until the next relay starts in this network and removes it. Each filter is named after a Unix socket
- * that its process holds; a filter whose socket is closed belongs to nobody.
+ * A filter outlives its process. So the filter is a program that only jumps to ours (`tail-call.bpf.c`), through a map that
+ * the kernel empties when the process ends, however it ends: a relay that is killed forwards nothing from then on. Its
+ * filter stays, without effect, until the next relay starts in this network and removes it. Each filter is named after a
+ * Unix socket that its process holds; a filter whose socket is closed is stale.
  */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -22,7 +22,7 @@ const RTM_GETTFILTER = 46;
 const CLSACT = 0xffff_fff1;
 const CLSACT_HANDLE = 0xffff_0000;
 const INGRESS = 0xffff_fff2;
-/** Behind the filters of network plugins, which are at the start. */
+/** After the filters of network plugins, which are at the start. */
 const PRIORITY = 45_000;
 const ETH_P_ALL = 3;
 
@@ -57,7 +57,7 @@ interface Filter {
   readonly handle: number;
 }
 
-/** Ours and those of other relays on the interface. */
+/** Our filter and those of other relays on the interface. */
 const filtersOn = (netlink: Netlink, interfaceIndex: number): readonly Filter[] =>
   netlink.dump(RTM_GETTFILTER, tcmsg(interfaceIndex, 0, INGRESS, 0)).flatMap((answer) => {
     if (answer.length < TCMSG_BYTES || answer.readUInt32LE(INFO_AT) !== INFO) return [];
@@ -114,7 +114,7 @@ export const openClsact = (bpf: Bpf, program: number): Clsact => {
       try {
         remove(netlink, interfaceIndex, handle);
       } catch {
-        // The interface is gone, and the filter with it.
+        // The interface was removed, and the filter with it.
       }
     netlink.close();
     for (const fd of opened) loadSys().close(fd);

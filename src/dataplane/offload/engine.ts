@@ -174,7 +174,7 @@ const attach = (engine: ActiveEngine, interfaces: readonly NetworkInterface[]): 
         return;
       }
     } catch (error) {
-      // What kernels answer that have no such links.
+      // The errors of kernels without such links.
       if (!(error instanceof BpfError) || error.code !== "EINVAL") throw error;
       clsact = openClsact(bpf, program.program);
     }
@@ -197,7 +197,7 @@ const attach = (engine: ActiveEngine, interfaces: readonly NetworkInterface[]): 
     try {
       attachXdp(one);
     } catch (error) {
-      // TC is there, and enough.
+      // TC is attached, and sufficient.
       return byTc(messageOf(error));
     }
     return { name, engine: "XDP" };

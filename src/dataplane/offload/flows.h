@@ -104,7 +104,7 @@ static __always_inline int is_channel(__be16 first) {
 
 /*
  * Counts a packet that is forwarded as `copy` of `flow` says. Returns 0 if the flow was removed meanwhile, and its memory
- * perhaps given to another: the packet must not be forwarded then. Whoever closes the flow therefore knows exactly how many
+ * perhaps reused: the packet must not be forwarded then. The code that closes the flow therefore knows exactly how many
  * packets were forwarded.
  */
 static __always_inline int count(struct flow *flow, const struct flow *copy, __u32 size) {

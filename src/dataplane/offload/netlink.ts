@@ -1,4 +1,4 @@
-/** Questions and orders to the kernel over netlink(7). */
+/** Requests to the kernel over netlink(7). */
 import { createRequire } from "node:module";
 import { getSystemErrorName } from "node:util";
 import { loadSys } from "../engines/batch/sys.ts";
@@ -20,7 +20,7 @@ const PROTOCOLS = { route: 0, generic: 16 } as const;
 
 type Call = (...args: readonly (number | Buffer)[]) => number;
 
-/** The kernel refused a change. */
+/** The kernel rejected a change. */
 export class NetlinkError extends Error {
   /** For example `EPERM`. */
   readonly code: string;
@@ -34,16 +34,16 @@ export class NetlinkError extends Error {
 export interface Netlink {
   /**
    * @param type of the message.
-   * @param fixed header of the message, behind the one of netlink.
+   * @param fixed header of the message, after the netlink header.
    * @param attributes as `attribute` makes them.
    * @returns what follows the netlink header of the response; undefined if the kernel reports an error.
    */
   ask(type: number, fixed: Buffer, attributes: readonly Buffer[]): Buffer | undefined;
   /**
-   * Asks for a change.
+   * Requests a change.
    * @param what it is, for the error. The other parameters are as for `ask`.
-   * @param except errors that are no failure.
-   * @throws NetlinkError if the kernel refuses it.
+   * @param except errors to ignore.
+   * @throws NetlinkError if the kernel rejects it.
    */
   change(
     what: string,
@@ -53,7 +53,10 @@ export interface Netlink {
     attributes: readonly Buffer[],
     except?: readonly string[],
   ): void;
-  /** Asks for all objects of a kind. @returns of each what follows the netlink header; none if the kernel reports an error. */
+  /**
+   * Requests all objects of a kind. @returns for each what follows the netlink header; empty if the kernel reports an
+   * error.
+   */
   dump(type: number, fixed: Buffer): readonly Buffer[];
   close(): void;
 }
@@ -68,7 +71,7 @@ export const attribute = (type: number, value: Uint8Array): Buffer => {
   return bytes;
 };
 
-/** The attributes of `answer` from `start` on, by type; those behind a malformed one are missing. */
+/** The attributes of `answer` from `start` on, by type; those after a malformed one are missing. */
 export const attributesOf = (answer: Buffer, start: number): ReadonlyMap<number, Buffer> => {
   const found = new Map<number, Buffer>();
   for (let at = start; at + 4 <= answer.length;) {
@@ -121,7 +124,7 @@ export const openNetlink = (protocol: keyof typeof PROTOCOLS): Netlink => {
     change(what, type, flags, fixed, attributes, except = []) {
       const changes = flags.reduce((all, flag) => all | CHANGES[flag], NLM_F_ACK);
       const [first] = ask(type, changes, fixed, attributes) ? messages() : [];
-      // Zero: done.
+      // Zero: success.
       const number = first?.type === NLMSG_ERROR && first.body.length >= 4 ? first.body.readInt32LE(0) : undefined;
       if (number === 0) return;
       const code = number === undefined ? "no response" : getSystemErrorName(number);

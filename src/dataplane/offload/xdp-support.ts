@@ -1,4 +1,4 @@
-/** Whether XDP can forward packets in the driver of an interface, and whether it pays. */
+/** Whether XDP can forward packets in the driver of an interface, and whether it is worthwhile. */
 import { readFileSync } from "node:fs";
 import { driverOf, type NetworkInterface } from "./interfaces.ts";
 import { attribute, attributesOf, openNetlink } from "./netlink.ts";
@@ -40,7 +40,7 @@ const isForwarding = (name: string): boolean =>
     try {
       return readFileSync(`/proc/sys/net/${family}/conf/${name}/forwarding`, "latin1").trim() !== "0";
     } catch {
-      // The kernel is without this family.
+      // The kernel does not have this family.
       return false;
     }
   });
@@ -48,8 +48,8 @@ const isForwarding = (name: string): boolean =>
 /**
  * Why the program cannot forward in the driver of the interface; undefined if it can.
  *
- * The other end of a veth pair discards what XDP sends unless it has an XDP program or GRO; the kernel says so by the feature
- * `transmit`. Other drivers have that feature only while a program is attached.
+ * The other end of a veth pair discards what XDP sends unless it has an XDP program or GRO; the kernel reports this as the
+ * feature `transmit`. Other drivers have that feature only while a program is attached.
  *
  * @throws Error if no netlink socket can be opened.
  */

@@ -1,4 +1,4 @@
-/** DTLS sessions of one socket (RFC 6347): cookies before any state, certificates that may change under way. */
+/** DTLS sessions of one socket (RFC 6347): cookies before any state, and certificates that may change while it runs. */
 import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Material } from "../listeners/listener.ts";
 import { loadOpenSsl, type Handle, type OpenSsl, type Session } from "./openssl.ts";
@@ -6,7 +6,7 @@ import { loadOpenSsl, type Handle, type OpenSsl, type Session } from "./openssl.
 export interface SessionOwner {
   /** Sends a datagram to the other side. */
   send(datagram: Buffer): void;
-  /** Takes what one record held. */
+  /** Receives the content of one record. */
   record(bytes: Buffer): void;
 }
 
@@ -26,13 +26,13 @@ const RECORD_HEADER_BYTES = 13;
 const CHANGE_CIPHER_SPEC = 20;
 const APPLICATION_DATA = 23;
 const DTLS_1_2 = 0xfefd;
-/** Sessions do not renegotiate: all that is encrypted is of one epoch. */
+/** Sessions do not renegotiate: all encrypted records have the same epoch. */
 const EPOCH = 1;
 
 /**
- * The records of `datagram` that may be of a client whose session is up: encrypted, of the session's version, with `shortest`
- * bytes or more. By others, which anybody can send in the client's name, OpenSSL ends a session: by a ClientHello, by a record
- * too short for its tag, and by what stands inside a record of another version.
+ * The records of `datagram` that may be of a client with an open session: encrypted, of the session's version, with
+ * `shortest` bytes or more. Others, which anyone can send in the client's name, make OpenSSL end a session: a ClientHello,
+ * a record too short for its tag, and the content of a record of another version.
  */
 const sealedRecords = (datagram: Buffer, shortest: number): Buffer => {
   const sealed: Buffer[] = [];
@@ -56,7 +56,7 @@ const sealedRecords = (datagram: Buffer, shortest: number): Buffer => {
   return Buffer.concat(sealed);
 };
 
-/** One client, from its proven cookie on. */
+/** One client, once its cookie is verified. */
 export class DtlsSession {
   readonly #ssl: OpenSsl;
   readonly #session: Session;
@@ -74,7 +74,7 @@ export class DtlsSession {
     return !this.isClosed && this.#ssl.isEstablished(this.#session);
   }
 
-  /** Takes a datagram; what it held goes to the owner before this returns. False when the session has ended. */
+  /** Handles a datagram; its content is passed to the owner before this returns. False if the session has ended. */
   receive(datagram: Buffer): boolean {
     if (this.isClosed) return false;
     const records = this.isEstablished ? sealedRecords(datagram, this.#shortestRecord()) : datagram;
@@ -83,7 +83,7 @@ export class DtlsSession {
     return this.advance();
   }
 
-  /** Reads on, without a new datagram. */
+  /** Continues reading, without a new datagram. */
   advance(): boolean {
     for (;;) {
       const count = this.#ssl.read(this.#session, scratch);
@@ -95,14 +95,14 @@ export class DtlsSession {
     }
   }
 
-  /** False when it cannot be sent: the handshake is not over, or the session is. */
+  /** False if it cannot be sent: the handshake is not complete, or the session has ended. */
   send(bytes: Buffer): boolean {
     if (this.isClosed || !this.#ssl.write(this.#session, bytes)) return false;
     this.#transmit();
     return true;
   }
 
-  /** To be called a few times a second during the handshake. False when the other side does not come back. */
+  /** Call this a few times a second during the handshake. False if the other side does not respond. */
   tick(): boolean {
     if (this.isClosed) return false;
     const goesOn = this.#ssl.retransmit(this.#session);
@@ -110,7 +110,7 @@ export class DtlsSession {
     return goesOn;
   }
 
-  /** Says goodbye, and gives everything back. */
+  /** Sends a close alert, and releases everything. */
   close(): void {
     if (this.isClosed) return;
     this.#ssl.shutdown(this.#session);
@@ -139,25 +139,25 @@ export class DtlsServer {
   /** Handles unauthenticated sources until one proves that it owns its address. */
   #listening: Session;
 
-  /** @throws what OpenSSL says of `material`. */
+  /** @throws OpenSSL's error for `material`. */
   constructor(material: Material) {
     this.#context = this.#contextOf(material);
     this.#listening = this.#ssl.newSession(this.#context);
   }
 
-  /** New handshakes use `material` from here on; sessions that are up stay. @throws what OpenSSL says of it. */
+  /** New handshakes use `material` from here on; open sessions stay. @throws OpenSSL's error for it. */
   renew(material: Material): void {
     const context = this.#contextOf(material);
     this.#ssl.free(this.#listening);
-    // Sessions hold on to it.
+    // Sessions keep a reference to it.
     this.#ssl.freeContext(this.#context);
     this.#context = context;
     this.#listening = this.#ssl.newSession(context);
   }
 
   /**
-   * Takes a datagram of `client` (its address and port as text), for which no state is kept. With the cookie that was asked
-   * of it a session begins, and has taken the datagram.
+   * Handles a datagram of `client` (its address and port as text), for which no state is kept. With the cookie that it was
+   * sent, a session begins, and handles the datagram.
    */
   greet(datagram: Buffer, client: string, owner: SessionOwner): DtlsSession | undefined {
     const ssl = this.#ssl;
@@ -175,7 +175,7 @@ export class DtlsServer {
       owner.send(Buffer.from(scratch.subarray(0, count)));
     }
     if (!isProven) {
-      // What was no ClientHello would stand in the way of the next one.
+      // Anything but a ClientHello would block the next one.
       ssl.discard(listening, scratch);
       return undefined;
     }

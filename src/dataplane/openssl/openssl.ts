@@ -1,35 +1,40 @@
-/** The OpenSSL that is inside Node, called directly: Node itself has no DTLS. */
+/** The OpenSSL that is inside Node, called directly: Node has no DTLS API. */
 import { createRequire } from "node:module";
 
 declare const pointer: unique symbol;
-/** An object of OpenSSL's. */
+/** An OpenSSL object. */
 export type Handle = { readonly [pointer]: true };
 
 export interface OpenSsl {
   readonly newContext: () => Handle;
   readonly freeContext: (context: Handle) => void;
-  /** @throws what OpenSSL says of a certificate chain and a key in PEM. */
+  /** @throws OpenSSL's error for a certificate chain and a key in PEM. */
   readonly useMaterial: (context: Handle, certificate: Buffer, key: Buffer) => void;
-  /** A session that accepts, with datagram memory on both sides. */
+  /** A server session, with datagram memory on both sides. */
   readonly newSession: (context: Handle) => Session;
-  /** Handles a datagram of an unauthenticated source: true if it has a cookie that `isCookie` accepts; otherwise there may be an answer to read. */
+  /**
+   * Handles a datagram of an unauthenticated source: true if it has a cookie that `isCookie` accepts; otherwise there may
+   * be an answer to read.
+   */
   readonly listen: (session: Session, cookie: Buffer, isCookie: (cookie: Buffer) => boolean) => boolean;
-  /** Drops datagrams that were handed over and not read. */
+  /** Drops datagrams that were passed in and not read. */
   readonly discard: (session: Session, scratch: Buffer) => void;
   readonly free: (session: Session) => void;
-  /** Hands over a datagram that arrived. */
+  /** Passes in a datagram that arrived. */
   readonly push: (session: Session, datagram: Buffer) => void;
-  /** Bytes of the next datagram to send, put into `into`; 0 where there is none. */
+  /** Writes the next datagram to send into `into`; returns its length, 0 if there is none. */
   readonly pull: (session: Session, into: Buffer) => number;
-  /** Bytes of a record, put into `into`; 0 where there is none yet, -1 where the session has ended. */
+  /**
+   * Writes the content of a record into `into`; returns its length, 0 if there is none yet, -1 if the session has ended.
+   */
   readonly read: (session: Session, into: Buffer) => number;
-  /** False when nothing can be sent. */
+  /** False if nothing can be sent. */
   readonly write: (session: Session, bytes: Buffer) => boolean;
   readonly shutdown: (session: Session) => void;
-  /** Sends what was not answered in time once more; false where the other side does not come back. */
+  /** Retransmits what was not answered in time; false if the other side does not respond. */
   readonly retransmit: (session: Session) => boolean;
   readonly isEstablished: (session: Session) => boolean;
-  /** Bytes that a record of the session has at least, its header not counted. */
+  /** Minimum length in bytes of a record of the session, without its header. */
   readonly shortestRecord: (session: Session) => number;
 }
 
@@ -50,21 +55,21 @@ const OP_NO_QUERY_MTU = 1n << 12n;
 const OP_COOKIE_EXCHANGE = 1n << 13n;
 const OP_NO_RENEGOTIATION = 1n << 30n;
 const ERROR_WANT_READ = 2;
-/** Handshake messages are cut up so that they fit every network. */
+/** Handshake messages are fragmented so that they fit every network. */
 const MTU = 1200;
 
 /**
- * Ciphers that authenticate what they encrypt: with others OpenSSL ends a session by any record that somebody else made up.
- * WebRTC has asked for no others in years (RFC 8827 §6.5).
+ * Ciphers with authenticated encryption: with others OpenSSL ends a session on any forged record. WebRTC has used no others
+ * for years (RFC 8827 §6.5).
  */
 const CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20";
-/** Bytes of the nonce that a record bears (none with ChaCha20), and of its tag: RFC 5288 §3, RFC 7905 §2. */
+/** Bytes of the nonce in a record (none with ChaCha20), and of its tag: RFC 5288 §3, RFC 7905 §2. */
 const GCM_BYTES = 8 + 16;
 const CHACHA20_BYTES = 16;
 
 let loaded: OpenSsl | undefined;
 
-/** @throws where Node was built without OpenSSL's DTLS, or calls cannot be made. */
+/** @throws if Node was built without OpenSSL's DTLS, or calls cannot be made. */
 export const loadOpenSsl = (): OpenSsl => {
   loaded ??= load();
   return loaded;
@@ -127,7 +132,7 @@ const load = (): OpenSsl => {
     }
   };
 
-  // OpenSSL asks for cookies from inside `DTLSv1_listen` alone: these say what is asked for then.
+  // OpenSSL asks for cookies only inside `DTLSv1_listen`: these variables hold the values for that call.
   let offered: Buffer = Buffer.alloc(0);
   let agrees: (cookie: Buffer) => boolean = () => false;
   const generate = koffi.register(
@@ -188,7 +193,7 @@ const load = (): OpenSsl => {
       const ssl = sslNew(context) as Handle;
       const input = bioNew(datagramMemory()) as Handle;
       const output = bioNew(datagramMemory()) as Handle;
-      // They are the session's from here on, and go with it.
+      // The session owns them from here on, and frees them.
       setBio(ssl, input, output);
       sslCtrl(ssl, CTRL_SET_MTU, MTU, null);
       acceptState(ssl);

@@ -23,8 +23,8 @@ import {
 const [tcp, udp] = [6, 17];
 
 /**
- * The family of a request that names none: IPv4 (RFC 8656 §7.2), or where the relay has no IPv4 address IPv6, as browsers
- * name none and would get no candidate; `strictAddressFamily` refuses those, as the RFC is written.
+ * The family of a request that names none: IPv4 (RFC 8656 §7.2), or IPv6 if the relay has no IPv4 address, because browsers
+ * name none and would get no candidate; `strictAddressFamily` rejects those requests, as the RFC requires.
  */
 const usualFamily = (context: RequestContext): Family =>
   context.relay.options.strictAddressFamily !== true &&
@@ -43,16 +43,16 @@ const families = (
   if (requestedTransport === undefined) return failure("400 no-transport");
   if (requestedTransport !== udp && requestedTransport !== tcp) return failure("442 transport");
   if (requestedTransport === tcp) {
-    // RFC 6062 §5.1: the client's connection is a stream, and none of these go with it.
+    // RFC 6062 §5.1: the client's connection must be a stream, and none of these attributes is allowed.
     if (protocol === "udp" || protocol === "dtls") return failure("400 tcp-over-datagrams");
     if ((evenPort ?? reservationToken ?? message.dontFragment) !== undefined) return failure("400 not-for-tcp");
   }
-  // RFC 8656 §7.2: a server that cannot set the DF bit does not know the attribute.
+  // RFC 8656 §7.2: a server that cannot set the DF bit treats the attribute as unknown.
   if (message.dontFragment === true && !context.canSetDontFragment) return notUnderstood([attribute.dontFragment]);
   if (reservationToken !== undefined && (evenPort ?? requestedFamily ?? additionalFamily) !== undefined)
     return failure("400 reservation-token");
   if (additionalFamily !== undefined) {
-    // §7.2: only IPv6 can be additional, and not to a family asked for nor with a port to reserve.
+    // §7.2: only IPv6 can be additional, and not together with a requested family or a port to reserve.
     if (requestedFamily !== undefined || additionalFamily !== addressFamily.ipv6 || evenPort === true)
       return failure("400 additional-family");
     return [4, 6];
@@ -64,9 +64,9 @@ const families = (
 
 interface Ports {
   readonly relays: readonly (RelayPort | TcpRelay)[];
-  /** Of the port that is held for another allocation. */
+  /** The port that is held for another allocation. */
   readonly token?: Buffer;
-  /** Families that were asked for and are not there, with an error code each. */
+  /** Requested families that are unavailable, with an error code each. */
   readonly missing: readonly { readonly family: Family; readonly code: number }[];
 }
 
@@ -75,7 +75,7 @@ const closePorts = async ({ relays, token }: Ports, reservations: Reservations):
   if (token !== undefined) (await reservations.take(token))?.close();
 };
 
-/** Binds what was asked for; an error when nothing could be. */
+/** Binds what was requested; an error if nothing could be bound. */
 const openPorts = async ({ message, context, now }: Exchange, wanted: readonly Family[]): Promise<Ports | Answer> => {
   const { evenPort, reservationToken } = message;
   const { reservations, engine } = context.relay;
@@ -115,7 +115,7 @@ const openPorts = async ({ message, context, now }: Exchange, wanted: readonly F
   return failure("508 reservations");
 };
 
-/** RFC 8489 §10: whoever goes sends new clients elsewhere, if there is an elsewhere of the client's family. */
+/** RFC 8489 §10: a draining relay redirects new clients, if there is an alternate server of the client's family. */
 const elsewhere = ({ path, context }: Exchange): Answer | undefined => {
   const { isDraining, options } = context.relay;
   if (!isDraining) return undefined;
@@ -141,7 +141,7 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
     return failure("486 quota");
   }
   const ports = await openPorts(exchange, wanted);
-  // From here to `open` nothing waits: the allocation takes the claim's place.
+  // From here to `open` the code is synchronous: the allocation takes the claim's place.
   const isWanted = allocations.unclaim(context, path, who) && !context.isClosed;
   if ("kind" in ports) {
     allocations.giveQuotaBack(context, who);

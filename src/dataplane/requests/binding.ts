@@ -1,4 +1,4 @@
-/** Binding, RFC 8489 §12: anyone may ask where they come from. */
+/** Binding, RFC 8489 §12: any client may ask for its own address. */
 import { attribute } from "../../stun/attributes.ts";
 import { encode } from "../../stun/writer.ts";
 import type { Message } from "../../stun/message.ts";

@@ -10,7 +10,7 @@ export const channelBind = ({ message, allocation, context, now }: AllocationExc
   if (channelNumber === undefined || peer === undefined) return failure("400 no-channel-or-peer");
   if (!isChannelNumber(channelNumber)) return failure("400 channel-number");
   if (port === 0) return failure("400 peer-port");
-  // RFC 6062 §5: data of a TCP allocation goes over connections alone.
+  // RFC 6062 §5: data of a TCP allocation uses only connections.
   if (allocation.protocol === "TCP") return failure("400 channel-on-tcp");
   if (allocation.relayFor(peer.family) === undefined) return failure("443 peer-family");
   const verdict = allocation.check(peer, port);

@@ -9,7 +9,7 @@ import { method } from "../../stun/message.ts";
 import { randomBytes } from "node:crypto";
 import type { RequestContext } from "./exchange.ts";
 
-/** Takes the connection of a peer that has a permission and is admitted; any other is closed. */
+/** Accepts the connection of a peer that has a permission and is admitted; any other is closed. */
 export const connectionAttempt = (context: RequestContext, allocation: Allocation, socket: Socket): void => {
   const peer = parseIp(socket.remoteAddress ?? "");
   const port = socket.remotePort ?? 0;

@@ -1,4 +1,4 @@
-/** ConnectionBind, RFC 6062 §5.4: the connection that it comes by and a connection to a peer become one stream. */
+/** ConnectionBind, RFC 6062 §5.4: the connection that it arrives on and a connection to a peer become one stream. */
 import { failure, success, type Answer, type Exchange } from "./exchange.ts";
 
 export const connectionBind = ({ message, path, context, who }: Exchange): Answer => {
@@ -6,7 +6,7 @@ export const connectionBind = ({ message, path, context, who }: Exchange): Answe
   const held = context.gateway.connections.get(connectionId);
   if (path.takeOver === undefined) return failure("400 connection-bind-datagrams");
   if (connectionId === undefined) return failure("400 no-connection-id");
-  // One of another user, or listener, is as good as none: nobody learns which there are.
+  // A connection of another user or listener is treated as unknown, so that no client learns which exist.
   if (held?.allocation.owner.userId !== who.userId || held.allocation.scope !== context)
     return failure("400 connection-id");
   const { connection } = held;
@@ -15,7 +15,7 @@ export const connectionBind = ({ message, path, context, who }: Exchange): Answe
   if (client === undefined) return failure("400 connection-bind-control");
   return {
     ...success(),
-    // Behind the answer, so that it is the last thing that is no data.
+    // After the answer, so that the answer is the last message before data.
     afterwards: () => connection.bind(client),
   };
 };

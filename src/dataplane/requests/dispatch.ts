@@ -1,4 +1,4 @@
-/** From a STUN message to its answer: reading, authenticating, and the request file that knows the rest. */
+/** From a STUN message to its answer: reading, authentication, and the file that handles the method. */
 import type { HmacSha1 } from "../../stun/hmac-sha1.ts";
 import { monotonicMs, wallMs } from "../../clock.ts";
 import { statusOf } from "../../reasons.ts";
@@ -80,7 +80,7 @@ const answerAllocate = (
     else answer(failure("437 allocation-exists"));
     return;
   }
-  // A retransmission of an Allocate that is being answered: the answer is on its way.
+  // A retransmission of an Allocate that is being answered: the answer will be sent.
   if (context.relay.allocations.isClaimed(fiveTuple(path))) return;
   answerLater(context, allocate(exchange), answer);
 };
@@ -116,7 +116,7 @@ const answerAuthenticated = (exchange: Exchange, allocation: Allocation | undefi
 };
 
 const receiveMessage = (context: RequestContext, message: Message, path: ListenerPath): void => {
-  // Indications and answers are never answered, RFC 8489 §6.3. A Binding indication keeps a path alive and asks for nothing.
+  // Indications and answers are never answered, RFC 8489 §6.3. A Binding indication keeps a path alive and needs no action.
   if (message.class !== "request") {
     if (message.class !== "indication" || message.method !== method.binding) context.dropped("not-a-request");
     return;
@@ -133,7 +133,7 @@ const receiveMessage = (context: RequestContext, message: Message, path: Listene
   const { relay, gateway } = context;
   const tuple = fiveTuple(path);
   const allocation = relay.allocations.get(tuple);
-  // A client connection has no allocation; it is of whoever has that of the peer connection.
+  // A client connection has no allocation; its owner is that of the peer connection.
   const binds = message.method === method.connectionBind;
   if (binds && allocation === undefined && handOver(context, message, path)) return;
   const { owner } = allocation ?? (binds ? gateway.connections.get(message.connectionId)?.allocation : {}) ?? {};
@@ -162,7 +162,7 @@ const receiveMessage = (context: RequestContext, message: Message, path: Listene
   respond(context, message, path, { kind: "error", code, attributes });
 };
 
-/** Takes one message of a client, whatever it is. */
+/** Handles one message of a client. */
 export const receive = (context: RequestContext, bytes: Buffer, path: ListenerPath): void => {
   const decoded = decode(bytes);
   switch (decoded.kind) {

@@ -1,4 +1,4 @@
-/** One request, what it may use, and its answer: all that the request files know. */
+/** One request, what it may use, and its answer: everything that the request files know. */
 import type { Family } from "../../net/ip.ts";
 import type { Allocation, AllocationScope, Owner } from "../allocation.ts";
 import type { Gateway } from "../gateway.ts";
@@ -9,17 +9,17 @@ import type { Attribute, Message } from "../../stun/message.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
 import type { DropCode, RefusalCode } from "../../reasons.ts";
 
-/** The listener that a request came by, its gateway, and the relay. */
+/** The listener that received the request, its gateway, and the relay. */
 export interface RequestContext extends AllocationScope {
   readonly relay: RelayContext;
   readonly gateway: Gateway;
-  /** Where relayed transport addresses of `family` are; nothing where there are none. */
+  /** Where relayed transport addresses of `family` are bound; undefined if there are none. */
   relayAddress(family: Family): RelayAddress | undefined;
   /** Whether the listener is closed: nothing may be opened through it. */
   readonly isClosed: boolean;
-  /** Sends an answer to somebody who proved nothing: over UDP the source address may be a victim's. */
+  /** Sends an answer to an unauthenticated client: over UDP the source address may be a victim's. */
   reply(path: ListenerPath, request: Buffer, bytes: Buffer): void;
-  /** Sends an answer to somebody who proved who they are. */
+  /** Sends an answer to an authenticated client. */
   send(path: ListenerPath, bytes: Buffer): void;
   /** Counts a request that is answered with an error. */
   refusedRequest(path: ListenerPath, code: RefusalCode): void;
@@ -36,7 +36,7 @@ export interface Exchange {
   readonly now: number;
 }
 
-/** A request that needs an allocation, and its own. */
+/** A request that needs an allocation, and the allocation of its five-tuple. */
 export interface AllocationExchange extends Exchange {
   readonly allocation: Allocation;
 }
@@ -45,12 +45,12 @@ export type Answer =
   | {
       readonly kind: "success";
       readonly attributes: readonly Attribute[];
-      /** Done once the answer is on its way. */
+      /** Runs after the answer has been sent. */
       readonly afterwards?: () => void;
     }
   | {
       readonly kind: "error";
-      /** Its number goes to the client; the rest is for counters and logs. */
+      /** The error code is sent to the client; the rest is for counters and logs. */
       readonly code: RefusalCode;
       readonly attributes?: readonly Attribute[];
     }

@@ -1,6 +1,6 @@
 /**
- * A ConnectionBind for a connection to a peer that another thread has: the stream that it came by goes there, and begins with
- * this request. That thread challenges, authenticates and answers.
+ * A ConnectionBind for a connection to a peer that another thread has: the stream that it arrived on moves there, and
+ * begins with this request. That thread challenges, authenticates and answers.
  */
 import { pour } from "../pour.ts";
 import type { Message } from "../../stun/message.ts";
@@ -17,7 +17,7 @@ export const handOver = (context: RequestContext, message: Message, path: Listen
   const client = path.takeOver?.();
   if (client === undefined) return false;
   client.pause();
-  // The request's bytes are used again as soon as this returns.
+  // The memory of the request's bytes is reused as soon as this returns.
   const request = Buffer.from(message.bytes);
   const { address, port } = path.client;
   const stream = {

@@ -1,4 +1,4 @@
-/** Ports that are held for a RESERVATION-TOKEN, over all threads: its request may arrive on any of them. */
+/** Ports that are held for a RESERVATION-TOKEN, over all threads: the request with the token may arrive on any of them. */
 import { monotonicMs } from "../../clock.ts";
 import type { Sys } from "../engines/batch/sys.ts";
 import type { HeldPort } from "../engines/engine.ts";
@@ -6,8 +6,8 @@ import { Tokens, type SharedTokens } from "../reservations.ts";
 
 export interface HeldPorts {
   /**
-   * As one thread sees it. `descriptors` (by number, 1 for those that are the thread's to close) follows each port in and out,
-   * so that one is closed once, whoever ends when.
+   * The view of one thread. `descriptors` (by number, 1 for those that the thread must close) tracks each port in and out,
+   * so that each is closed exactly once, whichever side ends first.
    */
   of(descriptors?: Uint8Array): SharedTokens;
   /** Closes all that is held. */

@@ -1,4 +1,4 @@
-/** One answer out of those of several relays that share listeners. */
+/** Merges the answers of several relays that share listeners. */
 import type {
   AdmissionChange,
   ApplyReport,
@@ -78,7 +78,7 @@ const connectionsOf = (
 ): Pick<AdmissionChange, "connections"> =>
   one === undefined && other === undefined ? {} : { connections: (one ?? 0) + (other ?? 0) };
 
-/** Every relay makes the same admission changes; what each dropped at once adds up. */
+/** Every relay makes the same admission changes; the numbers of dropped objects add up. */
 export const mergeReports = (reports: readonly ApplyReport[]): ApplyReport => {
   const admission = new Map<string, AdmissionChange>();
   for (const change of reports.flatMap((report) => report.admission)) {
@@ -99,7 +99,7 @@ export const mergeReports = (reports: readonly ApplyReport[]): ApplyReport => {
   const listeners = new Map<string, ListenerChange>();
   for (const change of reports.flatMap((report) => report.listeners)) {
     const before = listeners.get(change.listener);
-    // One that failed anywhere has failed.
+    // A listener that failed in any relay has failed.
     if (before === undefined || change.change === "failed") listeners.set(change.listener, change);
   }
   return { admission: [...admission.values()], listeners: [...listeners.values()] };

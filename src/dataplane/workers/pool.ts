@@ -1,6 +1,6 @@
 /**
- * A relay on several threads: each worker is a whole relay for the clients that the kernel gives it. A worker that ends is
- * replaced: its own clients begin anew, nobody else's notice.
+ * A relay on several threads: each worker is a whole relay for the clients that the kernel assigns to it. A worker that
+ * ends is replaced: its own clients begin anew, clients of other workers notice nothing.
  */
 import { randomBytes } from "node:crypto";
 import { messageOf } from "../../errors.ts";
@@ -100,13 +100,13 @@ export class WorkerPool implements Relay {
   }
 
   async apply(document: DataplaneConfig, how: Apply = {}): Promise<ApplyReport> {
-    // Refused whole, before anybody acts on it.
+    // An invalid config is rejected as a whole, before any worker applies it.
     const config = parseConfig(document);
     this.#applied.set(config.name, { config, how });
     const endBefore = this.#offload.wish(config.name, config.offload);
     const request = requestOf(config, how, this.#offload.handle);
     try {
-      // One that is down receives it when it is back.
+      // A worker that is down receives it when it restarts.
       const reports = await Promise.all(this.#workers.map((worker) => worker.apply(request).catch(() => undefined)));
       return mergeReports(reports.filter((report) => report !== undefined));
     } finally {
@@ -141,12 +141,12 @@ export class WorkerPool implements Relay {
     this.#last = { ...merged, offload: this.#offload.state() };
   }
 
-  /** Makes a worker end by an exception that nobody catches, for tests of what then happens. */
+  /** Ends a worker with an uncaught exception, for tests. */
   failWorker(index: number, reason: string): void {
     this.#workers[index]?.fail(reason);
   }
 
-  /** The two ends of a pair of sockets become the way from one worker to the other. */
+  /** The two ends of a socket pair connect one worker to the other. */
   async #handOver({ stream, connectionId }: WorkerSays["handOverStream"], descriptors: Uint8Array): Promise<number> {
     const worker = this.#workers[threadOf(connectionId, this.#workers.length)];
     if (worker === undefined) throw new Error("there is no such worker");

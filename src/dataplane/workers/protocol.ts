@@ -1,4 +1,4 @@
-/** What the pool and a worker say to each other; `thread-channel.ts` carries it. */
+/** The messages between the pool and a worker; `thread-channel.ts` carries them. */
 import type { AdmissionStep } from "../../admission/transition.ts";
 import type { TransportAddress } from "../../net/address.ts";
 import type { ValidConfig } from "../config.ts";
@@ -9,10 +9,10 @@ import type { RelayEvent, RelayOptions } from "../relay.ts";
 import type { PortMemory } from "../relayed-ports.ts";
 import type { HeldPort } from "../engines/engine.ts";
 
-/** What clients have from one worker and may bring to another. */
+/** State that clients get from one worker and may present to another. */
 export interface Secrets {
   readonly nonceKey: Uint8Array;
-  /** 48 bytes, as Node's TLS servers take them. */
+  /** 48 bytes, as Node's TLS servers expect them. */
   readonly ticketKeys: Uint8Array;
 }
 
@@ -25,9 +25,9 @@ export interface WorkerData {
   >;
   readonly ids: Numbers;
   readonly secrets: Secrets;
-  /** By descriptor, 1 for those that the worker has open; in memory that both see. */
+  /** By descriptor, 1 for those that the worker has open; in shared memory. */
   readonly descriptors: Uint8Array;
-  /** Where relayed ports are known: the worker's own part, and those of all threads. */
+  /** Relayed ports: the worker's own part, and those of all threads. */
   readonly ports: { readonly own: PortMemory; readonly all: readonly PortMemory[] };
 }
 
@@ -40,37 +40,37 @@ export interface ApplyRequest {
   readonly offload: OffloadHandle | undefined;
 }
 
-/** The worker asks for a place for one more allocation, or gives one back. */
+/** The worker reserves a place for one more allocation, or releases one. */
 export interface QuotaRequest {
   readonly gateway: string;
   readonly user: string;
   readonly limit: number;
 }
 
-/** What the pool asks and tells. */
+/** Requests and notifications of the pool. */
 export interface PoolSays {
   readonly apply: ApplyRequest;
   readonly remove: string;
   readonly useOffload: OffloadHandle | undefined;
-  /** A stream comes by a descriptor. */
+  /** A stream, passed as a descriptor. */
   readonly takeStream: { readonly stream: HandedStream; readonly fd: number };
   readonly state: undefined;
   readonly drain: undefined;
   readonly close: undefined;
-  /** Ends in an exception that nobody catches: for tests of what then happens. */
+  /** Ends with an uncaught exception, for tests. */
   readonly fail: string;
 }
 
-/** What a worker asks and tells. */
+/** Requests and notifications of a worker. */
 export interface WorkerSays {
   readonly openSocket: TransportAddress;
   readonly closeSocket: TransportAddress;
   readonly takeQuota: QuotaRequest;
   readonly giveQuota: Omit<QuotaRequest, "limit">;
-  /** Ports for RESERVATION-TOKEN; the answers are as of `SharedTokens`. */
+  /** Ports for RESERVATION-TOKEN; the answers are those of `SharedTokens`. */
   readonly holdPort: HeldPort;
   readonly takePort: Uint8Array;
-  /** A stream goes to the worker that has the connection; the answer is the descriptor of the way there. */
+  /** A stream for the worker that has the connection; the answer is a descriptor that leads there. */
   readonly handOverStream: { readonly stream: HandedStream; readonly connectionId: number };
   readonly event: RelayEvent;
   readonly log: { readonly level: number; readonly msg: string; readonly [field: string]: unknown };

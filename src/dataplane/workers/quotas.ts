@@ -1,13 +1,13 @@
-/** How many allocations each user has over all workers, so that a quota holds for all of them together. */
+/** The number of allocations of each user over all workers, so that one quota holds for all of them together. */
 export interface Quota {
   take(gateway: string, user: string, limit: number): Promise<boolean>;
   give(gateway: string, user: string): void;
 }
 
 export interface Quotas {
-  /** As one relay sees it. */
+  /** The view of one relay. */
   of(relay: number): Quota;
-  /** Gives back what a relay that has ended had taken. */
+  /** Releases what a relay that has ended had reserved. */
   forget(relay: number): void;
 }
 

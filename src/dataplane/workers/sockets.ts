@@ -1,7 +1,7 @@
 /**
  * Client sockets of workers: one of each worker on every port, which all share it (SO_REUSEPORT). They are opened and
- * closed here, so that a worker that ends takes none along: the kernel spreads clients by how many there are, and one fewer
- * would hand other workers' clients around.
+ * closed here, so that a worker that ends closes none: the kernel distributes clients by the number of sockets, and one
+ * fewer would reassign other workers' clients.
  */
 import { formatAddress, type TransportAddress } from "../../net/address.ts";
 import { boundSocket } from "../engines/batch/datagram-socket.ts";
@@ -25,7 +25,7 @@ export const createSharedSockets = (sys: Sys, workers: number): SharedSockets =>
       const key = formatAddress(at.address, at.port);
       let port = ports.get(key);
       if (port === undefined) {
-        // All at once, in order: from the first on the kernel gives them clients.
+        // All at once, in order: the kernel assigns clients to them from the first one on.
         const fds: number[] = [];
         try {
           for (let index = 0; index < workers; index++)

@@ -1,4 +1,4 @@
-/** Questions and answers, and things told, between two threads. */
+/** Requests, answers and notifications between two threads. */
 import { messageOf } from "../../errors.ts";
 import type { MessagePort, Worker } from "node:worker_threads";
 
@@ -7,14 +7,14 @@ type Message =
   | { readonly answer: number; readonly value?: unknown; readonly error?: string }
   | { readonly tell: string; readonly value: unknown };
 
-/** What the other side may ask and tell, each with one value that can be cloned. */
+/** What the other side may request and notify, each with one value that can be cloned. */
 export type Handlers = Readonly<Record<string, (value: never) => unknown>>;
 
 export interface ThreadChannel {
-  /** Rejects with what the other side threw, or when the channel is closed. */
+  /** Rejects with the other side's error, or when the channel is closed. */
   ask<T>(what: string, value: unknown): Promise<T>;
   tell(what: string, value: unknown): void;
-  /** Rejects what waits for an answer. */
+  /** Rejects pending requests. */
   close(reason: string): void;
 }
 

@@ -1,4 +1,4 @@
-/** One worker as the pool sees it: started, asked, and started again when it ends by itself. */
+/** One worker as the pool sees it: starts it, sends it requests, and restarts it when it ends unexpectedly. */
 import { messageOf } from "../../errors.ts";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -19,7 +19,7 @@ import type { SharedSockets } from "./sockets.ts";
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5000;
-/** One that has run this long has not failed at the start. */
+/** A worker that has run this long has not failed at the start. */
 const STEADY_MS = 60_000;
 /** Descriptors are numbers below this. */
 const MAX_DESCRIPTORS = 1 << 20;
@@ -34,10 +34,10 @@ export interface WorkerHandleOptions {
   readonly heldPorts: HeldPorts;
   readonly ports: WorkerData["ports"];
   readonly event: (event: RelayEvent) => void;
-  /** A worker runs that replaces another: sends it the active configuration. */
+  /** A replacement worker runs: sends it the active configuration. */
   readonly began: (worker: WorkerHandle) => Promise<void>;
   readonly lost: () => void;
-  /** Gives a stream to the worker that has the connection; `descriptors` are of the worker that gives. */
+  /** Passes a stream to the worker that has the connection; `descriptors` are those of the worker that passes it. */
   readonly handOver: (what: WorkerSays["handOverStream"], descriptors: Uint8Array) => Promise<number>;
 }
 
@@ -73,7 +73,7 @@ export class WorkerHandle {
     return this.#ask("useOffload", handle);
   }
 
-  /** Gives the worker a stream; `fd` is its own from here on. */
+  /** Passes a stream to the worker; the worker owns `fd` from here on. */
   takeStream(stream: HandedStream, fd: number): Promise<void> {
     this.#descriptors[fd] = 1;
     return this.#ask("takeStream", { stream, fd } satisfies PoolSays["takeStream"]);
@@ -117,7 +117,7 @@ export class WorkerHandle {
     const workerData: WorkerData = {
       index,
       options: { place, own, alternateServers, strictAddressFamily, proxyProtocol, limits },
-      // No number is used twice, whoever counts.
+      // No number is used twice, even after a restart.
       ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
       secrets: this.#options.secrets,
       descriptors: this.#descriptors,
@@ -126,7 +126,7 @@ export class WorkerHandle {
     const worker = new Worker(new URL(`worker${extname(import.meta.url)}`, import.meta.url), {
       workerData,
       name: `relay-${index}`,
-      // As for the process: see bin/turnpike. It counts three parts of 16.
+      // As for the process: see bin/turnpike. The value counts three semi-spaces of 16 MB.
       resourceLimits: { maxYoungGenerationSizeMb: 48 },
     });
     const handlers: { readonly [K in keyof WorkerSays]: (value: WorkerSays[K]) => unknown } = {
@@ -195,7 +195,7 @@ export class WorkerHandle {
       await this.#options.began(this);
       this.#options.event({ event: "worker.restored", worker: this.#options.index });
     } catch (error) {
-      // It ended while it received its configs, and is started again.
+      // It ended while it received its configs, and is restarted.
       this.#options.options.log.warn(
         { err: error, worker: this.#options.index },
         "a worker could not receive its configs",

@@ -1,4 +1,4 @@
-/** A worker: a relay of its own on a thread of its own, for the clients that the kernel gives it. */
+/** A worker: a separate relay on a separate thread, for the clients that the kernel assigns to it. */
 import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 import { pino } from "pino";
@@ -13,7 +13,7 @@ if (parentPort === null) throw new Error("this is the program of a worker thread
 
 const { options, ids, secrets, descriptors, ports } = workerData as WorkerData;
 
-/** The socket closes the descriptor from here on. */
+/** The socket owns the descriptor from here on. */
 const socketOf = (fd: number): Socket => {
   descriptors[fd] = 0;
   const socket = new Socket({ fd, readable: true, writable: true });
@@ -47,7 +47,7 @@ const relay = new EmbeddedRelay({
   ...options,
   engine: "batch",
   ids,
-  // The pool's logger decides what is shown: its level changes while workers run.
+  // The pool's logger filters by level, because the level changes while workers run.
   log: pino({ level: "debug" }, { write: (line) => tell("log", JSON.parse(line) as WorkerSays["log"]) }),
   sockets: {
     descriptors,

@@ -1,6 +1,6 @@
 /**
- * Schemas of Kubernetes' own kinds, as far as Turnpike reads them. Everything else in them is let through, and `null` is as
- * good as absent, as it is to an API server.
+ * Schemas of Kubernetes' built-in kinds, as far as Turnpike reads them. Everything else in them is accepted, and `null`
+ * counts as absent, as for an API server.
  */
 const text = { type: "string" };
 const labels = { type: ["object", "null"], additionalProperties: text };

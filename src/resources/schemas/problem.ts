@@ -1,6 +1,6 @@
 /** What is wrong with an object. */
 export interface Problem {
-  /** As Kubernetes writes it: `spec.listeners[0].port`. */
+  /** In Kubernetes' notation: `spec.listeners[0].port`. */
   readonly field: string;
   /** Never quotes the value, which may be a secret. */
   readonly reason: string;

@@ -1,6 +1,6 @@
 /**
- * Rules that a Gateway API CRD states in CEL (`x-kubernetes-validations`), by hand: those that speak of what Turnpike reads.
- * Objects have passed their schema and have their defaults.
+ * Rules that a Gateway API CRD states in CEL (`x-kubernetes-validations`), implemented in code: those for fields that
+ * Turnpike reads. Objects have passed their schema and have their defaults.
  */
 import type { Gateway, GatewayApiUDPRoute, ParentReference } from "../gateway-api.ts";
 import type { Problem } from "./problem.ts";

@@ -1,4 +1,4 @@
-/** From a CRD's OpenAPI schema to the JSON schema that checks objects the way an API server with strict fields does. */
+/** Converts a CRD's OpenAPI schema to the JSON schema that validates objects like an API server with strict fields. */
 import { metadataSchema } from "./core.ts";
 
 export type Schema = Readonly<Record<string, unknown>>;
@@ -14,8 +14,8 @@ const mapValues = (value: unknown, change: (schema: Schema) => Schema): Schema =
 const preservesUnknown = (schema: Schema): boolean => schema["x-kubernetes-preserve-unknown-fields"] === true;
 
 /**
- * Only `properties`, `items` and `additionalProperties` describe structure; `anyOf` and its like check values and must not
- * refuse fields.
+ * Only `properties`, `items` and `additionalProperties` describe structure; `anyOf` and similar keywords check values and
+ * must not reject fields.
  */
 const strict = (schema: Schema): Schema => {
   const { properties, items, additionalProperties, ...rest } = schema;
@@ -33,7 +33,10 @@ const strict = (schema: Schema): Schema => {
   };
 };
 
-/** Metadata is checked alike for all kinds; a status is written by controllers and read with care, so anything goes there. */
+/**
+ * Metadata is checked the same way for all kinds; a status is written by controllers and read defensively, so everything is
+ * accepted there.
+ */
 export const validatorSchema = (schema: Schema): Schema => {
   const root = strict(schema);
   const properties = isSchema(root["properties"]) ? root["properties"] : {};
@@ -70,7 +73,7 @@ export const prune = (schema: Schema, value: unknown): unknown => {
   );
 };
 
-/** `value` without the nulls that stand where the schema does not allow them: to an API server they are absent. */
+/** `value` without the nulls that the schema does not allow: to an API server they are absent. */
 export const dropNulls = (schema: Schema, value: unknown): unknown => {
   if (Array.isArray(value)) {
     const { items } = schema;

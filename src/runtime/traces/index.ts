@@ -1,4 +1,4 @@
-/** What others may use of traces. What sends them is loaded only where somebody wants them. */
+/** The public part of traces. The exporter is loaded only if traces are enabled. */
 import type { TracerOptions } from "./otlp.ts";
 import type { Tracer } from "./tracer.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Traces of what the loop does: from a watch event to the config at the relay, the objects in the cluster, and the dataplane
- * that was notified. It looks on, and the sequence numbers lead from a span to the event log.
+ * Traces of the loop: from a watch event to the config at the relay, the objects in the cluster, and the dataplane that was
+ * notified. It only observes, and sequence numbers link a span to the event log.
  *
  *     watch event ─┬─ apply
  *                  └─ fold ─┬─ publish ─── config push
@@ -27,19 +27,21 @@ export interface Traces {
   told(report: DiscoveryReport): void;
 }
 
-/** A fact that came in this turn. */
+/** A fact that arrived in this turn. */
 interface Come {
   readonly fact: FactLine;
   readonly startedAt: number;
   readonly endedAt: number;
 }
 
-/** Links that a span may have, by OpenTelemetry's default. Of a first list with more objects the last are traced. */
+/**
+ * Maximum number of links of a span, OpenTelemetry's default. Of a first list with more objects the last ones are traced.
+ */
 const MAX_FACTS = 128;
-/** Facts whose spans are remembered, for what follows from them. */
+/** Maximum number of facts whose spans are kept as parents of later spans. */
 const MAX_REMEMBERED = 4096;
 
-/** Facts of calls: nothing is folded for them, and there are many. */
+/** Facts of calls: they are not folded, and there are many. */
 const OF_CALLS: ReadonlySet<FactLine["type"]> = new Set(["allocation.opened", "allocation.closed", "peer.refused"]);
 
 const attributesOf = (fact: FactLine): Attributes => {
@@ -76,7 +78,7 @@ export const traceLoop = ({ tracer, loop, relays }: TraceOptions): Traces => {
   const byFact = new Map<number, Span>();
   /** The fold that last changed an output. */
   const byOutput = new Map<string, Span>();
-  /** The last publication of a gateway; those that are not at an end yet. */
+  /** The last publication of a gateway; only unfinished ones. */
   const published = new Map<string, Span>();
   const publishing = new Map<string, Span>();
 
@@ -101,7 +103,7 @@ export const traceLoop = ({ tracer, loop, relays }: TraceOptions): Traces => {
       endPublishing(data.target, { attributes: { "turnpike.event.seq": seq }, failure: data.reason });
   };
 
-  /** The spans of facts that were folded, each with that of applying it. */
+  /** The spans of folded facts, each with the span of applying it. */
   const startFacts = (): readonly { readonly come: Come; readonly span: Span }[] =>
     come.map((one) => {
       const { fact, startedAt, endedAt } = one;

@@ -1,4 +1,4 @@
-/** Sends spans to a collector, by OTLP over HTTP in JSON. Loaded only where traces are wanted: it costs 0.2 s and 27 MB. */
+/** Sends spans to a collector, by OTLP over HTTP in JSON. Loaded only if traces are enabled: it costs 0.2 s and 27 MB. */
 import type { Context, Span as OtelSpan } from "@opentelemetry/api";
 import type { Logger } from "pino";
 import { release } from "../../release.ts";
@@ -13,7 +13,7 @@ export interface TracerOptions extends TraceSettings {
 
 const CLOSE_MS = 2000;
 
-/** Arrays of its own: the interface there is not readonly. */
+/** Mutable copies: the interface there is not readonly. */
 const mutable = (attributes: Attributes): Record<string, string | number | boolean | string[]> =>
   Object.fromEntries(
     Object.entries(attributes).map(([key, value]) => [key, typeof value === "object" ? [...value] : value]),
@@ -40,7 +40,7 @@ export const openTracer = async ({ mode, log, url, ratio, ...batching }: TracerO
         exporter: {
           export: (spans, done) =>
             exporter.export(spans, (result) => {
-              // What fails is news once, and so is that it works again.
+              // A failure is logged once, and so is the recovery.
               const { error } = result;
               if (error !== undefined && !isFailing)
                 log.warn({ reason: error.message }, "traces cannot be sent, and are dropped");

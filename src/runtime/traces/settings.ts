@@ -1,15 +1,15 @@
-/** Whether traces are wanted, and how: `--traces URL`, and the environment variables of OpenTelemetry's specification. */
+/** Whether and how traces are sent: `--traces URL`, and the environment variables of OpenTelemetry's specification. */
 import { TurnpikeError } from "../../errors.ts";
 
 export interface TraceSettings {
-  /** Where spans are sent by OTLP over HTTP; the environment says, if absent. */
+  /** Where spans are sent by OTLP over HTTP; the environment decides if absent. */
   readonly url?: string;
-  /** Spans that wait to be sent; more are dropped. */
+  /** Maximum number of spans that wait to be sent; more are dropped. */
   readonly maxQueueSize: number;
   readonly maxExportBatchSize: number;
   /** Milliseconds that a span waits for others. */
   readonly scheduledDelayMillis: number;
-  /** Of traces; 1 for all of them. */
+  /** Sampling ratio of traces; 1 for all of them. */
   readonly ratio: number;
 }
 
@@ -22,7 +22,7 @@ const countOf = (environment: Environment, name: string, fallback: number): numb
   return Number.isInteger(value) && value > 0 ? value : fallback;
 };
 
-/** `OTEL_TRACES_SAMPLER`; a trace begins here, so what its parent says does not matter. */
+/** `OTEL_TRACES_SAMPLER`; every trace begins here, so the parent's decision does not apply. */
 const ratioOf = ({ OTEL_TRACES_SAMPLER: sampler = "", OTEL_TRACES_SAMPLER_ARG: argument }: Environment): number => {
   if (sampler.endsWith("always_off")) return 0;
   const ratio = Number(argument || 1);
@@ -30,14 +30,14 @@ const ratioOf = ({ OTEL_TRACES_SAMPLER: sampler = "", OTEL_TRACES_SAMPLER_ARG: a
 };
 
 /**
- * Nothing where no traces are wanted, which is so unless `url` or the environment names a collector.
+ * Undefined if traces are disabled, which is the default unless `url` or the environment names a collector.
  * @param url of a collector, to which the path `v1/traces` is added. @throws TurnpikeError `usage`.
  */
 export const traceSettings = (url: string | undefined, environment: Environment): TraceSettings | undefined => {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: all, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: own } = environment;
   if (environment["OTEL_SDK_DISABLED"]?.toLowerCase() === "true") return undefined;
   if (url === undefined && (environment["OTEL_TRACES_EXPORTER"] === "none" || !(own || all))) return undefined;
-  // Without what may be a password in it.
+  // Without any password in it.
   if (url !== undefined && !/^https?:\/\//.test(url))
     throw new TurnpikeError("usage", "--traces: expected http://HOST:PORT of a collector for OTLP over HTTP");
   return {

@@ -1,4 +1,4 @@
-/** Spans as the rest of the program makes them. What carries them out, and its packages, is known to `otlp.ts` alone. */
+/** The span interface for the rest of the program. Only `otlp.ts` knows the exporter and its packages. */
 
 export type Attributes = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
@@ -6,15 +6,15 @@ export interface SpanStart {
   readonly name: string;
   /** Milliseconds since 1970, with fractions; here and below. */
   readonly startedAt: number;
-  /** A trace of its own without one. */
+  /** Absent: the span starts a new trace. */
   readonly parent?: Span | undefined;
-  /** What else led to it. */
+  /** Other causes, as links. */
   readonly links?: readonly Span[];
   readonly attributes: Attributes;
 }
 
 export interface Span {
-  /** @param failure why it came to nothing. */
+  /** @param failure why it failed. */
   end(at: number, more?: { readonly attributes?: Attributes; readonly failure?: string }): void;
 }
 
@@ -24,5 +24,5 @@ export interface Tracer {
   close(): Promise<void>;
 }
 
-/** Finer than `Date.now`. */
+/** More precise than `Date.now`. */
 export const nowMs = (): number => performance.timeOrigin + performance.now();

@@ -1,4 +1,4 @@
-/** What can be done on the page. Each changes the state, and nothing anywhere else. */
+/** The actions of the page. Each changes only the state. */
 import type { MachineId } from "../../journal/fact.ts";
 import { saveLog, saveSlice, saveText } from "./downloads.ts";
 import type { Filter } from "./filter.ts";
@@ -11,10 +11,10 @@ import type { Question, Selection, State, Store, View } from "./state.ts";
 
 export interface Actions {
   show(view: View): void;
-  /** Shows the line at `position`; nothing: now, whatever comes. */
+  /** Shows the line at `position`; undefined: always the latest. */
   goTo(position: number | undefined): void;
   goToSeq(seq: number): void;
-  /** The next line that the filter lets through, or the one before. */
+  /** The next line that passes the filter, or the previous one. */
   step(by: 1 | -1): void;
   play(playing: boolean): void;
   setSpeed(speed: number): void;
@@ -27,17 +27,17 @@ export interface Actions {
   setTheme(theme: State["theme"]): void;
   setMatch(match: string): void;
   openFile(file: File): void;
-  /** Goes back from a file to the program that serves the page. */
+  /** Returns from a file to the program that serves the page. */
   openLive(): void;
   giveToken(token: string): void;
   saveLog(): void;
-  /** The lines between the two moments of the comparison, or all up to this one, to replay by themselves. */
+  /** The lines between the two moments of the comparison, or all lines up to this one, as a log that replays on its own. */
   saveSlice(): void;
   saveText(name: string, type: string, text: string): void;
 }
 
 const TICK_MS = 1000;
-/** Browsers refuse an address that changes with every frame. */
+/** Browsers reject an address that changes with every frame. */
 const LINK_MS = 250;
 
 export const createActions = (store: Store): Actions => {

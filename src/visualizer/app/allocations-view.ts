@@ -1,4 +1,4 @@
-/** Who relays: a table of allocations, and the peers that were refused. */
+/** Clients of the relay: a table of allocations, and the peers that were denied. */
 import type { AllocationState } from "../../dataplane/relay.ts";
 import type { Name } from "../../resources/keys.ts";
 import type { Actions } from "./actions.ts";
@@ -66,7 +66,7 @@ const peerButtons = (actions: Actions, gateway: Name, peers: readonly string[]):
   ...(peers.length > MAX_PEERS ? [` +${peers.length - MAX_PEERS}`] : []),
 ];
 
-/** How many of its channels the kernel forwards; empty where offload is off. */
+/** How many of its channels the kernel forwards; empty if offload is off. */
 const kernelText = ({ channels }: AllocationState): string => {
   const known = channels.filter(({ way }) => way !== undefined);
   if (known.length === 0) return "";

@@ -1,6 +1,6 @@
 /**
- * A call between two ends of this page that may use relayed candidates alone: what arrives at one has left the other through the
- * gateway, twice. Moving pictures need no camera: they are drawn.
+ * A call between two ends of this page that may use only relayed candidates: what arrives at one end was sent by the other
+ * through the gateway, twice. Video needs no camera: it is drawn.
  */
 
 export interface CallServer {
@@ -11,23 +11,23 @@ export interface CallServer {
 }
 
 export interface CallReport {
-  /** Of ICE, at the caller. */
+  /** ICE state of the caller. */
   readonly state: RTCIceConnectionState;
-  /** `HOST:PORT` that the gateway gave each end; undefined until a pair is chosen. */
+  /** `HOST:PORT` of the relayed address of each end; undefined until a pair is selected. */
   readonly relayed: readonly [caller: string, answerer: string] | undefined;
-  /** Frames of video that have come through. */
+  /** Frames of video that were received. */
   readonly frames: number;
   readonly bytes: number;
   /** In ms. */
   readonly roundTrip: number | undefined;
-  /** Since the call began, in ms. */
+  /** Since the start of the call, in ms. */
   readonly age: number;
-  /** What the gateway, or the way to it, has refused. */
+  /** Errors of the gateway, or of the connection to it. */
   readonly refusals: readonly string[];
 }
 
 export interface CallSession {
-  /** What is sent, and what has come through. */
+  /** The video that is sent, and the one that is received. */
   readonly sent: MediaStream;
   readonly received: MediaStream;
   report(): Promise<CallReport>;
@@ -37,7 +37,7 @@ export interface CallSession {
 const FRAMES_PER_SECOND = 25;
 const [WIDTH, HEIGHT] = [320, 180];
 
-/** A hand that goes round, and the time. */
+/** A rotating hand, and the time. */
 const drawnStream = (): { readonly stream: MediaStream; stop(): void } => {
   const canvas = document.createElement("canvas");
   canvas.width = WIDTH;
@@ -71,7 +71,7 @@ const drawnStream = (): { readonly stream: MediaStream; stop(): void } => {
   };
 };
 
-/** Of one kind, as `getStats` has them; what it has not is undefined. */
+/** Of one kind, from `getStats`; missing values are undefined. */
 type Stats = Readonly<Record<string, unknown>>;
 const statsOf = (reports: RTCStatsReport, type: string): readonly Stats[] => {
   const found: Stats[] = [];

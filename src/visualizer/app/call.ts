@@ -1,4 +1,4 @@
-/** The page `/call`: a call from this browser through the gateway, and what is known of it. */
+/** The page `/call`: a call from this browser through the gateway, and its state. */
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { startCall, type CallReport, type CallSession } from "./call-session.ts";
@@ -16,7 +16,7 @@ interface Served {
 const TRANSPORTS: Readonly<Record<string, string>> = { "TURN-UDP": "udp", "TURN-TCP": "tcp" };
 const LOOK_MS = 500;
 
-/** Browsers do not trust the certificates used here: listeners over TLS and DTLS are left out. */
+/** Browsers do not trust the certificates used here: listeners with TLS and DTLS are left out. */
 const urlsOf = ({ gateways }: Served): readonly string[] =>
   gateways.flatMap(({ listeners }) =>
     listeners.flatMap(({ protocol, at }) => {
@@ -25,7 +25,7 @@ const urlsOf = ({ gateways }: Served): readonly string[] =>
     }),
   );
 
-/** `#user=…&password=…`, which is never sent anywhere, and is gone from the address bar at once. */
+/** `#user=…&password=…`, which is never sent over the network, and is removed from the address bar at once. */
 const takeCredentials = (): { readonly user: string; readonly password: string } => {
   const fragment = new URLSearchParams(location.hash.slice(1));
   history.replaceState(null, "", location.pathname);
@@ -44,7 +44,7 @@ const screen = (name: string, stream: MediaStream): Element => {
 const row = (name: string, value: string): Element =>
   h("tr", null, h("th", { scope: "row" }, name), h("td", null, value));
 
-/** A browser gives up after half a minute; whoever waits in front of it, sooner. */
+/** A browser gives up after half a minute; users, sooner. */
 const PATIENCE_MS = 5000;
 
 const isInTrouble = ({ state, relayed, age }: CallReport): boolean =>
@@ -177,7 +177,7 @@ const CallPage = ({ given }: { readonly given: ReturnType<typeof takeCredentials
       ),
       field("User", user, setUser),
       field("Password", password, setPassword, "password"),
-      // Two elements: one that became a submit button under the click that hangs up would call again.
+      // Two elements: if one element became a submit button during the click that hangs up, it would call again.
       session === undefined
         ? h("button", { key: "call", type: "submit", disabled: url === "" }, "Call")
         : h("span", { key: "hang-up" }, button("Hang up", hangUp)),

@@ -1,4 +1,4 @@
-/** Where the states and transitions of a machine stand in its chart. */
+/** Positions of the states and transitions of a machine in its chart. */
 import { Graph, layout } from "@dagrejs/dagre";
 import type { Definition } from "../definitions.ts";
 

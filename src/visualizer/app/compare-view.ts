@@ -1,4 +1,4 @@
-/** Two moments, and what is different. */
+/** Two moments, and their differences. */
 import type { Actions } from "./actions.ts";
 import { differenceOf, type Difference } from "./difference.ts";
 import { h, type Element } from "./element.ts";

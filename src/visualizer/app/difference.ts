@@ -1,4 +1,4 @@
-/** What is different between two moments. */
+/** The differences between two moments. */
 import type { Moment } from "../../history/moment.ts";
 import type { MachineId } from "../../journal/fact.ts";
 import { keyOf, type ObjectKey } from "../../resources/keys.ts";
@@ -7,7 +7,7 @@ import { allKinds } from "../../resources/kinds.ts";
 export interface InstanceDifference {
   readonly machine: MachineId;
   readonly entity: string;
-  /** Nothing: it was not there. */
+  /** Undefined: it did not exist. */
   readonly before: string | undefined;
   readonly after: string | undefined;
 }
@@ -19,7 +19,7 @@ export interface ObjectDifference {
 
 export interface OutputDifference {
   readonly output: string;
-  /** Parts that differ; none where the whole of it came or went. */
+  /** Parts that differ; empty if the whole output was added or removed. */
   readonly parts: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** What the page saves as files: the log that it shows, a slice of it, and texts. */
+/** Files that the page saves: the log that it shows, a slice of it, and texts. */
 import type { JournalLine } from "../../journal/fact.ts";
 import { sliceOf } from "../../slices/of-history.ts";
 import { positionOf, type State } from "./state.ts";
@@ -30,7 +30,9 @@ export const saveLog = ({ history }: State): void => {
   save(`turnpike-${history.last?.seq ?? 0}.jsonl`, NDJSON, ndjson(lines));
 };
 
-/** The lines between the two moments of the comparison, or all up to the one that is shown, to replay by themselves. */
+/**
+ * The lines between the two moments of the comparison, or all lines up to the shown one, as a log that replays on its own.
+ */
 export const saveSlice = (state: State): void => {
   const ends = [positionOf(state), state.compareWith ?? 0].toSorted((a, b) => a - b);
   const lines = sliceOf(state.history, ends[0] ?? 0, ends[1] ?? 0);

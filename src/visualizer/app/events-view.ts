@@ -1,4 +1,4 @@
-/** The lines that the filter lets through; drawn are those in sight. */
+/** The lines that pass the filter; only visible ones are drawn. */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { History } from "../../history/history.ts";
 import { isDerivation } from "../../journal/fact.ts";
@@ -22,7 +22,7 @@ interface Matching {
 
 let matching: Matching | undefined;
 
-/** Positions that match; what was tried once is not tried again. Nothing: all do. */
+/** Matching positions; each line is tested only once. Undefined: all lines match. */
 const matchingOf = ({ history, filter, length }: State): readonly number[] | undefined => {
   if (isEverything(filter)) return undefined;
   if (matching?.history !== history || matching.filter !== filter)
@@ -45,7 +45,7 @@ let known:
     }
   | undefined;
 
-/** Types and kinds that occur; looked for again when the log has grown by a tenth. */
+/** Types and kinds that occur; updated when the log has grown by a tenth. */
 const choicesOf = ({ history, length }: State) => {
   if (known?.history !== history || length > known.length * 1.1 + 20) {
     const lines = Array.from({ length }, (_, at) => history.line(at)).filter((line) => line !== undefined);
@@ -119,7 +119,7 @@ export const EventsView = ({ state, actions }: { readonly state: State; readonly
   const [top, setTop] = useState(0);
   const row = positions === undefined ? current : lastAtMost(positions, current);
 
-  // The line that is shown stays in sight.
+  // Keeps the shown line visible.
   useLayoutEffect(() => {
     const element = box.current;
     if (element === null) return;

@@ -1,4 +1,4 @@
-/** Why a peer can be reached or not, by the same walk as `turnpike explain`. */
+/** Why a peer is reachable or not, as in `turnpike explain`. */
 import { parsePeer, type PeerAddress } from "../../net/peer.ts";
 import { pastAt } from "../../explain/past.ts";
 import { explainPeer } from "../../explain/peer.ts";
@@ -8,7 +8,7 @@ import { h, type Element } from "./element.ts";
 import { badge, empty, heading, seqLink, timeText } from "./pieces.ts";
 import { positionOf, type Question, type State } from "./state.ts";
 
-/** What was typed, or an endpoint; of a prefix the address. */
+/** The user's input, or an endpoint; of a prefix the address. */
 const peerOf = (text: string): PeerAddress | undefined => parsePeer(text.trim().replace(/\/\d+$/, ""));
 
 const stepItem = (actions: Actions, { about, says, code, events, steps }: Step): Element =>

@@ -32,7 +32,7 @@ const kindOf = (line: JournalLine): string => {
   }
 };
 
-/** Everything that a line is about, by name. */
+/** The subjects of a line, by name. */
 export const subjectsOf = (line: JournalLine): readonly string[] => {
   switch (line.type) {
     case "object.seen": {
@@ -61,7 +61,7 @@ export const matches = (line: JournalLine, { type, kind, object, text }: Filter)
     sentence(line).toLowerCase().includes(text) ||
     JSON.stringify(line.data).toLowerCase().includes(text));
 
-/** Kinds that lines can be filtered by, of those in `lines`. */
+/** Kinds by which lines can be filtered, of those in `lines`. */
 export const kindsIn = (lines: Iterable<JournalLine>): readonly string[] => {
   const kinds = new Set<string>();
   for (const line of lines) kinds.add(kindOf(line));

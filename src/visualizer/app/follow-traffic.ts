@@ -1,4 +1,4 @@
-/** Counters of the running relay, read again and again while the page shows what is now. */
+/** Counters of the running relay, polled while the page shows the current state. */
 import type { Traffic } from "../traffic.ts";
 import { nextRates } from "./rates.ts";
 import { ask, LogError } from "./source.ts";
@@ -14,7 +14,7 @@ const terminatingOf = (state: State): readonly string[] =>
     now === "terminating" ? [splitEndpoint(entity).address] : [],
   );
 
-/** Until `signal` is aborted, or there is no traffic to be had. */
+/** Until `signal` is aborted, or no traffic is available. */
 export const followTraffic = async (store: Store, signal: AbortSignal): Promise<void> => {
   let lastView: View | undefined;
   while (!signal.aborted) {
@@ -27,7 +27,7 @@ export const followTraffic = async (store: Store, signal: AbortSignal): Promise<
         const response = await ask(`/api/v1/traffic?${question}`, signal);
         const traffic = (await response.json()) as Traffic;
         const { traffic: previousTraffic, rates } = store.get();
-        // The same reading again tells nothing new.
+        // A repeated reading contains nothing new.
         if (traffic.time !== previousTraffic?.time || view !== lastView)
           store.set({
             traffic,
@@ -36,7 +36,7 @@ export const followTraffic = async (store: Store, signal: AbortSignal): Promise<
           });
         lastView = view;
       } catch (error) {
-        // A log alone has no traffic, and will have none; of a program that is gone the log's stream tells.
+        // A log without a program has no traffic, and never will; the log's stream reports a program that has ended.
         if (error instanceof LogError && error.kind !== "passing") return;
       }
     }

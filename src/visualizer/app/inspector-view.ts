@@ -1,4 +1,4 @@
-/** What is selected: an event with its causes and effects, an instance, a backend. */
+/** The selection: an event with its causes and effects, an instance, a backend. */
 import { keyOf, nameOf, splitKey, type Name, type ObjectKey } from "../../resources/keys.ts";
 import type { JournalLine, MachineId } from "../../journal/fact.ts";
 import { sentence } from "../../journal/sentence.ts";
@@ -90,7 +90,7 @@ const LineInspector = ({ state, actions, line }: Props & { readonly line: Journa
   );
 };
 
-/** Objects that an instance stands for, with the event that saw each last. */
+/** Objects that an instance stands for, with the event that last reported each. */
 const objectsOf = (state: State, actions: Actions, machine: MachineId, entity: string): readonly Element[] => {
   const moment = momentOf(state);
   if (moment === undefined) return [];

@@ -1,20 +1,20 @@
-/** Where the nodes of the topology stand: five columns, each node beside what it belongs to. */
+/** Positions of the nodes of the topology: five columns, each node next to what it belongs to. */
 import { countStates, type BackendNode, type EndpointNode, type GatewayNode, type GatewaySummary } from "./topology.ts";
 
 export type NodeKind = "gateway" | "listener" | "route" | "backend" | "endpoint" | "more";
 
 export interface PlacedNode {
-  /** Unique in the picture, the same from one moment to the next. */
+  /** Unique in the picture, and stable from one moment to the next. */
   readonly id: string;
   readonly kind: NodeKind;
-  /** What a click selects: an instance's entity, a backend's id; of `more`, what it opens. */
+  /** The target of a click: an instance's entity, a backend's id; for `more`, what it opens. */
   readonly entity: string;
   readonly title: string;
   readonly subtitle: string;
   readonly state: string;
-  /** Of an endpoint: since when it is in its state, ms since 1970. */
+  /** For an endpoint: since when it has had its state, ms since 1970. */
   readonly since?: number | undefined;
-  /** Of a gateway, or of what can be opened. */
+  /** For a gateway, or for anything that can be opened. */
   readonly isOpen?: boolean;
   readonly x: number;
   readonly y: number;
@@ -25,9 +25,9 @@ export interface PlacedEdge {
   readonly from: string;
   readonly to: string;
   readonly d: string;
-  /** Of a route that no listener takes. */
+  /** For a route that no listener takes. */
   readonly isBroken: boolean;
-  /** Which counters go with it: `listener ENTITY`, `cluster NAME`. */
+  /** The key of its counters: `listener ENTITY`, `cluster NAME`. */
   readonly counts: string | undefined;
   readonly labelX: number;
   readonly labelY: number;
@@ -43,7 +43,7 @@ export interface Layout {
 export const NODE = { width: 178, height: 44 } as const;
 const GAP = { x: 62, y: 12, group: 26 } as const;
 const MARGIN = 16;
-/** More of a kind than this are shown as a count, until they are asked for. */
+/** More nodes of a kind than this are shown as a count, until they are opened. */
 const MAX_ENDPOINTS = 12;
 const MAX_GATEWAYS = 20;
 
@@ -54,7 +54,7 @@ const countsText = (nodes: readonly { readonly state: string }[]): string =>
     .map(([state, count]) => `${count.toLocaleString("en")} ${state}`)
     .join(", ");
 
-/** The state that most needs to be seen. */
+/** The most important state. */
 const worst = (nodes: readonly { readonly state: string }[]): string =>
   ["failed", "invalid", "terminating", "pending"].find((state) => nodes.some((node) => node.state === state)) ??
   nodes[0]?.state ??
@@ -62,9 +62,9 @@ const worst = (nodes: readonly { readonly state: string }[]): string =>
 
 export interface LayoutInput {
   readonly gateways: readonly GatewaySummary[];
-  /** What is shown of a gateway that is open. */
+  /** What is shown of an open gateway. */
   readonly nodeOf: (gateway: GatewaySummary) => GatewayNode;
-  /** Gateways, and `all gateways`, `endpoints BACKEND`, that are open. */
+  /** Open nodes: gateways, and `all gateways`, `endpoints BACKEND`. */
   readonly open: ReadonlySet<string>;
 }
 

@@ -1,4 +1,7 @@
-/** What is shown as the fragment of a link, and back: `#view=topology&at=4711&vs=4000&select=endpoint:media/sfu%2310.1.0.7`. */
+/**
+ * The shown state as the fragment of a link, and back:
+ * `#view=topology&at=4711&vs=4000&select=endpoint:media/sfu%2310.1.0.7`.
+ */
 import type { MachineId } from "../../journal/fact.ts";
 import { EVERYTHING, type Filter } from "./filter.ts";
 import { views, type Selection, type State } from "./state.ts";
@@ -28,7 +31,7 @@ const selectionOf = (text: string): Selection | undefined => {
 
 const FILTERS = Object.keys(EVERYTHING) as readonly (keyof Filter)[];
 
-/** Sequence numbers, not positions: those of a log stay the same. */
+/** Sequence numbers, not positions: those of a log are stable. */
 export const fragmentOf = (state: State): string => {
   const link = new URLSearchParams();
   const seqAt = (position: number | undefined): string | undefined =>
@@ -47,9 +50,9 @@ export const fragmentOf = (state: State): string => {
 
 export interface Link {
   readonly change: Partial<State>;
-  /** Path of another log than the one that is live. */
+  /** Path of a log other than the live one. */
   readonly log: string | undefined;
-  /** Sequence numbers, to be looked up once the log is there. */
+  /** Sequence numbers, to be resolved once the log is loaded. */
   readonly at: number | undefined;
   readonly vs: number | undefined;
 }

@@ -1,4 +1,4 @@
-/** The statechart of a machine, with the instance that is selected in it: where it is, how it came there, where it was. */
+/** The statechart of a machine, with the selected instance: its state, its last transition, and its past states. */
 
 import type { MachineId } from "../../journal/fact.ts";
 import type { Actions } from "./actions.ts";
@@ -110,7 +110,7 @@ const instanceList = (state: State, actions: Actions, entities: readonly (readon
       h("li", null, `… and ${entities.length - MAX_LISTED} more: find them by the filter below`),
   );
 
-/** Every move of an instance up to the moment shown, the latest first. */
+/** Every transition of an instance up to the moment shown, the latest first. */
 export const moveList = (state: State, actions: Actions, machine: MachineId, entity: string): Element => {
   const position = positionOf(state);
   const moves = state.history

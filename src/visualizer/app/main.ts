@@ -1,4 +1,4 @@
-/** The page: one state, drawn whole; preact changes what differs. */
+/** The page: one state, drawn completely; preact updates what differs. */
 import { render } from "preact";
 import { createActions, type Actions } from "./actions.ts";
 import { AllocationsView } from "./allocations-view.ts";
@@ -190,7 +190,7 @@ actions = createActions(store);
 const remembered = THEMES.find((theme) => theme === localStorage.getItem("turnpike-theme"));
 actions.setTheme(remembered ?? "auto");
 
-/** Keys, wherever no text is being typed. */
+/** Keys, except while text is being entered. */
 addEventListener("keydown", (event) => {
   const { target } = event;
   if (target instanceof HTMLInputElement && target.type !== "range" && target.type !== "file") return;

@@ -1,4 +1,4 @@
-/** What is drawn as an SVG that stands alone: with the colours that it has on the page. */
+/** The current drawing as a standalone SVG, with the colours that it has on the page. */
 
 const PROPERTIES = [
   "fill",
@@ -22,7 +22,7 @@ const inline = (from: Element, to: Element): void => {
   }
 };
 
-/** Nothing where nothing is drawn. */
+/** Undefined if nothing is drawn. */
 export const pictureOf = (id: "topology" | "chart"): string | undefined => {
   const drawn = document.getElementById(id);
   if (drawn === null) return undefined;

@@ -1,4 +1,4 @@
-/** Small pieces that the views share. */
+/** Small components that the views share. */
 import type { ComponentChildren } from "preact";
 import { h, type Element } from "./element.ts";
 
@@ -53,7 +53,7 @@ export const seqLink = (seq: number, goTo: (seq: number) => void): Element =>
 export const badge = (state: string): Element =>
   h("span", { class: `badge state-${state.replace(/\W/g, "-")}` }, state);
 
-/** What to do where there is nothing to show. */
+/** What to do if there is nothing to show. */
 export const empty = (title: string, ...todo: ComponentChildren[]): Element =>
   h("div", { class: "empty", role: "status" }, h("strong", null, title), h("p", null, ...todo));
 
@@ -62,7 +62,7 @@ export const json = (value: unknown): Element =>
 
 export const heading = (text: string): Element => h("h2", { class: "sub" }, text);
 
-/** On Enter and space, as a button has it. */
+/** On Enter and space, like a button. */
 export const onActivate =
   (act: () => void) =>
   (event: KeyboardEvent): void => {

@@ -1,11 +1,11 @@
-/** Going through the log line by line, by hand or at a speed. */
+/** Steps through the log line by line, manually or at a speed. */
 import { isEverything, matches } from "./filter.ts";
 import { positionOf, type Store } from "./state.ts";
 
 export interface Playback {
-  /** Shows the next line that the filter lets through, or the one before; `false` where there is none. */
+  /** Shows the next line that passes the filter, or the previous one; `false` if there is none. */
   step(by: 1 | -1): boolean;
-  /** Plays on from the position that is shown. */
+  /** Continues playing from the position that is shown. */
   start(): void;
 }
 
@@ -33,7 +33,7 @@ export const createPlayback = (store: Store): Playback => {
     if (position === undefined) return store.set({ playing: false });
     for (; owed >= 1; owed -= 1)
       if (!step(1)) {
-        // The end of a log that goes on is now.
+        // The end of a log that continues is the current state.
         store.set({ playing: false, ...(store.get().source.from === "live" && { position: undefined }) });
         return undefined;
       }

@@ -1,4 +1,4 @@
-/** Rates, from counters that were read twice. */
+/** Rates, from two readings of counters. */
 import type { Traffic } from "../traffic.ts";
 import type { Rates } from "./state.ts";
 
@@ -9,7 +9,7 @@ interface Counted {
 
 const SAMPLES = 40;
 
-/** Packets a second, both ways; 0 where it was not there before, or counts anew. */
+/** Packets a second, both directions; 0 if it is new or its counters were reset. */
 const rate = (before: Counted | undefined, after: Counted, seconds: number): number =>
   before === undefined || seconds <= 0
     ? 0
@@ -37,7 +37,7 @@ export const edgeRates = (before: Traffic | undefined, after: Traffic | undefine
 export const allocationKey = ({ gateway, id }: { readonly gateway: string; readonly id: number }): string =>
   `${gateway} ${id}`;
 
-/** With one more sample of each allocation; those that are gone are forgotten. */
+/** Adds one sample for each allocation; removed allocations are dropped. */
 export const nextRates = (rates: Rates, before: Traffic | undefined, after: Traffic): Rates => {
   const earlier = new Map(before?.allocations.shown.map((one) => [allocationKey(one), one]));
   return new Map(

@@ -1,4 +1,4 @@
-/** Which log the page reads: that of the running program, one at a path of it, or a file. */
+/** The source of the page's log: the running program, a path of it, or a file. */
 import { createHistory } from "../../history/history.ts";
 import type { JournalLine, MachineId } from "../../journal/fact.ts";
 import type { Definition } from "../definitions.ts";
@@ -14,7 +14,7 @@ export interface Reading {
   open(): void;
   openFile(file: File): void;
   openLive(): void;
-  /** Goes where `link` leads, in another log if it names one. */
+  /** Follows `link`, to another log if it names one. */
   follow(link: Link): void;
 }
 
@@ -33,7 +33,7 @@ export const createReading = (store: Store): Reading => {
     store.set({ length: history.length });
   };
 
-  /** What the link asked for, now that the lines are there. */
+  /** Applies what the link requested, now that the lines are loaded. */
   const followLink = (): void => {
     const { history } = store.get();
     const position = (seq: number | undefined): number | undefined =>
@@ -41,7 +41,7 @@ export const createReading = (store: Store): Reading => {
     store.set({ ...asked.change, position: position(asked.at), compareWith: position(asked.vs) });
   };
 
-  /** Opens what is alone, so that a small world is seen whole at once. */
+  /** Opens a node that is the only one, so that a small topology is visible at once. */
   const openFirst = (): void => {
     const { history, open } = store.get();
     const gateways = history.moment(history.length - 1)?.entities("gateway") ?? [];
@@ -95,7 +95,7 @@ export const createReading = (store: Store): Reading => {
     }
   };
 
-  /** Reads a log that does not go on. */
+  /** Reads a log that does not continue. */
   const readWhole = (
     from: "file" | "path",
     name: string,

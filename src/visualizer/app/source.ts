@@ -1,19 +1,19 @@
-/** Where a log comes from: the admin API of this page's own program, or a file that somebody opens. */
+/** The source of a log: the admin API of this page's own program, or a file that the user opens. */
 import type { JournalLine } from "../../journal/fact.ts";
 import { upcast, upcasters, type WrittenLine } from "../../journal/upcast.ts";
 
 export interface LogReader {
   readonly onLines: (lines: readonly JournalLine[]) => void;
-  /** @param share of what there was when reading began, 0 to 1. */
+  /** @param share of the size when reading began, 0 to 1. */
   readonly onProgress: (share: number) => void;
-  /** All that there was when reading began has come. */
+  /** Everything that existed when reading began has been read. */
   readonly onLoaded: () => void;
 }
 
 /** Why a log cannot be read, and what to do. */
 export class LogError extends Error {
   readonly todo: string;
-  /** `passing`: trying again may help by itself. `token`: the program asks for a token, or for another one. */
+  /** `passing`: a retry may help. `token`: the program requires a token, or another one. */
   readonly kind: "lasting" | "passing" | "token";
 
   constructor(message: string, todo: string, kind: LogError["kind"] = "lasting") {
@@ -25,7 +25,7 @@ export class LogError extends Error {
 
 const TOKEN = "turnpike-token";
 
-/** A token comes in the fragment of a link, `#token=…`, which is never sent; it is kept for this tab alone. */
+/** A token in the fragment of a link, `#token=…`, is never sent in a URL; it is kept only for this tab. */
 export const takeToken = (): void => {
   const fragment = new URLSearchParams(location.hash.slice(1));
   const token = fragment.get("token");
@@ -77,7 +77,7 @@ const parse = (text: string, number: number): JournalLine => {
   return current as unknown as JournalLine;
 };
 
-/** How long lines are read at a stretch: then the page draws. */
+/** How long lines are read without a pause: then the page draws. */
 const BATCH_MS = 150;
 
 const breathe = (): Promise<void> =>
@@ -89,8 +89,8 @@ const breathe = (): Promise<void> =>
   });
 
 /**
- * Reads lines until the stream ends. @param bytes there were when it began.
- * @throws LogError; what the stream throws.
+ * Reads lines until the stream ends. @param bytes size when it began.
+ * @throws LogError; the errors of the stream.
  */
 const readLines = async (stream: ReadableStream<Uint8Array>, bytes: number, reader: LogReader): Promise<void> => {
   const decoder = new TextDecoder();
@@ -129,14 +129,14 @@ const readLines = async (stream: ReadableStream<Uint8Array>, bytes: number, read
     if (isLoaded) hand();
     checkLoaded();
   }
-  // A line that a crash tore is left out, as everywhere.
+  // A line that a crash tore is left out, as in all readers.
   hand();
   if (!isLoaded) reader.onLoaded();
 };
 
 export const readFile = (file: Blob, reader: LogReader): Promise<void> => readLines(file.stream(), file.size, reader);
 
-/** Reads a log at a path of this origin, `/api/v1/log?from=4000` say, to its end. @throws LogError. */
+/** Reads a log at a path of this origin, for example `/api/v1/log?from=4000`, to its end. @throws LogError. */
 export const readPath = async (path: string, signal: AbortSignal, reader: LogReader): Promise<void> => {
   if (!path.startsWith("/api/"))
     throw new LogError(`${path} is no log of this program`, "a link names a path such as /api/v1/log?from=4000");
@@ -145,15 +145,17 @@ export const readPath = async (path: string, signal: AbortSignal, reader: LogRea
   await readLines(response.body, Number(response.headers.get("turnpike-log-bytes")), reader);
 };
 
-/** Lines that are loaded at first; a log may have millions. */
+/** Number of lines that are loaded at first; a log may have millions. */
 const LAST = 200_000;
 
-/** Reads the log of the admin API and follows it. @param after the last line that is known already; 0: from the beginning. */
+/**
+ * Reads the log of the admin API and follows it. @param after the last line that is known already; 0: from the beginning.
+ */
 export const readLive = async (after: number, signal: AbortSignal, reader: LogReader): Promise<void> => {
   const from = after > 0 ? `from=${after + 1}` : `last=${LAST}`;
   const response = await ask(`/api/v1/log?${from}&follow`, signal);
   if (response.body === null) throw new LogError("the answer has no body", "reload the page");
-  // Lines that are left out count in the bytes, but do not come.
+  // Omitted lines are included in the byte count, but are not sent.
   const bytes = after > 0 ? 0 : Number(response.headers.get("turnpike-log-bytes"));
   await readLines(response.body, bytes, reader);
   throw new LogError("the connection ended", "it may have been stopped; the page tries again by itself", "passing");

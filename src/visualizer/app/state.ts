@@ -1,4 +1,4 @@
-/** All that the page shows, in one value; what follows from it is worked out as it is drawn. */
+/** Everything that the page shows, in one value; derived values are computed when it is drawn. */
 import { createHistory, type History } from "../../history/history.ts";
 import type { Moment } from "../../history/moment.ts";
 import type { MachineId } from "../../journal/fact.ts";
@@ -18,7 +18,7 @@ export type Selection =
 export interface Question {
   readonly peer: string;
   readonly gateway: Name | undefined;
-  /** Position to answer for; nothing: the moment that is shown. */
+  /** The position for the answer; undefined: the moment that is shown. */
   readonly position: number | undefined;
 }
 
@@ -38,16 +38,16 @@ export interface Trouble {
   readonly asksToken: boolean;
 }
 
-/** Packets a second of the last samples, oldest first, of an allocation. */
+/** Packets a second of the last samples of an allocation, oldest first. */
 export type Rates = ReadonlyMap<string, readonly number[]>;
 
 export interface State {
   readonly source: Source;
   readonly trouble: Trouble | undefined;
   readonly history: History;
-  /** Lines in `history` when this state was made: it grows in place. */
+  /** Number of lines in `history` when this state was made: it grows in place. */
   readonly length: number;
-  /** The line that is shown; nothing: the last one, whatever comes. */
+  /** The shown line; undefined: always the latest. */
   readonly position: number | undefined;
   /** The other moment of a comparison. */
   readonly compareWith: number | undefined;
@@ -61,7 +61,7 @@ export interface State {
   /** Lines a second. */
   readonly speed: number;
   readonly theme: "auto" | "light" | "dark";
-  /** Of the running relay, read twice; nothing for a log alone. */
+  /** Two readings of the running relay; undefined for a log without a program. */
   readonly traffic: Traffic | undefined;
   readonly previousTraffic: Traffic | undefined;
   readonly rates: Rates;
@@ -98,7 +98,7 @@ export const initialState = (): State => ({
 export const positionOf = ({ position, length }: State): number =>
   Math.max(0, Math.min(position ?? length - 1, length - 1));
 
-/** Whether what is shown is now: only then have counters of the running program a place in it. */
+/** Whether the current state is shown: only then are counters of the running program shown. */
 export const isNow = ({ source, position }: State): boolean => source.from === "live" && position === undefined;
 
 let last: { readonly history: History; readonly position: number; readonly moment: Moment | undefined } | undefined;

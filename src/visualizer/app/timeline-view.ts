@@ -1,4 +1,4 @@
-/** The timeline: where in the log one is, and every way to another place in it. */
+/** The timeline: the position in the log, and all ways to another position. */
 import { useEffect, useRef } from "preact/hooks";
 import type { History } from "../../history/history.ts";
 import { isDerivation, type JournalLine } from "../../journal/fact.ts";
@@ -27,7 +27,7 @@ const BAD: ReadonlySet<JournalLine["type"]> = new Set([
 
 let counted: { readonly history: History; readonly length: number; readonly density: Density } | undefined;
 
-/** Lines of the log in `BUCKETS` equal parts, by what they are. Counted again when the log has grown by a part. */
+/** Lines of the log in `BUCKETS` equal parts, by type. Counted again when the log has grown by a fraction. */
 const densityOf = (history: History, length: number): Density => {
   if (counted?.history === history && length - counted.length < Math.max(1, length / BUCKETS)) return counted.density;
   const density = {
@@ -66,7 +66,7 @@ const drawDensity = (canvas: HTMLCanvasElement, { facts, derived, bad }: Density
     bar(facts[at] ?? 0, colour("--fact"));
     bar(derived[at] ?? 0, colour("--derived"));
     const wrong = bad[at] ?? 0;
-    // One refusal among thousands must be seen, too.
+    // A single rejection among thousands must be visible, too.
     if (wrong > 0) bar(Math.max(wrong, most * 0.12), colour("--bad"));
   }
 };

@@ -1,4 +1,4 @@
-/** The topology, drawn. */
+/** Draws the topology. */
 
 import type { MachineId } from "../../journal/fact.ts";
 import type { Actions } from "./actions.ts";

@@ -1,4 +1,4 @@
-/** Who may reach whom, as of one moment: gateway → listeners → routes → backends → endpoints. */
+/** Reachability at one moment: gateway → listeners → routes → backends → endpoints. */
 import { attachmentsOf, parentGateway } from "../../render/attachment.ts";
 import type { RenderedGateway } from "../../render/render.ts";
 import type { Moment } from "../../history/moment.ts";
@@ -14,23 +14,23 @@ export interface EndpointNode {
   readonly entity: string;
   readonly address: string;
   readonly state: string;
-  /** Of the move into that state, in ms since 1970; nothing where it is older than the log. */
+  /** Time of the transition into that state, in ms since 1970; undefined if it is older than the log. */
   readonly since: number | undefined;
 }
 
 export interface BackendNode {
-  /** As the endpoints' entities begin. */
+  /** The beginning of the endpoints' entities. */
   readonly id: string;
   readonly kind: "Service" | "StaticService" | "cluster" | "unsupported";
   readonly name: string;
-  /** Why it has nothing to offer. */
+  /** Why it has no endpoints. */
   readonly problem: string | undefined;
   readonly endpoints: readonly EndpointNode[];
 }
 
 export interface RouteNode {
   readonly key: ObjectKey;
-  /** As clusters of configs are named. */
+  /** The name of the cluster in configs. */
   readonly name: string;
   readonly kind: string;
   readonly state: string;
@@ -57,7 +57,7 @@ export interface GatewayNode {
   readonly routes: readonly RouteNode[];
 }
 
-/** A gateway among many: what is behind it is worked out when it is opened. */
+/** One of many gateways: its contents are computed when it is opened. */
 export interface GatewaySummary {
   readonly name: Name;
   readonly state: string;
@@ -65,7 +65,7 @@ export interface GatewaySummary {
 
 export const gatewaysOf = (moment: Moment): readonly GatewaySummary[] => {
   const machines = new Map(moment.entities("gateway"));
-  // A Gateway of another controller has no machine, and is no part of the picture.
+  // A Gateway of another controller has no machine, and is not shown.
   return [...machines]
     .map(([name, state]) => ({ name: name as Name, state }))
     .toSorted((a, b) => compareText(a.name, b.name));
@@ -124,7 +124,7 @@ const routeNode = (moment: Moment, route: Route, listeners: readonly string[]): 
   };
 };
 
-/** Of a dataplane: what its config says. */
+/** Of a dataplane: the content of its config. */
 const clusterNodes = (moment: Moment, name: Name, { config }: RenderedGateway): readonly RouteNode[] =>
   (config?.clusters ?? []).map((cluster) => ({
     key: keyOf("DataplaneConfig", name),
@@ -204,7 +204,7 @@ export const strayRoutes = (moment: Moment): readonly RouteNode[] => {
   );
 };
 
-/** How many of each state, most first. */
+/** Number in each state, largest first. */
 export const countStates = (nodes: readonly { readonly state: string }[]): readonly (readonly [string, number])[] => {
   const counts = new Map<string, number>();
   for (const { state } of nodes) counts.set(state, (counts.get(state) ?? 0) + 1);

@@ -1,4 +1,4 @@
-/** A cluster as a source of facts: a list and watch for each kind, told as one. */
+/** A cluster as a source of facts: a list and watch for each kind, merged into one. */
 import { defer, EMPTY, merge, Observable, of } from "rxjs";
 import { catchError, ignoreElements, map } from "rxjs/operators";
 import { ApiError, type Api } from "../../kubernetes/api.ts";
@@ -12,19 +12,19 @@ import { createRecovery } from "./recovery.ts";
 import { reduce } from "./reduce.ts";
 
 export interface ClusterOptions {
-  /** Which API pod addresses come from; the other is not watched. */
+  /** The API that pod addresses come from; the other is not watched. */
   readonly endpointSource: "EndpointSlice" | "Endpoints";
-  /** Whether configs stand in ConfigMaps, and dataplanes are run by others. */
+  /** Whether configs are in ConfigMaps, and dataplanes are user-managed. */
   readonly legacy?: boolean;
-  /** Where namespaced objects are watched; all namespaces, if absent. */
+  /** Namespaces in which namespaced objects are watched; all namespaces if absent. */
   readonly namespaces?: readonly string[] | undefined;
   readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
 }
 
-/** Releases and tokens are many, large, and never named by a GatewayConfig or listener. */
+/** Helm releases and tokens are many, large, and never named by a GatewayConfig or listener. */
 const SECRET_SELECTOR = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token";
 
-/** What others need not tell us about. */
+/** Objects that need not be reported. */
 const selectors: { readonly [K in KindId]?: string } = {
   Secret: SECRET_SELECTOR,
   ConfigMap: `metadata.name=${LEGACY_CONFIG_MAP}`,
@@ -36,13 +36,13 @@ const isWatched = ({ id }: Kind, { endpointSource, legacy = false }: ClusterOpti
   return id !== (endpointSource === "EndpointSlice" ? "Endpoints" : "EndpointSlice");
 };
 
-/** Versions that are watched, each for itself: a CRD may serve one or the other, or both. */
+/** Versions that are watched separately: a CRD may serve one, the other, or both. */
 const versionsOf = ({ group, versions }: Kind): readonly string[] =>
   group === GATEWAY_API_GROUP ? versions : versions.slice(0, 1);
 
 /**
- * `absent` at once where we may not read `path`, so that a start does not wait for it. `listWatch` tells the same as lost,
- * and goes on trying.
+ * Reports `absent` at once if we may not read `path`, so that a start does not wait for it. `listWatch` reports the same as
+ * lost, and continues to try.
  */
 const absentIfForbidden = (api: Api, path: string): Observable<readonly ListWatchEvent[]> =>
   defer(() => api.json({ path, query: { limit: 1 } })).pipe(
@@ -52,7 +52,7 @@ const absentIfForbidden = (api: Api, path: string): Observable<readonly ListWatc
     ),
   );
 
-/** Names the parts of a kind that are watched each for itself: where rights end at namespaces, so do watches. */
+/** Names the parts of a kind that are watched separately: permissions in single namespaces need one watch each. */
 const placesOf = (
   kind: Kind,
   { namespaces }: ClusterOptions,
@@ -80,14 +80,14 @@ export const watchCluster = (api: Api, options: ClusterOptions): Source =>
             waiting.add(stream);
             const path = collectionPath(kind, version, namespace);
             const events = listWatch(api, { recovery, ...options.listWatch, ...selector, path });
-            // A role written for STUNner does not name ReferenceGrants; without them, nothing is granted.
+            // A role written for STUNner does not include ReferenceGrants; without them, nothing is granted.
             const all = kind.id === "ReferenceGrant" ? merge(absentIfForbidden(api, path), events) : events;
             return all.pipe(map((events): Tagged => [stream, kind, version, events]));
           }),
         ),
       );
     const lost = new Map<string, string>();
-    /** Objects told, by the versions that have them, and their last text: a reduced object often has not changed. */
+    /** Reported objects, by the versions that have them, and their last text: a reduced object often has not changed. */
     const told = new Map<ObjectKey, { readonly versions: Set<string>; text: string }>();
     let synced = false;
 

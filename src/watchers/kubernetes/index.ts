@@ -1,3 +1,3 @@
-/** What others may use of the watches of an API server. */
+/** The public part of the watches of an API server. */
 export { watchCluster } from "./cluster.ts";
 export type { ListWatchOptions } from "./list-watch.ts";

@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 
 const NEWLINE = 0x0a;
 
-/** Yields each line that a newline ends; what follows the last one is dropped. */
+/** Yields each line that a newline ends; an incomplete last line is dropped. */
 export async function* linesOf(stream: Readable): AsyncGenerator<string> {
   let rest: Buffer[] = [];
   for await (const chunk of stream as AsyncIterable<Buffer>) {

@@ -1,7 +1,7 @@
 /**
- * One kind of object on an API server, listed and then watched, for ever. Lists are paged; a watch resumes where the last
- * one ended; when it cannot (410), the list is read again and the difference told. Whatever fails is tried again after a
- * pause that grows and is never the same for two.
+ * One kind of object on an API server, listed and then watched, until it is stopped. Lists are paged; a watch resumes where
+ * the last one ended; if it cannot (410), the list is read again and the difference reported. Failures are retried after a
+ * growing, randomised pause.
  */
 import { backoffMs } from "../../retry.ts";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +12,7 @@ import { linesOf } from "./lines.ts";
 import { createRecovery, type Recovery } from "./recovery.ts";
 import { messageOf } from "../../errors.ts";
 
-/** An object as the API server sends it. */
+/** An object from the API server. */
 export interface Listed {
   readonly metadata: { readonly name: string; readonly namespace?: string; readonly resourceVersion?: string };
 }
@@ -22,17 +22,20 @@ export type ListWatchEvent =
   | { readonly event: "gone"; readonly object: Listed }
   /** The list is complete: all objects have been reported, and all removals. */
   | { readonly event: "listed"; readonly first?: FirstList }
-  /** The server does not have this kind; all its objects have been reported as removed. It is asked again from time to time. */
+  /**
+   * The server does not have this kind; all its objects have been reported as removed. The request is repeated from time to
+   * time.
+   */
   | { readonly event: "absent" }
   | { readonly event: "lost"; readonly reason: string }
   | { readonly event: "restored" };
 
-/** The first complete list since the start, or since the kind has arrived. */
+/** The first complete list since the start, or since the kind was added. */
 export interface FirstList {
   readonly objects: number;
-  /** From the start, or from when the server last said that it does not have the kind. */
+  /** From the start, or from when the server last reported that it does not have the kind. */
   readonly seconds: number;
-  /** Lists that were begun, this one included. */
+  /** Number of lists that were begun, including this one. */
   readonly attempts: number;
 }
 
@@ -40,15 +43,15 @@ export interface ListWatchOptions {
   readonly path: string;
   readonly fieldSelector?: string;
   readonly pageSize?: number;
-  /** How long the server may keep one watch, in seconds. */
+  /** How long the server may keep one watch open, in seconds. */
   readonly watchSeconds?: number;
-  /** A watch without any event, not even a bookmark, for this long is treated as lost, in ms. */
+  /** A watch without any event, not even a bookmark, for this long is considered lost, in ms. */
   readonly livenessMs?: number;
   readonly firstPauseMs?: number;
   readonly longestPauseMs?: number;
   /** Shared by the watches of one server. */
   readonly recovery?: Recovery;
-  /** Between looks whether an absent kind has arrived, in ms. */
+  /** Interval between checks for an absent kind, in ms. */
   readonly absentPauseMs?: number;
 }
 
@@ -62,7 +65,10 @@ interface WatchLine {
   readonly object: Listed & { readonly code?: number; readonly reason?: string; readonly message?: string };
 }
 
-/** A watch that was open for this long, or that told something, was of use; others are paused for, or they would be a storm. */
+/**
+ * A watch that was open for this long, or that had an event, was useful; after other watches there is a pause, to avoid a
+ * storm of requests.
+ */
 const STEADY_MS = 1000;
 
 /** The parser's own message would quote the line, which may be a Secret. */
@@ -90,17 +96,17 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
       recovery = createRecovery(),
     } = options;
     const stopping = new AbortController();
-    /** What has been reported, with its version, so that a new list can be compared. */
+    /** Reported objects, with their versions, to compare with a new list. */
     const known = new Map<string, Listed>();
     let version: string | undefined;
     let isLost = false;
     let failures = 0;
-    /** Lists and watches in a row that were of no use, whether they failed or not. */
+    /** Number of consecutive lists and watches that were not useful, whether they failed or not. */
     let vain = 0;
-    /** Since when a first list is waited for, and how many were begun; nothing once there was one. */
+    /** When the wait for a first list began, and how many were begun; undefined once one is complete. */
     let waiting: { readonly since: number; attempts: number } | undefined = { since: monotonicMs(), attempts: 0 };
     let isAbsent = false;
-    /** How often the server had recovered when what is under way was begun. */
+    /** The server's recovery count when the current request began. */
     let recoveries = 0;
 
     const tell = (...events: readonly ListWatchEvent[]): void => {
@@ -110,7 +116,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
     const works = (): readonly ListWatchEvent[] => {
       if (failures > 0) {
         recovery.recovered();
-        // What fails from here on is no older than that.
+        // Failures from here on are not older than that.
         recoveries = recovery.count;
       }
       failures = 0;
@@ -175,7 +181,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
       }
     };
 
-    /** Whether the watch was of use before it ended. */
+    /** Whether the watch was useful before it ended. */
     const watch = async (): Promise<boolean> => {
       let openedAt = Number.POSITIVE_INFINITY;
       const dead = new AbortController();
@@ -223,7 +229,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
 
     const pauseMs = (): number => backoffMs({ firstMs: firstPauseMs, longestMs: longestPauseMs }, Math.max(vain, 1));
 
-    /** @param askedMs the pause that the server has asked for. */
+    /** @param askedMs the pause that the server requested. */
     const pauseAfterFailure = (askedMs: number | undefined): Promise<void> =>
       askedMs === undefined
         ? recovery.pause(pauseMs(), stopping.signal, recoveries)
@@ -246,7 +252,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
           if (isExpired(error)) {
             version = undefined;
             vain += 1;
-            // Once is how it is; a server that lets no list live long enough is not to be asked without end.
+            // Once is normal; a server whose lists always expire too soon must not be asked without end.
             if (vain > 1) await rest(pauseMs());
             continue;
           }
@@ -257,7 +263,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
           }
           failures += 1;
           vain += 1;
-          // A watch that ends now and then is how watches are; a second failure in a row is not.
+          // An occasional end of a watch is normal; a second consecutive failure is not.
           if (!isLost && (failures > 1 || version === undefined)) {
             isLost = true;
             tell({ event: "lost", reason: messageOf(error) });
@@ -271,7 +277,7 @@ export const listWatch = (api: Api, options: ListWatchOptions): Observable<reado
     return () => stopping.abort();
   });
 
-/** All that is needed of an object to tell that it is gone. */
+/** The part of an object that is needed to report its removal. */
 const stub = ({ metadata: { name, namespace, resourceVersion } }: Listed): Listed => ({
   metadata: {
     name,

@@ -1,18 +1,18 @@
 /**
- * What the watches of one server tell each other. Each pauses by itself after a failure, ever longer; what most often fails
- * is the server for all of them (it restarts, or does not know our token yet). So when it answers one, the others do not
- * wait out their pauses: a kind that was unlucky would come many seconds after the rest.
+ * State that the watches of one server share. Each watch pauses after a failure, with growing pauses; but the usual cause
+ * is the server, for all of them (it restarts, or does not know our token yet). So when it answers one, the others do not
+ * wait for the end of their pauses: otherwise a kind could arrive many seconds after the rest.
  */
 
-/** All that wake together are spread over so long, in ms. */
+/** All watches that wake together are spread over this time, in ms. */
 const SPREAD_MS = 50;
 
 export interface Recovery {
-  /** How often the server has recovered. */
+  /** Number of recoveries of the server. */
   readonly count: number;
   /**
    * Resolves after `ms`, or soon after the server has recovered, or at once when `signal` aborts.
-   * @param count what it was when what failed was begun: it may have been overtaken.
+   * @param count its value when the failed request began: the server may have recovered since.
    */
   pause(ms: number, signal: AbortSignal, count: number): Promise<void>;
   /** The server has answered again after a failure. */

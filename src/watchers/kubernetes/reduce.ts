@@ -1,4 +1,4 @@
-/** Of each object only what is needed: the rest would fill the log and wake the core for nothing. */
+/** Keeps only the needed parts of each object: the rest would fill the log and wake the core for nothing. */
 import type { KindMap, AnyObject, KindId } from "../../resources/kinds.ts";
 import type { ObjectMeta, Workload } from "../../resources/core.ts";
 
@@ -7,7 +7,7 @@ interface Managed {
   readonly selfLink?: unknown;
 }
 
-/** Data keys of a Secret that any rule looks at. */
+/** Data keys of a Secret that rules read. */
 const SECRET_KEYS: ReadonlySet<string> = new Set([
   "type",
   "username",
@@ -21,7 +21,7 @@ const SECRET_KEYS: ReadonlySet<string> = new Set([
   "key",
 ]);
 
-/** Credentials that are accepted besides. */
+/** Additional accepted credentials. */
 const FURTHER_KEY = /^(?:password|secret|sharedSecret)\../;
 
 const withoutBookkeeping = <T extends AnyObject>(object: T): T => {
@@ -55,7 +55,7 @@ const reducers: { readonly [K in KindId]?: (object: KindMap[K]) => KindMap[K] } 
     metadata: { name, ...(labels === undefined ? {} : { labels }) },
   }),
   Endpoints: ({ metadata, ...rest }) => {
-    // Changes with every leader election of those who still lock on Endpoints.
+    // Changes with every leader election of programs that still use Endpoints as locks.
     const { "control-plane.alpha.kubernetes.io/leader": _, ...annotations } = metadata.annotations ?? {};
     return { ...rest, metadata: { ...metadata, annotations } };
   },

@@ -1,6 +1,6 @@
 /**
- * The memory that packets live in, from the receive call to the send call: slots of one size, each with room before and
- * behind the data, and the header tables that tell the kernel of them. It is made once; nothing is allocated for a packet.
+ * The memory of packets, from the receive call to the send call: slots of one size, each with room before and after the
+ * data, and the header tables that describe them to the kernel. It is allocated once; no packet allocates.
  */
 import { MAPPED_WORD, type WireAddress } from "../../../net/address.ts";
 import { HEADROOM, TAILROOM } from "../forward.ts";
@@ -22,31 +22,34 @@ import {
   type Sys,
 } from "./sys.ts";
 
-/** Slots that are received into. */
+/** Slots for received datagrams. */
 export const RX_SLOTS = 1024;
-/** Slots for what comes from elsewhere: answers of control, data of clients that came over a stream. */
+/** Slots for other data: answers of control, and data of clients that arrived over a stream. */
 export const EXTRA_SLOTS = 64;
 const LARGE_SLOTS = RX_SLOTS + EXTRA_SLOTS;
-/** Small slots, for the pieces of messages that the kernel had put together: each needs room in front of it. */
+/** Small slots, for the segments of messages that the kernel coalesced: each needs room before its data. */
 export const SMALL_SLOTS = 4096;
-/** Bytes of a datagram that a small slot takes. */
+/** Maximum length in bytes of a datagram in a small slot. */
 export const SMALL_BYTES = 1984;
 const SMALL_SLOT_BYTES = HEADROOM + SMALL_BYTES + 256;
-/** Datagrams that may wait to be sent. */
+/** Maximum number of datagrams that wait to be sent. */
 export const TX_ENTRIES = 4096;
 /** The longest possible. */
 export const MAX_DATAGRAM_BYTES = 65_535;
-/** Pages that no packet reaches are never touched. No multiple of a page: slots would share few lines of the cache. */
+/**
+ * Pages that no packet reaches are never touched. The size is not a multiple of a page: otherwise slots would share few
+ * lines of the cache.
+ */
 const SLOT_BYTES = (HEADROOM + MAX_DATAGRAM_BYTES + TAILROOM + 255) & ~255;
 
-/** Room for the control messages of a datagram: traffic class, own address (of IPv6 at most), length of its segments. */
+/** Room for the control messages of a datagram: traffic class, own address (IPv6 at most), length of its segments. */
 const CMSG_SIZE = 96;
-/** To send, the length of the segments is at the end; what else there is stands right before it. */
+/** When sending, the length of the segments is at the end; other control messages are right before it. */
 const SEGMENT_AT = 64;
 const SEGMENT_LENGTH = 24;
 /** `cmsg_len` of a control message with two bytes in it. */
 const SEGMENT_LEN = 18;
-/** Of IP_PKTINFO and IPV6_PKTINFO: `cmsg_len`, and the room that they take. */
+/** IP_PKTINFO and IPV6_PKTINFO: `cmsg_len`, and their size. */
 const PKTINFO = { 4: { len: 28, length: 32 }, 6: { len: 36, length: 40 } } as const;
 
 /** Of IP_TOS and IPV6_TCLASS. */
@@ -76,7 +79,7 @@ const LAYOUT = (() => {
 })();
 
 export class Arena {
-  /** All of it; data is addressed by offsets into this. */
+  /** The whole memory; data is addressed by offsets into it. */
   readonly bytes = Buffer.alloc(LAYOUT.bytes);
   readonly #u32: Uint32Array;
   readonly #i32: Int32Array;
@@ -138,32 +141,32 @@ export class Arena {
     return LAYOUT.small + slot * SMALL_SLOT_BYTES + HEADROOM;
   }
 
-  /** Bytes of each datagram but the last that `slot` holds; 0 where it holds one. */
+  /** Length of each datagram in `slot` except the last; 0 if it holds only one. */
   segmentOf(slot: number): number {
     const length = this.#u32[(LAYOUT.rxHeaders + slot * MMSGHDR.size + MMSGHDR.controlLength) >> 2] ?? 0;
     const at = (LAYOUT.rxControls + slot * CMSG_SIZE) >> 2;
-    // It stands before the own address.
+    // This control message comes before the own address.
     return length === 0 || this.#u32[at + 2] !== SOL_UDP ? 0 : (this.#u32[at + 4] ?? 0);
   }
 
   /**
-   * Where the own address that the datagram in `slot` was sent to lies, as an index of 32-bit words for `wordAt`: one word
-   * of IPv4, four of IPv6. -1 where the kernel did not tell.
+   * Position of the own address that the datagram in `slot` was sent to, as an index of 32-bit words for `wordAt`: one word
+   * for IPv4, four for IPv6. -1 if the kernel did not report it.
    */
   ownAddressAt(slot: number): number {
     const at = this.#controlAt(slot, IP_PKTINFO, IPV6_PKTINFO);
     if (at < 0) return -1;
-    // in_pktinfo has the interface first, and the address to answer from before that of the packet's head.
+    // in_pktinfo starts with the interface; the address to answer from comes before that of the packet's header.
     return this.#u32[at + 2] === IPPROTO_IP ? at + 5 : at + 4;
   }
 
-  /** DSCP and ECN of what is in `slot`, as the byte of the IP header; 0 where the kernel did not tell. */
+  /** DSCP and ECN of the datagram in `slot`, as the byte of the IP header; 0 if the kernel did not report them. */
   trafficClassOf(slot: number): number {
     const at = this.#controlAt(slot, IP_TOS, IPV6_TCLASS);
     return at < 0 ? 0 : (this.#u32[at + 4] ?? 0) & 255;
   }
 
-  /** Word where the control message of one type, by family, begins in `slot`; -1 if there is none. */
+  /** Word at which the control message of one type, by family, begins in `slot`; -1 if there is none. */
   #controlAt(slot: number, type4: number, type6: number): number {
     const u32 = this.#u32;
     const length = u32[(LAYOUT.rxHeaders + slot * MMSGHDR.size + MMSGHDR.controlLength) >> 2] ?? 0;
@@ -199,7 +202,7 @@ export class Arena {
     return this.#u32[(LAYOUT.rxHeaders + slot * MMSGHDR.size + MMSGHDR.flags) >> 2] ?? 0;
   }
 
-  /** Makes `slot` ready to be received into again: the kernel has written lengths over the room of name and control. */
+  /** Prepares `slot` for the next receive: the kernel has overwritten the lengths of name and control. */
   rearm(slot: number): void {
     const header = LAYOUT.rxHeaders + slot * MMSGHDR.size;
     this.#u32[(header + MMSGHDR.nameLength) >> 2] = SOCKADDR_SIZE;
@@ -246,7 +249,7 @@ export class Arena {
 
   /**
    * Starts message `index` of a send, to `to`, with the vectors from `vector` on.
-   * @param trafficClass DSCP and ECN; 0 for the socket's own.
+   * @param trafficClass DSCP and ECN; 0 for the socket's default.
    */
   openMessage(index: number, vector: number, to: WireAddress, family: 4 | 6, trafficClass: number): void {
     const u32 = this.#u32;
@@ -270,7 +273,7 @@ export class Arena {
     this.#setControl(index, start);
   }
 
-  /** Message `index` comes from `from`: a control message at `start` of its room. */
+  /** Sets the source of message `index` to `from`: a control message at `start` of its room. */
   #putFrom(index: number, start: number, from: WireAddress, family: 4 | 6): void {
     const u32 = this.#u32;
     const at = (LAYOUT.txControls + index * CMSG_SIZE + start) >> 2;
@@ -278,7 +281,7 @@ export class Arena {
     u32[at + 1] = 0;
     u32[at + 2] = family === 4 ? IPPROTO_IP : IPPROTO_IPV6;
     u32[at + 3] = family === 4 ? IP_PKTINFO : IPV6_PKTINFO;
-    // Through whichever interface the route says.
+    // The route selects the interface.
     if (family === 4) {
       u32[at + 4] = 0;
       u32[at + 5] = from.w3;
@@ -292,7 +295,7 @@ export class Arena {
     }
   }
 
-  /** Message `index` has this traffic class: a control message at `start` of its room. */
+  /** Sets the traffic class of message `index`: a control message at `start` of its room. */
   #putTrafficClass(index: number, start: number, trafficClass: number, family: 4 | 6): void {
     const u32 = this.#u32;
     const at = (LAYOUT.txControls + index * CMSG_SIZE + start) >> 2;
@@ -338,14 +341,14 @@ export class Arena {
     return (this.bytes[value] ?? 0) | ((this.bytes[value + 1] ?? 0) << 8);
   }
 
-  /** Makes of message `index` one with a single vector: the first that it has, or the one behind that which it was. */
+  /** Reduces message `index` to a single vector: its first, or the one after its current one. */
   narrow(index: number, segment: number): void {
     const header = (LAYOUT.txHeaders + index * MMSGHDR.size) >> 2;
     this.#u32[header + MMSGHDR.iovLength / 4] = 1;
-    // The own address stays, the length of segments goes.
+    // Keeps the own address and drops the length of segments.
     const control = header + MMSGHDR.controlLength / 4;
     if (segment === 0) this.#u32[control] = (this.#u32[control] ?? 0) - SEGMENT_LENGTH;
-    // Vectors are in one 4 GiB piece: the arena is far smaller, and lies so in practice; the carry is minded all the same.
+    // Vectors are in one 4 GiB range, because the arena is far smaller; the carry is handled all the same.
     if (segment === 0) return;
     const at = header + MMSGHDR.iov / 4;
     const next = (this.#u32[at] ?? 0) + IOVEC_SIZE;

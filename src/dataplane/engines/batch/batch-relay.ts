@@ -9,11 +9,11 @@ import { IPV4_MARK } from "./arena.ts";
 import type { DatagramOwner, DatagramSocket } from "./datagram-socket.ts";
 import type { Datagrams } from "./datagrams.ts";
 
-/** Of peers each allocation has its own socket. */
+/** Small, because each allocation has its own sockets. */
 const BATCH = 32;
 const BUFFER_BYTES = 1 << 20;
 
-/** There is one for each allocation: it has methods, not closures. */
+/** One per allocation: it has methods, not closures, to save memory. */
 export class BatchRelay implements RelayPort, DatagramOwner {
   readonly family: Family;
   readonly address: string;
@@ -24,7 +24,8 @@ export class BatchRelay implements RelayPort, DatagramOwner {
   #flow: Flow | undefined;
 
   /**
-   * @param adopted a descriptor that is bound there and becomes ours; without one a socket is made.
+   * @param adopted a descriptor that is bound to the address; the relay takes ownership of it. Without one a socket is
+   * made.
    * @throws the error of the system call, with the address.
    */
   constructor(datagrams: Datagrams, at: RelayAddress, port: number, adopted?: number) {
@@ -54,7 +55,7 @@ export class BatchRelay implements RelayPort, DatagramOwner {
     this.#datagrams.send(this.#socket, bytes, start, end, peer);
   }
 
-  /** Lets go of the socket: its descriptor is the caller's from here on. */
+  /** Releases the socket: the caller owns its descriptor from here on. */
   release(): HeldPort {
     return { fd: this.#datagrams.releaseSocket(this.#socket), address: this.#at, port: this.port };
   }
@@ -81,7 +82,7 @@ export class BatchRelay implements RelayPort, DatagramOwner {
             arena.sourceWord(slot, 5),
             port,
           );
-    // One that was not seen before: a permission for its address may stand.
+    // An unknown peer: a permission for its address may exist.
     const peer = known ?? flow.peer(this.#datagrams.sourceOf(slot, this.#socket.family), port);
     peerDataOut(flow, peer, bytes, start, end);
   }

@@ -1,4 +1,4 @@
-/** The engine for Linux: the flow table over {@link Datagrams}. Every packet is taken across where it lies. */
+/** The engine for Linux: the flow table over {@link Datagrams}. Every packet is forwarded in place, without a copy. */
 import { isWildcard, type TransportAddress } from "../../../net/address.ts";
 import { FlowTable, type Drops, type Flow, type RelayPort, type Traffic } from "../../flows.ts";
 import type { Connection } from "../../listeners/connection.ts";
@@ -19,7 +19,7 @@ import { Datagrams } from "./datagrams.ts";
 import { StreamPort } from "./stream-socket.ts";
 import type { DatagramSocket } from "./datagram-socket.ts";
 
-/** All clients come by one socket. */
+/** Large, because one socket receives the datagrams of all clients. */
 const CLIENT_BATCH = 256;
 const CLIENT_BUFFER_BYTES = 4 << 20;
 
@@ -71,7 +71,10 @@ class BatchEngine implements Engine {
     return opened;
   }
 
-  /** Our own address that a datagram to `wildcardPort` came to; nothing where that is 0, and the socket has but one. */
+  /**
+   * Our own address that a datagram to `wildcardPort` was sent to; undefined if that is 0, because the socket then has only
+   * one.
+   */
   #ownAddress(socket: DatagramSocket, slot: number, wildcardPort: number): TransportAddress | undefined {
     if (wildcardPort === 0) return undefined;
     const address = this.#datagrams.ownAddressOf(slot, socket.family);
@@ -166,7 +169,7 @@ class BatchEngine implements Engine {
     end: number,
     wildcardPort: number,
   ): void {
-    // The slot is used again before the owner sees this.
+    // The slot is reused before the owner sees the datagram.
     const bytes = Buffer.from(this.#bytes.subarray(start, end));
     const client = { address: this.#datagrams.sourceOf(slot, socket.family), port: this.#arena.sourcePort(slot) };
     const own = this.#ownAddress(socket, slot, wildcardPort);
@@ -175,7 +178,7 @@ class BatchEngine implements Engine {
     });
   }
 
-  /** The flow of a datagram that came to a wildcard port. */
+  /** The flow of a datagram that arrived at a wildcard port. */
   #flowBetween(socket: DatagramSocket, flows: FlowTable, slot: number, port: number): Flow | undefined {
     const arena = this.#arena;
     const at = arena.ownAddressAt(slot);
@@ -196,5 +199,5 @@ class BatchEngine implements Engine {
   }
 }
 
-/** @throws where this machine cannot run it; the message says why. */
+/** @throws if this machine cannot run the engine; the message says why. */
 export const createBatchEngine = (options: EngineOptions): Engine => new BatchEngine(options);

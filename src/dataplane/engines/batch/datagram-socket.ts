@@ -1,52 +1,55 @@
-/** A datagram socket of the batch engine, and who takes what it receives. */
+/** A datagram socket of the batch engine, and the receiver of its datagrams. */
 import { familyOf, isWildcard, type TransportAddress } from "../../../net/address.ts";
 import type { Family } from "../../../net/ip.ts";
 import { bound } from "./sockaddr.ts";
 import type { Sys } from "./sys.ts";
 
-/** No entry of the send queue. */
+/** Marks the end of a list in the send queue. */
 export const NONE = -1;
 
 export interface DatagramSocketOptions {
   readonly bufferBytes: number;
-  /** Datagrams that are asked for at once. */
+  /** Maximum number of datagrams in one receive call. */
   readonly batch: number;
   /**
-   * Whether datagrams to one destination may go to the kernel, and come from it, in one piece (UDP GSO and GRO): true unless
-   * given. A descriptor that is given receives as whoever bound it said.
+   * Whether the kernel may segment sent and coalesce received datagrams (UDP GSO and GRO); true by default. A descriptor
+   * that is passed in receives as it was configured when it was bound.
    */
   readonly runs?: boolean;
   /** A bound descriptor; without one a socket is made. */
   readonly fd?: number;
-  /** Whether `fd` is ours to close; if not, another owner closes it. A socket that is made is ours. */
+  /** Whether to close `fd`; if false, another owner closes it. A socket that is made here is always closed. */
   readonly isOurs?: boolean;
   readonly owner: DatagramOwner;
 }
 
 export interface DatagramOwner {
   /**
-   * Takes a datagram: bytes `start` to `end` of the arena, there until this returns, or until it has left. Its source is that
-   * of `slot`. It only moves packets: everything else goes through `Datagrams.handUp`.
+   * Receives a datagram: bytes `start` to `end` of the arena, valid until this returns, or until the datagram has been
+   * sent. Its source is that of `slot`. It only forwards packets: everything else goes through `Datagrams.handUp`.
    */
   take(slot: number, start: number, end: number): void;
 }
 
-/** A socket and the datagrams that wait to leave by it, as a list. */
+/** A socket and the list of datagrams that wait to be sent from it. */
 export class DatagramSocket {
   readonly fd: number;
   readonly family: Family;
   readonly batch: number;
-  /** Datagrams that are asked for next: few where few came, as to ask for one that is not there costs nearly a receive. */
+  /**
+   * Number of datagrams that the next call asks for: few if few arrived, because asking for a missing one costs nearly as
+   * much as a receive.
+   */
   wanted = 1;
   readonly owner: DatagramOwner;
   /** Whether datagrams to one destination are sent in one piece. */
   readonly sendsRuns: boolean;
-  /** Whether it is ours to close. */
+  /** Whether to close the descriptor. */
   readonly isOurs: boolean;
   head = NONE;
   tail = NONE;
   isOpen = true;
-  /** Whether what is sent has the DF bit set. */
+  /** Whether sent datagrams have the DF bit set. */
   setsDontFragment = false;
 
   constructor(fd: number, family: Family, { batch, owner, runs, fd: given, isOurs }: DatagramSocketOptions) {
@@ -74,7 +77,7 @@ export const boundSocket = (
     at,
     () => {
       if (reusePort) sys.reusePort(fd);
-      // Or answers would come from whichever address the route back has.
+      // Otherwise answers would have the source address that the route selects.
       if (isWildcard(at.address)) sys.ownAddresses(fd, family);
     },
     () => {

@@ -1,7 +1,8 @@
 /**
- * Datagram sockets that are read and written many datagrams a system call. Each turn reads what sockets have into the arena
- * and hands every datagram to its socket's owner, who may send it on from where it lies. What is sent waits in the send queue
- * until the end of the turn. TCP connections of clients (`stream-socket.ts`) have their turns, and send from the arena, here too.
+ * Datagram sockets that are read and written many datagrams a system call. Each turn reads from the sockets into the arena
+ * and passes every datagram to its socket's owner, which may forward it in place. Datagrams to send wait in the send queue
+ * until the end of the turn. TCP connections of clients (`stream-socket.ts`) also run in these turns, and send from the
+ * arena.
  */
 import { familyOf, type WireAddress, type TransportAddress } from "../../../net/address.ts";
 import { textOfBytes, type Family } from "../../../net/ip.ts";
@@ -12,27 +13,27 @@ import { Loop } from "./loop.ts";
 import { SendQueue } from "./send-queue.ts";
 import { loadSys, MSG_TRUNC, type Sys } from "./sys.ts";
 
-/** With fewer free slots than this everything is sent first. */
+/** With fewer free slots than this, everything is sent first. */
 const LOW_SLOTS = 32;
 
 export interface DatagramsOptions {
   readonly drops: Drops;
   /** By descriptor, 1 for those that are open. */
   readonly descriptors?: Uint8Array | undefined;
-  /** The thread has nothing else to do: it may stand still while there is nothing to read. */
+  /** The thread has no other work: it may block while there is nothing to read. */
   readonly isOwnThread?: boolean;
   readonly isBusy?: (() => boolean) | undefined;
 }
 
-/** A descriptor beside the datagram sockets: a TCP connection, or a port for them. */
+/** A descriptor other than a datagram socket: a TCP connection, or a port that accepts them. */
 export interface Readable {
   readonly fd: number;
-  /** What it is watched for has come. */
+  /** An event that it is watched for has occurred. */
   ready(): void;
   close(): void;
 }
 
-/** What waits to be sent at the end of a turn. */
+/** Sends what waits at the end of a turn. */
 export interface Flushed {
   flush(): void;
 }
@@ -50,28 +51,28 @@ export class Datagrams {
   readonly #sockets: (DatagramSocket | undefined)[] = [];
   readonly #others: (Readable | undefined)[] = [];
   #toFlush: Flushed[] = [];
-  /** What streams read into, and gather in: in use during one call alone. */
+  /** Buffers in which streams read and gather; in use only during one call. */
   readonly input = Buffer.alloc(STREAM_BUFFER_BYTES);
   readonly output = Buffer.alloc(STREAM_BUFFER_BYTES);
   readonly inputAt: number;
   readonly outputAt: number;
-  /** Slots in use of those that are received into: those before this. */
+  /** Number of receive slots in use: those before this one. */
   #used = 0;
-  /** While what was received is gone through: where that ends. A send in between must not give those slots away. */
+  /** While received datagrams are processed: the end of their slots. A send in between must not release those slots. */
   #busyUntil = 0;
-  /** Slots for what comes from elsewhere, and small ones: each a ring, with how many were taken since all was sent. */
+  /** Slots for other data, and small slots: each is a ring, with the number taken since everything was sent. */
   #extra = 0;
   #extraTaken = 0;
   #small = 0;
   #smallTaken = 0;
   readonly #queue: SendQueue;
-  /** Of the datagram in hand, DSCP and ECN: what is sent on has the same (RFC 8656 §13). 0 between datagrams. */
+  /** DSCP and ECN of the current datagram: a forwarded datagram has the same (RFC 8656 §13). 0 between datagrams. */
   #trafficClass = 0;
   #isFlushDue = false;
-  /** What is done after the turn. */
+  /** Work to do after the turn. */
   #handedUp: (() => void)[] = [];
 
-  /** @throws where this machine has no such calls; the message says why. */
+  /** @throws if this machine has no such calls; the message says why. */
   constructor({ drops, descriptors, isOwnThread = false, isBusy = () => false }: DatagramsOptions) {
     this.#sys = loadSys();
     this.#descriptors = descriptors;
@@ -95,7 +96,7 @@ export class Datagrams {
     return socket;
   }
 
-  /** Notes that a descriptor is ours to close, or no longer. */
+  /** Records whether a descriptor is ours to close. */
   own(fd: number, isOurs: boolean): void {
     if (this.#descriptors !== undefined) this.#descriptors[fd] = isOurs ? 1 : 0;
   }
@@ -108,23 +109,23 @@ export class Datagrams {
     else this.#loop.rewatch(one.fd, now);
   }
 
-  /** Is done with `one`, and leaves its descriptor to the caller. */
+  /** Forgets `one`, and leaves its descriptor to the caller. */
   forget(one: Readable): void {
     if (this.#others[one.fd] === one) this.want(one, -1, 0);
     this.own(one.fd, false);
   }
 
-  /** Calls `one.flush()` when this turn ends, or before the memory of what it sends is used for something else. */
+  /** Calls `one.flush()` when this turn ends, or before the memory of what it sends is reused. */
   flushLater(one: Flushed): void {
     this.#toFlush.push(one);
   }
 
-  /** Where bytes `start` to `end` of `bytes` are in the arena until all is sent: where they lie, or a copy. */
+  /** Position in the arena of bytes `start` to `end` of `bytes`, valid until everything is sent: in place, or as a copy. */
   placeOf(bytes: Buffer, start: number, end: number): number {
     if (bytes === this.bytes) return start;
     const at = this.#takeExtra();
     bytes.copy(this.bytes, at, start, end);
-    // Outside of a turn nobody else would send it.
+    // Outside a turn nothing else would send it.
     if (!this.#isFlushDue) queueMicrotask(this.flush);
     this.#isFlushDue = true;
     return at;
@@ -138,14 +139,14 @@ export class Datagrams {
     return socket.isOpen ? this.#sys.dropsOf(socket.fd) : 0;
   }
 
-  /** Our own address that what is in `slot` was sent to, as text; nothing where the socket has but one. */
+  /** Our own address that the datagram in `slot` was sent to, as text; undefined if the socket has only one. */
   ownAddressOf(slot: number, family: Family): string | undefined {
     const at = this.arena.ownAddressAt(slot);
     return at < 0 ? undefined : textOfBytes(this.arena.bytesAt(at, family), 0, family === 4 ? 4 : 16);
   }
 
   /**
-   * Does `work` soon after the turn. Owners hand up by this what is more than moving a packet: promises and ticks do not run
+   * Runs `work` soon after the turn. Owners use this for everything but forwarding a packet: promises and ticks do not run
    * within a turn.
    */
   handUp(work: () => void): void {
@@ -158,14 +159,14 @@ export class Datagrams {
     for (const work of works) work();
   };
 
-  /** Source address of what is in `slot`, as text. */
+  /** Source address of the datagram in `slot`, as text. */
   sourceOf(slot: number, family: Family): string {
     return textOfBytes(this.arena.sourceBytes(slot, family), 0, family === 4 ? 4 : 16);
   }
 
-  /** Is done with the socket, and leaves its descriptor to the caller. */
+  /** Forgets the socket, and leaves its descriptor to the caller. */
   releaseSocket(socket: DatagramSocket): number {
-    // What was handed over before still leaves.
+    // Datagrams that were queued before are still sent.
     this.flush();
     socket.isOpen = false;
     this.#loop.unwatch(socket.fd);
@@ -214,7 +215,7 @@ export class Datagrams {
     this.#trafficClass = 0;
   };
 
-  /** Where a datagram of any length can be put. One that is in hand when all is sent is not given away at once. */
+  /** A slot for a datagram of any length. A slot that is in use when everything is sent is not reused at once. */
   #takeExtra(): number {
     if (this.#extraTaken >= EXTRA_SLOTS - 1) this.flush();
     this.#extraTaken++;
@@ -230,8 +231,8 @@ export class Datagrams {
   }
 
   /**
-   * A run that the kernel had put together (UDP GRO). All but the first need room in front of them: they move. The second does
-   * so before the first is taken, as what is put behind that one, padding, would be put over it.
+   * A message that the kernel coalesced (UDP GRO). All segments but the first need room before their data: they move. The
+   * second one moves before the first is processed, because padding after the first would overwrite it.
    */
   #takeApart(socket: DatagramSocket, slot: number, start: number, end: number, segment: number): void {
     const second = start + segment;
@@ -244,7 +245,10 @@ export class Datagrams {
     }
   }
 
-  /** What is sent from here on has the DF bit set, or not. It is the socket's: what hangs on it leaves before. */
+  /**
+   * Sets or clears the DF bit of everything that is sent from here on. The bit belongs to the socket: queued datagrams are
+   * sent before the change.
+   */
   setDontFragment(socket: DatagramSocket, dontFragment: boolean): void {
     if (!socket.isOpen) return;
     if (socket.head !== NONE) this.#queue.send(socket);
@@ -252,7 +256,7 @@ export class Datagrams {
     socket.setsDontFragment = dontFragment;
   }
 
-  /** Sends bytes `start` to `end` of `bytes`: the arena, from where they lie, or anything else, which is copied. */
+  /** Sends bytes `start` to `end` of `bytes`: in place from the arena; anything else is copied. */
   send(socket: DatagramSocket, bytes: Buffer, start: number, end: number, to: WireAddress): void {
     if (!socket.isOpen) {
       this.drops["unsendable"]++;
@@ -260,7 +264,7 @@ export class Datagrams {
     }
     const length = end - start;
     if (bytes !== this.bytes) {
-      // From outside: an answer of control, or of a client that came over a stream.
+      // From outside the arena: an answer of control, or data of a client that arrived over a stream.
       if (length > MAX_DATAGRAM_BYTES) {
         this.drops["too-long"]++;
         return;
@@ -271,7 +275,7 @@ export class Datagrams {
     this.#queue.add(socket, start, length, to, this.#trafficClass);
   }
 
-  /** Sends everything that waits; then all slots are free but those that are being gone through. */
+  /** Sends everything that waits; then all slots are free except those that are being processed. */
   readonly flush = (): void => {
     this.#queue.flush();
     const streams = this.#toFlush;

@@ -1,6 +1,6 @@
 /**
- * The event loop of this thread, by the functions that Node exports for its add-ons: libuv's
- * (https://docs.libuv.org/en/v1.x/loop.html), and Node's own that says which loop a thread has.
+ * The event loop of this thread, through functions that Node exports for its add-ons: libuv's
+ * (https://docs.libuv.org/en/v1.x/loop.html), and Node's function that returns the loop of a thread.
  */
 import { createRequire } from "node:module";
 
@@ -9,7 +9,7 @@ export type LoopPointer = unknown;
 
 export interface Libuv {
   loop(): LoopPointer;
-  /** A descriptor that can be read while the loop has something to do: a message, a socket of Node's, a finished job. */
+  /** A descriptor that is readable while the loop has work: a message, a socket of Node's, a finished job. */
   backendFd(loop: LoopPointer): number;
   readonly pollHandleBytes: number;
   readonly pollInit: (loop: LoopPointer, handle: Buffer, fd: number) => number;
@@ -25,7 +25,7 @@ const UV_POLL = 8;
 
 let loaded: Libuv | undefined;
 
-/** @throws where Node does not export these functions. */
+/** @throws if Node does not export these functions. */
 export const loadLibuv = (): Libuv => {
   loaded ??= load();
   return loaded;

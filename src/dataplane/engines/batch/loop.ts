@@ -1,10 +1,11 @@
 /**
- * The turns of the batch engine: each reads what has arrived and sends what waits. On the main thread libuv calls for a turn
- * when a packet arrives, so that timers, promises and messages get their time in between. A worker thread waits here
- * instead, for packets and for whatever libuv waits for: a handle of ours in its libuv would end the process with the thread.
+ * The turns of the batch engine: each reads what has arrived and sends what waits. On the main thread libuv starts a turn
+ * when a packet arrives, so that timers, promises and messages run in between. A worker thread waits here instead, for
+ * packets and for everything that libuv waits for: a handle of ours in its libuv would end the process when the thread
+ * ends.
  *
- * libuv calls past Node: promises and ticks that a turn leaves behind are not run when it ends. So a turn only moves packets,
- * and schedules everything else with `setImmediate`.
+ * libuv does not call through Node: promises and ticks that a turn creates do not run when it ends. So a turn only forwards
+ * packets, and schedules everything else with `setImmediate`.
  */
 import { EventLoopPoll } from "./event-loop-poll.ts";
 import { loadLibuv } from "./libuv.ts";
@@ -12,13 +13,13 @@ import { EPOLL_EVENT, type Sys } from "./sys.ts";
 
 const MAX_EVENTS = 512;
 /**
- * Turns without an event before a worker stands still: a packet that arrives meanwhile finds it awake, and libuv, which has a
- * turn of its own in each, begins to watch what it was last asked to.
+ * Turns without an event before a worker blocks: a packet that arrives meanwhile needs no wake-up, and libuv, which runs
+ * once in each turn, starts to watch the descriptors that were registered last.
  */
 const SPINS = 16;
-/** How long it stands still at most: its timers wait as long. */
+/** Maximum time that it blocks: its timers are delayed as much. */
 const STANDING_MS = 100;
-/** And how long while requests wait for a timer of theirs. */
+/** Maximum time while requests wait for a timer. */
 const BUSY_MS = 1;
 
 export interface OwnThread {
@@ -28,14 +29,14 @@ export interface OwnThread {
 export class Loop {
   readonly #sys: Sys;
   readonly #epoll: number;
-  /** What libuv waits with; -1 on the main thread. */
+  /** The descriptor that libuv waits on; -1 on the main thread. */
   readonly #backend: number;
   readonly #events: Buffer;
   readonly #fds: Int32Array;
   readonly #eventsAt: number;
   readonly #ready: (fd: number) => void;
   readonly #turnEnds: () => void;
-  /** One of the two: the worker that waits here, or the event loop that calls us. */
+  /** One of the two is set: the worker that waits here, or the event loop that calls the turn. */
   readonly #ownThread: OwnThread | undefined;
   readonly #poll: EventLoopPoll | undefined;
   /** Turns of a worker without an event. */
@@ -45,9 +46,9 @@ export class Loop {
   #watched = 0;
 
   /**
-   * `ready` is called for each descriptor for which something has come, `turnEnds` after all of them. `ownThread`: this is a worker.
+   * `ready` is called for each descriptor that has an event, `turnEnds` after all of them. `ownThread`: this is a worker.
    *
-   * @throws where neither is so: without `ownThread`, it must be the main thread.
+   * @throws if the thread is neither: without `ownThread`, it must be the main thread.
    */
   constructor(sys: Sys, ready: (fd: number) => void, turnEnds: () => void, ownThread: OwnThread | undefined) {
     this.#sys = sys;
@@ -72,7 +73,7 @@ export class Loop {
     }
   }
 
-  /** @param events what to look for: that it can be read, unless given. */
+  /** @param events to watch for; readability by default. */
   watch(fd: number, events?: number): void {
     this.#sys.watch(this.#epoll, fd, events);
     if (this.#watched++ > 0) return;
@@ -80,15 +81,15 @@ export class Loop {
     else this.#poll.start();
   }
 
-  /** Looks for other events of a descriptor that is watched. */
+  /** Changes the events for which a descriptor is watched. */
   rewatch(fd: number, events: number): void {
     this.#sys.rewatch(this.#epoll, fd, events);
   }
 
-  /** To be called before `fd` is closed. */
+  /** Call this before `fd` is closed. */
   unwatch(fd: number): void {
     this.#sys.unwatch(this.#epoll, fd);
-    // Nothing may keep the process that has nothing to serve.
+    // A process with nothing to serve must be able to exit.
     if (--this.#watched === 0) this.#poll?.stop();
   }
 
@@ -99,7 +100,7 @@ export class Loop {
     this.#sys.close(this.#epoll);
   }
 
-  /** A turn follows, where Node runs what was scheduled. */
+  /** A turn follows, in which Node runs what was scheduled. */
   readonly #due = (): void => {
     if (this.#isTurnDue) return;
     this.#isTurnDue = true;
@@ -110,7 +111,7 @@ export class Loop {
     try {
       this.#turn();
     } catch (error) {
-      // Where Node reports it: libuv cannot.
+      // Node reports the error here: libuv cannot.
       setImmediate(() => {
         throw error;
       });
@@ -121,7 +122,7 @@ export class Loop {
     this.#isTurnDue = false;
     if (this.#isClosed) return;
     const count = this.#sys.epollWait(this.#epoll, this.#eventsAt, MAX_EVENTS, this.#patienceMs());
-    // Whoever takes a packet may close this.
+    // `ready` may close this loop.
     for (let index = 0; index < count && !this.#isClosed; index++) {
       const fd = this.#fds[(index * EPOLL_EVENT.size + EPOLL_EVENT.data) >> 2] ?? -1;
       if (fd !== this.#backend) this.#ready(fd);

@@ -1,6 +1,6 @@
 /**
- * Datagrams that wait to be sent, as a list on each socket. A socket is given all that hangs on it in one call, runs to one
- * destination as one message that the kernel cuts up (UDP GSO).
+ * Datagrams that wait to be sent, as a list on each socket. One call sends everything that waits on a socket, and a burst
+ * to one destination is one message that the kernel segments (UDP GSO).
  */
 import type { WireAddress } from "../../../net/address.ts";
 import type { Drops } from "../../flows.ts";
@@ -8,7 +8,7 @@ import { TX_ENTRIES, type Arena } from "./arena.ts";
 import { NONE, type DatagramSocket } from "./datagram-socket.ts";
 import { EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, type Sys } from "./sys.ts";
 
-/** What the kernel takes in one message. */
+/** The kernel's limit for one message. */
 const MAX_SEGMENTS = 64;
 const MAX_MESSAGE_BYTES = 65_000;
 
@@ -17,13 +17,13 @@ export class SendQueue {
   readonly #arena: Arena;
   readonly #drops: Drops;
   #entries = 0;
-  /** Sockets that something waits for. */
+  /** Sockets with waiting datagrams. */
   readonly #waiting: DatagramSocket[] = [];
-  /** Of each entry: the next one of its socket, where its bytes start, how many there are, and where they go. */
+  /** Of each entry: the next one of its socket, the start and length of its bytes, and the destination. */
   readonly #next = new Int32Array(TX_ENTRIES);
   readonly #start = new Int32Array(TX_ENTRIES);
   readonly #length = new Int32Array(TX_ENTRIES);
-  /** DSCP and ECN; 0 for the socket's own. */
+  /** DSCP and ECN; 0 for the socket's default. */
   readonly #trafficClass = new Uint8Array(TX_ENTRIES);
   readonly #to: (WireAddress | undefined)[] = Array.from({ length: TX_ENTRIES }, () => undefined);
   /** Segments longer than this do not fit a packet of the network. */
@@ -39,7 +39,7 @@ export class SendQueue {
     return this.#entries === TX_ENTRIES;
   }
 
-  /** Hangs `length` bytes of the arena, from `start`, on the socket; there must be room. */
+  /** Queues `length` bytes of the arena, from `start`, on the socket; there must be room. */
   add(socket: DatagramSocket, start: number, length: number, to: WireAddress, trafficClass: number): void {
     const entry = this.#entries++;
     this.#start[entry] = start;
@@ -64,7 +64,7 @@ export class SendQueue {
     this.#entries = 0;
   }
 
-  /** Sends what hangs on the socket. */
+  /** Sends what waits on the socket. */
   send(socket: DatagramSocket): void {
     const arena = this.#arena;
     let messages = 0;
@@ -82,7 +82,7 @@ export class SendQueue {
       arena.openMessage(messages, vectors, to, socket.family, trafficClass);
       let count = 0;
       let total = 0;
-      // A run to one destination; only its last segment may be shorter.
+      // A burst to one destination; only its last segment may be shorter.
       for (;;) {
         const length = this.#length[entry] ?? 0;
         arena.setVector(vectors++, this.#start[entry] ?? 0, length);
@@ -111,7 +111,7 @@ export class SendQueue {
     this.#transmit(socket, messages);
   }
 
-  /** As `send`, for a socket that one datagram hangs on: a plain call costs the kernel less than a list of one. */
+  /** As `send`, for a socket with one waiting datagram: a plain call costs the kernel less than a list of one. */
   #sendOne(socket: DatagramSocket, entry: number): void {
     const to = this.#to[entry];
     if (to === undefined) return;
@@ -119,7 +119,7 @@ export class SendQueue {
     const arena = this.#arena;
     const trafficClass = this.#trafficClass[entry] ?? 0;
     if (to.from !== undefined || trafficClass !== 0) {
-      // Both are said by control messages, which a plain call does not have.
+      // Both need control messages, which a plain call does not have.
       arena.openMessage(0, 0, to, socket.family, trafficClass);
       arena.setVector(0, this.#start[entry] ?? 0, this.#length[entry] ?? 0);
       arena.closeMessage(0, 1, 0);
@@ -159,7 +159,10 @@ export class SendQueue {
     }
   }
 
-  /** The network does not take message `index` cut up: each of its segments goes by itself, as do all of this size from now on. */
+  /**
+   * The network rejects message `index` when segmented: each of its segments is sent separately, as is everything of this
+   * size from now on.
+   */
   #oneByOne(socket: DatagramSocket, index: number): void {
     this.#maxSegmentBytes = Math.min(this.#maxSegmentBytes, this.#arena.segmentBytesOf(index) - 1);
     const segments = this.#arena.vectorsOf(index);

@@ -1,4 +1,4 @@
-/** `sockaddr_in` and `sockaddr_in6` for calls that are made once a socket. */
+/** `sockaddr_in` and `sockaddr_in6` for calls that are made once per socket. */
 import { formatAddress, type TransportAddress } from "../../../net/address.ts";
 import { bytesOf, parseIp, textOfBytes } from "../../../net/ip.ts";
 import { AF_INET, AF_INET6, sockaddrLength, type Sys } from "./sys.ts";
@@ -9,7 +9,7 @@ export const addressOf = (bytes: Buffer): TransportAddress => ({
   port: bytes.readUInt16BE(2),
 });
 
-/** @throws RangeError when `address` is not an IP literal. */
+/** @throws RangeError if `address` is not an IP literal. */
 export const sockaddrOf = ({ address, port }: TransportAddress): Buffer => {
   const ip = parseIp(address);
   if (ip === undefined) throw new RangeError(`${JSON.stringify(address)} is no IP address`);

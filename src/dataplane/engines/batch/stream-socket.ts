@@ -1,6 +1,6 @@
 /**
- * TCP connections of clients, read and written by the batch engine's own system calls: what arrives is gone through in memory
- * that all connections share, and what waits for a client leaves at the end of the turn, from where it lies.
+ * TCP connections of clients, read and written by the batch engine's own system calls: received data is processed in memory
+ * that all connections share, and data for a client is sent in place at the end of the turn.
  */
 import { Socket } from "node:net";
 import { familyOf, type TransportAddress } from "../../../net/address.ts";
@@ -10,9 +10,9 @@ import { addressOf, bound } from "./sockaddr.ts";
 import { EAGAIN, EINTR, EPOLLIN, EPOLLOUT, loadSys, type Sys } from "./sys.ts";
 
 const BACKLOG = 511;
-/** Connections that are accepted in one turn: others have their turn in between. */
+/** Maximum number of connections accepted in one turn, so that other connections run in between. */
 const ACCEPTS = 64;
-/** How long none are accepted when there are no descriptors. */
+/** How long no connections are accepted after descriptors ran out. */
 const NO_DESCRIPTORS_MS = 100;
 const nothing = Buffer.alloc(0);
 
@@ -26,11 +26,11 @@ export class StreamSocket implements Connection, Readable {
   #owner: ConnectionOwner | undefined;
   #isReading = false;
   #interest = 0;
-  /** Read and not taken. */
+  /** Read, but not yet consumed. */
   #rest: Buffer = nothing;
-  /** What the kernel did not take. */
+  /** Data that the kernel did not accept. */
   #unsent: Buffer = nothing;
-  /** Pieces of the arena that leave with the turn: start and end of each. */
+  /** Pieces of the arena to send with the turn: start and end of each. */
   readonly #pieces: number[] = [];
   #pieceBytes = 0;
   /** After `detach`. */
@@ -55,7 +55,7 @@ export class StreamSocket implements Connection, Readable {
   }
 
   pause(rest: Buffer): void {
-    // Behind what was left before: that is given again first.
+    // Goes before what was left earlier: it is passed on first.
     this.#rest = Buffer.concat([rest, this.#rest]);
     this.#isReading = false;
     this.#want();
@@ -86,7 +86,7 @@ export class StreamSocket implements Connection, Readable {
     this.#datagrams.handUp(work);
   }
 
-  /** It can be read, or written again. */
+  /** The connection is readable, or writable again. */
   ready(): void {
     if (this.#unsent.length > 0) this.#sendUnsent();
     if (!this.#isReading || this.isClosed) return;
@@ -96,7 +96,7 @@ export class StreamSocket implements Connection, Readable {
     else if (count === 0 || !isPassing(this.#sys.errno())) this.destroy();
   }
 
-  /** Sends what waits, before its memory is used for something else. */
+  /** Sends what waits, before its memory is reused. */
   flush(): void {
     const [start = 0, end = 0] = this.#pieces;
     const bytes = this.#pieceBytes;
@@ -157,7 +157,7 @@ export class StreamSocket implements Connection, Readable {
     this.#datagrams.handUp(() => this.#owner?.closed());
   }
 
-  /** Puts all pieces into one. */
+  /** Merges all pieces into one. */
   #gathered(into: Buffer): Buffer {
     let at = 0;
     for (let index = 0; index < this.#pieces.length; index += 2)
@@ -165,7 +165,7 @@ export class StreamSocket implements Connection, Readable {
     return into;
   }
 
-  /** @returns how much the kernel took; -1 if nothing. A connection that is lost is closed. */
+  /** @returns the number of bytes that the kernel accepted; -1 if none. A lost connection is closed. */
   #write(at: number, bytes: number): number {
     const sent = this.#sys.send(this.fd, at, bytes);
     if (sent < 0 && !isPassing(this.#sys.errno())) this.destroy();
@@ -184,7 +184,7 @@ export class StreamSocket implements Connection, Readable {
     this.#want();
   }
 
-  /** Has the loop look for what is waited for now. */
+  /** Sets the events that the loop watches to those that are needed now. */
   #want(): void {
     if (this.isClosed || this.#socket !== undefined) return;
     const interest = (this.#isReading ? EPOLLIN : 0) | (this.#unsent.length > 0 ? EPOLLOUT : 0);
@@ -239,7 +239,7 @@ export class StreamPort implements Readable {
       }
       this.#sys.noDelay(fd);
       const [client, server] = [this.#sys.peerOf(fd), this.#sys.nameOf(fd)];
-      // It may be gone already.
+      // The connection may be closed already.
       if (client === undefined || server === undefined) this.#sys.close(fd);
       else {
         const connection = new StreamSocket(this.#datagrams, fd, addressOf(client), addressOf(server));

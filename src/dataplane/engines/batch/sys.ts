@@ -1,5 +1,5 @@
 /**
- * The system calls that the batch engine makes, of the C library that Node runs on, and how their structures lie in memory
+ * The system calls of the batch engine, from the C library that Node runs on, and the memory layout of their structures
  * (Linux, 64 bits, little-endian). Pointers are numbers: those of user space are below 2^47.
  */
 import { createRequire } from "node:module";
@@ -39,9 +39,9 @@ const IPV6_RECVTCLASS = 66;
 export const IPV6_TCLASS = 67;
 const IP_MTU_DISCOVER = 10;
 const IPV6_MTU_DISCOVER = 23;
-/** The DF bit is set, whatever is known of the path; the client is looking for that. */
+/** Sets the DF bit regardless of the known path MTU, because the client is probing for it. */
 const PMTUDISC_PROBE = 3;
-/** What is longer than the path takes is fragmented here. */
+/** Datagrams longer than the path MTU are fragmented here. */
 const PMTUDISC_WANT = 1;
 export const SOL_UDP = 17;
 export const UDP_SEGMENT = 103;
@@ -68,7 +68,7 @@ export const IOVEC_SIZE = 16;
 /** `sockaddr_in` and `sockaddr_in6`, rounded up. */
 export const SOCKADDR_SIZE = 32;
 export const sockaddrLength = (family: 4 | 6): number => (family === 4 ? 16 : 28);
-/** `epoll_event` is packed on x86-64 alone. */
+/** `epoll_event` is packed only on x86-64. */
 export const EPOLL_EVENT = process.arch === "x64" ? ({ size: 12, data: 4 } as const) : ({ size: 16, data: 8 } as const);
 export const MSG_TRUNC = 0x20;
 
@@ -81,40 +81,40 @@ export const EMSGSIZE = 90;
 type Numbers = (...args: readonly (number | Buffer | null)[]) => number;
 
 export interface Sys {
-  /** @throws the error of the call. A datagram socket that does not block. */
+  /** @throws the error of the call. A non-blocking datagram socket. */
   socket(family: 4 | 6): number;
   bind(fd: number, address: Buffer): void;
-  /** A TCP socket that does not block; for IPv6, of that alone. */
+  /** A non-blocking TCP socket; for IPv6, an IPv6-only one. */
   streamSocket(family: 4 | 6): number;
   listen(fd: number, backlog: number): void;
-  /** A connection that waits, which does not block; -1 for none, `errno()` then. */
+  /** A pending connection, non-blocking; -1 if there is none, with the reason in `errno()`. */
   accept(fd: number): number;
-  /** What the last call lacked were descriptors. */
+  /** Whether the last call failed for lack of descriptors. */
   isOutOfDescriptors(): boolean;
-  /** `sockaddr` of the other end, and of this one; nothing where the connection is lost. */
+  /** `sockaddr` of the remote end, and of the local end; undefined if the connection is lost. */
   peerOf(fd: number): Buffer | undefined;
   nameOf(fd: number): Buffer | undefined;
   reuseAddress(fd: number): void;
   noDelay(fd: number): void;
-  /** Two stream sockets that are connected to each other, and do not block. */
+  /** A pair of connected, non-blocking stream sockets. */
   streamPair(): readonly [number, number];
   /** Port that a socket is bound to. */
   portOf(fd: number): number;
   reusePort(fd: number): void;
-  /** Sets the DF bit on everything that is sent from now on, or no longer does. */
+  /** Sets or clears the DF bit of everything that is sent from now on. */
   dontFragment(fd: number, family: 4 | 6, on: boolean): void;
   /** Best effort: the kernel's limit may be lower. */
   enlarge(fd: number, bytes: number): void;
-  /** Lets runs from one source arrive as one message (UDP GRO); best effort. */
+  /** Lets the kernel coalesce bursts from one source into one message (UDP GRO); best effort. */
   coalesce(fd: number): void;
-  /** Has each datagram come with the own address that it was sent to. */
+  /** Makes the kernel report the own address that each datagram was sent to. */
   ownAddresses(fd: number, family: 4 | 6): void;
-  /** Has each datagram come with its traffic class: DSCP and ECN. Best effort. */
+  /** Makes the kernel report the traffic class of each datagram: DSCP and ECN. Best effort. */
   trafficClasses(fd: number, family: 4 | 6): void;
-  /** Datagrams that the kernel dropped for want of room, since the socket was made. */
+  /** Datagrams that the kernel dropped because buffers were full, since the socket was made. */
   dropsOf(fd: number): number;
   close(fd: number): void;
-  /** As the calls themselves: -1 on failure, `errno()` then. */
+  /** As the system calls: -1 on failure, with the reason in `errno()`. */
   readonly recvmmsg: (fd: number, headers: number, count: number, flags: number, timeout: null) => number;
   readonly sendmmsg: (fd: number, headers: number, count: number, flags: number) => number;
   readonly sendto: (
@@ -125,24 +125,24 @@ export interface Sys {
     address: number,
     addressBytes: number,
   ) => number;
-  /** As the calls themselves, on a connection, without waiting: -1 on failure, `errno()` then. */
+  /** As the system calls, on a connection, without waiting: -1 on failure, with the reason in `errno()`. */
   readonly recv: (fd: number, data: number, bytes: number) => number;
   readonly send: (fd: number, data: number, bytes: number) => number;
   readonly epollWait: (epoll: number, events: number, count: number, timeoutMs: number) => number;
   epoll(): number;
-  /** @param events EPOLLIN unless given. */
+  /** @param events EPOLLIN by default. */
   watch(epoll: number, fd: number, events?: number): void;
-  /** Watches for other events. */
+  /** Changes the watched events. */
   rewatch(epoll: number, fd: number, events: number): void;
   unwatch(epoll: number, fd: number): void;
-  /** Where the memory of `bytes` starts, which stays there. */
+  /** Address of the memory of `bytes`, which does not move. */
   addressOf(bytes: Uint8Array): number;
   errno(): number;
 }
 
 let loaded: Sys | undefined;
 
-/** @throws where this machine has no such calls; the message says why. */
+/** @throws if this machine has no such calls; the message says why. */
 export const loadSys = (): Sys => {
   loaded ??= load();
   return loaded;
@@ -152,7 +152,7 @@ const load = (): Sys => {
   if (process.platform !== "linux") throw new Error(`it needs Linux, this is ${process.platform}`);
   if (!["x64", "arm64"].includes(process.arch) || endianness() !== "LE")
     throw new Error(`it is not made for ${process.arch}`);
-  // Loaded here alone: elsewhere nothing needs it.
+  // Loaded only here: other platforms do not need it.
   const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi").default;
   const libc = koffi.load(null);
   const call = (declaration: string): Numbers => libc.func(declaration);
@@ -170,7 +170,7 @@ const load = (): Sys => {
   const close = call("int close(int fd)");
   const epollCreate = call("int epoll_create1(int flags)");
   const epollCtl = call("int epoll_ctl(int epoll, int op, int fd, void *event)");
-  // Returns its first argument: the way to learn where memory is.
+  // Returns its first argument: this is how to get the address of memory.
   const memmove = call("int64_t memmove(void *to, const void *from, size_t count)") as unknown as (
     ...args: readonly [Uint8Array, Uint8Array, number]
   ) => number | bigint;
