@@ -36,7 +36,7 @@ const patterns: readonly Pattern[] = [
   { pattern: /\bwished for\b|\bwhat is wished\b/, instead: '"desired"' },
   { pattern: /\bbears? (?:a|an|the|it|them|no)\b/, instead: '"has", "contains"' },
   { pattern: /\b(?:lie|lies|lay) (?:in another|at another)\b/, instead: '"is in"' },
-  { pattern: /\bsomebody else's\b/, instead: '"owned by …", "of another …"' },
+  { pattern: /\bsomebody else's\b/i, instead: '"owned by …", "of another …"' },
   { pattern: /\bof its own accord\b|\bof themselves\b/, instead: '"unexpectedly", "automatically"' },
   { pattern: /\bwithout a word\b/, instead: '"silently"' },
   { pattern: /\bsaid its last\b|\bsays its last\b/, instead: '"ended its output"' },

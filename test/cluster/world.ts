@@ -32,7 +32,7 @@ export const world: readonly unknown[] = [
   ]),
 ];
 
-/** Somebody else's, of the same name as a Gateway. */
+/** Of another owner, with the name of a Gateway. */
 export const foreign = { ...service("b"), spec: { ports: [{ name: "theirs", port: 80 }] } };
 
 const CLASS = gatewayClass.metadata.name;

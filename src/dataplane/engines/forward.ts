@@ -62,7 +62,7 @@ const channelDataIn = (flow: Flow, bytes: Buffer, start: number, end: number): v
 };
 
 /** The peer of a Send indication that has no entry yet. */
-const strangerOf = (flow: Flow, bytes: Buffer, start: number, offset: number, length: number): PeerFlow | undefined => {
+const newPeerOf = (flow: Flow, bytes: Buffer, start: number, offset: number, length: number): PeerFlow | undefined => {
   const { address, port } = readXorAddress(bytes.subarray(start), offset - start, length);
   return flow.peer(address, port);
 };
@@ -121,7 +121,7 @@ const sendIndicationIn = (flow: Flow, bytes: Buffer, start: number, end: number)
   const port = u16(bytes, addressAt + 2) ^ (magicCookie >>> 16);
   const peer =
     flow.peerByBytes(bytes, addressAt + 4, start + 4, addressLength - 4, port) ??
-    strangerOf(flow, bytes, start, addressAt, addressLength);
+    newPeerOf(flow, bytes, start, addressAt, addressLength);
   if (peer === undefined) flow.drops["no-permission"]++;
   else toPeer(flow, peer, bytes, dataAt, dataAt + dataLength, dontFragment);
 };

@@ -12,7 +12,7 @@ export interface History {
   step(): Promise<void>;
 }
 
-/** Somebody else's Deployment, by the name of a Gateway that comes and goes. */
+/** A Deployment of another owner, with the name of a Gateway that comes and goes. */
 const foreignDeployment = {
   apiVersion: "apps/v1",
   kind: "Deployment",
