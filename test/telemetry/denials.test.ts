@@ -24,7 +24,7 @@ interface Case {
   readonly config: ConfigChanges;
   readonly peer: string;
   readonly port?: number;
-  /** In force before the peer is asked for, with a permission. */
+  /** Active before the peer is asked for, with a permission. */
   readonly before?: ConfigChanges;
 }
 
