@@ -40,6 +40,12 @@ const isHealthy = async ({ addresses }: RealNode, { spec }: Service): Promise<bo
   }
 };
 
+/** Whether the API server, which may be stopped or replaced at any time, ended the connection or did not accept it. */
+const isAway = (error: unknown): boolean => {
+  const { code, cause } = error as { readonly code?: unknown; readonly cause?: { readonly code?: unknown } };
+  return [code, cause?.code].some((one) => /^(?:ECONN|EPIPE|UND_ERR_SOCKET)/.test(String(one)));
+};
+
 /** @param nodes those that run, now. */
 export const startLoadBalancer = (
   client: Client,
@@ -99,9 +105,9 @@ export const startLoadBalancer = (
 
   const running = (async () => {
     while (!closing.signal.aborted) {
-      // Of an API server that is away, or of a Service that is gone meanwhile.
       await look().catch((error: unknown) => {
-        if (!(error instanceof ApiError) && !closing.signal.aborted && !String(error).includes("ECONN")) throw error;
+        // An ApiError: the Service is gone meanwhile.
+        if (!(error instanceof ApiError) && !closing.signal.aborted && !isAway(error)) throw error;
       });
       await pause(EVERY_MS, undefined, { signal: closing.signal }).catch(() => undefined);
     }
