@@ -4,7 +4,7 @@ import type { AuthConfig, DataplaneConfig, ListenerConfig, ListenerProtocol } fr
 import type { Admission } from "../admission/admission.ts";
 import type { AdmittedCluster } from "../admission/transition.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
-import { MAX_FURTHER_CREDENTIALS } from "../resources/names.ts";
+import { isFurther, MAX_FURTHER_CREDENTIALS } from "../resources/names.ts";
 import { offloadEngines, type OffloadWish } from "./offload/wish.ts";
 
 /** What the relay keeps of a cluster. */
@@ -53,8 +53,8 @@ const parseAuth = (auth: DataplaneConfig["auth"] | undefined): AuthConfig => {
   const has = (key: string): boolean => typeof credentials[key] === "string";
   if (type === "static" && !(has("username") && has("password"))) refuse("auth: empty username or password");
   if (type === "ephemeral" && !has("secret")) refuse("auth: cannot handle ephemeral authentication without a secret");
-  for (const key of ["secret", "password"]) {
-    const further = Object.keys(credentials).filter((name) => name.startsWith(`${key}.`));
+  for (const key of ["secret", "password"] as const) {
+    const further = Object.keys(credentials).filter((name) => isFurther(key, name));
     for (const name of further) if (!has(name)) refuse(`auth: ${name} is not a string`);
     if (further.length > MAX_FURTHER_CREDENTIALS)
       refuse(`auth: more than ${MAX_FURTHER_CREDENTIALS} credentials that begin with "${key}."`);

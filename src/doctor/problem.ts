@@ -160,16 +160,7 @@ export const problems = {
 export type ProblemCode = keyof typeof problems;
 
 /** A finding of lint, or one of the table. */
-export type Problem =
-  | Finding
-  | {
-      readonly code: ProblemCode;
-      readonly severity: Severity;
-      /** `KIND/NAMESPACE/NAME`; for listeners followed by `/LISTENER`. */
-      readonly object: string;
-      readonly says: string;
-      readonly todo: string;
-    };
+export type Problem = Finding | (Omit<Finding, "code"> & { readonly code: ProblemCode });
 
 export const problem = (code: ProblemCode, object: string, says: string): Problem => ({
   code,

@@ -3,7 +3,7 @@ import type { AuthConfig } from "../resources/dataplane-config.ts";
 import type { GatewayConfig } from "../resources/stunner.ts";
 import type { ObjectsView } from "../resources/view.ts";
 import { nameOf } from "../resources/keys.ts";
-import { DEFAULT_REALM, MAX_FURTHER_CREDENTIALS } from "../resources/names.ts";
+import { DEFAULT_REALM, isFurther, MAX_FURTHER_CREDENTIALS } from "../resources/names.ts";
 
 export type Rendered<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly cause: string };
 
@@ -63,7 +63,7 @@ const furtherWith = (
   { where, further }: Source,
   key: "secret" | "password",
 ): Rendered<Readonly<Record<string, string>>> => {
-  const found = Object.entries(further).filter(([name]) => name.startsWith(`${key}.`));
+  const found = Object.entries(further).filter(([name]) => isFurther(key, name));
   return found.length > MAX_FURTHER_CREDENTIALS
     ? { ok: false, cause: `${where} has more than ${MAX_FURTHER_CREDENTIALS} keys that begin with "${key}."` }
     : { ok: true, value: Object.fromEntries(found) };

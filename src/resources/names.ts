@@ -7,6 +7,8 @@ export const DEFAULT_REALM = "stunner.l7mp.io";
  * HMAC.
  */
 export const MAX_FURTHER_CREDENTIALS = 7;
+/** Whether `name` is `secret.NAME` or `password.NAME`. */
+export const isFurther = (key: "secret" | "password", name: string): boolean => name.startsWith(`${key}.`);
 export const DEFAULT_LOG_LEVEL = "all:INFO";
 export const DEFAULT_DATAPLANE = "default";
 

@@ -1,6 +1,6 @@
 /**
  * HMAC-SHA1 (RFC 2104, FIPS 180-4), for MESSAGE-INTEGRITY. For messages of a few hundred bytes an HMAC object of
- * node:crypto costs five times as much, nearly all of it for setup; here the state after the key is computed once, and no
+ * node:crypto costs twice as much, nearly all of it for setup; here the state after the key is computed once, and no
  * message allocates.
  */
 import { createHash } from "node:crypto";
@@ -12,7 +12,7 @@ export const DIGEST_BYTES = 20;
 const INITIAL = Int32Array.of(0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0);
 const schedule = new Int32Array(80);
 const state = new Int32Array(WORDS);
-/** The end of a message, and the inner digest that is hashed again. */
+/** The end of a message, padded. */
 const tail = new Uint8Array(2 * BLOCK);
 
 /** Hashes the 64 bytes at `at` into `state`. The four loops are the four functions of FIPS 180-4 §6.1.2. */
@@ -107,11 +107,9 @@ export class HmacSha1 {
   #digest(bytes: Uint8Array, start: number, end: number): void {
     state.set(this.#inner);
     finish(bytes, start, end, BLOCK);
-    // `tail` is filled from its start: the digest is read from there before it is overwritten.
-    const digest = outerInput;
-    for (let word = 0; word < WORDS; word++) setWord(digest, 4 * word, state[word] ?? 0);
+    for (let word = 0; word < WORDS; word++) setWord(innerDigest, 4 * word, state[word] ?? 0);
     state.set(this.#outer);
-    finish(digest, 0, DIGEST_BYTES, BLOCK);
+    finish(innerDigest, 0, DIGEST_BYTES, BLOCK);
   }
 
   /** Writes the HMAC of bytes `start` to `end` to the 20 bytes of `target` at `at`. */
@@ -133,7 +131,7 @@ export class HmacSha1 {
   }
 }
 
-const outerInput = new Uint8Array(DIGEST_BYTES);
+const innerDigest = new Uint8Array(DIGEST_BYTES);
 
 const setWord = (bytes: Uint8Array, at: number, word: number): void => {
   bytes[at] = word >>> 24;

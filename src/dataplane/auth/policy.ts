@@ -1,5 +1,6 @@
 /** Who may allocate: static credentials, ephemeral credentials, or no client. */
 import type { AuthConfig } from "../../resources/dataplane-config.ts";
+import { isFurther } from "../../resources/names.ts";
 import { ephemeralPassword, timeWindowOf } from "../../stun/ephemeral.ts";
 
 export interface Credential {
@@ -19,9 +20,9 @@ export interface AuthPolicy {
 }
 
 /** The value of `key`, then those of `key.NAME`. */
-const valuesOf = (credentials: AuthConfig["credentials"], key: string): readonly string[] => [
+const valuesOf = (credentials: AuthConfig["credentials"], key: "secret" | "password"): readonly string[] => [
   credentials[key] ?? "",
-  ...Object.entries(credentials).flatMap(([name, value]) => (name.startsWith(`${key}.`) ? [value] : [])),
+  ...Object.entries(credentials).flatMap(([name, value]) => (isFurther(key, name) ? [value] : [])),
 ];
 
 export const createAuthPolicy = ({ type, realm, credentials }: AuthConfig): AuthPolicy => {

@@ -83,8 +83,9 @@ const holdName = (name: string): number => {
   const fd = socket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0);
   const address = Buffer.from(`\0\0\0${name}`, "latin1");
   address.writeUInt16LE(AF_UNIX, 0);
-  if (fd < 0 || bind(fd, address, address.length) < 0) throw new Error(`cannot open the Unix socket @${name}`);
-  return fd;
+  if (fd >= 0 && bind(fd, address, address.length) >= 0) return fd;
+  if (fd >= 0) loadSys().close(fd);
+  throw new Error(`cannot open the Unix socket @${name}`);
 };
 
 const isHeld = (name: string): boolean =>
