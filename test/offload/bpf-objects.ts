@@ -2,8 +2,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import koffi from "koffi";
 
-const GET_FD_BY_ID = { prog: 13, map: 14, link: 30 } as const;
-type Kind = keyof typeof GET_FD_BY_ID;
+/** `BPF_*_GET_NEXT_ID` */
+const GET_NEXT_ID = { prog: 11, map: 12, link: 31 } as const;
+type Kind = keyof typeof GET_NEXT_ID;
 
 export interface BpfObject {
   readonly kind: Kind;
@@ -17,7 +18,6 @@ const syscall = libc.func("long syscall(long number, long command, void *attribu
   attributes: Buffer,
   bytes: number,
 ) => number | bigint;
-const close = libc.func("int close(int fd)") as (fd: number) => number;
 
 /** From the `fdinfo` of its file descriptors. */
 export const bpfObjectsOf = (pid: number): readonly BpfObject[] =>
@@ -37,11 +37,14 @@ export const bpfObjectsOf = (pid: number): readonly BpfObject[] =>
     return [];
   });
 
-/** Whether the kernel has an object with this id. */
+/**
+ * Whether the kernel has an object with this id. Asked without a descriptor of it: each descriptor of a program array that is
+ * closed makes the kernel empty it, and if two are closed at once the kernel keeps the map for ever.
+ */
 export const exists = ({ kind, id }: BpfObject): boolean => {
   const attributes = Buffer.alloc(16);
-  attributes.writeUInt32LE(id, 0);
-  const fd = Number(syscall(process.arch === "x64" ? 321 : 280, GET_FD_BY_ID[kind], attributes, attributes.length));
-  if (fd >= 0) close(fd);
-  return fd >= 0;
+  // The id to start after; the kernel writes the next one behind it.
+  attributes.writeUInt32LE(id - 1, 0);
+  const result = syscall(process.arch === "x64" ? 321 : 280, GET_NEXT_ID[kind], attributes, attributes.length);
+  return Number(result) === 0 && attributes.readUInt32LE(4) === id;
 };
