@@ -50,6 +50,10 @@ const read: Readonly<Record<keyof typeof annotations, Described>> = {
     values: "`true`, `false`",
     what: "the Service has no session affinity; it has `ClientIP` otherwise, as packets of a client have to meet its allocation",
   },
+  relayAddressDiscovery: {
+    values: "`true`, `false`",
+    what: "clients receive the external address of the node as their relayed address ([public TURN server](../guides/public-turn.md)); read from the Gateway alone",
+  },
 };
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(" | ")} |`;

@@ -20,6 +20,10 @@ export const denials = {
     what: "the peer is a special address: loopback, link-local, cloud metadata, multicast or similar",
     todo: "if this is intended, list this exact address in a StaticService; a wider prefix does not admit it",
   },
+  "private-address": {
+    what: "the peer is a private address, which wide prefixes do not admit at a relay with --deny-private-peers",
+    todo: "if this is intended, list the address or its block in a StaticService",
+  },
   port: {
     what: "a routed cluster contains the peer, but not this port",
     todo: "use a port in the range, or widen port and endPort of the backendRef",
@@ -262,6 +266,7 @@ export const explanations = {
   port: denials.port,
   "own-address": denials["own-address"],
   "special-address": denials["special-address"],
+  "private-address": denials["private-address"],
   revoked: denials.revoked,
   "grant-missing": { what: "no ReferenceGrant allows the route to refer to the backend", ...elsewhere },
   "namespace-not-allowed": { what: "the listener does not allow routes from that namespace", ...elsewhere },

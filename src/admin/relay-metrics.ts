@@ -167,6 +167,18 @@ export const relayMetrics: readonly Metric[] = [
     samples: (_, relay) => by("reason", relay.dropped),
   },
   {
+    name: "turnpike_relay_ports",
+    help: "Relayed transport addresses in use, by family. Only with a range of ports.",
+    labels: ["family"],
+    samples: (_, { relayPorts }) => (relayPorts === undefined ? [] : by("family", relayPorts.inUse)),
+  },
+  {
+    name: "turnpike_relay_ports_max",
+    help: "Ports of the range, for each family. Only with a range of ports.",
+    labels: [],
+    samples: (_, { relayPorts }) => (relayPorts === undefined ? [] : total(relayPorts.limit)),
+  },
+  {
     name: "turnpike_offload_active",
     help: "1 if offload is active; 0 if a config asks for it but it is unavailable.",
     labels: [],

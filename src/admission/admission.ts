@@ -6,7 +6,7 @@ import type { DenialCode } from "../reasons.ts";
 import { parseIp, bitsOf, type Family, type Ip } from "../net/ip.ts";
 import { parseEndpoint, type Endpoint } from "../net/endpoint.ts";
 import type { OwnHost } from "./own-host.ts";
-import { specialBlock } from "./special.ts";
+import { privateBlock, specialBlock } from "./special.ts";
 import type { AdmissionTransition, PeerProtocol } from "./transition.ts";
 
 export type Verdict =
@@ -80,13 +80,18 @@ export class Admission {
   readonly #index = new EndpointIndex();
   readonly #clusters = new Map<string, Map<string, Admitted>>();
   readonly #host: OwnHost;
+  readonly #deniesPrivate: boolean;
   readonly #revoked = new Set<string>();
   /** Changes whenever an answer may have changed; answers of another generation must be asked for again. */
   generation = 0;
 
-  /** @param host the relay's own machine; a wide prefix opens only a part of it. */
-  constructor(host: OwnHost) {
+  /**
+   * @param host the relay's own machine; a wide prefix opens only a part of it. @param options.deniesPrivate so too private
+   * addresses, of which `0.0.0.0/0` opens all otherwise: those of a cluster, mostly.
+   */
+  constructor(host: OwnHost, { deniesPrivate = false }: { readonly deniesPrivate?: boolean } = {}) {
     this.#host = host;
+    this.#deniesPrivate = deniesPrivate;
   }
 
   apply(transitions: readonly AdmissionTransition[]): void {
@@ -188,7 +193,11 @@ export class Admission {
     if (protocol === "UDP" && host.relaysAt(peer.text) && host.isRelayed(peer.family, port)) return undefined;
     const special = specialBlock(peer);
     const bits = bitsOf(peer.family);
-    if (!host.has(peer.text)) return special && { code: "special-address", ...special };
+    const isPrivate = special === undefined && this.#deniesPrivate ? privateBlock(peer) : undefined;
+    if (!host.has(peer.text)) {
+      if (isPrivate !== undefined) return { code: "private-address", ...isPrivate };
+      return special && { code: "special-address", ...special };
+    }
     if (special !== undefined) return { code: "own-address", label: ownAddress, length: bits };
     if (protocol === "TCP") return { code: "own-address", label: `${ownAddress}, over TCP`, length: bits };
     if (port === undefined || !host.isListening(port)) return undefined;

@@ -32,6 +32,15 @@ export const specialBlocks: readonly Block[] = [
   block("ff00::", 8, "multicast"),
 ];
 
+/** RFC 1918, RFC 6598 and RFC 4193. */
+const privateBlocks: readonly Block[] = [
+  block("10.0.0.0", 8, "private"),
+  block("172.16.0.0", 12, "private"),
+  block("192.168.0.0", 16, "private"),
+  block("100.64.0.0", 10, "private"),
+  block("fc00::", 7, "private"),
+];
+
 const contains = ({ ip, length }: Block, other: Ip): boolean => {
   const shift = BigInt(bitsOf(ip.family) - length);
   return ip.family === other.family && ip.value >> shift === other.value >> shift;
@@ -40,11 +49,17 @@ const contains = ({ ip, length }: Block, other: Ip): boolean => {
 /** RFC 6052: an address that NAT64 maps is as special as the IPv4 address in it. */
 const nat64 = block("64:ff9b::", 96, "NAT64");
 
-/** Why `ip` is special, and the minimum prefix length of an endpoint that names it. */
-export const specialBlock = (ip: Ip): { readonly label: string; readonly length: number } | undefined => {
+/** Why an address needs to be named, and the minimum prefix length of an endpoint that names it. */
+export type Named = Pick<Block, "label" | "length">;
+
+const find = (blocks: readonly Block[], ip: Ip): Named | undefined => {
   if (contains(nat64, ip)) {
-    const inner = specialBlock({ family: 4, value: ip.value & 0xffffffffn, text: "" });
+    const inner = find(blocks, { family: 4, value: ip.value & 0xffffffffn, text: "" });
     return inner && { label: inner.label, length: inner.length + 96 };
   }
-  return specialBlocks.find((candidate) => contains(candidate, ip));
+  return blocks.find((candidate) => contains(candidate, ip));
 };
+
+export const specialBlock = (ip: Ip): Named | undefined => find(specialBlocks, ip);
+
+export const privateBlock = (ip: Ip): Named | undefined => find(privateBlocks, ip);

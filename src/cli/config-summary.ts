@@ -1,7 +1,6 @@
 /** A dataplane config in a few lines, as in STUNner's `stunnerctl config`. */
-import { NODE_ADDRESS_PLACEHOLDER } from "../discovery/node-address.ts";
 import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
-import { ADDRESS_PLACEHOLDER, DEFAULT_LOG_LEVEL } from "../resources/names.ts";
+import { ADDRESS_PLACEHOLDER, DEFAULT_LOG_LEVEL, NODE_ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 
 const NONE = "<none>";
 

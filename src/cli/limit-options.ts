@@ -2,6 +2,9 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { defaultLimits } from "../dataplane/limits.ts";
 import type { RelayTuning } from "../dataplane/relay.ts";
+import { familyOf, isWildcard } from "../net/address.ts";
+import { parseIp } from "../net/ip.ts";
+import { parsePortRange, type PortRange } from "../net/port-range.ts";
 
 export interface LimitFlags {
   readonly maxAllocations?: number;
@@ -15,11 +18,28 @@ export interface LimitFlags {
   readonly maxIdleConnections?: number;
   readonly proxyProtocol?: boolean;
   readonly strictAddressFamily?: boolean;
+  readonly relayPorts?: PortRange;
+  readonly advertise?: readonly string[];
+  readonly denyPrivatePeers?: boolean;
 }
 
 const parseNumber = (text: string): number => {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("expected a whole number");
   return Number(text);
+};
+
+const parsePorts = (text: string): PortRange => {
+  const range = parsePortRange(text);
+  if (range === undefined) throw new InvalidArgumentError("expected FROM-TO, ports from 1 to 65535");
+  return range;
+};
+
+const parseAdvertised = (text: string, before: readonly string[] = []): readonly string[] => {
+  const ip = parseIp(text);
+  if (ip === undefined || isWildcard(ip.text)) throw new InvalidArgumentError("expected an IP address");
+  if (before.some((address) => familyOf(address) === ip.family))
+    throw new InvalidArgumentError(`there is another IPv${ip.family} address`);
+  return [...before, ip.text];
 };
 
 /** Kilobits are thousands of bits. */
@@ -50,6 +70,16 @@ export const addLimitOptions = (command: Command): Command =>
       parseNumber,
     )
     .option("--proxy-protocol", "connections to TCP and TLS listeners begin with a PROXY header, version 2")
+    .option("--relay-ports <from-to>", "ports of relayed addresses (default: any that the system chooses)", parsePorts)
+    .option(
+      "--advertise <ip>",
+      "relayed address that clients receive; may be given again, for the other family",
+      parseAdvertised,
+    )
+    .option(
+      "--deny-private-peers",
+      "prefixes wider than a private block (10.0.0.0/8, …, fc00::/7) do not admit the addresses in it",
+    )
     .option(
       "--strict-address-family",
       "refuse (440) clients that name no address family where the relay has IPv6 only, instead of giving them IPv6",
@@ -58,6 +88,9 @@ export const addLimitOptions = (command: Command): Command =>
 export const tuningOf = (flags: LimitFlags): RelayTuning => ({
   proxyProtocol: flags.proxyProtocol === true,
   strictAddressFamily: flags.strictAddressFamily === true,
+  deniesPrivate: flags.denyPrivatePeers === true,
+  ...(flags.relayPorts === undefined ? {} : { relayPorts: flags.relayPorts }),
+  ...(flags.advertise === undefined ? {} : { advertise: flags.advertise }),
   limits: {
     ...given("maxAllocations", flags.maxAllocations),
     ...given("maxPermissions", flags.maxPermissions),

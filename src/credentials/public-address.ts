@@ -1,7 +1,6 @@
 /** Where clients reach a listener, by its config. */
-import { NODE_ADDRESS_PLACEHOLDER } from "../discovery/node-address.ts";
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
-import { ADDRESS_PLACEHOLDER } from "../resources/names.ts";
+import { ADDRESS_PLACEHOLDER, NODE_ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 
 /** Of a listener that does not know its own address. */
 export const UNKNOWN = "0.0.0.0";

@@ -153,7 +153,8 @@ export class ActiveListener implements RequestContext, ListenerOwner {
   /** Binds the sockets; rejects when one cannot be bound. */
   async start(): Promise<void> {
     const { protocol, port } = this.config;
-    this.#placement = placeListener(this.relay.options.place, this.config);
+    const { place, advertise } = this.relay.options;
+    this.#placement = placeListener(place, this.config, advertise);
     const { bind, relay } = this.#placement;
     for (const at of [relay[4], relay[6]]) if (at !== undefined) this.relay.host.relay(at.advertised);
     const { engine } = this.relay;

@@ -116,7 +116,7 @@ export class EmbeddedRelay implements Relay {
   }
 
   state(): RelayState {
-    const { allocations, refused, denied, drops, dropped, offload } = this.#context;
+    const { allocations, refused, denied, drops, dropped, offload, ports } = this.#context;
     offload?.collect();
     const used = Object.entries(drops).filter(([, count]) => count > 0);
     return {
@@ -133,6 +133,7 @@ export class EmbeddedRelay implements Relay {
       opened: allocations.opened.toJSON(),
       closed: allocations.closed.toJSON(),
       dropped: { ...dropped.toJSON(), ...Object.fromEntries(used) },
+      ...(ports.use === undefined ? {} : { relayPorts: ports.use }),
       offload: this.#offload.state(),
     };
   }
@@ -163,7 +164,7 @@ export class EmbeddedRelay implements Relay {
     const present = this.#tenants.get(config.name);
     if (present !== undefined) return present;
     const { host, limits, options } = this.#context;
-    const gateway = new Gateway({ ...config, listeners: [] }, host, limits, options.ids);
+    const gateway = new Gateway({ ...config, listeners: [] }, host, limits, options);
     const { log } = this.#context;
     const changed = (): void => {
       const names = new Set(gateway.config.clusters.filter(isDns).map(({ name }) => name));

@@ -1,5 +1,5 @@
 /** One gateway's policy: who may allocate, how much, and which peers may be reached. */
-import type { AdmissionChange } from "./relay.ts";
+import type { AdmissionChange, RelayTuning } from "./relay.ts";
 import { Admission, EndpointIndex } from "../admission/admission.ts";
 import type { AdmissionTransition } from "../admission/transition.ts";
 import { createAuthPolicy, type AuthPolicy } from "./auth/policy.ts";
@@ -17,6 +17,10 @@ import { Users } from "./users.ts";
 /** The routes of a listener. */
 type Routed = AllocationScope & { routes: ReadonlySet<string> };
 
+export interface GatewayOptions extends Pick<RelayTuning, "deniesPrivate"> {
+  readonly ids?: Numbers;
+}
+
 export class Gateway {
   readonly name: string;
   readonly admission: Admission;
@@ -32,13 +36,13 @@ export class Gateway {
   revision: number | undefined;
   auth: AuthPolicy;
 
-  constructor(config: RelayConfig, host: OwnHost, limits: Limits, numbers?: Numbers) {
-    this.connections = new PeerConnections(numbers);
+  constructor(config: RelayConfig, host: OwnHost, limits: Limits, options: GatewayOptions = {}) {
+    this.connections = new PeerConnections(options.ids);
     this.users = new Users(limits);
     this.name = config.name;
     this.config = config;
     this.auth = createAuthPolicy(config.auth);
-    this.admission = new Admission(host);
+    this.admission = new Admission(host, options);
   }
 
   get userQuota(): number {

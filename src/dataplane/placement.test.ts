@@ -50,6 +50,13 @@ describe("a listener is placed", () => {
     });
   });
 
+  it("where it is, and advertises other addresses of the families that it has", () => {
+    expect(placeListener(placeOn(["127.0.0.1"]), { address: "" }, ["203.0.113.9", "2001:db8::9"])).toEqual({
+      bind: ["127.0.0.1"],
+      relay: { 4: { bind: "127.0.0.1", advertised: "203.0.113.9" } },
+    });
+  });
+
   it("where the command line says, whatever the config", () => {
     expect(placeListener(placeOn(["127.0.0.1", "::1"]), { address: "192.0.2.1" })).toEqual({
       bind: ["127.0.0.1", "::1"],

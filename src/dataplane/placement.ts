@@ -41,8 +41,20 @@ export type PlaceRule =
 /** Every listener on the same `addresses`, whatever its config says. */
 export const placeOn = (addresses: readonly string[]): PlaceRule => ({ by: "addresses", bind: addresses });
 
-export const placeListener = (rule: PlaceRule, listener: Pick<ListenerConfig, "address">): Placement =>
-  rule.by === "config" ? placeByAddress(listener) : { bind: rule.bind, relay: relayOn(rule.relay ?? rule.bind) };
+/** @param advertise IP literals that clients receive instead of those that are bound. */
+export const placeListener = (
+  rule: PlaceRule,
+  listener: Pick<ListenerConfig, "address">,
+  advertise: readonly string[] = [],
+): Placement => {
+  const { bind, relay } =
+    rule.by === "config" ? placeByAddress(listener) : { bind: rule.bind, relay: relayOn(rule.relay ?? rule.bind) };
+  const told = advertise.flatMap((advertised) => {
+    const own = relay[familyOf(advertised)];
+    return own === undefined ? [] : [[familyOf(advertised), { ...own, advertised }] as const];
+  });
+  return { bind, relay: { ...relay, ...Object.fromEntries(told) } };
+};
 
 interface Local {
   readonly interface: string;

@@ -15,6 +15,7 @@ import type { RelayEvent, RelayOptions } from "./relay.ts";
 import type { SharedStreams } from "./listeners/listener.ts";
 import { labelOf, type Numbers } from "./numbers.ts";
 import { RelayHost } from "./relay-host.ts";
+import { RelayPortRange } from "./relay-port-range.ts";
 import type { RelayedPorts } from "./relayed-ports.ts";
 import { Reservations, type SharedTokens } from "./reservations.ts";
 import { Tally } from "./tally.ts";
@@ -54,6 +55,7 @@ export class RelayContext {
   readonly denied = new Tally<DenialCode>();
   readonly nonces: Nonces;
   readonly engine: Engine;
+  readonly ports: RelayPortRange;
   readonly reservations: Reservations;
   readonly unproven: UnprovenSources;
   readonly host: RelayHost;
@@ -85,7 +87,8 @@ export class RelayContext {
       events: this.events,
     });
     this.host = new RelayHost(options.own, options.relayedPorts);
-    this.reservations = new Reservations(this.engine, options.heldPorts);
+    this.ports = new RelayPortRange(options.relayPorts, this.host.relayed);
+    this.reservations = new Reservations(this.engine, this.ports, options.heldPorts);
     this.#clock = setInterval(() => this.expire(monotonicMs()), sweepMilliseconds).unref();
     const { userBytesPerSecond, listenerBytesPerSecond } = this.limits;
     if (userBytesPerSecond + listenerBytesPerSecond > 0)

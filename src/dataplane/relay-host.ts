@@ -16,7 +16,7 @@ export class RelayHost implements OwnHost {
   }
 
   has(address: string): boolean {
-    return this.#addresses.has(address);
+    return this.#addresses.has(address) || this.#relayAddresses.has(address);
   }
 
   relaysAt(address: string): boolean {

@@ -9,6 +9,8 @@ import type { DenialCode } from "../reasons.ts";
 import type { AdmissionStep, AdmissionTransition } from "../admission/transition.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { TransportAddress } from "../net/address.ts";
+import type { Family } from "../net/ip.ts";
+import type { PortRange } from "../net/port-range.ts";
 import type { EngineName } from "./engines/choose.ts";
 import type { Limits } from "./limits.ts";
 import type { OffloadState } from "./offload/engine.ts";
@@ -23,6 +25,12 @@ export interface RelayTuning {
   readonly proxyProtocol?: boolean;
   /** An Allocate that names no family gets IPv4 or 440, even if the relay has only IPv6 (RFC 8656 §7.2 to the letter). */
   readonly strictAddressFamily?: boolean;
+  /** Ports of relayed transport addresses; absent: the system chooses. */
+  readonly relayPorts?: PortRange;
+  /** IP literals that clients receive instead of the addresses of this machine, at most one for each family. */
+  readonly advertise?: readonly string[];
+  /** A prefix that is wider than a private block (RFC 1918, RFC 6598, RFC 4193) does not admit the addresses in it. */
+  readonly deniesPrivate?: boolean;
   /** Overrides of `defaultLimits`. */
   readonly limits?: Partial<Limits>;
 }
@@ -181,6 +189,8 @@ export interface RelayState {
   readonly closed: Readonly<Record<string, number>>;
   /** Datagrams, frames and connections dropped. */
   readonly dropped: Readonly<Record<string, number>>;
+  /** Relayed transport addresses in use, by family, and the limit for each; absent if the system chooses their ports. */
+  readonly relayPorts?: { readonly inUse: Readonly<Record<Family, number>>; readonly limit: number };
   /** Undefined if no config asks for offload. */
   readonly offload: OffloadState | undefined;
 }

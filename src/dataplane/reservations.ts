@@ -4,6 +4,7 @@ import type { Engine, HeldPort } from "./engines/engine.ts";
 import type { RelayPort } from "./flows.ts";
 import { maxReservations, reservationMilliseconds } from "./limits.ts";
 import type { RelayAddress } from "./placement.ts";
+import type { RelayPortRange } from "./relay-port-range.ts";
 
 const maxProbes = 64;
 
@@ -53,13 +54,15 @@ export interface SharedTokens {
 
 export class Reservations {
   readonly #engine: Engine;
+  readonly #ports: RelayPortRange;
   readonly #shared: SharedTokens | undefined;
   /** Reservations of this thread only. */
   readonly #own = new Tokens<RelayPort>((port) => port.close());
 
   /** @param shared if other threads may be asked for ports that are held here; needs an engine that can move ports. */
-  constructor(engine: Engine, shared?: SharedTokens) {
+  constructor(engine: Engine, ports: RelayPortRange, shared?: SharedTokens) {
     this.#engine = engine;
+    this.#ports = ports;
     this.#shared = shared;
   }
 
@@ -69,10 +72,12 @@ export class Reservations {
     pair: boolean,
   ): Promise<{ readonly port: RelayPort; readonly next?: RelayPort } | undefined> {
     for (let probe = 0; probe < maxProbes; probe++) {
-      const first = await this.#engine.relay(address, 0);
+      const first = await this.#ports.open(address, (port) => this.#engine.relay(address, port));
       if (first.port % 2 === 0) {
         if (!pair) return { port: first };
-        const next = await this.#engine.relay(address, first.port + 1).catch(() => undefined);
+        const next = this.#ports.has(first.port + 1)
+          ? await this.#engine.relay(address, first.port + 1).catch(() => undefined)
+          : undefined;
         if (next !== undefined) return { port: first, next };
       }
       first.close();

@@ -5,7 +5,7 @@ import { WebSocketServer, type WebSocket } from "ws";
 import { watchConfigs, type ConfigEvent, type WatchOptions } from "./client.ts";
 import { DiscoveryError, fetchConfig, fetchConfigs } from "./fetch.ts";
 import { configOf, largeConfig, listenerAt, start, type Running } from "../../test/support/discovery.ts";
-import { NODE_ADDRESS_PLACEHOLDER } from "./node-address.ts";
+import { NODE_ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 import { addressOf } from "./origin.ts";
 import { encodeConfig, zeroConfig } from "./protocol.ts";
 import { eventually } from "../../test/support/eventually.ts";

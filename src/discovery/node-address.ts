@@ -1,9 +1,6 @@
 /** The address of a node in the listeners of a config, for the one dataplane that reports which node it runs on. */
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
-import { ADDRESS_PLACEHOLDER } from "../resources/names.ts";
-
-/** A listener's `address` that stands for the external address of the node on which its dataplane runs. */
-export const NODE_ADDRESS_PLACEHOLDER = "__node_address_placeholder";
+import { ADDRESS_PLACEHOLDER, NODE_ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 
 /**
  * `config` with `address` for the placeholder; without an address of the node, the dataplane must know its own. The same

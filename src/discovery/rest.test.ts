@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { encodeConfig } from "./protocol.ts";
 import { configOf, listenerAt, refusedWatch, start, type Running } from "../../test/support/discovery.ts";
-import { NODE_ADDRESS_PLACEHOLDER } from "./node-address.ts";
+import { NODE_ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 
 const addresses: Readonly<Record<string, string>> = { testnode1: "1.2.3.4", testnode6: "2001:db8::1" };
 let server: Running;

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { configOf, listenerAt, refusedWatch, start, watchPath, type Running } from "../../test/support/discovery.ts";
-import { NODE_ADDRESS_PLACEHOLDER } from "./node-address.ts";
+import { NODE_ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 import { encodeConfig, zeroConfig } from "./protocol.ts";
 import { eventually } from "../../test/support/eventually.ts";
 

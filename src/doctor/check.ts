@@ -57,6 +57,8 @@ const checkOf: Readonly<Record<FindingCode, CheckId>> = {
   "annotation-unknown": "gateways",
   "annotation-value": "gateways",
   "annotation-listener": "gateways",
+  "relay-address-unreachable": "gateways",
+  "dataplane-memory": "gateways",
   "node-port-range": "gateways",
   "node-port-conflict": "gateways",
   "node-port-ignored": "gateways",

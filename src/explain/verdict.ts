@@ -27,8 +27,9 @@ const ownAddresses = ({ options: { mode, publicAddress } }: Past): readonly stri
   mode === "standalone" && publicAddress !== undefined ? [publicAddress] : [];
 
 /** Host names are left out: the dataplane resolves them where it runs. */
-const admissionOf = ({ config, draining }: Configured, own: readonly string[]): Admission => {
-  const admission = new Admission(hostAt(own, datagramPorts(config.listeners ?? [])));
+const admissionOf = ({ config, draining }: Configured, past: Past): Admission => {
+  const host = hostAt(ownAddresses(past), datagramPorts(config.listeners ?? []));
+  const admission = new Admission(host, { deniesPrivate: past.options.deniesPrivate === true });
   for (const cluster of config.clusters ?? []) {
     if (isHostName(cluster)) continue;
     const all = [...new Set([...(cluster.endpoints ?? []), ...(draining[cluster.name] ?? [])])];
@@ -48,7 +49,7 @@ export const verdictOf = (
   const { config, draining } = configured;
   const about = `listener ${listener.entity}`;
   const clusters = clustersOf(configured, listener);
-  const verdict = admissionOf(configured, ownAddresses(past)).check(listener.entity, clusters, peer, port);
+  const verdict = admissionOf(configured, past).check(listener.entity, clusters, peer, port);
   if (verdict.admitted) {
     const drains = draining[verdict.cluster]?.includes(verdict.endpoint) === true;
     const who = port === undefined ? peer.text : `${peer.text} port ${port}`;

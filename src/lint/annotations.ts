@@ -4,6 +4,7 @@ import {
   effectiveAnnotations,
   gatewayAnnotations,
   isDataplaneDisabled,
+  isOn,
   nodePorts,
   serviceType,
 } from "../render/annotations.ts";
@@ -16,15 +17,14 @@ import {
   OWNED_BY_LABEL,
   RELATED_GATEWAY_NAME,
   RELATED_GATEWAY_NAMESPACE,
-  RELAY_ADDRESS_DISCOVERY_ANNOTATION,
 } from "../resources/names.ts";
+import { lintDataplane } from "./dataplanes.ts";
 import { finding, type Finding } from "./finding.ts";
 import type { LintWorld } from "./world.ts";
 
 const PREFIX = "stunner.l7mp.io/";
 const known: ReadonlySet<string> = new Set([
   ...Object.values(keys),
-  RELAY_ADDRESS_DISCOVERY_ANNOTATION,
   RELATED_GATEWAY_NAME,
   RELATED_GATEWAY_NAMESPACE,
   OWNED_BY_LABEL,
@@ -87,6 +87,16 @@ export const lintAnnotations = (
     found.push(
       finding("traffic-policy-local", object, "the dataplane is a Deployment, whose pods are on some nodes alone"),
     );
+
+  if (
+    isOn(gatewayAnnotations(gateway), keys.relayAddressDiscovery) &&
+    !isDataplaneDisabled(gateway) &&
+    dataplane?.spec?.hostNetwork !== true
+  )
+    found.push(finding("relay-address-unreachable", object, "the dataplane has a network of its own"));
+
+  if (dataplane !== undefined && !isDataplaneDisabled(gateway))
+    found.push(...lintDataplane(`Dataplane/${dataplane.metadata.name}`, dataplane));
 
   const taken = new Map(nodePortsBefore(world, name));
   const asked = nodePorts(annotations, world.options).ports;

@@ -143,6 +143,16 @@ export const findings = {
     what: "with external-traffic-policy: local, nodes without a dataplane pod drop the traffic that they receive",
     todo: "run the dataplane as a DaemonSet (dataplaneResource of the Dataplane), or make the load balancer check node health",
   },
+  "dataplane-memory": {
+    severity: "warning",
+    what: "the memory limit of the dataplane's pods is less than Turnpike needs, and Kubernetes would end them; without `resources` in the Dataplane it is 20 MB, as in STUNner",
+    todo: "set resources.limits.memory of the Dataplane to 256Mi or more",
+  },
+  "relay-address-unreachable": {
+    severity: "warning",
+    what: "relayed addresses are the node's (enable-relay-address-discovery), but the dataplane does not use the node's network: no packet of a peer reaches them",
+    todo: "set hostNetwork: true in the Dataplane, or leave the annotation out",
+  },
   "route-without-parent": {
     severity: "error",
     what: "a route has no parentRefs",

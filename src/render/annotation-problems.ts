@@ -25,6 +25,7 @@ const words: Readonly<Record<string, readonly string[]>> = {
   [keys.disableManagedDataplane]: BOOLEAN,
   [keys.disableHealthCheckExpose]: BOOLEAN,
   [keys.disableSessionAffinity]: BOOLEAN,
+  [keys.relayAddressDiscovery]: BOOLEAN,
 };
 
 const wordProblems = (annotations: Annotations): readonly AnnotationProblem[] =>

@@ -2,7 +2,12 @@
 import type { ServiceType } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { GatewayConfig } from "../resources/stunner.ts";
-import { annotations as keys, LAST_APPLIED_ANNOTATION } from "../resources/names.ts";
+import {
+  ADDRESS_PLACEHOLDER,
+  annotations as keys,
+  LAST_APPLIED_ANNOTATION,
+  NODE_ADDRESS_PLACEHOLDER,
+} from "../resources/names.ts";
 import type { RenderOptions } from "../resources/view.ts";
 import { parsePortMap, readPortAnnotation, type PortAnnotation } from "./port-map.ts";
 import { isFirstEdition } from "./rules.ts";
@@ -26,6 +31,12 @@ export const isOn = (annotations: Annotations, key: string): boolean => annotati
 /** Only the Gateway itself can set this: a GatewayConfig's annotations are for Services. */
 export const isDataplaneDisabled = (gateway: Gateway): boolean =>
   isOn(gatewayAnnotations(gateway), keys.disableManagedDataplane);
+
+/** What a listener's `address` is, for the dataplane to replace: its pod's address, or its node's external one. */
+export const relayAddressPlaceholder = (gateway: Gateway, { mode }: RenderOptions): string =>
+  mode === "managed" && isOn(gatewayAnnotations(gateway), keys.relayAddressDiscovery)
+    ? NODE_ADDRESS_PLACEHOLDER
+    : ADDRESS_PLACEHOLDER;
 
 const portAnnotation = (annotations: Annotations, key: string, options: RenderOptions): PortAnnotation =>
   isFirstEdition(options)

@@ -1,7 +1,9 @@
 /** The config document of a Gateway's dataplane. */
 import type { AdminConfig, AuthConfig, DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
+import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
+import { relayAddressPlaceholder } from "./annotations.ts";
 import { attachedRoutes, type Attachments } from "./attachment.ts";
 import { renderCluster } from "./clusters.ts";
 import { renderListener, type JudgedListener } from "./listeners.ts";
@@ -17,13 +19,15 @@ export const renderConfig = (
   view: ObjectsView,
   options: RenderOptions,
   name: Name,
+  gateway: Gateway,
   settings: { readonly admin: AdminConfig; readonly auth: AuthConfig },
   attachments: Attachments,
   judged: readonly JudgedListener[],
 ): RenderedConfig => {
   const rendered = attachedRoutes(attachments).map((route) => renderCluster(view, options, route));
   const clusters = rendered.flatMap(({ cluster }) => (cluster === undefined ? [] : [cluster]));
-  const listeners = judged.flatMap((one) => (one.outcome === "accepted" ? [renderListener(name, one)] : []));
+  const address = relayAddressPlaceholder(gateway, options);
+  const listeners = judged.flatMap((one) => (one.outcome === "accepted" ? [renderListener(name, one, address)] : []));
   return {
     config: {
       version: "v1",

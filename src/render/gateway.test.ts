@@ -45,6 +45,21 @@ describe("a managed Gateway", () => {
     },
   );
 
+  it("leaves the relayed address to the dataplane's pod, or with enable-relay-address-discovery to its node", () => {
+    const addressesOf = (objects: Objects) => new Set(render(objects).config?.listeners?.map(({ address }) => address));
+    const discovery = { "stunner.l7mp.io/enable-relay-address-discovery": "true" };
+    expect(addressesOf(owned())).toEqual(new Set(["$STUNNER_ADDR"]));
+    expect(addressesOf(withGatewayAnnotations(discovery))).toEqual(new Set(["__node_address_placeholder"]));
+    // Nobody replaces it in a ConfigMap.
+    expect(
+      new Set(
+        render(withGatewayAnnotations(discovery), optionsWith({ mode: "legacy" })).config?.listeners?.map(
+          ({ address }) => address,
+        ),
+      ),
+    ).toEqual(new Set(["$STUNNER_ADDR"]));
+  });
+
   it("leaves the dataplane to others only by its own annotation", () => {
     const annotations = { "stunner.l7mp.io/disable-managed-dataplane": "true" };
     const objects = patched(fixture, "GatewayConfig", { spec: { loadBalancerServiceAnnotations: annotations } });

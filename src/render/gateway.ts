@@ -135,7 +135,7 @@ const validGateway = (
     options.embedded === undefined ? asked : { ...asked, ports: embeddedPorts(name, gateway, asked.ports) };
   const judged = judgeListeners(view, options, name, gateway, attachments, targets);
   const settings = { admin: admin.value, auth: auth.value };
-  const { config, draining } = renderConfig(view, options, name, settings, attachments, judged);
+  const { config, draining } = renderConfig(view, options, name, gateway, settings, attachments, judged);
   const made = gatewayObjects(view, options, name, gateway, parameters, annotations, judged);
   return {
     name,

@@ -36,15 +36,19 @@ describe("a listener", () => {
     ["TURN-TCP", "5.6.7.8", 4321],
   ] as const)("over %s publishes its public address and port", (protocol, value, port) =>
     expect(
-      renderListener(gateway1, {
-        listener: { name: UDP, port: 1, protocol },
-        routes: [],
-        outcome: "accepted",
-        protocol,
-        boundPort: 1,
-        address: { type: "IPAddress", value, port },
-        certificate: undefined,
-      }),
+      renderListener(
+        gateway1,
+        {
+          listener: { name: UDP, port: 1, protocol },
+          routes: [],
+          outcome: "accepted",
+          protocol,
+          boundPort: 1,
+          address: { type: "IPAddress", value, port },
+          certificate: undefined,
+        },
+        "$STUNNER_ADDR",
+      ),
     ).toEqual({
       name: `testnamespace/gateway-1/${UDP}`,
       protocol,

@@ -3,7 +3,7 @@ import type { Gateway, GatewayListener } from "../resources/gateway-api.ts";
 import type { ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
 import type { ObjectsView, RenderOptions, Route, ServedCertificate } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
-import { ADDRESS_PLACEHOLDER, annotations as keys } from "../resources/names.ts";
+import { annotations as keys } from "../resources/names.ts";
 import type { Attachments } from "./attachment.ts";
 import { findCertificate, type CertificateProblem } from "./certificate.ts";
 import { portNameProblem } from "./object-names.ts";
@@ -169,13 +169,14 @@ export const judgeListeners = (
   });
 };
 
-export const renderListener = (gateway: Name, serving: ServingListener): ListenerConfig => ({
+/** @param address a placeholder, or an IP literal. */
+export const renderListener = (gateway: Name, serving: ServingListener, address: string): ListenerConfig => ({
   name: listenerEntity(gateway, serving.listener.name),
   protocol: serving.protocol,
   ...(serving.address === undefined
     ? {}
     : { public_address: serving.address.value, public_port: serving.address.port }),
-  address: ADDRESS_PLACEHOLDER,
+  address,
   port: serving.boundPort,
   ...(serving.certificate === undefined ? {} : { cert: serving.certificate.cert, key: serving.certificate.key }),
   ...(serving.routes.length > 0 ? { routes: serving.routes.map((route) => route.name) } : {}),

@@ -120,6 +120,7 @@ describe("the Deployment of a Gateway", () => {
             ],
             terminationGracePeriodSeconds: 60,
             hostNetwork: true,
+            dnsPolicy: "ClusterFirstWithHostNet",
           },
         },
       },

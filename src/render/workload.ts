@@ -7,6 +7,7 @@ import type { Name } from "../resources/keys.ts";
 import { formatHostPort, parseHostPort } from "../net/host-port.ts";
 import { DATAPLANE_CONTAINER, DISCOVERY_PORT } from "../resources/names.ts";
 import { gatewayAnnotations } from "./annotations.ts";
+import { isFirstEdition } from "./rules.ts";
 import { ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";
 
 type Spec = NonNullable<Dataplane["spec"]>;
@@ -117,6 +118,8 @@ export const renderWorkload = (
           containers: [container(gateway, spec, options)],
           terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
           hostNetwork: spec.hostNetwork ?? false,
+          // Otherwise the pod would ask the node's DNS, which does not know the Service of config discovery.
+          ...(spec.hostNetwork === true && !isFirstEdition(options) ? { dnsPolicy: "ClusterFirstWithHostNet" } : {}),
           ...optionalPodSettings(spec),
           ...(isReadOnly(spec) ? { volumes: [{ name: TEMPORARY.name, emptyDir: {} }] } : {}),
         },

@@ -33,13 +33,14 @@ export const annotations = {
   targetPort: "stunner.l7mp.io/targetport",
   disableHealthCheckExpose: "stunner.l7mp.io/disable-health-check-expose",
   disableSessionAffinity: "stunner.l7mp.io/disable-session-affinity",
+  relayAddressDiscovery: "stunner.l7mp.io/enable-relay-address-discovery",
 } as const;
 
-/** STUNner's, with a licence; Turnpike recognises the name and ignores it. */
-export const RELAY_ADDRESS_DISCOVERY_ANNOTATION = "stunner.l7mp.io/enable-relay-address-discovery";
 export const LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration";
 /** A listener's `address` in a dataplane config: the dataplane replaces it by its own address. */
 export const ADDRESS_PLACEHOLDER = "$STUNNER_ADDR";
+/** A listener's `address` that stands for the external address of the node on which its dataplane runs. */
+export const NODE_ADDRESS_PLACEHOLDER = "__node_address_placeholder";
 export const DISCOVERY_PORT = 13478;
 /** The default of Kubernetes clusters. */
 export const DEFAULT_CLUSTER_DOMAIN = "cluster.local";

@@ -96,4 +96,6 @@ export interface RenderOptions {
   readonly embedded?: { readonly namespace: string; readonly selector: Readonly<Record<string, string>> };
   /** Standalone: the address at which clients reach every listener. */
   readonly publicAddress?: string;
+  /** Of a process that relays: wide prefixes do not admit private peers. */
+  readonly deniesPrivate?: boolean;
 }

@@ -7,7 +7,8 @@ import { TurnpikeError } from "../errors.ts";
 import type { Happening } from "../journal/fact.ts";
 import type { Vault } from "../journal/vault.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
-import { nameOf, type Name } from "../resources/keys.ts";
+import type { Name } from "../resources/keys.ts";
+import { nodeAddresses } from "./node-addresses.ts";
 
 export interface ConfigDiscoveryOptions {
   readonly bind: { readonly host: string; readonly port: number };
@@ -32,22 +33,15 @@ export interface ConfigDiscovery {
   close(): Promise<void>;
 }
 
-const NODE_ADDRESS_TYPES = ["ExternalIP", "ExternalDNS"] as const;
-
 /** @throws the error of binding the address. */
 export const startConfigDiscovery = async (options: ConfigDiscoveryOptions): Promise<ConfigDiscovery> => {
   const { bind, access, files, filesEveryMs, core, vault, report, log } = options;
-  const server = await startDiscovery({
+  const server: DiscoveryServer = await startDiscovery({
     ...bind,
     ...access,
     // A Service must not route dataplanes to a standby, which may be out of date.
     isReady: () => ["leading", "draining"].includes(core.registry.state("operator", "operator") ?? ""),
-    addressOfNode: (name) => {
-      const addresses = core.view.get("Node", nameOf(undefined, name))?.status?.addresses ?? [];
-      return NODE_ADDRESS_TYPES.map((type) => addresses.find((one) => one.type === type)).find(
-        (one) => one !== undefined,
-      )?.address;
-    },
+    addressOfNode: nodeAddresses(core, (node) => server.nodeChanged(node), log),
     report: options.onEvent,
   });
   const unfollow = followAccess(server, files, {

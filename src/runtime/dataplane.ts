@@ -65,7 +65,7 @@ const HEALTH_AT = `http://:${HEALTH_PORT}`;
 export const startDataplane = async (options: DataplaneOptions): Promise<Dataplane> => {
   const { log } = options;
   const relaying = createRelaying({
-    render: dataplaneOptions(),
+    render: dataplaneOptions(options.relay?.deniesPrivate === true ? { deniesPrivate: true } : {}),
     journal: options.journal,
     journalOptions: options.journalOptions,
     relay: {

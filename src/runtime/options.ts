@@ -32,12 +32,13 @@ export const standaloneOptions = (publicAddress: string, overrides: Partial<Rend
   ...overrides,
 });
 
-/** Configs are received rendered; there is nothing to choose. */
-export const dataplaneOptions = (): RenderOptions => ({
+/** Configs are received rendered. */
+export const dataplaneOptions = (overrides: Pick<RenderOptions, "deniesPrivate"> = {}): RenderOptions => ({
   ...common,
   mode: "dataplane",
   relayToClusterIP: false,
   discoveryAddress: "",
+  ...overrides,
 });
 
 export const operatorOptions = (overrides: Partial<RenderOptions> = {}): RenderOptions => ({

@@ -54,7 +54,10 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
   const { addresses, log } = options;
   const address = addresses[0] ?? "127.0.0.1";
   const relaying = createRelaying({
-    render: standaloneOptions(address, { requireReferenceGrants: options.requireReferenceGrants ?? false }),
+    render: standaloneOptions(address, {
+      requireReferenceGrants: options.requireReferenceGrants ?? false,
+      ...(options.relay?.deniesPrivate === true ? { deniesPrivate: true } : {}),
+    }),
     journal: options.journal,
     journalOptions: options.journalOptions,
     relay: {

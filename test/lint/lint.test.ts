@@ -214,9 +214,11 @@ const worlds: readonly Prepared[] = [
     world([annotated({ "node-port": '{"udp": 30000}' })]),
     "annotation-unknown Gateway/media/gateway: stunner.l7mp.io/node-port",
   ],
+  ["an annotation that STUNner knows, and we ignore", world([annotated({ "owned-by": "stunner" })])],
   [
-    "annotations that STUNner knows, and we ignore",
-    world([annotated({ "enable-relay-address-discovery": "true", "owned-by": "stunner" })]),
+    "relayed addresses of nodes in whose network no dataplane is",
+    world([annotated({ "enable-relay-address-discovery": "true" })]),
+    "relay-address-unreachable Gateway/media/gateway: the dataplane has a network of its own",
   ],
   [
     "an annotation's value that is misspelt",
@@ -346,6 +348,19 @@ const worlds: readonly Prepared[] = [
       },
     ]),
   ],
+  ...(
+    [
+      [{ image: "turnpike:1" }, "it has no `resources`: limits.memory is 20M then"],
+      [{ image: "turnpike:1", resources: { limits: { memory: "64Mi" } } }, "limits.memory is 64Mi"],
+      [{ image: "turnpike:1", resources: { limits: { memory: "128Mi" } } }, undefined],
+      [{ image: "turnpike:1", resources: { limits: { cpu: 2 } } }, undefined],
+      [{ image: "l7mp/stunnerd:1.2.1" }, undefined],
+    ] as const
+  ).map(([spec, says]): Prepared => [
+    `a Dataplane with ${JSON.stringify(spec)}`,
+    world([{ apiVersion: "stunner.l7mp.io/v1", kind: "Dataplane", metadata: { name: "default" }, spec }]),
+    ...(says === undefined ? [] : [`dataplane-memory Dataplane/default: ${says}`]),
+  ]),
   ["no route", world([], ["UDPRoute"]), "listener-without-routes Gateway/media/gateway/udp: no route is attached"],
   [
     "a route for one listener of two",

@@ -2,7 +2,9 @@
  * Clients outside a cluster, as a process that is controlled by messages, and answers each. Its network is another than
  * that of the test, and so it cannot be in the test's process.
  */
+import { createSocket } from "node:dgram";
 import { connect } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { follow } from "./process-outside.ts";
 import { startStream, type Stream, type StreamOptions } from "../support/stream.ts";
 import { TurnClient, TurnResponseError, type TurnClientOptions } from "../../src/turn-client/turn-client.ts";
@@ -31,6 +33,8 @@ export interface Orders {
   mapped(options: TurnClientOptions): Promise<string>;
   /** Whether a TCP connection to it comes about. */
   opens(host: string, port: number): Promise<boolean>;
+  /** Sends a datagram to each port `first` to `last` of `host`; which ports answer within a second, and at which nobody is. */
+  scan(host: string, first: number, last: number): Promise<{ readonly answer: number[]; readonly closed: number[] }>;
   /** The status and body of what `url` answers to GET. */
   get(url: string): Promise<{ readonly status: number; readonly body: string }>;
   /** The code that a permission for the peer is refused with; nothing if it is given. */
@@ -39,6 +43,7 @@ export interface Orders {
 
 /** Long enough for what is on this machine. */
 const OPENING_MS = 3000;
+const SILENCE_MS = 1000;
 
 const calls = new Map<number, Stream>();
 let last = 0;
@@ -91,6 +96,21 @@ const orders: Orders = {
       socket.once("error", () => settle(false));
       socket.once("timeout", () => settle(false));
     }),
+  async scan(host, first, last) {
+    const [answer, closed]: [number[], number[]] = [[], []];
+    const sockets = Array.from({ length: last - first + 1 }, (_, index) => {
+      const port = first + index;
+      const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+      socket.on("message", () => answer.push(port));
+      // To a connected socket, the system tells that nobody is there.
+      socket.on("error", () => closed.push(port));
+      socket.connect(port, host, () => socket.send("scan"));
+      return socket;
+    });
+    await pause(SILENCE_MS);
+    for (const socket of sockets) socket.close();
+    return { answer, closed };
+  },
   async get(url) {
     const response = await fetch(url, { signal: AbortSignal.timeout(OPENING_MS) });
     return { status: response.status, body: await response.text() };

@@ -19,6 +19,7 @@ export const startCaller = (network: Network): Caller => {
     end: async (...args) => (await ask("end", args)) as Awaited<ReturnType<Orders["end"]>>,
     mapped: async (...args) => (await ask("mapped", args)) as string,
     opens: async (...args) => (await ask("opens", args)) as boolean,
+    scan: async (...args) => (await ask("scan", args)) as Awaited<ReturnType<Orders["scan"]>>,
     get: async (...args) => (await ask("get", args)) as Awaited<ReturnType<Orders["get"]>>,
     refusal: async (...args) => (await ask("refusal", args)) as number | undefined,
     close,

@@ -7,6 +7,7 @@ import { parseIp } from "../../src/net/ip.ts";
 import { pastOf } from "../../src/explain/past.ts";
 import { explainPeer } from "../../src/explain/peer.ts";
 import { readJournal } from "../../src/journal/reader.ts";
+import type { RelayTuning } from "../../src/dataplane/relay.ts";
 import type { Name } from "../../src/resources/keys.ts";
 import { denialCodes, refusals, statusOf, type DenialCode, type RefusalCode } from "../../src/reasons.ts";
 import { TurnClient, TurnResponseError } from "../../src/turn-client/turn-client.ts";
@@ -26,6 +27,7 @@ interface Case {
   readonly port?: number;
   /** Active before the peer is asked for, with a permission. */
   readonly before?: ConfigChanges;
+  readonly relay?: RelayTuning;
 }
 
 const everywhere: ConfigChanges = { endpoints: ["0.0.0.0/0"] };
@@ -33,6 +35,7 @@ const everywhere: ConfigChanges = { endpoints: ["0.0.0.0/0"] };
 const cases: Readonly<Record<DenialCode, Case>> = {
   "own-address": { config: everywhere, peer: "127.0.0.1", port: 9 },
   "special-address": { config: everywhere, peer: "169.254.169.254" },
+  "private-address": { config: everywhere, peer: "10.96.0.1", relay: { deniesPrivate: true } },
   port: { config: { endpoints: ["10.0.0.1:<1000-2000>"] }, peer: "10.0.0.1", port: 3000 },
   revoked: { before: { endpoints: ["10.0.0.1"] }, config: { endpoints: ["10.0.0.2"] }, peer: "10.0.0.1" },
   protocol: {
@@ -54,9 +57,10 @@ afterEach(async () => {
 const start = async (
   config: ConfigChanges,
   workers = 0,
+  relay: RelayTuning = {},
 ): Promise<{ here: TestDataplane; lines: readonly LogLine[] }> => {
   const { log, lines } = keepLines();
-  here = await startTestDataplane(config, { admin: true, log, workers });
+  here = await startTestDataplane(config, { admin: true, log, workers, relay });
   return { here, lines };
 };
 
@@ -71,8 +75,8 @@ const metrics = () => scrape(`http://127.0.0.1:${here?.dataplane.admin?.port}/me
 
 describe.each([0, 1])("with %i workers, a denial", (workers) => {
   it.each(denialCodes)("has the code %s wherever it is reported", async (code) => {
-    const { config, before, peer, port } = cases[code];
-    const world = await start(before ?? config, workers);
+    const { config, before, peer, port, relay } = cases[code];
+    const world = await start(before ?? config, workers, relay);
     const turn = await connect(world.here.ports.udp);
     await turn.allocate();
     if (before !== undefined) {

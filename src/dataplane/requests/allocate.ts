@@ -78,7 +78,7 @@ const closePorts = async ({ relays, token }: Ports, reservations: Reservations):
 /** Binds what was requested; an error if nothing could be bound. */
 const openPorts = async ({ message, context, now }: Exchange, wanted: readonly Family[]): Promise<Ports | Answer> => {
   const { evenPort, reservationToken } = message;
-  const { reservations, engine } = context.relay;
+  const { reservations, engine, ports } = context.relay;
   if (reservationToken !== undefined) {
     const held = await reservations.take(reservationToken);
     return held === undefined ? failure("508 reservation-token") : { relays: [held], missing: [] };
@@ -94,13 +94,13 @@ const openPorts = async ({ message, context, now }: Exchange, wanted: readonly F
     }
     try {
       if (message.requestedTransport === tcp) {
-        relays.push(await TcpRelay.open(address));
+        relays.push(await TcpRelay.open(address, ports));
         continue;
       }
       const even = evenPort === undefined ? undefined : await reservations.even(address, evenPort);
       if (even !== undefined) reserved = even.next;
       else if (evenPort !== undefined) throw new Error("no even port");
-      relays.push(even?.port ?? (await engine.relay(address, 0)));
+      relays.push(even?.port ?? (await ports.open(address, (port) => engine.relay(address, port))));
     } catch (error) {
       context.relay.log.warn({ err: error, address }, "a relayed transport address could not be made");
       missing.push({ family, code: 508 });

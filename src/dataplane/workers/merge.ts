@@ -60,6 +60,8 @@ const mergeClusters = (states: readonly ClusterState[]): readonly ClusterState[]
 
 export const mergeStates = (states: readonly RelayState[]): RelayState => {
   const counters = { refused: {}, denied: {}, opened: {}, closed: {}, dropped: {} };
+  // Every thread counts the ports of all.
+  const relayPorts = states.at(-1)?.relayPorts;
   for (const state of states)
     for (const name of ["refused", "denied", "opened", "closed", "dropped"] as const) sum(counters[name], state[name]);
   return {
@@ -68,6 +70,7 @@ export const mergeStates = (states: readonly RelayState[]): RelayState => {
     clusters: mergeClusters(states.flatMap(({ clusters }) => clusters)),
     listeners: mergeListeners(states.flatMap(({ listeners }) => listeners)),
     allocations: states.flatMap(({ allocations }) => allocations),
+    ...(relayPorts === undefined ? {} : { relayPorts }),
     offload: states.find(({ offload }) => offload !== undefined)?.offload,
   };
 };

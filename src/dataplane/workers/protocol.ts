@@ -19,10 +19,7 @@ export interface Secrets {
 /** What a worker is started with. */
 export interface WorkerData {
   readonly index: number;
-  readonly options: Pick<
-    RelayOptions,
-    "place" | "own" | "alternateServers" | "strictAddressFamily" | "proxyProtocol" | "limits"
-  >;
+  readonly options: Omit<RelayOptions, "engine" | "workers" | "log">;
   readonly ids: Numbers;
   readonly secrets: Secrets;
   /** By descriptor, 1 for those that the worker has open; in shared memory. */

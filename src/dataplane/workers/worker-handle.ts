@@ -106,17 +106,11 @@ export class WorkerHandle {
     const { index, options, ids, sockets, quota, heldPorts, ports } = this.#options;
     const held = heldPorts.of(this.#descriptors);
     this.#startedAt = performance.now();
-    const {
-      place,
-      own,
-      alternateServers = [],
-      strictAddressFamily = false,
-      limits = {},
-      proxyProtocol = false,
-    } = options;
+    // What is left is plain data, which a worker can receive.
+    const { engine: _, workers: __, log: ___, ...rest } = options;
     const workerData: WorkerData = {
       index,
-      options: { place, own, alternateServers, strictAddressFamily, proxyProtocol, limits },
+      options: rest,
       // No number is used twice, even after a restart.
       ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
       secrets: this.#options.secrets,

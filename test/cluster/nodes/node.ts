@@ -15,6 +15,8 @@ export interface RealNode extends Network {
   readonly name: string;
   readonly number: number;
   readonly addresses: Addresses;
+  /** What Kubernetes knows as its external addresses, if it has some. */
+  readonly external: Addresses | undefined;
   /** Rejects when a program of it has ended by itself, with its last lines. */
   readonly failed: Promise<never>;
   /** Pulls the plug: nothing on the node runs on. */
@@ -25,7 +27,12 @@ export interface NodeOptions extends NodeSettings {
   /** Of kubelet, kube-proxy and others, as one. */
   readonly program: string;
   readonly images: readonly string[];
+  /** It has external addresses, and a cloud, which is `nodes.ts`, tells Kubernetes which. */
+  readonly hasExternal: boolean;
 }
+
+/** The taint that kubelet gives nodes of which a cloud has not told the addresses yet. */
+export const UNINITIALIZED = "node.cloudprovider.kubernetes.io/uninitialized";
 
 /**
  * What kubelet sets of the whole machine is files here. Logs, state and all that programs keep below `/var/lib` are in the
@@ -62,18 +69,19 @@ for image in $images; do ctr -n k8s.io images import "$image" >> import.log 2>&1
 echo waiting
 until [ -s "$kubeconfig" ]; do sleep 0.05; done
 start kubelet "$program" kubelet --config=kubelet.yaml --kubeconfig="$kubeconfig" --root-dir="$folder/kubelet" \\
-  --cert-dir=pki --hostname-override="$name" --node-ip="$addresses" --v=2
+  --cert-dir=pki --hostname-override="$name" --node-ip="$addresses" $cloud --v=2
 start kube-proxy "$program" kube-proxy --config=kube-proxy.yaml --v=2
 exec sleep infinity`;
 
 /** Resolves when the node has its images, and waits for the kubeconfig. */
 export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealNode> => {
-  const { name, number, folder, kubeconfig, program, images } = options;
+  const { name, number, folder, kubeconfig, program, images, hasExternal } = options;
   for (const [path, text] of Object.entries(filesOf(options))) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
   }
   const addresses = wire.at(10 + number);
+  const external = hasExternal ? wire.at(100 + number) : undefined;
   const [command, ...args] = tiedToUs("KILL", [
     "unshare",
     "--net",
@@ -97,6 +105,7 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
       kubeconfig,
       images: images.join(" "),
       addresses: `${addresses.v4},${addresses.v6}`,
+      cloud: hasExternal ? "--cloud-provider=external" : "",
     },
   });
   child.stderr.pipe(createWriteStream(join(folder, "node.log")));
@@ -118,6 +127,12 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
   const pid = child.pid ?? 0;
   const plug = (): void => {
     wire.plug(name, pid, 10 + number);
+    if (external !== undefined)
+      for (const [flag, address] of [
+        ["-4", `${external.v4}/32`],
+        ["-6", `${external.v6}/128`],
+      ] as const)
+        run(networkOf(pid).inside(["ip", flag, "address", "add", address, "dev", "eth0"]));
     for (const [family, gateway] of [
       ["-4", wire.addresses.v4],
       ["-6", wire.addresses.v6],
@@ -143,6 +158,7 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
     name,
     number,
     addresses,
+    external,
     failed: failed.promise,
     async stop() {
       isStopping = true;

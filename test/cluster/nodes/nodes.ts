@@ -10,10 +10,10 @@ import { startReaper } from "./reaper.ts";
 import { dnsObjects } from "./dns.ts";
 import { nodeImages } from "./images.ts";
 import { startLoadBalancer } from "./load-balancer.ts";
-import { routeBetween, startNode, type RealNode } from "./node.ts";
+import { routeBetween, startNode, UNINITIALIZED, type RealNode } from "./node.ts";
 import { openOutside, type Outside } from "./outside.ts";
 import { CNI_PLUGINS, schedulerConfig } from "./settings.ts";
-import { openWire, type Wire } from "./wire.ts";
+import { openWire, run, type Addresses, type Wire } from "./wire.ts";
 
 export interface Closable {
   close(): Promise<void>;
@@ -23,6 +23,8 @@ export interface NodesOptions {
   readonly count: number;
   /** How kube-proxy does it; `nftables`, if absent. */
   readonly proxyMode?: "nftables" | "iptables";
+  /** They have external addresses as well, as those of a cloud do. */
+  readonly hasExternal?: boolean;
   /** Archives of further images. */
   readonly images?: readonly string[];
 }
@@ -81,6 +83,29 @@ interface WithConditions {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
+interface WithName {
+  readonly metadata: { readonly name: string };
+}
+
+/** What a cloud tells Kubernetes of nodes once they have registered: their addresses, and that they may have pods. */
+const introduce = async (client: Client, kubectl: readonly string[], nodes: readonly RealNode[]): Promise<void> => {
+  const outer = nodes.flatMap(({ name, addresses, external }) =>
+    external === undefined ? [] : [{ name, internal: addresses, external }],
+  );
+  for (;;) {
+    const registered = await client.list<WithName>({ apiVersion: "v1", kind: "Node" });
+    if (outer.every(({ name }) => registered.some(({ metadata }) => metadata.name === name))) break;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const of = (type: string, { v4, v6 }: Addresses) => [v4, v6].map((address) => ({ type, address }));
+  for (const { name, internal, external } of outer) {
+    const status = { addresses: [...of("InternalIP", internal), ...of("ExternalIP", external)] };
+    const patch = ["--subresource=status", "--type=merge", "--patch", JSON.stringify({ status })];
+    run([...kubectl, "patch", "node", name, ...patch]);
+    run([...kubectl, "taint", "node", name, `${UNINITIALIZED}-`]);
+  }
+};
+
 /**
  * Starts nodes; they wait for the file `kubeconfig`.
  * @param folder for what they keep; of nobody else.
@@ -120,6 +145,7 @@ export const startNodes = async (
           cgroup: `${cgroup}/${name}`,
           proxyMode: options.proxyMode ?? "nftables",
           images: [...images, ...(options.images ?? [])],
+          hasExternal: options.hasExternal === true,
         });
         open.push({ close: node.stop });
         return node;
@@ -130,9 +156,13 @@ export const startNodes = async (
       wire,
       all.map(({ addresses }) => addresses),
     );
+    for (const { addresses, external } of all)
+      for (const address of external === undefined ? [] : [external.v4, external.v6])
+        outside.route(address, [addresses]);
     open.push(outside);
     const failed = Promise.race(all.map((node) => node.failed));
     failed.catch(() => undefined);
+    const kubectl = [program, "kubectl", `--kubeconfig=${kubeconfig}`];
     return {
       wire,
       outside,
@@ -140,9 +170,10 @@ export const startNodes = async (
       failed,
       close,
       scheduler: [program, "kube-scheduler", `--config=${scheduler}`, "--secure-port=0"],
-      kubectl: [program, "kubectl", `--kubeconfig=${kubeconfig}`],
+      kubectl,
       async ready(client) {
         for (const object of dnsObjects) await client.apply(object);
+        await introduce(client, kubectl, all);
         open.push(startLoadBalancer(client, wire, outside, () => all));
         const dns = {
           apiVersion: "apps/v1",
