@@ -54,6 +54,10 @@ const read: Readonly<Record<keyof typeof annotations, Described>> = {
     values: "`true`, `false`",
     what: "clients receive the external address of the node as their relayed address ([public TURN server](../guides/public-turn.md)); read from the Gateway alone",
   },
+  users: {
+    values: '`{"blocked": {USER: {"reason": …}}, "kicked": […]}`',
+    what: "users whose calls end, and who can make none if they are blocked ([acting on users](../guides/users.md)); read from the Gateway alone, and not copied",
+  },
 };
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(" | ")} |`;

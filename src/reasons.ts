@@ -101,6 +101,10 @@ const requests = {
     what: "the realm is not the realm of the Gateway",
     todo: "nothing, if it was just changed: the client retries with the new realm",
   },
+  "403 blocked": {
+    what: "the user is blocked at this Gateway",
+    todo: "nothing, if this is intended: `turnpike log` has who blocked the user and why; `turnpike unblock USER`",
+  },
   "403 stun-only": {
     what: "authentication is disabled (`none`): the listener answers only STUN Binding requests",
     todo: "set authType of the GatewayConfig if the Gateway should relay",

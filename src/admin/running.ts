@@ -1,6 +1,7 @@
 /** The state of a running program; a log does not contain it. */
 import type { RelayState } from "../dataplane/relay.ts";
 import type { Scrape } from "../http.ts";
+import type { GiveOrder } from "./orders.ts";
 import { programState, type ProgramState, type StateSources } from "./state.ts";
 
 export interface Running {
@@ -9,9 +10,16 @@ export interface Running {
   /** Why it is not ready; undefined if it is. */
   readonly notReady: () => string | undefined;
   readonly metrics: Scrape;
+  /** Absent if it takes no orders about users. */
+  readonly order?: GiveOrder;
 }
 
-export const runningOf = (sources: StateSources, notReady: Running["notReady"], metrics: Scrape): Running => {
+export const runningOf = (
+  sources: StateSources,
+  notReady: Running["notReady"],
+  metrics: Scrape,
+  order?: GiveOrder,
+): Running => {
   const relay = async (): Promise<RelayState> => {
     await sources.relay.refresh?.();
     return sources.relay.state();
@@ -20,6 +28,7 @@ export const runningOf = (sources: StateSources, notReady: Running["notReady"], 
     relay,
     notReady,
     metrics,
+    ...(order === undefined ? {} : { order }),
     async state() {
       await relay();
       return programState(sources);

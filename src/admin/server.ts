@@ -1,5 +1,5 @@
 /**
- * The admin API and the page that shows it. Read-only; on loopback by default. `/live`, `/ready` and `/metrics` are for
+ * The admin API and the page that shows it. Read-only, but for orders about users; on loopback by default. `/live`, `/ready` and `/metrics` are for
  * automated clients; paths below `/api/` require the token, if there is one.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
@@ -11,6 +11,7 @@ import { machineDefinitions } from "../visualizer/definitions.ts";
 import { streamLog } from "../visualizer/log-stream.ts";
 import { servePage } from "../visualizer/page.ts";
 import { answer, answerJson, answerMetrics, serveHttp, urlOf, type HttpEndpoint } from "../http.ts";
+import { takeOrder } from "./orders.ts";
 import type { Running } from "./running.ts";
 import { createCalmReader, trafficOf } from "../visualizer/traffic.ts";
 
@@ -135,15 +136,17 @@ export const startAdmin = async ({ host, port, token, journal, running }: AdminO
 
   const endpoint = await serveHttp(host, port, (request, response) => {
     const { method, headers } = request;
-    if (method !== "GET" && method !== "HEAD") return answer(response, 405, "only GET is answered here\n");
     if (!isNamedSafely(host, headers.host)) return answer(response, 403, "ask by address, or as localhost\n");
     const url = urlOf(request);
     if (url === undefined) return answer(response, 400, "that is no URL\n");
     const { pathname: path, searchParams: query } = url;
+    const isOrder = method === "POST" && path === "/api/v1/users";
+    if (!isOrder && method !== "GET" && method !== "HEAD") return answer(response, 405, "only GET is answered here\n");
     if (path.startsWith("/api/") && !mayAsk(request, token)) {
       response.setHeader("www-authenticate", "Bearer");
       return answer(response, 401, "a token is asked for: Authorization: Bearer TOKEN\n");
     }
+    if (isOrder) return takeOrder(request, response, token === undefined ? undefined : running?.order);
     if (path.startsWith("/api/")) return answerApi(path, query, response);
     return answerProbe(path, response) ?? answerPage(path, request, response);
   });

@@ -12,6 +12,7 @@ const titles = {
   listener: "listeners",
   route: "routes",
   endpoint: "endpoints",
+  user: "users",
 } as const satisfies Record<keyof States, string>;
 
 const countsOf = (states: Readonly<Record<string, string>>): Readonly<Record<string, number>> => {
@@ -51,12 +52,16 @@ export const stateAt = ({ core, lastSeq, lastTime, outstanding }: Replayer): Sta
       listener: countsOf(states.listener),
       route: countsOf(states.route),
       endpoint: countsOf(states.endpoint),
+      user: countsOf(states.user),
     },
   };
 };
 
 export const describeStateAt = ({ seq, time, isAmid, states }: StateAt): string => {
-  const rows = (["gateway", "listener", "route", "endpoint"] as const).map((machine) => {
+  const machines = (["gateway", "listener", "route", "endpoint", "user"] as const).filter(
+    (machine) => machine !== "user" || Object.keys(states.user).length > 0,
+  );
+  const rows = machines.map((machine) => {
     const entities = Object.entries(states[machine]);
     const shown = entities.slice(0, SHORT).map(([entity, state]) => [`  ${entity}`, state]);
     const rest = entities.length > SHORT ? `  … ${entities.length - SHORT} more (--json has all of them)\n` : "";

@@ -23,6 +23,7 @@ import type { Certificates } from "./certificates.ts";
 import type { Derived } from "./derived.ts";
 import { moveListeners } from "./listeners.ts";
 import type { Outputs } from "./outputs.ts";
+import { moveUsers } from "./users.ts";
 import { routeOf } from "./view.ts";
 
 /** What effects must apply after a fold. */
@@ -102,6 +103,7 @@ export const createFolding = (
     const before = rendered.get(name);
 
     derived.push(...moveListeners(registry, before, ending ? undefined : next));
+    derived.push(...moveUsers(registry, name, before?.config, ending ? undefined : next?.config));
     if (next === undefined) rendered.delete(name);
     else rendered.set(name, next);
     if (next === undefined || ending) {

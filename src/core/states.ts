@@ -16,4 +16,5 @@ export const statesOf = (core: Core): States => ({
   listener: inOrder(core.registry.entities("listener")),
   route: inOrder(core.registry.entities("route")),
   endpoint: inOrder(core.registry.entities("endpoint")),
+  user: inOrder(core.registry.entities("user")),
 });

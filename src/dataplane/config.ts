@@ -1,6 +1,7 @@
 /** A config document: validation, and the difference from the active one. */
 import { TurnpikeError } from "../errors.ts";
 import type { AuthConfig, DataplaneConfig, ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
+import type { UserRules } from "../resources/users.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { AdmittedCluster } from "../admission/transition.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
@@ -21,6 +22,8 @@ export interface RelayConfig {
   readonly offload: OffloadWish;
   readonly listeners: readonly ListenerConfig[];
   readonly clusters: readonly Cluster[];
+  /** Checked by who read the document. */
+  readonly users?: UserRules;
 }
 
 declare const valid: unique symbol;
@@ -136,6 +139,7 @@ export const parseConfig = (config: DataplaneConfig, admitted?: Admission): Vali
     },
     listeners,
     clusters,
+    ...(config.users === undefined ? {} : { users: config.users }),
   };
   return parsed as ValidConfig;
 };

@@ -32,6 +32,7 @@ import type {
   RelayState,
 } from "./relay.ts";
 import { datagramPorts } from "../admission/own-host.ts";
+import { newKicks, type Kick } from "../resources/users.ts";
 import { Resolver } from "./resolver.ts";
 import { ActiveListener } from "./active-listener.ts";
 
@@ -76,10 +77,12 @@ export class EmbeddedRelay implements Relay {
 
   /** As `apply`, of a config that was parsed. */
   put(config: ValidConfig, how: Apply = {}): Promise<ApplyReport> {
+    const isNew = !this.#tenants.has(config.name);
     const tenant = this.#tenant(config);
     const { gateway, resolver } = tenant;
     const before = gateway.config;
     gateway.adopt(config);
+    this.#endBlocked(gateway, isNew ? undefined : newKicks(before.users, config.users));
     if (this.#context.host.listen(config.name, datagramPorts(config.listeners))) this.#touchAll();
     resolver.watch(new Set(config.clusters.filter(isDns).flatMap(({ endpoints }) => endpoints)));
     const admission = this.#admit(gateway, transitionsOf(tenant, before, how));
@@ -153,6 +156,20 @@ export class EmbeddedRelay implements Relay {
     if (endBefore === undefined) return;
     this.useOffload(this.#offload.handle);
     endBefore();
+  }
+
+  /** Ends the allocations of users who are blocked, and those that `kicks` name. */
+  #endBlocked(gateway: Gateway, kicks: readonly Kick[] = []): void {
+    if (gateway.config.users === undefined) return;
+    const { allocations } = this.#context;
+    const [users, relayed] = [new Set(kicks.map(({ user }) => user)), new Set(kicks.map((kick) => kick.relayed))];
+    for (const allocation of allocations.values()) {
+      const { userId } = allocation.owner;
+      if (allocation.scope.gateway !== gateway) continue;
+      if (gateway.isBlocked(userId)) allocations.close(allocation, "user blocked");
+      else if (users.has(userId) || allocation.relays.some((one) => relayed.has(formatAddress(one.address, one.port))))
+        allocations.close(allocation, "kicked");
+    }
   }
 
   /** A listener port of one gateway is closed to the clients of all gateways. */

@@ -49,6 +49,11 @@ export class Gateway {
     return this.config.userQuota;
   }
 
+  isBlocked(userId: string): boolean {
+    const { blocked } = this.config.users ?? {};
+    return blocked !== undefined && Object.hasOwn(blocked, userId);
+  }
+
   /** Applies `config`, except its listeners and endpoints. */
   adopt(config: RelayConfig): void {
     this.config = config;

@@ -54,3 +54,24 @@ describe("a document from outside", () => {
     expect(() => parseDocument(`{"password":"hunter2"`)).toThrow("the document is not JSON");
   });
 });
+
+describe("the users of a document", () => {
+  const users = {
+    blocked: { alice: { reason: "abuse", by: "ops", at: "2026-01-01T00:00:00Z" } },
+    kicked: [{ reason: "", user: "bob" }],
+  };
+
+  it("reach the dataplane as they were served", () =>
+    expect(readConfig(JSON.parse(encodeConfig({ ...configOf("ns/gw"), users })))).toMatchObject({ users }));
+
+  it.each([
+    [[], "it is no object"],
+    [{ blocked: [] }, "blocked is no object of users"],
+    [{ blocked: { alice: 1 } }, "blocked.alice is no object"],
+    [{ kicked: {} }, "kicked is no list"],
+    [{ kicked: [{ user: "a", relayed: "127.0.0.1:1" }] }, "kicked[0] names not one of user, relayed"],
+    [{ blocked: Object.fromEntries(Array.from({ length: 1001 }, (_, n) => [`u${n}`, "x"])) }, "more than 1000 users"],
+  ])("are refused as a whole if they are malformed: %j", (malformed, message) =>
+    expect(() => readConfig({ ...sound, users: malformed })).toThrow(message),
+  );
+});

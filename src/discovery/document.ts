@@ -2,6 +2,7 @@
 import { parseConfig } from "../dataplane/config.ts";
 import { TurnpikeError } from "../errors.ts";
 import type { AdminConfig, DataplaneConfig } from "../resources/dataplane-config.ts";
+import { readUserRules } from "../resources/users.ts";
 
 type Shape = "string" | "integer" | "strings" | "words";
 type Fields = Readonly<Record<string, unknown>>;
@@ -81,6 +82,12 @@ const readList = (value: unknown, shapes: Readonly<Record<string, Shape>>, where
   return value.map((item: unknown, place) => read(item ?? {}, shapes, `${where}[${place}]`));
 };
 
+const usersOf = (value: unknown): Pick<DataplaneConfig, "users"> => {
+  if (value === undefined) return {};
+  const users = readUserRules(value);
+  return typeof users === "string" ? refuse(`users: ${users}`) : { users };
+};
+
 /**
  * The config in a parsed `document`, with defaults. A `v1alpha1` document becomes `v1`: only the names of its
  * authentication types differ, and a type is required.
@@ -98,6 +105,7 @@ export const readConfig = (document: unknown): DataplaneConfig => {
     auth,
     listeners: readList(field(document, "listeners"), LISTENER, "listeners"),
     clusters: readList(field(document, "clusters"), CLUSTER, "clusters"),
+    ...usersOf(field(document, "users")),
   };
   // The types are valid now; `parseConfig` validates words and adds defaults.
   const sound = parseConfig(config as unknown as DataplaneConfig);
@@ -107,6 +115,7 @@ export const readConfig = (document: unknown): DataplaneConfig => {
     auth: sound.auth,
     listeners: sound.listeners,
     clusters: sound.clusters,
+    ...(sound.users === undefined ? {} : { users: sound.users }),
   };
 };
 

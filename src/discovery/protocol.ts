@@ -87,7 +87,7 @@ const unlessEmpty = <T extends string | number | readonly unknown[]>(value: T | 
  * The document of `config` on the wire, always the same for the same config: fields in STUNner's order, empty optional ones
  * omitted. An empty `healthcheck_endpoint` is not omitted: it disables the health check.
  */
-export const encodeConfig = ({ version, admin, auth, listeners, clusters }: DataplaneConfig): string =>
+export const encodeConfig = ({ version, admin, auth, listeners, clusters, users }: DataplaneConfig): string =>
   goJson({
     version,
     admin: {
@@ -125,6 +125,8 @@ export const encodeConfig = ({ version, admin, auth, listeners, clusters }: Data
         endpoints: unlessEmpty(endpoints),
       })),
     ),
+    // STUNner's dataplanes ignore it.
+    users,
   });
 
 const ZERO_CREDENTIALS = { password: "dummy-password", username: "dummy-username" } as const;

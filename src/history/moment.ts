@@ -229,6 +229,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
           listener: entities("listener"),
           route: entities("route"),
           endpoint: entities("endpoint"),
+          ...(entities("user").length === 0 ? {} : { user: entities("user") }),
         },
         statuses,
         ...(refusals.length === 0 ? {} : { refusals }),

@@ -186,7 +186,7 @@ export interface Happening {
 }
 
 /** The machines whose instances live in the registry. */
-export type MachineId = "operator" | "gateway" | "listener" | "route" | "endpoint";
+export type MachineId = "operator" | "gateway" | "listener" | "route" | "endpoint" | "user";
 
 export type Derivation =
   | {

@@ -8,6 +8,7 @@ import {
   nodePorts,
   serviceType,
 } from "../render/annotations.ts";
+import { ignoredUsers } from "../render/users.ts";
 import { controlledGateway, parametersOf } from "../render/classes.ts";
 import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
 import { nameOfObject, type Name } from "../resources/keys.ts";
@@ -46,6 +47,7 @@ const lintValues = (
     // The listener that cannot be bound reports this itself.
     .filter(({ key, listener }) => key !== keys.targetPort || listener === undefined)
     .map(({ key, kind, says }) => finding(codes[kind], object, `${key} ${says}`)),
+  ...ignoredUsers(gateway).map((says) => finding("annotation-value", object, says)),
 ];
 
 /** Ports requested by Gateways before this one: a NodePort belongs to one Service of the cluster. */

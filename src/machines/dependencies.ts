@@ -120,6 +120,7 @@ export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before:
       for (const each of objects.names("Gateway")) walk.found.gateways.add(each);
       break;
     case "DataplaneConfig":
+    case "UserRules":
       walk.found.gateways.add(name);
       break;
     case "Deployment":

@@ -1,4 +1,4 @@
-/** The five machines by name, and the one function that advances them. */
+/** The six machines by name, and the one function that advances them. */
 import { getInitialSnapshot, getNextSnapshot, type AnyStateMachine } from "xstate";
 import type { MachineId } from "../journal/fact.ts";
 import { endpointMachine, type EndpointEvent } from "./endpoint.ts";
@@ -6,6 +6,7 @@ import { gatewayMachine, type GatewayEvent } from "./gateway.ts";
 import { listenerMachine, type ListenerEvent } from "./listener.ts";
 import { operatorMachine, type OperatorEvent } from "./operator.ts";
 import { routeMachine, type RouteEvent } from "./route.ts";
+import { userMachine, type UserEvent } from "./user.ts";
 
 export interface EventsOf {
   readonly operator: OperatorEvent["type"];
@@ -13,6 +14,7 @@ export interface EventsOf {
   readonly listener: ListenerEvent["type"];
   readonly route: RouteEvent["type"];
   readonly endpoint: EndpointEvent["type"];
+  readonly user: UserEvent["type"];
 }
 
 export const machines: Readonly<Record<MachineId, AnyStateMachine>> = {
@@ -21,6 +23,7 @@ export const machines: Readonly<Record<MachineId, AnyStateMachine>> = {
   listener: listenerMachine,
   route: routeMachine,
   endpoint: endpointMachine,
+  user: userMachine,
 };
 
 export const machineIds = Object.keys(machines) as readonly MachineId[];

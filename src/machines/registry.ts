@@ -20,7 +20,10 @@ export interface Registry {
   restore(snapshot: RegistrySnapshot): void;
 }
 
-export type RegistrySnapshot = Readonly<Record<MachineId, readonly (readonly [string, string])[]>>;
+type Instances = readonly (readonly [string, string])[];
+
+/** Machines without instances are absent if logs of earlier releases do not have them. */
+export type RegistrySnapshot = Readonly<Record<Exclude<MachineId, "user">, Instances>> & { readonly user?: Instances };
 
 const transition = (
   machine: MachineId,
@@ -62,11 +65,14 @@ export const createRegistry = (snapshot?: RegistrySnapshot): Registry => {
       return [...born, transition(machine, entity, from, event, to, why)];
     },
     entities: (machine) => instances[machine],
-    export: () => Object.fromEntries(machineIds.map((id) => [id, [...instances[id]]])) as unknown as RegistrySnapshot,
+    export: () =>
+      Object.fromEntries(
+        machineIds.filter((id) => id !== "user" || instances.user.size > 0).map((id) => [id, [...instances[id]]]),
+      ) as unknown as RegistrySnapshot,
     restore(snapshot) {
       for (const id of machineIds) {
         instances[id].clear();
-        for (const [entity, state] of snapshot[id]) instances[id].set(entity, state);
+        for (const [entity, state] of snapshot[id] ?? []) instances[id].set(entity, state);
       }
     },
   };

@@ -14,9 +14,12 @@ import { isFirstEdition } from "./rules.ts";
 
 export type Annotations = Readonly<Record<string, string>>;
 
-/** A Gateway's own annotations without kubectl's copy of the whole manifest, which does not apply to another object. */
+/**
+ * A Gateway's own annotations without kubectl's copy of the whole manifest, which does not apply to another object, and
+ * without the users that it names.
+ */
 export const gatewayAnnotations = (gateway: Gateway): Annotations => {
-  const { [LAST_APPLIED_ANNOTATION]: _, ...rest } = gateway.metadata.annotations ?? {};
+  const { [LAST_APPLIED_ANNOTATION]: _, [keys.users]: __, ...rest } = gateway.metadata.annotations ?? {};
   return rest;
 };
 

@@ -7,6 +7,7 @@ import { relayAddressPlaceholder } from "./annotations.ts";
 import { attachedRoutes, type Attachments } from "./attachment.ts";
 import { renderCluster } from "./clusters.ts";
 import { renderListener, type JudgedListener } from "./listeners.ts";
+import { usersOfGateway } from "./users.ts";
 
 export interface RenderedConfig {
   readonly config: DataplaneConfig;
@@ -34,6 +35,7 @@ export const renderConfig = (
       ...settings,
       ...(listeners.length > 0 ? { listeners } : {}),
       ...(clusters.length > 0 ? { clusters } : {}),
+      ...usersOfGateway(view, name, gateway),
     },
     draining: Object.fromEntries(
       rendered.flatMap(({ cluster, draining }) =>

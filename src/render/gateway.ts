@@ -20,6 +20,7 @@ import { embeddedPorts } from "./embedded.ts";
 import { flawOf, judgeListeners, type JudgedListener, type ListenerFlaw } from "./listeners.ts";
 import { gatewayObjects, removalsOf, type Removal } from "./objects.ts";
 import { isFirstEdition } from "./rules.ts";
+import { ignoredUsers } from "./users.ts";
 import { listenerEntity } from "../resources/entities.ts";
 
 export interface RenderedListener {
@@ -114,6 +115,7 @@ const ignoredOf = (options: RenderOptions, gateway: Gateway, annotations: Annota
         ...annotationProblems(annotations, gateway.spec.listeners)
           .filter(({ key, kind, listener }) => kind === "value" && (key !== keys.targetPort || listener === undefined))
           .map(({ key, says }) => `${key} ${says}`),
+        ...ignoredUsers(gateway),
       ];
 
 const validGateway = (

@@ -2,9 +2,12 @@
 import type { Name } from "../resources/keys.ts";
 import type { ObjectsView } from "../resources/view.ts";
 import type { RenderedGateway } from "./gateway.ts";
+import { usersOfReceived } from "./users.ts";
 
 export const receivedGateway = (view: ObjectsView, name: Name): RenderedGateway | undefined => {
-  const config = view.get("DataplaneConfig", name)?.spec;
+  const received = view.get("DataplaneConfig", name)?.spec;
+  if (received === undefined) return undefined;
+  const config = { ...received, ...usersOfReceived(view, name, received.users) };
   return (
     config && {
       name,

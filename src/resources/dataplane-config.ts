@@ -1,5 +1,6 @@
 /** The config document of a dataplane (`version: v1`), as the config discovery protocol transfers it. */
 import type { KubernetesObject } from "./core.ts";
+import type { UserRules } from "./users.ts";
 
 export interface AdminConfig {
   /** `NAMESPACE/GATEWAY`. */
@@ -54,6 +55,8 @@ export interface DataplaneConfig {
   readonly auth: AuthConfig;
   readonly listeners?: readonly ListenerConfig[];
   readonly clusters?: readonly ClusterConfig[];
+  /** Of Turnpike alone: users that are blocked, or were sent away. */
+  readonly users?: UserRules;
 }
 
 /** A config that a dataplane received, in the form of an object: its name is the Gateway's. */

@@ -1,6 +1,6 @@
 /**
  * Names of the machines' entities in logs. A gateway is its `Name`, a route its `ObjectKey`, and the operator `operator`;
- * listeners and endpoints have the forms below.
+ * listeners, endpoints and users have the forms below.
  */
 import { targetOf, type Name } from "./keys.ts";
 
@@ -30,6 +30,9 @@ export const splitEndpoint = (entity: string): { readonly backend: string; reado
 
 /** `NAMESPACE/GATEWAY/LISTENER`, which is the listener's name in a config, too. */
 export const listenerEntity = (gateway: Name, listener: string): string => `${gateway}/${listener}`;
+
+/** `NAMESPACE/GATEWAY@USER`, or a relayed transport address in place of a user. */
+export const userEntity = (gateway: Name, user: string): string => `${gateway}@${user}`;
 
 /** Undefined if `entity` has another form: a hand-written config may name its listeners freely. */
 export const splitListener = (entity: string): { readonly gateway: Name; readonly listener: string } | undefined => {

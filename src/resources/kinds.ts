@@ -2,6 +2,7 @@
 import type { GatewayClass, Gateway, GatewayApiUDPRoute, ReferenceGrant } from "./gateway-api.ts";
 import type { Dataplane, GatewayConfig, StaticService, UDPRoute } from "./stunner.ts";
 import type { ReceivedConfig } from "./dataplane-config.ts";
+import type { OrderedRules } from "./users.ts";
 import type { ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload } from "./core.ts";
 
 export interface KindMap {
@@ -26,6 +27,8 @@ export interface KindMap {
   ConfigMap: ConfigMap;
   /** Not an object of a cluster: a config that a dataplane received from a discovery server or a file. */
   DataplaneConfig: ReceivedConfig;
+  /** Not an object of a cluster: orders that the admin API of this process received about users of a Gateway. */
+  UserRules: OrderedRules;
 }
 
 /** Kinds of the objects that we generate for a Gateway. */
@@ -78,7 +81,11 @@ export const kinds: readonly Kind[] = [
 ];
 
 /** Every kind that the core may hold. */
-export const allKinds: readonly Kind[] = [...kinds, define("DataplaneConfig", "turnpike", ["v1"], "dataplaneconfigs")];
+export const allKinds: readonly Kind[] = [
+  ...kinds,
+  define("DataplaneConfig", "turnpike", ["v1"], "dataplaneconfigs"),
+  define("UserRules", "turnpike", ["v1"], "userrules"),
+];
 
 const byGroupVersionKind = new Map(
   kinds.flatMap((kind) =>

@@ -34,6 +34,7 @@ export const annotations = {
   disableHealthCheckExpose: "stunner.l7mp.io/disable-health-check-expose",
   disableSessionAffinity: "stunner.l7mp.io/disable-session-affinity",
   relayAddressDiscovery: "stunner.l7mp.io/enable-relay-address-discovery",
+  users: "turnpike.dev/users",
 } as const;
 
 export const LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration";

@@ -19,6 +19,7 @@ import type { Name } from "../resources/keys.ts";
 import type { Source } from "../watchers/source.ts";
 import type { Loop } from "./loop.ts";
 import { dataplaneOptions } from "./options.ts";
+import { createOrders } from "./orders.ts";
 import { createRelaying } from "./relaying.ts";
 import type { Tracer } from "./traces/tracer.ts";
 
@@ -109,7 +110,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     (await startAdmin({
       ...options.admin,
       journal: options.journal,
-      running: runningOf(sources, notReady, metrics),
+      running: runningOf(sources, notReady, metrics, createOrders(core, relaying.tell)),
     }).catch(async (error: unknown) => {
       relaying.stopping("the admin API could not be bound");
       await relaying.stop(0);

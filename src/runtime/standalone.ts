@@ -12,6 +12,7 @@ import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { watchDirectory, type DirectoryOptions } from "../watchers/directory.ts";
 import type { Loop } from "./loop.ts";
 import { standaloneOptions } from "./options.ts";
+import { createOrders } from "./orders.ts";
 import { createRelaying } from "./relaying.ts";
 import type { Tracer } from "./traces/tracer.ts";
 
@@ -80,7 +81,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
   const admin = await startAdmin({
     ...options.admin,
     journal: options.journal,
-    running: runningOf(sources, notReady, metrics),
+    running: runningOf(sources, notReady, metrics, createOrders(core, relaying.tell)),
   }).catch(async (error: unknown) => {
     relaying.stopping("the admin API could not be bound");
     await relaying.stop(0);

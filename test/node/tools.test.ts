@@ -7,12 +7,14 @@ import type { Diagnosis } from "../../src/doctor/doctor.ts";
 import { inventoryOf } from "../chart/inventory.ts";
 import { turnpike } from "../support/commands.ts";
 import { eventually } from "../support/eventually.ts";
+import { useCalls } from "./calls.ts";
 import { IMAGE } from "./image.ts";
 import { mediaServers, NAMESPACE, SYSTEM, useStage } from "./stage.ts";
 import { base, gatewayWith, routeTo } from "./world.ts";
 
 const stage = useStage();
 const { kubectl } = stage;
+const calls = useCalls(stage, "calls of users who are acted on");
 
 beforeAll(async () => {
   await stage.apply(...base, gatewayWith("gateway", ["udp"]), routeTo("gateway", "media"), ...mediaServers("media", 1));
@@ -115,6 +117,36 @@ describe("a user", () => {
     ]);
     expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
     expect(stdout).toContain("udp");
+  });
+
+  it("blocks somebody and lets them call again, by the rights that the kubeconfig has", async () => {
+    const { address } = await stage.addressed("gateway");
+    const [media] = await stage.ready("app=media", 1);
+    const peer = media!.status.podIP;
+    const through = { host: address, port: 3478 };
+    const order = (action: string) =>
+      turnpike([
+        action,
+        "user-1",
+        `${NAMESPACE}/gateway`,
+        "--reason",
+        "4711",
+        "--kubeconfig",
+        stage.cluster.kubeconfig,
+      ]);
+    const call = await calls.begin("a user who is blocked", through, peer);
+    await call.flows(50);
+    expect(await order("block")).toMatchObject({ code: 0, stdout: `${NAMESPACE}/gateway: user-1 blocked\n` });
+    await eventually(async () => expect(await calls.refusal(through, peer)).toBe(403), 100);
+    await call.endsCut();
+    const log = ["deployment/turnpike", "--", "turnpike", "log", "/var/lib/turnpike", "--type", "transition"];
+    expect(await kubectl("exec", "--namespace", SYSTEM, ...log)).toMatch(
+      new RegExp(`user ${NAMESPACE}/gateway@user-1.*blocked.*by .*: 4711`),
+    );
+    expect(await order("unblock")).toMatchObject({ code: 0 });
+    const again = await calls.begin("a user who was unblocked", through, peer);
+    await again.flows(50);
+    await again.endsWhole();
   });
 
   it("tests calls with icetest, by port-forward", async () => {

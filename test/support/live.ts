@@ -14,6 +14,7 @@ import {
   service,
   somePorts,
   udpRoute,
+  withMetadata,
   type Endpoint,
 } from "./manifests.ts";
 import { expect } from "vitest";
@@ -36,6 +37,8 @@ export interface World {
   /** Both routes attached to the gateway; a name left out is detached. */
   readonly attached?: readonly ("echo" | "other")[];
   readonly port?: number;
+  /** Of the Gateway. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** Objects beside these. */
   readonly more?: readonly unknown[];
 }
@@ -61,15 +64,19 @@ export const manifestsOf = ({
   protocols = ["TURN-UDP", "TURN-TCP"],
   attached = ["echo", "other"],
   port = 3478,
+  annotations = {},
   more = [],
 }: World): string =>
   [
     gatewayClass("media", "default/config"),
     gatewayConfig("default/config", { realm, ...auth }),
-    gateway(
-      "default/gateway",
-      "media",
-      protocols.map((protocol) => ({ name: protocol.toLowerCase(), port, protocol })),
+    withMetadata(
+      gateway(
+        "default/gateway",
+        "media",
+        protocols.map((protocol) => ({ name: protocol.toLowerCase(), port, protocol })),
+      ),
+      { annotations },
     ),
     ...backendOf("echo", attached.includes("echo"), backends),
     ...offloading(),
@@ -120,7 +127,12 @@ export interface Live {
   stop(): Promise<void>;
 }
 
-export const startLive = async (world: World = {}, addresses: readonly string[] = ["127.0.0.1"]): Promise<Live> => {
+/** @param adminToken that the admin API asks for; it asks for none where absent. */
+export const startLive = async (
+  world: World = {},
+  addresses: readonly string[] = ["127.0.0.1"],
+  adminToken?: string,
+): Promise<Live> => {
   const root = mkdtempSync(join(tmpdir(), "turnpike-live-"));
   const [manifests, journal] = [join(root, "manifests.yaml"), join(root, "journal")];
   const waitFor = (check: () => void): Promise<void> => eventually(check);
@@ -133,7 +145,7 @@ export const startLive = async (world: World = {}, addresses: readonly string[] 
       directory: root,
       addresses,
       journal,
-      admin: { host: "127.0.0.1", port: 0 },
+      admin: { host: "127.0.0.1", port: 0, ...(adminToken === undefined ? {} : { token: adminToken }) },
       log: pino({ level: "silent" }),
     });
     const facts: FactLine[] = [];

@@ -14,6 +14,8 @@ export type Authentication =
 
 export interface Challenge {
   readonly policy: AuthPolicy;
+  /** Users who have valid credentials, and may not use them. */
+  readonly isBlocked: (userId: string) => boolean;
   readonly nonces: Nonces;
   /** The client's address. */
   readonly client: string;
@@ -35,7 +37,7 @@ const refuse = (code: RefusalCode): Authentication => ({ ok: false, code });
  * allocation.
  */
 export const authenticate = (message: Message, challenge: Challenge): Authentication => {
-  const { policy, nonces, client, path, owner, now, wallNow } = challenge;
+  const { policy, isBlocked, nonces, client, path, owner, now, wallNow } = challenge;
   const { integrityAt, username, realm, nonce } = message;
   if (policy.type === "none" && owner === undefined) return refuse("403 stun-only");
   if (integrityAt === undefined) return refuse("401 challenge");
@@ -53,7 +55,7 @@ export const authenticate = (message: Message, challenge: Challenge): Authentica
     user === undefined ? attempt(username, `client ${path}`, password) : attempt(user, `user ${user}`, password);
   for (const credential of policy.credentials(username, wallNow)) {
     const outcome = byCredential(credential);
-    if (outcome !== undefined) return outcome;
+    if (outcome !== undefined) return outcome.ok && isBlocked(outcome.who.userId) ? refuse("403 blocked") : outcome;
   }
   return (
     (owner?.username === username ? attempt(owner.userId, owner.account, owner.password) : undefined) ??

@@ -142,7 +142,8 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
   }
   const ports = await openPorts(exchange, wanted);
   // From here to `open` the code is synchronous: the allocation takes the claim's place.
-  const isWanted = allocations.unclaim(context, path, who) && !context.isClosed;
+  const isWanted =
+    allocations.unclaim(context, path, who) && !context.isClosed && !context.gateway.isBlocked(who.userId);
   if ("kind" in ports) {
     allocations.giveQuotaBack(context, who);
     return ports;

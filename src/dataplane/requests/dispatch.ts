@@ -141,6 +141,7 @@ const receiveMessage = (context: RequestContext, message: Message, path: Listene
   const client = path.client.address;
   const outcome = authenticate(message, {
     policy: gateway.auth,
+    isBlocked: (userId) => gateway.isBlocked(userId),
     nonces: relay.nonces,
     client,
     path: tuple,

@@ -29,7 +29,7 @@ export interface Difference {
   readonly outputs: readonly OutputDifference[];
 }
 
-const MACHINES: readonly MachineId[] = ["operator", "gateway", "listener", "route", "endpoint"];
+const MACHINES: readonly MachineId[] = ["operator", "gateway", "listener", "route", "endpoint", "user"];
 
 const instanceDifferences = (before: Moment, after: Moment): readonly InstanceDifference[] =>
   MACHINES.flatMap((machine) => {

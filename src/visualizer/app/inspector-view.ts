@@ -133,6 +133,10 @@ const objectsOf = (state: State, actions: Actions, machine: MachineId, entity: s
           .flatMap(({ metadata }) => show("EndpointSlice", nameOf(metadata.namespace ?? "default", metadata.name))),
       ];
     }
+    case "user": {
+      const gateway = entity.slice(0, entity.indexOf("@")) as Name;
+      return (["Gateway", "DataplaneConfig", "UserRules"] as const).flatMap((kind) => show(kind, gateway));
+    }
     case "operator":
       return [];
     default:

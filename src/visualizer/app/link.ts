@@ -19,7 +19,7 @@ const selectionText = (selection: Selection): string => {
   }
 };
 
-const MACHINES: readonly string[] = ["operator", "gateway", "listener", "route", "endpoint"];
+const MACHINES: readonly string[] = ["operator", "gateway", "listener", "route", "endpoint", "user"];
 
 const selectionOf = (text: string): Selection | undefined => {
   const colon = text.indexOf(":");

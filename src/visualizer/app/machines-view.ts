@@ -7,7 +7,7 @@ import { chartOf, type Chart, type ChartState, type ChartTransition } from "./ch
 import { badge, button, empty, heading, seqLink, timeText } from "./pieces.ts";
 import { momentOf, positionOf, type State } from "./state.ts";
 
-const MACHINES: readonly MachineId[] = ["operator", "gateway", "listener", "route", "endpoint"];
+const MACHINES: readonly MachineId[] = ["operator", "gateway", "listener", "route", "endpoint", "user"];
 
 const charts = new Map<MachineId, Chart>();
 
