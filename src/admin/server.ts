@@ -12,6 +12,7 @@ import { streamLog } from "../visualizer/log-stream.ts";
 import { servePage } from "../visualizer/page.ts";
 import { answer, answerJson, answerMetrics, serveHttp, urlOf, type HttpEndpoint } from "../http.ts";
 import { takeOrder } from "./orders.ts";
+import { answerProfile } from "./profiles.ts";
 import type { Running } from "./running.ts";
 import { createCalmReader, trafficOf } from "../visualizer/traffic.ts";
 
@@ -90,6 +91,12 @@ export const startAdmin = async ({ host, port, token, journal, running }: AdminO
     switch (path) {
       case "/api/v1/log":
         return sendLog(query, response);
+      case "/api/v1/profile":
+      case "/api/v1/heap":
+        // Their contents are secret: without a token nobody gets them.
+        if (token === undefined)
+          return answer(response, 403, "profiles are off here: they need a token (--admin-token-file)\n");
+        return answerProfile(path === "/api/v1/heap" ? "heap" : "cpu", numberOf(query, "seconds"), response);
       case "/api/v1/machines":
         return answerJson(response, machineDefinitions());
       case "/api/v1/state":
@@ -106,7 +113,11 @@ export const startAdmin = async ({ host, port, token, journal, running }: AdminO
         }
         break;
       default:
-        return answer(response, 404, "there are /api/v1/log, /api/v1/machines, /api/v1/state and /api/v1/traffic\n");
+        return answer(
+          response,
+          404,
+          "there are /api/v1/log, machines, state, traffic, profile, heap, and users for orders\n",
+        );
     }
     return answer(response, 404, "nothing runs here; there is a log alone\n");
   };

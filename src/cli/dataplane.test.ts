@@ -65,6 +65,31 @@ it.each(["127.0.0.1:1", "http://127.0.0.1:1", "ws://127.0.0.1:1/prefix", "[::1]:
   },
 );
 
+it("looks for the server of -c k8s in the cluster, or at the address that STUNner's flags and environment give", () => {
+  const asked = ["--dry-run", "--id", "a/b", "--config", "k8s"];
+  const none = run([...asked, "--kubeconfig", "/absent/kubeconfig"]);
+  expect(none.stdout + none.stderr).toMatch(/ENOENT.*\/absent\/kubeconfig/);
+  for (const { stdout, stderr } of [
+    run([...asked, "--cds-server-address", "127.0.0.1", "--cds-server-port", "1"]),
+    run(asked, { CDS_SERVER_ADDR: "127.0.0.1", CDS_SERVER_PORT: "1" }),
+  ])
+    expect(stdout + stderr).toMatch(/127\.0\.0\.1:1.*\(discovery-unreachable\)/);
+});
+
+describe("messages", () => {
+  const uri = "turn://user:password@127.0.0.1:3478";
+  it("are JSON, or text for people", () => {
+    const json = run(["--dry-run", uri]);
+    expect(JSON.parse(json.stdout)).toMatchObject({ level: 30, msg: expect.stringContaining("the config is sound") });
+    const text = run(["--dry-run", "--log-format=text", uri]);
+    expect(text.stdout).toMatch(
+      /^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*\] INFO: the config is sound; nothing was opened\n/,
+    );
+    expect(json.status).toBe(0);
+    expect(text.status).toBe(0);
+  });
+});
+
 it.each(["./absent.conf", "/absent/stunnerd.conf", "absent.yaml"])("reads the file %s", (path) => {
   const { stdout, stderr } = run(["--dry-run", "--config", path]);
   expect(stdout + stderr).toMatch(/ENOENT/);

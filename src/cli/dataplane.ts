@@ -5,7 +5,6 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { pino } from "pino";
 import { of, type Observable } from "rxjs";
 import type { TransportAddress } from "../net/address.ts";
 import type { EngineName } from "../dataplane/engines/index.ts";
@@ -27,7 +26,9 @@ import { pinoLevel } from "../runtime/log-level.ts";
 import { adminTokenOption, readAdminToken } from "./admin-options.ts";
 import { engineOption } from "./engine-option.ts";
 import { parseOptionalBindAddress, type OptionalBindAddress } from "./go-flags.ts";
+import { reachDiscovery, type DiscoveryFlags } from "./discovery-options.ts";
 import { journalFolder } from "./journal-folder.ts";
+import { createLog, logFormatOption } from "./log-format.ts";
 import { addLimitOptions, tuningOf, type LimitFlags } from "./limit-options.ts";
 import { onStopSignal } from "./signals.ts";
 import { tracerOf, tracesOption } from "./traces-option.ts";
@@ -52,12 +53,20 @@ interface DataplaneFlags extends LimitFlags {
   readonly traces?: string;
   readonly discoveryTokenFile?: string;
   readonly discoveryCaFile?: string;
+  readonly cdsServerAddress?: string;
+  readonly cdsServerNamespace?: string;
+  readonly cdsServerPort?: string;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly logFormat: string;
 }
 
 /** Where configs come from. */
 export type Origin =
   | { readonly from: "file"; readonly path: string }
   | { readonly from: "server"; readonly origin: string }
+  /** The server that is found in the cluster. */
+  | { readonly from: "cluster" }
   | { readonly from: "uri"; readonly config: DataplaneConfig };
 
 const isPath = (text: string): boolean => /^[./~]/.test(text) || /\.(json|ya?ml|conf)$/i.test(text);
@@ -72,8 +81,7 @@ const fileOf = (url: string): string => {
 
 /** @param what the flag or variable that contains `text`. @throws TurnpikeError `usage`. */
 const parseOrigin = (what: string, text: string): Origin => {
-  if (text === "k8s")
-    throw new TurnpikeError("usage", `${what} k8s is not supported: name the operator's discovery address`);
+  if (text === "k8s") return { from: "cluster" };
   try {
     if (text.startsWith("file://")) return { from: "file", path: fileOf(text) };
     if (isPath(text)) return { from: "file", path: resolve(text) };
@@ -102,14 +110,35 @@ const idOf = (given: string | undefined, environment: NodeJS.ProcessEnv): string
 type Target = DiscoveryTarget & { readonly id: string };
 
 /** @throws the error of the file system, the server or the document. */
-const readOnce = async (origin: Origin, target: Target): Promise<DataplaneConfig> => {
+const readOnce = async (
+  origin: Exclude<Origin, { readonly from: "cluster" }>,
+  target: Target,
+): Promise<DataplaneConfig> => {
   if (origin.from === "uri") return origin.config;
   if (origin.from === "file") return readConfigFile(origin.path);
   return readConfig(expandPlaceholders(await fetchConfig(target), process.env));
 };
 
-const follow = (origin: Exclude<Origin, { readonly from: "uri" }>, target: Target): Observable<ConfigEvent> =>
-  origin.from === "file" ? watchConfigFile(origin.path) : watchConfigs(target);
+const follow = (
+  origin: Exclude<Origin, { readonly from: "uri" | "cluster" }>,
+  target: Target,
+): Observable<ConfigEvent> => (origin.from === "file" ? watchConfigFile(origin.path) : watchConfigs(target));
+
+/** The flags of STUNner's, and its environment. */
+const inCluster = (flags: DataplaneFlags, environment: NodeJS.ProcessEnv): DiscoveryFlags => {
+  const address = flags.cdsServerAddress ?? (environment["CDS_SERVER_ADDR"] || undefined);
+  const namespace = flags.cdsServerNamespace ?? (environment["CDS_SERVER_NAMESPACE"] || undefined);
+  const port = flags.cdsServerPort ?? (environment["CDS_SERVER_PORT"] || undefined);
+  return {
+    ...(address === undefined ? {} : { cdsServerAddress: address }),
+    ...(namespace === undefined ? {} : { cdsServerNamespace: namespace }),
+    ...(port === undefined ? {} : { cdsServerPort: port }),
+    ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
+    ...(flags.context === undefined ? {} : { context: flags.context }),
+    ...(flags.discoveryTokenFile === undefined ? {} : { discoveryTokenFile: flags.discoveryTokenFile }),
+    ...(flags.discoveryCaFile === undefined ? {} : { discoveryCaFile: flags.discoveryCaFile }),
+  };
+};
 
 const read = (path: string | undefined): string | undefined =>
   path === undefined ? undefined : readFileSync(path, "utf8").trim();
@@ -122,13 +151,12 @@ const loadLast = (path: string, id: string): DataplaneConfig | undefined => {
 
 const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void> => {
   const level = flags.log ?? (flags.verbose === true ? "all:DEBUG" : undefined);
-  const log = pino(
-    { name: "turnpike", level: pinoLevel(level ?? "all:INFO") },
-    pino.destination({ fd: 1, sync: true }),
-  );
+  const log = createLog({ name: "turnpike", level: pinoLevel(level ?? "all:INFO"), fd: 1, format: flags.logFormat });
   const text = flags.config ?? (process.env["STUNNER_CONFIG_ORIGIN"] || `:${DISCOVERY_PORT}`);
   const what = flags.config === undefined ? "STUNNER_CONFIG_ORIGIN" : "--config";
-  const origin: Origin = uri === undefined ? parseOrigin(what, text) : { from: "uri", config: configOfUri(uri) };
+  const asked: Origin = uri === undefined ? parseOrigin(what, text) : { from: "uri", config: configOfUri(uri) };
+  const found = asked.from === "cluster" ? await reachDiscovery(inCluster(flags, process.env)) : undefined;
+  const origin = asked.from === "cluster" ? { from: "server" as const, origin: found?.target.origin ?? "" } : asked;
   // A URI contains a password.
   const name = uri === undefined ? withoutUserinfo(text) : "turn URI";
   const id = idOf(flags.id, process.env);
@@ -190,6 +218,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
 
   onStopSignal((signal) => {
     log.info({ signal }, "draining: open calls go on");
+    found?.close();
     void dataplane
       .drain(signal)
       .then(() => dataplane.stop())
@@ -213,7 +242,10 @@ export const dataplaneCommand = (): Command =>
   addLimitOptions(new Command("dataplane"))
     .description("run a TURN relay with configs from a discovery server or a file")
     .argument("[uri]", "turn://USER:PASSWORD@HOST:PORT?transport=udp|tcp: a relay to anywhere, to try it")
-    .option("-c, --config <origin>", "file, or discovery server: HOST:PORT, http(s)://, ws(s)://")
+    .option(
+      "-c, --config <origin>",
+      "file, or discovery server: HOST:PORT, http(s)://, ws(s)://; k8s: found in the cluster, by a port-forward",
+    )
     .option("-w, --watch", "follow the origin as it changes")
     .option("-i, --id <namespace/name>", "which config (default: STUNNER_NAMESPACE/STUNNER_NAME)")
     .option("-l, --log <spec>", "SCOPE:LEVEL,…, all:INFO say; overrides that of the config")
@@ -240,5 +272,10 @@ export const dataplaneCommand = (): Command =>
     .addOption(tracesOption())
     .option("--discovery-token-file <file>", "bearer token for the discovery server")
     .option("--discovery-ca-file <file>", "PEM of the authority of the discovery server's certificate")
-    .addOption(new Option("--log-format <format>", "taken and ignored: messages are JSON").hideHelp())
+    .option("--kubeconfig <file>", "how to reach the cluster for -c k8s (default: as kubectl finds it)")
+    .option("--context <name>", "context of the kubeconfig")
+    .option("--cds-server-address <address>", "of the discovery server for -c k8s (default: it is looked for)")
+    .option("--cds-server-namespace <name>", "namespace of its pod (default: all)")
+    .option("--cds-server-port <port>", "its port (default: 13478)")
+    .addOption(logFormatOption())
     .action((uri: string | undefined, flags: DataplaneFlags) => run(uri, flags));

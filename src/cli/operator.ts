@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Registry } from "@prometheus-io/client";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { pino, type Logger } from "pino";
+import type { Logger } from "pino";
 import { createOperatorMeter } from "../admin/operator-metrics.ts";
 import type { AccessFiles } from "../discovery/access-files.ts";
 import { errors, TurnpikeError } from "../errors.ts";
@@ -23,6 +23,7 @@ import {
   type OptionalBindAddress,
 } from "./go-flags.ts";
 import { journalFolder } from "./journal-folder.ts";
+import { createLog } from "./log-format.ts";
 import { onStopSignal } from "./signals.ts";
 import { tracerOf, tracesOption } from "./traces-option.ts";
 
@@ -38,6 +39,8 @@ interface OperatorFlags {
   readonly metricsBindAddress: OptionalBindAddress;
   readonly healthProbeBindAddress: OptionalBindAddress;
   readonly adminBindAddress: OptionalBindAddress;
+  readonly pprofBindAddress: OptionalBindAddress;
+  readonly zapEncoder: string;
   readonly adminTokenFile?: string;
   readonly disableEndpontsliceController?: boolean;
   readonly disableEndpointsliceController?: boolean;
@@ -141,6 +144,9 @@ const checkAddress = (render: RenderOptions, flags: OperatorFlags, log: Logger):
   log.warn({ code: "discovery-address", todo: errors["discovery-address"].todo }, problem);
 };
 
+/** Formats of messages by the name of zap's encoder. */
+const encodings: Readonly<Record<string, string>> = { json: "json", console: "text" };
+
 const run = async (flags: OperatorFlags): Promise<void> => {
   const { configDiscoveryAddress: discovery } = flags;
   const mode = dataplaneMode(flags.dataplaneMode);
@@ -149,7 +155,12 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   const startedAt = Date.now();
   const files = accessFiles(flags);
   const token = readAdminToken(flags.adminTokenFile);
-  const log = pino({ name: "turnpike", level: flags.zapLogLevel }, pino.destination({ fd: 2, sync: true }));
+  const log = createLog({
+    name: "turnpike",
+    level: flags.zapLogLevel,
+    fd: 2,
+    format: encodings[flags.zapEncoder] ?? "json",
+  });
   const journal = flags.journal ?? journalFolder(DEFAULT_JOURNAL, (other, why) => log.warn({ journal: other }, why));
   const usesEndpoints = flags.disableEndpontsliceController === true || flags.disableEndpointsliceController === true;
   const common = {
@@ -199,9 +210,12 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     finalizer: flags.enableFinalizer === true,
     ...(flags.embedded === true ? { relay: { address: own?.host ?? "0.0.0.0" } } : {}),
   });
-  const [health, metrics, admin] = [flags.healthProbeBindAddress, flags.metricsBindAddress, flags.adminBindAddress].map(
-    (at) => (at === "off" ? undefined : at),
-  );
+  const [health, metrics, admin, profiles] = [
+    flags.healthProbeBindAddress,
+    flags.metricsBindAddress,
+    flags.adminBindAddress,
+    flags.pprofBindAddress,
+  ].map((at) => (at === "off" ? undefined : at));
   const servers = await serveOperator({
     operator,
     registry,
@@ -209,6 +223,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     startedAt,
     health,
     metrics,
+    profiles,
     admin: admin && { ...admin, ...token },
   });
   const ports = { discovery: operator.discovery.port, ...servers.ports };
@@ -324,9 +339,21 @@ export const operatorCommand = (): Command =>
     .addOption(
       new Option("--throttle-timeout <duration>", "taken and ignored: nothing waits for a throttle").hideHelp(),
     )
-    .addOption(new Option("--pprof-bind-address <host:port>", "taken and ignored").hideHelp())
+    .addOption(
+      new Option(
+        "--pprof-bind-address <host:port>",
+        "CPU and heap profiles, for whoever can reach it; 0 turns them off",
+      )
+        .argParser(parseOptionalBindAddress)
+        .default("off", "0")
+        .env("STUNNER_GATEWAY_OPERATOR_PPROF_BIND_ADDRESS"),
+    )
     .addOption(boolean("--zap-devel [bool]", "taken and ignored").hideHelp())
-    .addOption(new Option("--zap-encoder <name>", "taken and ignored: messages are JSON").hideHelp())
+    .addOption(
+      new Option("--zap-encoder <name>", "of the program's own messages: json, or console for people")
+        .choices(Object.keys(encodings))
+        .default("json"),
+    )
     .addOption(new Option("--zap-stacktrace-level <level>", "taken and ignored").hideHelp())
     .addOption(new Option("--zap-time-encoding <name>", "taken and ignored").hideHelp())
     .action((flags: OperatorFlags) => run(flags));

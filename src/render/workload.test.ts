@@ -139,6 +139,7 @@ describe("the Deployment of a Gateway", () => {
         labels: { "dummy-label-key": "dummy", app: "dummy" },
         annotations: { "dummy-annotation": "dummy", "stunner.l7mp.io/related-gateway-name": "dummy" },
         env: [{ name: "MORE", value: "1" }],
+        envFrom: [{ configMapRef: { name: "more" } }],
       }),
     );
     expect(pod.metadata.labels).toEqual({ "dummy-label-key": "dummy", ...podLabels });
@@ -154,6 +155,7 @@ describe("the Deployment of a Gateway", () => {
     expect(container).not.toHaveProperty("livenessProbe");
     expect(container).not.toHaveProperty("readinessProbe");
     expect(container?.["env"]).toHaveLength(6);
+    expect(container?.["envFrom"]).toEqual([{ configMapRef: { name: "more" } }]);
   });
 
   it("gives a container with a read-only root file system an emptyDir at /tmp, and no other", () => {

@@ -61,6 +61,7 @@ const container = (gateway: Gateway, spec: Spec, options: RenderOptions): unknow
   command: spec.command ?? ["stunnerd"],
   args: spec.args ?? ["-w", "--udp-thread-num=16"],
   env: environment(gateway, spec, options),
+  ...(spec.envFrom === undefined || spec.envFrom.length === 0 ? {} : { envFrom: spec.envFrom }),
   ports: [{ name: "metrics-port", containerPort: METRICS_PORT, protocol: "TCP" }],
   resources: spec.resources ?? DEFAULT_RESOURCES,
   ...(spec.disableHealthCheck === true ? {} : { livenessProbe: probe("/live"), readinessProbe: probe("/ready") }),

@@ -3,6 +3,7 @@ import type { Registry } from "@prometheus-io/client";
 import { createLatestRefusals } from "../admin/latest-refusals.ts";
 import { createMetrics } from "../admin/metrics.ts";
 import { metricsListener, probeListener } from "../admin/probes.ts";
+import { profileListener } from "../admin/profiles.ts";
 import { runningOf } from "../admin/running.ts";
 import { startAdmin, type AdminBinding } from "../admin/server.ts";
 import type { RelayState } from "../dataplane/relay.ts";
@@ -27,12 +28,19 @@ export interface OperatorServersOptions {
   /** Absent servers are not started. */
   readonly health?: At | undefined;
   readonly metrics?: At | undefined;
+  /** CPU and heap profiles. */
+  readonly profiles?: At | undefined;
   readonly admin?: AdminBinding | undefined;
 }
 
 export interface OperatorServers {
   /** The bound addresses. */
-  readonly ports: { readonly health?: number; readonly metrics?: number; readonly admin?: number };
+  readonly ports: {
+    readonly health?: number;
+    readonly metrics?: number;
+    readonly profiles?: number;
+    readonly admin?: number;
+  };
   close(): Promise<void>;
 }
 
@@ -85,11 +93,13 @@ export const serveOperator = async (options: OperatorServersOptions): Promise<Op
   const serve = (at: At | undefined, handler: Handler) => kept(at && serveHttp(at.host, at.port, handler));
   const health = await serve(options.health, probeListener(notReady));
   const scrapes = await serve(options.metrics, metricsListener(metrics));
+  const profiles = await serve(options.profiles, profileListener);
   const admin = await kept(options.admin && startAdmin({ ...options.admin, journal: folder, running }));
   return {
     ports: {
       ...(health === undefined ? {} : { health }),
       ...(scrapes === undefined ? {} : { metrics: scrapes }),
+      ...(profiles === undefined ? {} : { profiles }),
       ...(admin === undefined ? {} : { admin }),
     },
     async close() {

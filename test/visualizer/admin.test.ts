@@ -90,6 +90,25 @@ describe("the admin port", () => {
     expect((await ask(open.port, "/api/v1/log", {}, method)).status).toBe(405);
   });
 
+  it("makes profiles for who has the token, and for nobody where there is none", async () => {
+    const authorization = `Bearer ${TOKEN}`;
+    const cpu = await ask(guarded.port, "/api/v1/profile?seconds=1", { authorization });
+    expect(cpu.status).toBe(200);
+    expect(JSON.parse(cpu.body)).toMatchObject({ nodes: expect.any(Array), samples: expect.any(Array) });
+    const heap = await ask(guarded.port, "/api/v1/heap", { authorization });
+    expect(JSON.parse(heap.body)).toMatchObject({ snapshot: { meta: expect.any(Object) } });
+    expect((await ask(guarded.port, "/api/v1/profile?seconds=0", { authorization })).status).toBe(400);
+    expect((await ask(guarded.port, "/api/v1/profile")).status).toBe(401);
+    for (const path of ["/api/v1/profile", "/api/v1/heap"])
+      expect(await ask(open.port, path)).toMatchObject({ status: 403, body: expect.stringContaining("need a token") });
+  });
+
+  it("makes one profile at a time", async () => {
+    const authorization = `Bearer ${TOKEN}`;
+    const two = await Promise.all([1, 2].map(() => ask(guarded.port, "/api/v1/profile?seconds=1", { authorization })));
+    expect(two.map(({ status }) => status).toSorted()).toEqual([200, 503]);
+  });
+
   it("answers only to its own address and to localhost, as pages of other sites may be sent here", async () => {
     for (const [host, status] of [
       ["attacker.example", 403],

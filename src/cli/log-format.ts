@@ -1,0 +1,32 @@
+/** The program's own messages: a JSON object a line, or text for people. */
+import { Option } from "commander";
+import { pino, type Logger } from "pino";
+import { build } from "pino-pretty";
+
+export interface LogOptions {
+  readonly name: string;
+  /** A level of pino. */
+  readonly level: string;
+  /** 1 or 2. */
+  readonly fd: number;
+  /** `json`; anything else is text. */
+  readonly format: string;
+}
+
+/** Both are written at once: a message is there before what follows it happens. */
+export const createLog = ({ name, level, fd, format }: LogOptions): Logger =>
+  pino(
+    { name, level },
+    format === "json"
+      ? pino.destination({ fd, sync: true })
+      : build({
+          destination: fd,
+          sync: true,
+          colorize: false,
+          ignore: "pid,hostname,name",
+          translateTime: "SYS:standard",
+        }),
+  );
+
+export const logFormatOption = (): Option =>
+  new Option("--log-format <format>", "of the program's own messages: json, or text for people").default("json");
