@@ -54,6 +54,18 @@ const read: Readonly<Record<keyof typeof annotations, Described>> = {
     values: "`true`, `false`",
     what: "clients receive the external address of the node as their relayed address ([public TURN server](../guides/public-turn.md)); read from the Gateway alone",
   },
+  ipFamilyPolicy: {
+    values: "`SingleStack`, `PreferDualStack`, `RequireDualStack`",
+    what: "`ipFamilyPolicy` of the Service",
+  },
+  ipFamilies: {
+    values: "`IPv4`, `IPv6`, `IPv4,IPv6`, `IPv6,IPv4`",
+    what: "`ipFamilies` of the Service; Kubernetes does not let the first one change",
+  },
+  loadBalancerClass: {
+    values: "name of a class",
+    what: "`loadBalancerClass` of a Service of type LoadBalancer; Kubernetes does not let it change",
+  },
   users: {
     values: '`{"blocked": {USER: {"reason": …}}, "kicked": […]}`',
     what: "users whose calls end, and who can make none if they are blocked ([acting on users](../guides/users.md)); read from the Gateway alone, and not copied",

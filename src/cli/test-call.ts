@@ -1,7 +1,7 @@
 /** A test allocation at a listener: connect, allocate, create a permission, delete the allocation. */
 import { isIPv6 } from "node:net";
 import { performance } from "node:perf_hooks";
-import { publicAddressOf, publicPortOf, turnUriOf } from "../credentials/public-address.ts";
+import { publicAddressOf, publicPortOf, turnUrisOf } from "../credentials/public-address.ts";
 import { turnAuthOf } from "../credentials/turn-auth.ts";
 import { peerOf } from "../doctor/calls.ts";
 import type { Call } from "../doctor/evidence.ts";
@@ -37,7 +37,7 @@ export const testCall = async (
   { timeoutMs, serverName, ...verification }: TestCallOptions,
 ): Promise<Call> => {
   const startedAt = performance.now();
-  const uri = turnUriOf(listener);
+  const [uri = ""] = turnUrisOf(listener);
   const base = { listener: listener.name, uri };
   let step = "connect";
   let known: typeof commonHints = hints;

@@ -186,6 +186,16 @@ describe("the authentication service", () => {
     expect(turn.uris.slice(0, 2)).toEqual([`turn:${address}:3478?transport=udp`, `turn:${address}:3478?transport=tcp`]);
   });
 
+  it("gives a URI for each public address of a listener, and one alone for an address that is asked for", async () => {
+    const known = { port: 3478, public_address: "5.4.3.2", more_public_addresses: ["2001:db8::1", "lb.example.org"] };
+    const { turn } = await both([configOf({ known })], "&namespace=testnamespace&gateway=testgateway&listener=udp");
+    const asked = await both([configOf({ known })], "&public-addr=1.3.5.7");
+    expect(turn.uris.slice(0, 3)).toEqual(
+      ["5.4.3.2", "[2001:db8::1]", "lb.example.org"].map((host) => `turn:${host}:3478?transport=udp`),
+    );
+    expect(asked.turn.uris).toHaveLength(4);
+  });
+
   it("gives empty credentials where nobody is authenticated, and passes over a Gateway that lacks its own", async () => {
     const none: AuthConfig = { type: "none", realm: "r", credentials: {} };
     const broken: AuthConfig = { type: "ephemeral", realm: "r", credentials: {} };

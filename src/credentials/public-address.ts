@@ -20,10 +20,12 @@ const forms = {
   "TURN-DTLS": ["turns", "udp"],
 } as const;
 
-/** In the form that browsers accept, RFC 7065. */
-export const turnUriOf = (listener: ListenerConfig, override?: string): string => {
+/** In the form that browsers accept, RFC 7065: one for each public address, or one for `override`. */
+export const turnUrisOf = (listener: ListenerConfig, override?: string): readonly string[] => {
   const [scheme, transport] = forms[listener.protocol];
-  const address = publicAddressOf(listener, override);
-  const host = address.includes(":") ? `[${address}]` : address;
-  return `${scheme}:${host}:${publicPortOf(listener)}?transport=${transport}`;
+  const others = override ? [] : (listener.more_public_addresses ?? []);
+  return [publicAddressOf(listener, override), ...others].map((address) => {
+    const host = address.includes(":") ? `[${address}]` : address;
+    return `${scheme}:${host}:${publicPortOf(listener)}?transport=${transport}`;
+  });
 };

@@ -4,7 +4,7 @@
  */
 import type { DataplaneConfig, ListenerConfig } from "../resources/dataplane-config.ts";
 import { ephemeralCredentials, type Credentials } from "../turn-client/credentials.ts";
-import { turnUriOf } from "./public-address.ts";
+import { turnUrisOf } from "./public-address.ts";
 
 export const DEFAULT_TTL_SECONDS = 86_400;
 
@@ -72,7 +72,7 @@ export const turnAuthOf = (config: DataplaneConfig, query: AuthQuery, now: numbe
   return {
     password: credentials.password,
     ttl: query.ttlSeconds,
-    uris: listeners.map((listener) => turnUriOf(listener, query.publicAddress)),
+    uris: listeners.flatMap((listener) => turnUrisOf(listener, query.publicAddress)),
     username: credentials.username,
   };
 };

@@ -161,6 +161,7 @@ const stepFor = (next: ListenerConfig, before: ListenerConfig | undefined): List
     sameSet(before.routes, next.routes) &&
     before.public_address === next.public_address &&
     before.public_port === next.public_port &&
+    sameSet(before.more_public_addresses, next.more_public_addresses) &&
     before.cert === next.cert &&
     before.key === next.key;
   return { listener: next, step: same ? "keep" : "update" };

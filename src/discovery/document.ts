@@ -22,6 +22,7 @@ const LISTENER: Readonly<Record<string, Shape>> = {
   protocol: "string",
   public_address: "string",
   public_port: "integer",
+  more_public_addresses: "strings",
   address: "string",
   port: "integer",
   cert: "string",

@@ -110,6 +110,7 @@ export const encodeConfig = ({ version, admin, auth, listeners, clusters, users 
         protocol: listener.protocol,
         public_address: unlessEmpty(listener.public_address),
         public_port: unlessEmpty(listener.public_port),
+        more_public_addresses: unlessEmpty(listener.more_public_addresses),
         address: listener.address,
         port: listener.port,
         cert: unlessEmpty(listener.cert),

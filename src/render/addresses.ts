@@ -29,9 +29,11 @@ type Requested = NonNullable<Gateway["spec"]["addresses"]>[number];
 const usable = ({ type = "IPAddress", value }: Requested): GatewayAddress | undefined =>
   type === "IPAddress" || type === "Hostname" ? gatewayAddress(value) : undefined;
 
-/** The first usable address of the Gateway's spec. */
-export const requestedAddress = ({ spec }: Gateway): GatewayAddress | undefined =>
-  spec.addresses?.map(usable).find((address) => address !== undefined);
+/** The usable addresses of the Gateway's spec. */
+export const requestedAddresses = ({ spec }: Gateway): readonly GatewayAddress[] =>
+  (spec.addresses ?? []).flatMap((address) => usable(address) ?? []);
+
+export const requestedAddress = (gateway: Gateway): GatewayAddress | undefined => requestedAddresses(gateway)[0];
 
 /**
  * Addresses of the Gateway's spec that are ignored, each with the reason. An address without a value requests any address.

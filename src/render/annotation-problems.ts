@@ -1,7 +1,7 @@
 /** Annotations of a Gateway that cannot take effect. Each is ignored independently; the Gateway serves. */
 import type { GatewayListener } from "../resources/gateway-api.ts";
 import { annotations as keys } from "../resources/names.ts";
-import type { Annotations } from "./annotations.ts";
+import { ipFamilies, ipFamilyPolicies, type Annotations } from "./annotations.ts";
 import { readPortAnnotation } from "./port-map.ts";
 import { listenerProtocol, transportOf } from "./protocol.ts";
 
@@ -16,6 +16,7 @@ export interface AnnotationProblem {
 
 const exactWords: Readonly<Record<string, readonly string[]>> = {
   [keys.serviceType]: ["ClusterIP", "NodePort", "LoadBalancer"],
+  [keys.ipFamilyPolicy]: ipFamilyPolicies,
 };
 const BOOLEAN = ["true", "false"] as const;
 /** Case-insensitive words. */
@@ -35,6 +36,13 @@ const wordProblems = (annotations: Annotations): readonly AnnotationProblem[] =>
     if (allowed === undefined || allowed.includes(given)) return [];
     return [{ key, kind: "value", says: `is ${JSON.stringify(value)}, and may be ${allowed.join(", ")}` }];
   });
+
+const familyProblems = (annotations: Annotations): readonly AnnotationProblem[] => {
+  const key = keys.ipFamilies;
+  const value = annotations[key];
+  if (value === undefined || ipFamilies(annotations) !== undefined) return [];
+  return [{ key, kind: "value", says: `is ${JSON.stringify(value)}, and may be IPv4, IPv6, or both with a comma` }];
+};
 
 const NOT_A_PORT = "is not a port (1 to 65535)";
 
@@ -83,6 +91,7 @@ export const annotationProblems = (
   listeners: readonly GatewayListener[],
 ): readonly AnnotationProblem[] => [
   ...wordProblems(annotations),
+  ...familyProblems(annotations),
   ...portProblems(annotations, keys.nodePort, listeners),
   ...sharedNodePorts(annotations, listeners),
   ...portProblems(annotations, keys.targetPort, listeners),

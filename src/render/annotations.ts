@@ -1,5 +1,5 @@
 /** The annotations of a Gateway that change what is rendered. */
-import type { ServiceType } from "../resources/core.ts";
+import type { IpFamily, IpFamilyPolicy, ServiceType } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { GatewayConfig } from "../resources/stunner.ts";
 import {
@@ -54,6 +54,22 @@ export const targetPorts = (annotations: Annotations, options: RenderOptions): P
 const serviceTypes: readonly ServiceType[] = ["ClusterIP", "NodePort", "LoadBalancer"];
 /** A Service of type ExternalName has no pods, and Kubernetes rejects it without an external name. */
 const firstServiceTypes: readonly ServiceType[] = [...serviceTypes, "ExternalName"];
+
+/** Values of `ip-family-policy` and `ip-families`. */
+export const ipFamilyPolicies: readonly IpFamilyPolicy[] = ["SingleStack", "PreferDualStack", "RequireDualStack"];
+const families: readonly IpFamily[] = ["IPv4", "IPv6"];
+
+export const ipFamilyPolicy = (annotations: Annotations): IpFamilyPolicy | undefined =>
+  ipFamilyPolicies.find((policy) => policy === annotations[keys.ipFamilyPolicy]);
+
+/** One or both families, the first of which is that of the cluster IP; undefined if the annotation has no such list. */
+export const ipFamilies = (annotations: Annotations): readonly IpFamily[] | undefined => {
+  const asked = annotations[keys.ipFamilies]?.split(",").map((part) => part.trim());
+  const known = asked?.flatMap((part) => families.filter((family) => family === part));
+  return known === undefined || known.length !== asked?.length || new Set(known).size !== known.length
+    ? undefined
+    : known;
+};
 
 export const serviceType = (annotations: Annotations, options: RenderOptions): ServiceType =>
   (isFirstEdition(options) ? firstServiceTypes : serviceTypes).find((type) => type === annotations[keys.serviceType]) ??

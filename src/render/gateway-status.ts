@@ -9,6 +9,9 @@ import type { Obstacle } from "./objects.ts";
 import { supportedKinds } from "./route-kinds.ts";
 import { isFirstEdition } from "./rules.ts";
 
+/** Of the Gateway API. */
+const MAX_ADDRESSES = 16;
+
 const acceptedReason = {
   accepted: "Accepted",
   unresolved: "Accepted",
@@ -111,7 +114,10 @@ export const renderGatewayStatus = (
 ): GatewayStatus => {
   const generation = generationOf(gateway);
   const last = judged.map(addressOf).findLast((address) => address !== undefined);
-  const addresses: readonly GatewayAddress[] = last === undefined ? [] : [{ type: last.type, value: last.value }];
+  const addresses: readonly GatewayAddress[] =
+    last === undefined
+      ? []
+      : [last, ...(last.others ?? [])].slice(0, MAX_ADDRESSES).map(({ type, value }) => ({ type, value }));
   return {
     addresses,
     conditions: [accepted(options, judged, ignored, generation), programmed(judged, obstacle, generation)],

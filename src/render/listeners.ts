@@ -176,6 +176,9 @@ export const renderListener = (gateway: Name, serving: ServingListener, address:
   ...(serving.address === undefined
     ? {}
     : { public_address: serving.address.value, public_port: serving.address.port }),
+  ...(serving.address?.others === undefined
+    ? {}
+    : { more_public_addresses: serving.address.others.map(({ value }) => value) }),
   address,
   port: serving.boundPort,
   ...(serving.certificate === undefined ? {} : { cert: serving.certificate.cert, key: serving.certificate.key }),

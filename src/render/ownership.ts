@@ -14,6 +14,12 @@ import {
 
 type Labels = Readonly<Record<string, string>>;
 
+/** Labels and annotations that the Gateway wants on all that is made for it. Ours take precedence. */
+export const infrastructureOf = ({ spec }: Gateway): { readonly labels: Labels; readonly annotations: Labels } => ({
+  labels: spec.infrastructure?.labels ?? {},
+  annotations: spec.infrastructure?.annotations ?? {},
+});
+
 const relatedLabels = (gateway: Gateway): Labels => ({
   [RELATED_GATEWAY_NAME]: gateway.metadata.name,
   [RELATED_GATEWAY_NAMESPACE]: gateway.metadata.namespace ?? "default",

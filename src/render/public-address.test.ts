@@ -20,6 +20,9 @@ const published = (objects: Objects, options = optionsWith()): readonly string[]
     ({ public_address, public_port }) => `${public_address ?? "-"}:${public_port ?? "-"}`,
   );
 
+const moreOf = (objects: Objects, options = optionsWith()): readonly unknown[] =>
+  (configOf(objects, options).listeners ?? []).map((listener) => listener.more_public_addresses);
+
 const none = ["-:-", "-:-"];
 const withIngress = (...ingress: readonly unknown[]): Objects =>
   patched(owned(), "Service", { status: { loadBalancer: { ingress } } });
@@ -55,6 +58,18 @@ describe("a load balancer's address", () => {
       "1.2.3.4:1",
       "5.6.7.8:2",
     ]));
+
+  it("has others beside it, of the entries that lead to the same port", () => {
+    const objects = withIngress(
+      { ip: "1.2.3.4", ports: [udp] },
+      { ip: "2001:db8::1", ports: [udp, tcp] },
+      { hostname: "lb.example.org" },
+    );
+    expect(published(objects)).toEqual(["1.2.3.4:1", "2001:db8::1:2"]);
+    expect(moreOf(objects)).toEqual([["2001:db8::1", "lb.example.org"], ["lb.example.org"]]);
+    expect(moreOf(objects, { ...optionsWith(), rules: 1 })).toEqual([undefined, undefined]);
+    expect(moreOf(withIngress({ ip: "1.2.3.4" }, { ip: "1.2.3.4" }))).toEqual([undefined, undefined]);
+  });
 
   it("may be IPv6", () => expect(published(withIngress({ ip: "2001:db8::1" }))[0]).toBe("2001:db8::1:1"));
 
@@ -104,10 +119,11 @@ describe("the Service of a Gateway", () => {
     expect(published(objects)).toEqual(["1.2.3.4:1", "1.2.3.4:2"]);
   });
 
-  it("gives the first address of the Gateway's spec.addresses", () => {
+  it("gives the addresses of the Gateway's spec.addresses, the first one as the listener's own", () => {
     const objects = patched(owned(), "Gateway", { spec: { addresses: [{ value: "1.1.1.1" }, { value: "1.2.3.4" }] } });
     expect(published(objects)).toEqual(["1.1.1.1:1", "1.1.1.1:2"]);
-    expect(render(objects).status.addresses).toEqual([{ type: "IPAddress", value: "1.1.1.1" }]);
+    expect(render(objects).status.addresses.map(({ value }) => value)).toEqual(["1.1.1.1", "1.2.3.4"]);
+    expect(moreOf(objects)).toEqual([["1.2.3.4"], ["1.2.3.4"]]);
     expect(published(patched(objects, "Service", { metadata: { ownerReferences: null } }))).toEqual(none);
   });
 

@@ -27,6 +27,54 @@ const policy = "stunner.l7mp.io/external-traffic-policy";
 const udpOnly = [`${UDP} UDP/1`];
 const both = [`${UDP} UDP/1`, `${TCP} TCP/2`];
 
+describe("the families of a Service", () => {
+  const familiesOf = (annotations: Readonly<Record<string, string>>) => {
+    const { ipFamilyPolicy, ipFamilies, loadBalancerClass } = specOf(withGatewayAnnotations(annotations));
+    return { ipFamilyPolicy, ipFamilies, loadBalancerClass };
+  };
+  const none = { ipFamilyPolicy: undefined, ipFamilies: undefined, loadBalancerClass: undefined };
+
+  it("are what the annotations say, and nothing else", () => {
+    expect(familiesOf({})).toEqual(none);
+    expect(
+      familiesOf({ "turnpike.dev/ip-family-policy": "RequireDualStack", "turnpike.dev/ip-families": "IPv6, IPv4" }),
+    ).toEqual({ ...none, ipFamilyPolicy: "RequireDualStack", ipFamilies: ["IPv6", "IPv4"] });
+    for (const malformed of ["", "IPv5", "IPv4,IPv4", "IPv4,", "IPv4 IPv6"]) {
+      const annotations = { "turnpike.dev/ip-families": malformed };
+      expect(familiesOf(annotations), malformed).toEqual(none);
+      expect(render(withGatewayAnnotations(annotations)).status.conditions[0]?.message).toContain(
+        `turnpike.dev/ip-families is ${JSON.stringify(malformed)}, and may be IPv4, IPv6, or both with a comma`,
+      );
+    }
+  });
+
+  it("do not stop it from having a class, if it is for a load balancer", () => {
+    const annotations = { "turnpike.dev/load-balancer-class": "example.org/nlb" };
+    expect(familiesOf(annotations).loadBalancerClass).toBe("example.org/nlb");
+    expect(familiesOf({ ...annotations, [type]: "NodePort" }).loadBalancerClass).toBeUndefined();
+  });
+});
+
+describe("what the infrastructure of a Gateway names", () => {
+  it("is on all that is made for it, and does not replace what identifies that", () => {
+    const labels = { team: "media", app: "mine", "stunner.l7mp.io/owned-by": "me" };
+    const objects = patched(fixture, "Gateway", {
+      spec: { infrastructure: { labels, annotations: { "example.org/cost": "42" } } },
+    });
+    const made = render(objects).objects;
+    expect(made.map(({ kind }) => kind)).toEqual(["Service", "Deployment"]);
+    for (const { metadata } of made) {
+      expect(metadata.labels).toMatchObject({ team: "media", "stunner.l7mp.io/owned-by": "stunner" });
+      expect(metadata.annotations).toMatchObject({ "example.org/cost": "42" });
+    }
+    const { template } = (made[1] as unknown as { spec: { template: { metadata: unknown } } }).spec;
+    expect(template.metadata).toMatchObject({
+      labels: { team: "media", app: "stunner" },
+      annotations: { "example.org/cost": "42" },
+    });
+  });
+});
+
 describe("the Service of a Gateway", () => {
   it("exposes its listener", () =>
     expect(serviceOf(one)).toEqual({

@@ -6,10 +6,10 @@ import type { RenderOptions } from "../resources/view.ts";
 import { APP_LABEL, APP_LABEL_VALUE, annotations as keys, HEALTH_CHECK_PORT_NAME } from "../resources/names.ts";
 import { requestedAddress } from "./addresses.ts";
 import { ignoredNodePorts } from "./annotation-problems.ts";
-import { isOn, nodePorts, serviceType, type Annotations } from "./annotations.ts";
+import { ipFamilies, ipFamilyPolicy, isOn, nodePorts, serviceType, type Annotations } from "./annotations.ts";
 import { compareText } from "../order.ts";
 import type { JudgedListener } from "./listeners.ts";
-import { ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";
+import { infrastructureOf, ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";
 import { transportOf } from "./protocol.ts";
 import { isFirstEdition } from "./rules.ts";
 import { isPort } from "../net/host-port.ts";
@@ -99,14 +99,17 @@ export const renderService = (
   const isLocal = annotations[keys.externalTrafficPolicy]?.toLowerCase() === "local";
   const address = isFirstEdition(options) ? gateway.spec.addresses?.[0] : requestedAddress(gateway);
   const loadBalancerIP = (address?.type ?? "IPAddress") === "IPAddress" ? address?.value : undefined;
+  const loadBalancerClass = annotations[keys.loadBalancerClass];
+  const [policy, families] = [ipFamilyPolicy(annotations), ipFamilies(annotations)];
+  const { labels, annotations: more } = infrastructureOf(gateway);
   return {
     apiVersion: "v1",
     kind: "Service",
     metadata: {
       name: gateway.metadata.name,
       namespace: gateway.metadata.namespace ?? "default",
-      labels: ownedLabels(gateway),
-      annotations: { ...annotations, ...relatedAnnotation(name) },
+      labels: { ...labels, ...ownedLabels(gateway) },
+      annotations: { ...annotations, ...more, ...relatedAnnotation(name) },
       ownerReferences: [ownerReference(gateway)],
     },
     spec: {
@@ -116,6 +119,9 @@ export const renderService = (
       ...(isOutside ? { externalTrafficPolicy: isLocal ? "Local" : "Cluster" } : {}),
       sessionAffinity: isOn(annotations, keys.disableSessionAffinity) ? "None" : "ClientIP",
       ...(loadBalancerIP ? { loadBalancerIP } : {}),
+      ...(type === "LoadBalancer" && loadBalancerClass ? { loadBalancerClass } : {}),
+      ...(policy === undefined ? {} : { ipFamilyPolicy: policy }),
+      ...(families === undefined ? {} : { ipFamilies: families }),
     },
   };
 };

@@ -8,7 +8,7 @@ import { formatHostPort, parseHostPort } from "../net/host-port.ts";
 import { DATAPLANE_CONTAINER, DISCOVERY_PORT } from "../resources/names.ts";
 import { gatewayAnnotations } from "./annotations.ts";
 import { isFirstEdition } from "./rules.ts";
-import { ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";
+import { infrastructureOf, ownedLabels, ownerReference, podLabels, relatedAnnotation } from "./ownership.ts";
 
 type Spec = NonNullable<Dataplane["spec"]>;
 
@@ -95,14 +95,15 @@ export const renderWorkload = (
   const spec = dataplane?.spec ?? {};
   const kind = workloadKind(dataplane);
   const labels = podLabels(gateway);
+  const infrastructure = infrastructureOf(gateway);
   return {
     apiVersion: "apps/v1",
     kind,
     metadata: {
       name: gateway.metadata.name,
       namespace: gateway.metadata.namespace ?? "default",
-      labels: { ...gatewayLabels(gateway, options.labelFilter), ...ownedLabels(gateway) },
-      annotations: { ...gatewayAnnotations(gateway), ...relatedAnnotation(name) },
+      labels: { ...gatewayLabels(gateway, options.labelFilter), ...infrastructure.labels, ...ownedLabels(gateway) },
+      annotations: { ...gatewayAnnotations(gateway), ...infrastructure.annotations, ...relatedAnnotation(name) },
       ownerReferences: [ownerReference(gateway)],
     },
     spec: {
@@ -112,8 +113,8 @@ export const renderWorkload = (
       },
       template: {
         metadata: {
-          labels: { ...spec.labels, ...labels },
-          annotations: { ...spec.annotations, ...relatedAnnotation(name) },
+          labels: { ...spec.labels, ...infrastructure.labels, ...labels },
+          annotations: { ...spec.annotations, ...infrastructure.annotations, ...relatedAnnotation(name) },
         },
         spec: {
           containers: [container(gateway, spec, options)],

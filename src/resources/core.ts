@@ -52,6 +52,9 @@ export interface LoadBalancerIngress {
   readonly ports?: readonly { readonly port: number; readonly protocol: string }[];
 }
 
+export type IpFamilyPolicy = "SingleStack" | "PreferDualStack" | "RequireDualStack";
+export type IpFamily = "IPv4" | "IPv6";
+
 export interface Service extends KubernetesObject {
   readonly spec?: {
     readonly type?: ServiceType;
@@ -62,6 +65,9 @@ export interface Service extends KubernetesObject {
     readonly externalTrafficPolicy?: "Local" | "Cluster";
     readonly sessionAffinity?: "ClientIP" | "None";
     readonly loadBalancerIP?: string;
+    readonly loadBalancerClass?: string;
+    readonly ipFamilyPolicy?: IpFamilyPolicy;
+    readonly ipFamilies?: readonly IpFamily[];
     readonly externalName?: string;
   };
   readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly LoadBalancerIngress[] } };

@@ -31,6 +31,8 @@ export interface ListenerConfig {
   readonly protocol: ListenerProtocol;
   readonly public_address?: string;
   readonly public_port?: number;
+  /** Of Turnpike alone: others that lead to the same port. */
+  readonly more_public_addresses?: readonly string[];
   readonly address: string;
   readonly port: number;
   /** Base64 of PEM at the relay; inside the core a digest. */

@@ -47,6 +47,10 @@ export interface Gateway extends KubernetesObject {
     readonly gatewayClassName: string;
     readonly listeners: readonly GatewayListener[];
     readonly addresses?: readonly { readonly type?: string; readonly value?: string }[];
+    readonly infrastructure?: {
+      readonly labels?: Readonly<Record<string, string>>;
+      readonly annotations?: Readonly<Record<string, string>>;
+    };
   };
   readonly status?: unknown;
 }

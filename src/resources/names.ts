@@ -35,6 +35,9 @@ export const annotations = {
   disableSessionAffinity: "stunner.l7mp.io/disable-session-affinity",
   relayAddressDiscovery: "stunner.l7mp.io/enable-relay-address-discovery",
   users: "turnpike.dev/users",
+  ipFamilyPolicy: "turnpike.dev/ip-family-policy",
+  ipFamilies: "turnpike.dev/ip-families",
+  loadBalancerClass: "turnpike.dev/load-balancer-class",
 } as const;
 
 export const LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration";

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Literal } from "../cluster/client.ts";
 import { run } from "../cluster/nodes/wire.ts";
+import { turnpike } from "../support/commands.ts";
 import { eventually } from "../support/eventually.ts";
 import { useCalls } from "./calls.ts";
 import { IMAGE } from "./image.ts";
@@ -158,21 +159,41 @@ describe("dual stack", () => {
     await call.endsWhole();
   });
 
-  it("a client over IPv6 has a call, through a Gateway's Service that was given both families", async () => {
-    await stage.apply(gatewayWith("six", ["udp"]), routeTo("six", "media"));
-    await stage.addressed("six");
+  it("a client over IPv6 has a call, through a Gateway whose Service has both families by its annotation", async () => {
+    const families = { "turnpike.dev/ip-family-policy": "RequireDualStack", "turnpike.dev/ip-families": "IPv6,IPv4" };
+    await stage.apply(gatewayWith("six", ["udp"], families), routeTo("six", "media"));
     await stage.ready(selectorOf("six"), 1);
-    const families = JSON.stringify({ spec: { ipFamilyPolicy: "RequireDualStack" } });
-    await stage.kubectl("patch", "service", "six", "--namespace", NAMESPACE, "--patch", families);
-    const host = await eventually(async () => {
+    const [host, other] = await eventually(async () => {
       const { service } = await stage.addressed("six");
-      const six = service.status.loadBalancer.ingress?.find(({ ip }) => ip.includes(":"));
-      expect(six).toBeDefined();
-      return six!.ip;
+      const addresses = service.status.loadBalancer.ingress?.map(({ ip }) => ip) ?? [];
+      expect(addresses).toHaveLength(2);
+      return addresses.toSorted((a, b) => Number(b.includes(":")) - Number(a.includes(":"))) as [string, string];
+    }, 100);
+    const { service } = await stage.addressed("six");
+    expect(service.spec.clusterIP).toContain(":");
+    // The Gateway has both in its status, and clients get a URI for each.
+    await eventually(async () => {
+      const status = await stage.kubectl(
+        "get",
+        "gateway",
+        "six",
+        "-n",
+        NAMESPACE,
+        "-o",
+        "jsonpath={.status.addresses[*].value}",
+      );
+      expect(status.trim().split(" ").toSorted()).toEqual([host, other].toSorted());
+      const { stdout } = await turnpike(["auth", `${NAMESPACE}/six`, "--kubeconfig", stage.cluster.kubeconfig]);
+      const { iceServers } = JSON.parse(stdout) as {
+        readonly iceServers: readonly { readonly urls: readonly string[] }[];
+      };
+      expect(iceServers[0]!.urls.toSorted()).toEqual(
+        [`turn:[${host}]:3478?transport=udp`, `turn:${other}:3478?transport=udp`].toSorted(),
+      );
     }, 100);
     const call = await calls.begin("IPv6 between client and relay", { host, port: 3478 }, media.status.podIP);
     // What the operator writes anew leaves the families as they are.
-    await stage.apply(gatewayWith("six", ["udp", "tcp"]));
+    await stage.apply(gatewayWith("six", ["udp", "tcp"], families));
     await eventually(async () => expect((await stage.addressed("six")).service.spec.ports).toHaveLength(2), 100);
     const overTcp = { host, port: 3478, transport: "tcp" } as const;
     const late = await calls.begin("IPv6 between client and relay, TCP", overTcp, media.status.podIP);
