@@ -74,7 +74,15 @@ export const manifestsOf = ({
       gateway(
         "default/gateway",
         "media",
-        protocols.map((protocol) => ({ name: protocol.toLowerCase(), port, protocol })),
+        protocols.map((protocol) => ({
+          name: protocol.toLowerCase(),
+          port,
+          protocol,
+          // From the Secret `certificate`, which is among `more`.
+          ...(protocol === "TURN-TLS"
+            ? { tls: { mode: "Terminate", certificateRefs: [{ kind: "Secret", name: "certificate" }] } }
+            : {}),
+        })),
       ),
       { annotations },
     ),
