@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
 import { startAuthService } from "../credentials/auth-service.ts";
+import { createOidc } from "../credentials/oidc.ts";
 import { watchConfigs, type ConfigEvent } from "../discovery/client.ts";
 import { messageOf, TurnpikeError } from "../errors.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -18,6 +19,9 @@ interface AuthdFlags extends DiscoveryFlags {
   readonly host: string;
   readonly rateLimit: number;
   readonly tokenFile?: string;
+  readonly oidcIssuer?: string;
+  readonly oidcAudience?: string;
+  readonly oidcUserClaim: string;
   readonly log: string;
   readonly verbose?: boolean;
 }
@@ -40,10 +44,22 @@ const readToken = (file: string | undefined): string | undefined => {
   return token;
 };
 
+/** @throws TurnpikeError `usage`. */
+const identityOf = ({ oidcIssuer, oidcAudience, oidcUserClaim, tokenFile }: AuthdFlags) => {
+  if (oidcIssuer === undefined && oidcAudience === undefined) return undefined;
+  if (oidcIssuer === undefined || oidcAudience === undefined)
+    throw new TurnpikeError("usage", "--oidc-issuer and --oidc-audience go together");
+  if (tokenFile !== undefined) throw new TurnpikeError("usage", "--token-file and --oidc-issuer exclude each other");
+  if (!/^https?:\/\//.test(oidcIssuer) || !URL.canParse(oidcIssuer))
+    throw new TurnpikeError("usage", `--oidc-issuer ${oidcIssuer}: expected a URL`);
+  return createOidc({ issuer: oidcIssuer, audience: oidcAudience, claim: oidcUserClaim });
+};
+
 const run = async (flags: AuthdFlags): Promise<void> => {
   const level = pinoLevel(flags.verbose === true ? "all:DEBUG" : flags.log);
   const log = pino({ name: "turnpike-authd", level }, pino.destination({ fd: 1, sync: true }));
   const token = readToken(flags.tokenFile);
+  const identify = identityOf(flags);
   const { target, close } = await reachDiscovery(flags);
   const configs = new Map<string, DataplaneConfig>();
   const take = (event: ConfigEvent): void => {
@@ -69,6 +85,7 @@ const run = async (flags: AuthdFlags): Promise<void> => {
     configs: () => [...configs.values()],
     publicAddress: process.env["STUNNER_PUBLIC_ADDR"],
     token,
+    identify,
     requestsPerSecond: flags.rateLimit === 0 ? undefined : flags.rateLimit,
     report: (asked) => log.debug(asked, "answered"),
   }).catch((error: unknown) => {
@@ -91,6 +108,9 @@ export const authdCommand = (): Command =>
     .option("--host <address>", "and on which address", "0.0.0.0")
     .option("--rate-limit <n>", "requests a second of one client; 0: as many as come", parseRate, 100)
     .addOption(new Option("--token-file <file>", "bearer token that requests have to present (default: none)"))
+    .option("--oidc-issuer <url>", "requests have to present a bearer token (JWT) of this identity provider")
+    .option("--oidc-audience <name>", "audience that the token must be for")
+    .option("--oidc-user-claim <claim>", "claim of the token that is the user-id of the credentials", "sub")
     .option("-l, --log <spec>", "SCOPE:LEVEL,…", "all:INFO")
     .option("-v, --verbose", "the same as --log all:DEBUG")
     .action(run);

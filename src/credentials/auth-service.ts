@@ -5,6 +5,7 @@ import { TokenBucket } from "../dataplane/token-bucket.ts";
 import { serveHttp, type HttpEndpoint } from "../http.ts";
 import { release } from "../release.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import type { Identify, Identity } from "./oidc.ts";
 import { openApi } from "./openapi.ts";
 import { DEFAULT_TTL_SECONDS, iceConfigOf, turnAuthOf, type AuthQuery } from "./turn-auth.ts";
 
@@ -18,6 +19,8 @@ export interface AuthServiceOptions {
   readonly publicAddress?: string | undefined;
   /** The token that requests must send as `Authorization: Bearer`. */
   readonly token?: string | undefined;
+  /** Judges the bearer token of an identity provider: credentials are for its user, and expire with it. */
+  readonly identify?: Identify | undefined;
   /** Requests a second of one client. */
   readonly requestsPerSecond?: number | undefined;
   readonly report?: (asked: Answered) => void;
@@ -68,9 +71,16 @@ const queryOf = (parameters: URLSearchParams, publicAddress: string | undefined)
   };
 };
 
+/** Credentials for the user of a token, which are valid no longer than it. */
+const limited = (query: AuthQuery | undefined, who: Identity | undefined): AuthQuery | undefined => {
+  if (query === undefined || who === undefined) return query;
+  const left = Math.floor((who.expiresAt - Date.now()) / 1000);
+  return { ...query, username: who.user, ttlSeconds: Math.min(query.ttlSeconds, Math.max(0, left)) };
+};
+
 /** @throws the error of `listen` if the address cannot be bound. */
 export const startAuthService = async (options: AuthServiceOptions): Promise<AuthService> => {
-  const { configs, publicAddress, token, requestsPerSecond, report = () => undefined } = options;
+  const { configs, publicAddress, token, identify, requestsPerSecond, report = () => undefined } = options;
   const buckets = new Map<string, TokenBucket>();
   const description = `${JSON.stringify(openApi(release), undefined, 2)}\n`;
 
@@ -84,10 +94,10 @@ export const startAuthService = async (options: AuthServiceOptions): Promise<Aut
     return bucket.take(performance.now());
   };
 
-  const answerTurn = (parameters: URLSearchParams): Answer => {
+  const answerTurn = (parameters: URLSearchParams, who: Identity | undefined): Answer => {
     const service = parameters.get("service");
     if (service === null || service === "") return refuse(400, "Query argument service is required, but not found");
-    const query = queryOf(parameters, publicAddress);
+    const query = limited(queryOf(parameters, publicAddress), who);
     if (query === undefined) return refuse(400, "Invalid format for parameter ttl: expected a whole number");
     const known = configs();
     if (known.length === 0) return refuse(500, "no STUNner configuration available");
@@ -100,8 +110,8 @@ export const startAuthService = async (options: AuthServiceOptions): Promise<Aut
     return refuse(404, "could not generate TURN auth token: no valid listener found");
   };
 
-  const answerIce = (parameters: URLSearchParams): Answer => {
-    const query = queryOf(parameters, publicAddress);
+  const answerIce = (parameters: URLSearchParams, who: Identity | undefined): Answer => {
+    const query = limited(queryOf(parameters, publicAddress), who);
     if (query === undefined) return refuse(400, "Invalid format for parameter ttl: expected a whole number");
     const known = configs();
     if (known.length === 0) return refuse(500, "no STUNner configuration available");
@@ -113,7 +123,7 @@ export const startAuthService = async (options: AuthServiceOptions): Promise<Aut
     return give(iceConfigOf(auths, parameters.get("iceTransportPolicy") || undefined));
   };
 
-  const answer = ({ method, headers }: IncomingMessage, url: URL, client: string): Answer => {
+  const answer = async ({ method, headers }: IncomingMessage, url: URL, client: string): Promise<Answer> => {
     const { pathname: path, searchParams: parameters } = url;
     if (path !== "/" && path !== "/ice" && path !== "/openapi.json")
       return refuse(404, "there are /, /ice and /openapi.json");
@@ -123,14 +133,25 @@ export const startAuthService = async (options: AuthServiceOptions): Promise<Aut
     // Digests have one length, so that the comparison reveals nothing about the token's.
     if (token !== undefined && !timingSafeEqual(sha256(headers.authorization ?? ""), sha256(`Bearer ${token}`)))
       return refuse(401, "a bearer token is needed", { "www-authenticate": "Bearer" });
-    return path === "/" ? answerTurn(parameters) : answerIce(parameters);
+    const identified = await identify?.(headers.authorization);
+    if (identified?.ok === false)
+      return refuse(
+        identified.status,
+        identified.why,
+        identified.status === 401 ? { "www-authenticate": "Bearer" } : {},
+      );
+    const who = identified?.who;
+    const asked = parameters.get("username");
+    if (who !== undefined && asked !== null && asked !== who.user)
+      return refuse(403, `the token is of another user than ${JSON.stringify(asked)}`);
+    return path === "/" ? answerTurn(parameters, who) : answerIce(parameters, who);
   };
 
-  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const client = request.socket.remoteAddress ?? "?";
     const written = `http://service${request.url?.startsWith("/") === true ? "" : "/"}${request.url ?? ""}`;
     const url = URL.canParse(written) ? new URL(written) : new URL("http://service/unknown");
-    const { status, body, type = TEXT_TYPE, headers = {} } = answer(request, url, client);
+    const { status, body, type = TEXT_TYPE, headers = {} } = await answer(request, url, client);
     response.writeHead(status, {
       ...headers,
       "content-type": type,
