@@ -112,6 +112,12 @@ export const relayMetrics: readonly Metric[] = [
     samples: (_, relay) => byTransports(relay.opened),
   },
   {
+    name: "turnpike_allocations_moved_total",
+    help: "Allocations that their clients moved to another address (RFC 8016), by transport of the client.",
+    labels: ["transport"],
+    samples: (_, relay) => by("transport", relay.moved),
+  },
+  {
     name: "turnpike_allocations_closed_total",
     help: "Allocations ended, by reason.",
     labels: ["reason"],

@@ -15,6 +15,7 @@ export interface LimitFlags {
   readonly maxIdleConnections?: number;
   readonly proxyProtocol?: boolean;
   readonly strictAddressFamily?: boolean;
+  readonly mobility: boolean;
 }
 
 const parseNumber = (text: string): number => {
@@ -53,11 +54,13 @@ export const addLimitOptions = (command: Command): Command =>
     .option(
       "--strict-address-family",
       "refuse (440) clients that name no address family where the relay has IPv6 only, instead of giving them IPv6",
-    );
+    )
+    .option("--no-mobility", "clients cannot move their allocation to another address (RFC 8016)");
 
 export const tuningOf = (flags: LimitFlags): RelayTuning => ({
   proxyProtocol: flags.proxyProtocol === true,
   strictAddressFamily: flags.strictAddressFamily === true,
+  mobility: flags.mobility,
   limits: {
     ...given("maxAllocations", flags.maxAllocations),
     ...given("maxPermissions", flags.maxPermissions),

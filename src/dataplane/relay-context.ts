@@ -19,6 +19,7 @@ import type { RelayedPorts } from "./relayed-ports.ts";
 import { Reservations, type SharedTokens } from "./reservations.ts";
 import { Tally } from "./tally.ts";
 import { Throttle } from "./throttle.ts";
+import { Tickets } from "./tickets.ts";
 import { UnprovenSources } from "./unproven.ts";
 
 const tickMilliseconds = 5;
@@ -58,6 +59,8 @@ export class RelayContext {
   readonly unproven: UnprovenSources;
   readonly host: RelayHost;
   readonly allocations: Allocations;
+  /** Undefined if mobility is off. */
+  readonly tickets: Tickets | undefined;
   /** Limits reports about denied peers, and about rejected requests. */
   readonly peerThrottle = new Throttle();
   readonly requestThrottle = new Throttle();
@@ -84,6 +87,9 @@ export class RelayContext {
       quota,
       events: this.events,
     });
+    // With several threads, packets from the new five-tuple may arrive at a thread that does not have the allocation.
+    const isOnlyThread = ids === undefined || ids.step === 1;
+    this.tickets = options.mobility !== false && isOnlyThread ? new Tickets() : undefined;
     this.host = new RelayHost(options.own, options.relayedPorts);
     this.reservations = new Reservations(this.engine, options.heldPorts);
     this.#clock = setInterval(() => this.expire(monotonicMs()), sweepMilliseconds).unref();

@@ -23,6 +23,8 @@ export interface RelayTuning {
   readonly proxyProtocol?: boolean;
   /** An Allocate that names no family gets IPv4 or 440, even if the relay has only IPv6 (RFC 8656 §7.2 to the letter). */
   readonly strictAddressFamily?: boolean;
+  /** Whether clients that ask for a mobility ticket get one (RFC 8016); true by default. Needs a single thread. */
+  readonly mobility?: boolean;
   /** Overrides of `defaultLimits`. */
   readonly limits?: Partial<Limits>;
 }
@@ -131,6 +133,10 @@ export interface AllocationState {
   readonly bytesOut: number;
   readonly packetsIn: number;
   readonly packetsOut: number;
+  /** How often its client moved it to another five-tuple (RFC 8016). */
+  readonly moves: number;
+  /** The client address that it is about to move to. */
+  readonly movingTo?: string;
 }
 
 export interface ListenerState {
@@ -179,6 +185,8 @@ export interface RelayState {
   /** Allocations made, by `CLIENT-TRANSPORT PEER-TRANSPORT`; allocations ended, by reason. */
   readonly opened: Readonly<Record<string, number>>;
   readonly closed: Readonly<Record<string, number>>;
+  /** Allocations moved to another five-tuple, by transport of the client. */
+  readonly moved: Readonly<Record<string, number>>;
   /** Datagrams, frames and connections dropped. */
   readonly dropped: Readonly<Record<string, number>>;
   /** Undefined if no config asks for offload. */
@@ -196,6 +204,8 @@ interface AllocationEvent {
 
 export type RelayEvent =
   | (AllocationEvent & { readonly event: "allocation.opened" })
+  /** Its client has another address; `from` is the previous one. */
+  | (AllocationEvent & { readonly event: "allocation.moved"; readonly from: string })
   | (AllocationEvent & {
       readonly event: "allocation.closed";
       readonly reason: string;

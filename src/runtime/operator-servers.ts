@@ -46,6 +46,7 @@ const withoutRelay: RelayState = {
   denied: {},
   opened: {},
   closed: {},
+  moved: {},
   offload: undefined,
 };
 

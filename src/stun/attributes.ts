@@ -32,6 +32,8 @@ export const attribute = {
   addressErrorCode: 0x8001,
   alternateServer: 0x8023,
   fingerprint: 0x8028,
+  /** RFC 8016 §3.3. */
+  mobilityTicket: 0x8030,
 } as const;
 
 /** ADDITIONAL-ADDRESS-FAMILY before RFC 8656 assigned its number; some clients still send it. */

@@ -62,6 +62,8 @@ export interface Message {
   /** The R bit of EVEN-PORT. */
   readonly evenPort?: boolean | undefined;
   readonly reservationToken?: Buffer | undefined;
+  /** Empty in a request for a ticket, RFC 8016 §3.1.1. */
+  readonly mobilityTicket?: Buffer | undefined;
 }
 
 /**

@@ -172,6 +172,10 @@ export class ReceivedMessage implements Message {
     return bytesAt(this.bytes, this.#at.reservationToken);
   }
 
+  get mobilityTicket(): Buffer | undefined {
+    return bytesAt(this.bytes, this.#at.mobilityTicket);
+  }
+
   get dontFragment(): boolean | undefined {
     return this.#at.dontFragment === nowhere ? undefined : true;
   }

@@ -177,6 +177,9 @@ const raw = (into: Mutable, type: number, value: Buffer): void => {
     case attribute.dontFragment:
       into.dontFragment = true;
       break;
+    case attribute.mobilityTicket:
+      into.mobilityTicket ??= value;
+      break;
     case attribute.alternateServer:
       into.alternateServer ??= readAddress(value);
       break;

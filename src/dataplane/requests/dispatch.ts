@@ -24,6 +24,7 @@ import {
   type RequestContext,
 } from "./exchange.ts";
 import { handOver } from "./hand-over.ts";
+import { isMove, move, movedAllocation } from "./move.ts";
 import { refresh } from "./refresh.ts";
 
 type Handler = (exchange: AllocationExchange) => Answer | Promise<Answer>;
@@ -104,10 +105,12 @@ const answerAuthenticated = (exchange: Exchange, allocation: Allocation | undefi
   const handle = inAllocation.get(message.method);
   if (message.unknown.length > 0) answer(notUnderstood(message.unknown));
   else if (message.method === method.connectionBind) answer(connectionBind(exchange));
+  else if (isMove(message)) answer(move(exchange, allocation));
   else if (handle === undefined) answerAllocate(exchange, allocation, answer);
   else if (allocation === undefined) answer(failure("437 no-allocation"));
   else if (allocation.owner.userId !== who.userId) answer(failure("441 other-user"));
   else {
+    context.relay.allocations.used(allocation, path);
     const outcome = handle({ ...exchange, allocation });
     if (outcome instanceof Promise) answerLater(context, outcome, answer);
     else answer(outcome);
@@ -136,7 +139,9 @@ const receiveMessage = (context: RequestContext, message: Message, path: Listene
   // A client connection has no allocation; its owner is that of the peer connection.
   const binds = message.method === method.connectionBind;
   if (binds && allocation === undefined && handOver(context, message, path)) return;
-  const { owner } = allocation ?? (binds ? gateway.connections.get(message.connectionId)?.allocation : {}) ?? {};
+  const moved = isMove(message) ? movedAllocation(message, context) : undefined;
+  const { owner } =
+    moved ?? allocation ?? (binds ? gateway.connections.get(message.connectionId)?.allocation : {}) ?? {};
   const now = monotonicMs();
   const client = path.client.address;
   const outcome = authenticate(message, {

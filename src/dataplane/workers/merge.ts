@@ -59,9 +59,10 @@ const mergeClusters = (states: readonly ClusterState[]): readonly ClusterState[]
 };
 
 export const mergeStates = (states: readonly RelayState[]): RelayState => {
-  const counters = { refused: {}, denied: {}, opened: {}, closed: {}, dropped: {} };
+  const counters = { refused: {}, denied: {}, opened: {}, closed: {}, moved: {}, dropped: {} };
   for (const state of states)
-    for (const name of ["refused", "denied", "opened", "closed", "dropped"] as const) sum(counters[name], state[name]);
+    for (const name of ["refused", "denied", "opened", "closed", "moved", "dropped"] as const)
+      sum(counters[name], state[name]);
   return {
     ...counters,
     waiting: states.reduce((sum, { waiting }) => sum + waiting, 0),

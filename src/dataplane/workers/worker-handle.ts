@@ -111,12 +111,13 @@ export class WorkerHandle {
       own,
       alternateServers = [],
       strictAddressFamily = false,
+      mobility = true,
       limits = {},
       proxyProtocol = false,
     } = options;
     const workerData: WorkerData = {
       index,
-      options: { place, own, alternateServers, strictAddressFamily, proxyProtocol, limits },
+      options: { place, own, alternateServers, strictAddressFamily, mobility, proxyProtocol, limits },
       // No number is used twice, even after a restart.
       ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
       secrets: this.#options.secrets,
@@ -160,6 +161,9 @@ export class WorkerHandle {
     if (event.event === "allocation.opened") {
       this.#lastId = event.id;
       this.#allocations.set(event.id, event);
+    } else if (event.event === "allocation.moved") {
+      const opened = this.#allocations.get(event.id);
+      if (opened !== undefined) this.#allocations.set(event.id, { ...opened, client: event.client });
     } else if (event.event === "allocation.closed") this.#allocations.delete(event.id);
     this.#options.event(event);
   }
