@@ -92,6 +92,10 @@ const requests = {
     what: "EVEN-PORT, RESERVATION-TOKEN or DONT-FRAGMENT with an allocation for TCP peers",
     todo: clientIsWrong,
   },
+  "400 password-algorithm": {
+    what: "PASSWORD-ALGORITHMS differs from what the challenge offered, or PASSWORD-ALGORITHM is missing or not among it",
+    todo: "nothing, unless it is frequent: the client is faulty, or somebody between changes challenges (bid-down attack)",
+  },
   "400 peer-port": { what: "ChannelBind to port 0", todo: clientIsWrong },
   "400 reservation-token": {
     what: "RESERVATION-TOKEN is used with an attribute that excludes it",

@@ -23,6 +23,7 @@ const perCluster =
 /** Authentication failures, without the challenge that every client gets first. */
 const AUTHENTICATION: ReadonlySet<string> = new Set<RefusalCode>([
   "400 missing-credentials",
+  "400 password-algorithm",
   "401 realm",
   "401 credentials",
   "403 stun-only",

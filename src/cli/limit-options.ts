@@ -16,6 +16,7 @@ export interface LimitFlags {
   readonly proxyProtocol?: boolean;
   readonly strictAddressFamily?: boolean;
   readonly mobility: boolean;
+  readonly passwordAlgorithms?: boolean;
 }
 
 const parseNumber = (text: string): number => {
@@ -55,12 +56,17 @@ export const addLimitOptions = (command: Command): Command =>
       "--strict-address-family",
       "refuse (440) clients that name no address family where the relay has IPv6 only, instead of giving them IPv6",
     )
-    .option("--no-mobility", "clients cannot move their allocation to another address (RFC 8016)");
+    .option("--no-mobility", "clients cannot move their allocation to another address (RFC 8016)")
+    .option(
+      "--password-algorithms",
+      "offer clients SHA-256 for their credentials (RFC 8489); challenges are 28 bytes longer, more than three times the shortest request",
+    );
 
 export const tuningOf = (flags: LimitFlags): RelayTuning => ({
   proxyProtocol: flags.proxyProtocol === true,
   strictAddressFamily: flags.strictAddressFamily === true,
   mobility: flags.mobility,
+  passwordAlgorithms: flags.passwordAlgorithms === true,
   limits: {
     ...given("maxAllocations", flags.maxAllocations),
     ...given("maxPermissions", flags.maxPermissions),

@@ -73,7 +73,7 @@ export class RelayContext {
     this.options = options;
     this.limits = { ...defaultLimits, ...options.limits };
     this.log = options.log;
-    this.nonces = createNonces(options.nonceKey);
+    this.nonces = createNonces(options.nonceKey, options.passwordAlgorithms === true);
     this.unproven = new UnprovenSources(this.limits.unprovenAnswersPerSecond);
     this.engine = createEngine(
       options.engine ?? "auto",

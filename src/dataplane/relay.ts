@@ -25,6 +25,8 @@ export interface RelayTuning {
   readonly strictAddressFamily?: boolean;
   /** Whether clients that ask for a mobility ticket get one (RFC 8016); true by default. Needs a single thread. */
   readonly mobility?: boolean;
+  /** Challenges offer clients SHA-256 beside MD5 (RFC 8489 §9.2), and are longer; false by default. */
+  readonly passwordAlgorithms?: boolean;
   /** Overrides of `defaultLimits`. */
   readonly limits?: Partial<Limits>;
 }

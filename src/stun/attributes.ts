@@ -29,6 +29,7 @@ export const attribute = {
   useCandidate: 0x0025,
   connectionId: 0x002a,
   additionalAddressFamily: 0x8000,
+  passwordAlgorithms: 0x8002,
   addressErrorCode: 0x8001,
   alternateServer: 0x8023,
   fingerprint: 0x8028,

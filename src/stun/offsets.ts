@@ -17,7 +17,6 @@ export class Offsets {
   reservationToken = nowhere;
   dontFragment = nowhere;
   connectionId = nowhere;
-  mobilityTicket = nowhere;
   peer = nowhere;
   relayed = nowhere;
   mapped = nowhere;
@@ -69,9 +68,6 @@ export class Offsets {
         break;
       case attribute.connectionId:
         this.connectionId ||= at;
-        break;
-      case attribute.mobilityTicket:
-        this.mobilityTicket ||= at;
         break;
       case attribute.xorPeerAddress:
         this.peer ||= at;

@@ -1,5 +1,6 @@
 /** From a STUN message to its answer: reading, authentication, and the file that handles the method. */
-import type { HmacSha1 } from "../../stun/hmac-sha1.ts";
+import type { IntegrityKey } from "../../stun/integrity.ts";
+import { offeredAlgorithms } from "../../stun/password-algorithms.ts";
 import { monotonicMs, wallMs } from "../../clock.ts";
 import { statusOf } from "../../reasons.ts";
 import { authenticate } from "../auth/authenticate.ts";
@@ -41,13 +42,13 @@ const isChallenge: ReadonlySet<number> = new Set([401, 438]);
 
 const withoutAllocation: ReadonlySet<number> = new Set([method.allocate, method.connectionBind]);
 
-/** Answers `message`; with a key, the answer carries MESSAGE-INTEGRITY. */
+/** Answers `message`; with a key, the answer is signed as the request was. */
 const respond = (
   context: RequestContext,
   message: Message,
   path: ListenerPath,
   answer: Answer,
-  key?: HmacSha1,
+  key?: IntegrityKey,
 ): void => {
   if (answer.kind === "silence") return;
   if (answer.kind === "error") context.refusedRequest(path, answer.code);
@@ -98,7 +99,7 @@ const answerLater = (context: RequestContext, outcome: Promise<Answer>, answer: 
     .catch(report);
 };
 
-const answerAuthenticated = (exchange: Exchange, allocation: Allocation | undefined, key: HmacSha1): void => {
+const answerAuthenticated = (exchange: Exchange, allocation: Allocation | undefined, key: IntegrityKey): void => {
   const { message, path, context, who, now } = exchange;
   if (!context.gateway.users.mayAsk(who.account, now)) return context.dropped("user-requests");
   const answer = (outcome: Answer): void => respond(context, message, path, outcome, key);
@@ -162,6 +163,7 @@ const receiveMessage = (context: RequestContext, message: Message, path: Listene
   const challenge: readonly Attribute[] = [
     { type: attribute.nonce, value: relay.nonces.issue(client, now) },
     { type: attribute.realm, value: owner?.realm ?? gateway.auth.realm },
+    ...(relay.nonces.offersAlgorithms ? [{ type: attribute.passwordAlgorithms, raw: offeredAlgorithms }] : []),
   ];
   const attributes = isChallenge.has(statusOf(code)) ? challenge : [];
   respond(context, message, path, { kind: "error", code, attributes });

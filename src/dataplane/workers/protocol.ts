@@ -21,7 +21,14 @@ export interface WorkerData {
   readonly index: number;
   readonly options: Pick<
     RelayOptions,
-    "place" | "own" | "alternateServers" | "strictAddressFamily" | "mobility" | "proxyProtocol" | "limits"
+    | "place"
+    | "own"
+    | "alternateServers"
+    | "strictAddressFamily"
+    | "mobility"
+    | "passwordAlgorithms"
+    | "proxyProtocol"
+    | "limits"
   >;
   readonly ids: Numbers;
   readonly secrets: Secrets;

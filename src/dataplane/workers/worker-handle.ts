@@ -112,12 +112,22 @@ export class WorkerHandle {
       alternateServers = [],
       strictAddressFamily = false,
       mobility = true,
+      passwordAlgorithms = false,
       limits = {},
       proxyProtocol = false,
     } = options;
     const workerData: WorkerData = {
       index,
-      options: { place, own, alternateServers, strictAddressFamily, mobility, proxyProtocol, limits },
+      options: {
+        place,
+        own,
+        alternateServers,
+        strictAddressFamily,
+        mobility,
+        passwordAlgorithms,
+        proxyProtocol,
+        limits,
+      },
       // No number is used twice, even after a restart.
       ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
       secrets: this.#options.secrets,
