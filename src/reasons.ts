@@ -68,6 +68,22 @@ const requests = {
     what: "no unbound connection to a peer has this CONNECTION-ID, or it belongs to another user",
     todo: ordinary,
   },
+  "400 mobility-same-address": {
+    what: "Refresh with a mobility ticket from the address that the allocation has already",
+    todo: clientIsWrong,
+  },
+  "400 mobility-ticket": {
+    what: "MOBILITY-TICKET is not empty in an Allocate, or empty in a Refresh",
+    todo: clientIsWrong,
+  },
+  "400 mobility-ticket-replaced": {
+    what: "the mobility ticket is an earlier one: the client has used its newer one",
+    todo: clientIsWrong,
+  },
+  "400 mobility-ticket-unknown": {
+    what: "the mobility ticket was forged, or issued by another relay, another Gateway or before a restart",
+    todo: "nothing: the client allocates anew; a load balancer may have sent it to another dataplane",
+  },
   "400 missing-credentials": {
     what: "the request is signed, but USERNAME, REALM or NONCE is missing",
     todo: clientIsWrong,
@@ -79,6 +95,10 @@ const requests = {
   "400 not-for-tcp": {
     what: "EVEN-PORT, RESERVATION-TOKEN or DONT-FRAGMENT with an allocation for TCP peers",
     todo: clientIsWrong,
+  },
+  "400 password-algorithm": {
+    what: "PASSWORD-ALGORITHMS differs from what the challenge offered, or PASSWORD-ALGORITHM is missing or not among it",
+    todo: "nothing, unless it is frequent: the client is faulty, or somebody between changes challenges (bid-down attack)",
   },
   "400 peer-port": { what: "ChannelBind to port 0", todo: clientIsWrong },
   "400 reservation-token": {
@@ -108,6 +128,14 @@ const requests = {
   "403 stun-only": {
     what: "authentication is disabled (`none`): the listener answers only STUN Binding requests",
     todo: "set authType of the GatewayConfig if the Gateway should relay",
+  },
+  "405 mobility-listener": {
+    what: "the mobility ticket belongs to an allocation of another listener",
+    todo: "nothing: clients can move only within a listener",
+  },
+  "405 mobility-off": {
+    what: "the relay issues no mobility tickets: --no-mobility is set, or several threads relay",
+    todo: "remove --no-mobility, and relay with one thread, if clients should keep calls when their address changes",
   },
   "420 unknown-attributes": {
     what: "the request has unknown attributes whose comprehension is required",
@@ -150,6 +178,7 @@ const requests = {
   },
   "508 channels": { what: "the allocation has reached its limit of channels or permissions", todo: ordinary },
   "508 connections": { what: "the allocation has reached its limit of connections to TCP peers", todo: ordinary },
+  "508 mobility-tickets": { what: "the client has moved the allocation 16 million times", todo: ordinary },
   "508 permissions": { what: "the allocation has reached its limit of permissions", todo: ordinary },
   "508 relay-port": {
     what: "no relayed transport address could be bound",

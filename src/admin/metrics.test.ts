@@ -18,6 +18,7 @@ const relay = {
     dropped: {},
     opened: {},
     closed: {},
+    moved: {},
     offload: undefined,
   }),
 };

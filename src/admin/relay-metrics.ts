@@ -23,6 +23,7 @@ const perCluster =
 /** Authentication failures, without the challenge that every client gets first. */
 const AUTHENTICATION: ReadonlySet<string> = new Set<RefusalCode>([
   "400 missing-credentials",
+  "400 password-algorithm",
   "401 realm",
   "401 credentials",
   "403 stun-only",
@@ -110,6 +111,12 @@ export const relayMetrics: readonly Metric[] = [
     help: "Allocations created, by transport of the client and of the peers.",
     labels: ["transport", "peers"],
     samples: (_, relay) => byTransports(relay.opened),
+  },
+  {
+    name: "turnpike_allocations_moved_total",
+    help: "Allocations that their clients moved to another address (RFC 8016), by transport of the client.",
+    labels: ["transport"],
+    samples: (_, relay) => by("transport", relay.moved),
   },
   {
     name: "turnpike_allocations_closed_total",

@@ -21,6 +21,8 @@ export interface LimitFlags {
   readonly relayPorts?: PortRange;
   readonly advertise?: readonly string[];
   readonly denyPrivatePeers?: boolean;
+  readonly mobility: boolean;
+  readonly passwordAlgorithms?: boolean;
 }
 
 const parseNumber = (text: string): number => {
@@ -83,6 +85,11 @@ export const addLimitOptions = (command: Command): Command =>
     .option(
       "--strict-address-family",
       "refuse (440) clients that name no address family where the relay has IPv6 only, instead of giving them IPv6",
+    )
+    .option("--no-mobility", "clients cannot move their allocation to another address (RFC 8016)")
+    .option(
+      "--password-algorithms",
+      "offer clients SHA-256 for their credentials (RFC 8489); challenges are 28 bytes longer, more than three times the shortest request",
     );
 
 export const tuningOf = (flags: LimitFlags): RelayTuning => ({
@@ -91,6 +98,8 @@ export const tuningOf = (flags: LimitFlags): RelayTuning => ({
   deniesPrivate: flags.denyPrivatePeers === true,
   ...(flags.relayPorts === undefined ? {} : { relayPorts: flags.relayPorts }),
   ...(flags.advertise === undefined ? {} : { advertise: flags.advertise }),
+  mobility: flags.mobility,
+  passwordAlgorithms: flags.passwordAlgorithms === true,
   limits: {
     ...given("maxAllocations", flags.maxAllocations),
     ...given("maxPermissions", flags.maxPermissions),

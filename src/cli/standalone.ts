@@ -76,6 +76,7 @@ const TOLD: ReadonlySet<FactLine["type"]> = new Set([
   "gateway.removed",
   "endpoint.revoked",
   "allocation.opened",
+  "allocation.moved",
   "allocation.closed",
   "peer.refused",
   "journal.recovered",

@@ -1,6 +1,7 @@
 /** `turnpike status`: the state of a running Turnpike, from its admin API. */
 import { Command, InvalidArgumentError } from "commander";
 import type { ProgramState } from "../admin/state.ts";
+import type { AllocationState } from "../dataplane/relay.ts";
 import { TurnpikeError } from "../errors.ts";
 import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
 import { addClusterOptions } from "./discovery-options.ts";
@@ -36,6 +37,10 @@ const seconds = (ms: number): string => {
 };
 
 /** Rows shown of a long list; `--all` shows every one. */
+/** Moves between addresses of the client, RFC 8016. */
+const movesText = ({ moves, movingTo }: AllocationState): string =>
+  `${moves === 0 ? "" : ` (moved ${moves}×)`}${movingTo === undefined ? "" : ` (moving to ${movingTo})`}`;
+
 const SHORT = 20;
 
 export const describeState = (state: ProgramState, all: boolean, now = Date.now()): string => {
@@ -92,7 +97,7 @@ export const describeState = (state: ProgramState, all: boolean, now = Date.now(
       state.allocations.map((one) => [
         String(one.id),
         one.user,
-        `${one.protocol} ${one.client} ${one.server}`,
+        `${one.protocol} ${one.client} ${one.server}${movesText(one)}`,
         one.relayed,
         one.permissions.map(({ peer }) => peer).join(" ") || "-",
         one.channels.map(({ number, peer }) => `0x${number.toString(16)}=${peer}`).join(" ") || "-",

@@ -215,6 +215,7 @@ export const createCore = (options: RenderOptions, digest: Digest, { snapshot, r
       case "worker.restored":
       case "offload.changed":
       case "allocation.opened":
+      case "allocation.moved":
       case "allocation.closed":
       case "peer.refused":
         return [];

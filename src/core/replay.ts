@@ -123,7 +123,12 @@ const brief = (line: FactLine): FactLine => {
 };
 
 /** Traffic counters change no state, and there are many: no conclusion follows from them. */
-const COUNTED: ReadonlySet<JournalLine["type"]> = new Set(["allocation.opened", "allocation.closed", "peer.refused"]);
+const COUNTED: ReadonlySet<JournalLine["type"]> = new Set([
+  "allocation.opened",
+  "allocation.moved",
+  "allocation.closed",
+  "peer.refused",
+]);
 
 const NOTHING = "nothing";
 

@@ -94,9 +94,18 @@ export interface AllocationOptions {
   readonly expiresAt: number;
 }
 
+/** Which mobility tickets of an allocation are valid, by their numbers (RFC 8016). */
+export interface Mobility {
+  newest: number;
+  /** Tickets before this one are invalid: the client has used the five-tuple that it moved to with a later one. */
+  oldest: number;
+  /** The last Refresh with a ticket, and the answer: a retransmission of it gets the same answer. */
+  answered: { readonly transactionId: Buffer; readonly response: readonly Attribute[] } | undefined;
+}
+
 export class Allocation implements FlowOwner {
   readonly id: number;
-  readonly path: ListenerPath;
+  path: ListenerPath;
   readonly owner: Owner;
   /** How peers are reached. */
   readonly protocol: PeerProtocol;
@@ -105,7 +114,12 @@ export class Allocation implements FlowOwner {
   made: { readonly transactionId: Buffer; readonly response: readonly Attribute[] } | undefined;
   readonly openedAt: number;
   expiresAt: number;
-  readonly flow: Flow;
+  flow: Flow;
+  /** A five-tuple that the client has announced and not used yet: data is accepted from there, too. */
+  next: { readonly path: ListenerPath; readonly flow: Flow } | undefined;
+  /** Undefined if the client has no ticket. */
+  mobility: Mobility | undefined;
+  moves = 0;
   readonly permissions = new Map<string, Permission>();
   readonly scope: AllocationScope;
   isClosed = false;
@@ -283,9 +297,41 @@ export class Allocation implements FlowOwner {
     this.relays = this.relays.filter((relay) => relay.family !== family);
   }
 
+  /** Accepts data also from `path`; `arrived` is called after the first. Replaces a path that was announced before. */
+  announce(path: ListenerPath, arrived: () => void): void {
+    this.withdraw();
+    const flow = this.flow.over(path, arrived);
+    this.next = { path, flow };
+    path.install(flow);
+  }
+
+  /** Undoes `announce`. */
+  withdraw(): void {
+    this.next?.path.remove(this.next.flow);
+    this.next = undefined;
+  }
+
+  /** Replaces the path by the announced one. Nothing is sent to the previous one once this returns. */
+  move(): void {
+    const { next, mobility } = this;
+    if (next === undefined) return;
+    // The kernel's flows have the previous path.
+    for (const channel of this.channels.values()) this.scope.offload?.remove(channel);
+    this.path.remove(this.flow);
+    this.next = undefined;
+    this.path = next.path;
+    this.flow = next.flow;
+    this.flow.arrived = undefined;
+    for (const relay of this.relays) if (!(relay instanceof TcpRelay)) relay.attach(this.flow);
+    this.offloadChannels();
+    this.moves++;
+    if (mobility !== undefined) mobility.oldest = mobility.newest;
+  }
+
   /** Releases all resources. */
   close(): void {
     this.isClosed = true;
+    this.withdraw();
     for (const channel of this.channels.values()) this.scope.offload?.forget(channel);
     this.path.remove(this.flow);
     for (const connection of this.connections?.established ?? []) connection.close();

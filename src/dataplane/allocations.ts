@@ -6,11 +6,11 @@ import type { Subject } from "rxjs";
 import { monotonicMs } from "../clock.ts";
 import { formatAddress } from "../net/address.ts";
 import type { RefusalCode } from "../reasons.ts";
-import { Allocation, type AllocationOptions, type AllocationScope, type Owner } from "./allocation.ts";
+import { Allocation, type AllocationOptions, type AllocationScope, type Mobility, type Owner } from "./allocation.ts";
 import type { ClientPath } from "./flows.ts";
 import { sweepMilliseconds } from "./limits.ts";
 import type { Numbers } from "./numbers.ts";
-import { fiveTuple } from "./listeners/listener.ts";
+import { fiveTuple, type ListenerPath } from "./listeners/listener.ts";
 import type { RelayEvent } from "./relay.ts";
 import { Tally } from "./tally.ts";
 
@@ -35,8 +35,14 @@ export class Allocations {
   /** Allocations made, by transport of the client and of the peers; allocations ended, by reason. */
   readonly opened = new Tally<string>();
   readonly closed = new Tally<string>();
+  /** Moves to another five-tuple, by transport of the client. */
+  readonly moved = new Tally<string>();
   readonly #options: AllocationsOptions;
   readonly #byTuple = new Map<string, Allocation>();
+  /** By the five-tuple that they are about to move to. */
+  readonly #announced = new Map<string, Allocation>();
+  /** Those with a mobility ticket, by number. */
+  readonly #mobile = new Map<number, Allocation>();
   /** Five-tuples whose Allocate is being answered; the value is whether a client still waits for the answer. */
   readonly #claims = new Map<string, { isWanted: boolean }>();
   #nextId: number;
@@ -46,9 +52,14 @@ export class Allocations {
     this.#nextId = options.ids?.first ?? 1;
   }
 
-  /** @param tuple as `fiveTuple` writes it. */
+  /** @param tuple as `fiveTuple` writes it; also one that the allocation is about to move to. */
   get(tuple: string): Allocation | undefined {
-    return this.#byTuple.get(tuple);
+    return this.#byTuple.get(tuple) ?? this.#announced.get(tuple);
+  }
+
+  /** The open allocation number `id`, if it has a mobility ticket. */
+  mobile(id: number): Allocation | undefined {
+    return this.#mobile.get(id);
   }
 
   values(): Iterable<Allocation> {
@@ -100,12 +111,55 @@ export class Allocations {
     return allocation;
   }
 
+  /** Lets the client of `allocation` move it by tickets. */
+  makeMobile(allocation: Allocation): Mobility {
+    allocation.mobility = { newest: 1, oldest: 1, answered: undefined };
+    this.#mobile.set(allocation.id, allocation);
+    return allocation.mobility;
+  }
+
+  /** The client of `allocation` may move it to `path`: it does so with its first data or request from there. */
+  announce(allocation: Allocation, path: ListenerPath): void {
+    this.#withdraw(allocation);
+    allocation.announce(path, () => this.#move(allocation));
+    this.#announced.set(fiveTuple(path), allocation);
+  }
+
+  /** Whether `allocation` is about to move to `path`. */
+  isAnnounced({ next }: Allocation, path: ClientPath): boolean {
+    return next !== undefined && fiveTuple(next.path) === fiveTuple(path);
+  }
+
+  /** An authenticated request arrived by `path`: if the allocation is about to move there, it does. */
+  used(allocation: Allocation, path: ClientPath): void {
+    if (this.isAnnounced(allocation, path)) this.#move(allocation);
+  }
+
+  #move(allocation: Allocation): void {
+    const { client } = allocation.path;
+    this.#byTuple.delete(fiveTuple(allocation.path));
+    allocation.move();
+    const tuple = fiveTuple(allocation.path);
+    this.#announced.delete(tuple);
+    this.#byTuple.set(tuple, allocation);
+    this.moved.add(allocation.path.protocol);
+    const from = formatAddress(client.address, client.port);
+    this.#options.events.next({ event: "allocation.moved", ...described(allocation), from });
+  }
+
+  #withdraw(allocation: Allocation): void {
+    if (allocation.next !== undefined) this.#announced.delete(fiveTuple(allocation.next.path));
+    allocation.withdraw();
+  }
+
   close(allocation: Allocation, reason: string): void {
     const tuple = fiveTuple(allocation.path);
     if (this.#byTuple.get(tuple) !== allocation) return;
     const { scope, owner } = allocation;
     const description = described(allocation);
     this.#byTuple.delete(tuple);
+    this.#withdraw(allocation);
+    this.#mobile.delete(allocation.id);
     this.closed.add(reason);
     allocation.close();
     scope.gateway.users.release(owner.account, monotonicMs());
@@ -125,8 +179,12 @@ export class Allocations {
     const tuple = fiveTuple(path);
     const claim = this.#claims.get(tuple);
     if (claim !== undefined) claim.isWanted = false;
-    const allocation = this.#byTuple.get(tuple);
-    if (allocation !== undefined) this.close(allocation, "client closed the connection");
+    const allocation = this.get(tuple);
+    if (allocation === undefined) return;
+    if (allocation.next === undefined) this.close(allocation, "client closed the connection");
+    else if (this.isAnnounced(allocation, path)) this.#withdraw(allocation);
+    // RFC 8016 §3.2.2: the end of the previous connection completes the move.
+    else this.#move(allocation);
   }
 
   /**

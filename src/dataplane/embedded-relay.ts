@@ -135,6 +135,7 @@ export class EmbeddedRelay implements Relay {
       denied: denied.toJSON(),
       opened: allocations.opened.toJSON(),
       closed: allocations.closed.toJSON(),
+      moved: allocations.moved.toJSON(),
       dropped: { ...dropped.toJSON(), ...Object.fromEntries(used) },
       ...(ports.use === undefined ? {} : { relayPorts: ports.use }),
       offload: this.#offload.state(),
@@ -324,7 +325,8 @@ const wayOf = (offload: Offload | undefined, channel: Channel): Pick<ChannelStat
 };
 
 const allocationState = (allocation: Allocation): AllocationState => {
-  const { scope, id, owner, path, protocol, relays, openedAt, expiresAt, permissions, channels, flow } = allocation;
+  const { scope, id, owner, path, protocol, relays, openedAt, expiresAt, permissions, channels, flow, next, moves } =
+    allocation;
   return {
     id,
     gateway: scope.gateway.name,
@@ -349,5 +351,7 @@ const allocationState = (allocation: Allocation): AllocationState => {
       ...wayOf(scope.offload, channel),
     })),
     ...flow.traffic,
+    moves,
+    ...(next !== undefined && { movingTo: formatAddress(next.path.client.address, next.path.client.port) }),
   };
 };

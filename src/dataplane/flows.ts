@@ -152,7 +152,7 @@ export interface FlowOwner {
 /** What packets of one allocation need: peers by port and address, channels by number. */
 export class Flow {
   readonly path: ClientPath;
-  readonly traffic = noTraffic();
+  readonly traffic: Traffic;
   readonly listener: Traffic;
   readonly drops: Drops;
   readonly gate: { readonly generation: number };
@@ -160,11 +160,14 @@ export class Flow {
   readonly canSetDontFragment: boolean;
   /** Its bandwidth limits; undefined if there is no limit. */
   readonly bandwidth: Bandwidth | undefined;
-  readonly channels = new Map<number, Channel>();
+  readonly channels: Map<number, Channel>;
   /** Found by port, then by comparing addresses: no string is hashed for a packet. */
-  readonly peers = new PeerTable();
+  readonly peers: PeerTable;
+  /** Called after data of the client; undefined except until the first data from an announced path. */
+  arrived: (() => void) | undefined = undefined;
   readonly #owner: FlowOwner;
 
+  /** @param shared whose counters, channels and peers it has. */
   constructor(
     path: ClientPath,
     listener: Traffic,
@@ -173,7 +176,11 @@ export class Flow {
     owner: FlowOwner,
     canSetDontFragment = false,
     bandwidth?: Bandwidth,
+    shared?: Flow,
   ) {
+    this.traffic = shared?.traffic ?? noTraffic();
+    this.channels = shared?.channels ?? new Map<number, Channel>();
+    this.peers = shared?.peers ?? new PeerTable();
     this.canSetDontFragment = canSetDontFragment;
     this.bandwidth = bandwidth;
     this.path = path;
@@ -181,6 +188,14 @@ export class Flow {
     this.drops = drops;
     this.gate = gate;
     this.#owner = owner;
+  }
+
+  /** The same flow by another path of its client; only the path differs. `arrived` is called after its first data. */
+  over(path: ClientPath, arrived: () => void): Flow {
+    const { listener, drops, gate, canSetDontFragment, bandwidth } = this;
+    const flow = new Flow(path, listener, drops, gate, this.#owner, canSetDontFragment, bandwidth, this);
+    flow.arrived = arrived;
+    return flow;
   }
 
   /** The entry for a peer, with an up-to-date verdict. */

@@ -20,6 +20,7 @@ import type { RelayedPorts } from "./relayed-ports.ts";
 import { Reservations, type SharedTokens } from "./reservations.ts";
 import { Tally } from "./tally.ts";
 import { Throttle } from "./throttle.ts";
+import { Tickets } from "./tickets.ts";
 import { UnprovenSources } from "./unproven.ts";
 
 const tickMilliseconds = 5;
@@ -60,6 +61,8 @@ export class RelayContext {
   readonly unproven: UnprovenSources;
   readonly host: RelayHost;
   readonly allocations: Allocations;
+  /** Undefined if mobility is off. */
+  readonly tickets: Tickets | undefined;
   /** Limits reports about denied peers, and about rejected requests. */
   readonly peerThrottle = new Throttle();
   readonly requestThrottle = new Throttle();
@@ -72,7 +75,7 @@ export class RelayContext {
     this.options = options;
     this.limits = { ...defaultLimits, ...options.limits };
     this.log = options.log;
-    this.nonces = createNonces(options.nonceKey);
+    this.nonces = createNonces(options.nonceKey, options.passwordAlgorithms === true);
     this.unproven = new UnprovenSources(this.limits.unprovenAnswersPerSecond);
     this.engine = createEngine(
       options.engine ?? "auto",
@@ -86,6 +89,9 @@ export class RelayContext {
       quota,
       events: this.events,
     });
+    // With several threads, packets from the new five-tuple may arrive at a thread that does not have the allocation.
+    const isOnlyThread = ids === undefined || ids.step === 1;
+    this.tickets = options.mobility !== false && isOnlyThread ? new Tickets() : undefined;
     this.host = new RelayHost(options.own, options.relayedPorts);
     this.ports = new RelayPortRange(options.relayPorts, this.host.relayed);
     this.reservations = new Reservations(this.engine, this.ports, options.heldPorts);

@@ -31,6 +31,10 @@ export interface RelayTuning {
   readonly advertise?: readonly string[];
   /** A prefix that is wider than a private block (RFC 1918, RFC 6598, RFC 4193) does not admit the addresses in it. */
   readonly deniesPrivate?: boolean;
+  /** Whether clients that ask for a mobility ticket get one (RFC 8016); true by default. Needs a single thread. */
+  readonly mobility?: boolean;
+  /** Challenges offer clients SHA-256 beside MD5 (RFC 8489 §9.2), and are longer; false by default. */
+  readonly passwordAlgorithms?: boolean;
   /** Overrides of `defaultLimits`. */
   readonly limits?: Partial<Limits>;
 }
@@ -139,6 +143,10 @@ export interface AllocationState {
   readonly bytesOut: number;
   readonly packetsIn: number;
   readonly packetsOut: number;
+  /** How often its client moved it to another five-tuple (RFC 8016). */
+  readonly moves: number;
+  /** The client address that it is about to move to. */
+  readonly movingTo?: string;
 }
 
 export interface ListenerState {
@@ -187,6 +195,8 @@ export interface RelayState {
   /** Allocations made, by `CLIENT-TRANSPORT PEER-TRANSPORT`; allocations ended, by reason. */
   readonly opened: Readonly<Record<string, number>>;
   readonly closed: Readonly<Record<string, number>>;
+  /** Allocations moved to another five-tuple, by transport of the client. */
+  readonly moved: Readonly<Record<string, number>>;
   /** Datagrams, frames and connections dropped. */
   readonly dropped: Readonly<Record<string, number>>;
   /** Relayed transport addresses in use, by family, and the limit for each; absent if the system chooses their ports. */
@@ -206,6 +216,8 @@ interface AllocationEvent {
 
 export type RelayEvent =
   | (AllocationEvent & { readonly event: "allocation.opened" })
+  /** Its client has another address; `from` is the previous one. */
+  | (AllocationEvent & { readonly event: "allocation.moved"; readonly from: string })
   | (AllocationEvent & {
       readonly event: "allocation.closed";
       readonly reason: string;

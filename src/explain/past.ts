@@ -64,7 +64,7 @@ export const pastAt = (history: History, position: number): Past | undefined => 
     },
     gatewayOf: (client) =>
       moment
-        .opened()
+        .used()
         .findLast(({ data }) => data.client === client || data.client.slice(0, data.client.lastIndexOf(":")) === client)
         ?.data.gateway,
     get offload() {

@@ -156,6 +156,26 @@ describe("a moment", () => {
     ).toEqual(["10.9.9.9"]);
     expect(history.moment(history.length - 3)!.refusals()).toEqual([]);
   });
+
+  it("has the address that an allocation's client had at the moment", () => {
+    const lived = given(...aCall(), synced).history;
+    const summary = { gateway: "ns/gw" as Name, listener: "udp", id: 1, user: "u", relayed: "10.0.0.9:1" };
+    lived.take(
+      { type: "allocation.opened", data: { ...summary, client: "192.0.2.1:9" } },
+      { type: "allocation.moved", data: { ...summary, client: "198.51.100.7:5", from: "192.0.2.1:9" } },
+      { type: "allocation.moved", data: { ...summary, id: 2, client: "198.51.100.8:5", from: "192.0.2.2:9" } },
+    );
+    const history = historyOf(lived.lines);
+    const clientsAt = (back: number) =>
+      history
+        .moment(history.length - back)!
+        .allocations()
+        .map(({ type, data }) => [type, data.client]);
+    expect(clientsAt(3)).toEqual([["allocation.opened", "192.0.2.1:9"]]);
+    expect(clientsAt(1)).toEqual([["allocation.opened", "198.51.100.7:5"]]);
+    const used = history.moment(history.length - 1)!.used();
+    expect(used.map(({ data }) => data.client)).toEqual(["192.0.2.1:9", "198.51.100.7:5", "198.51.100.8:5"]);
+  });
 });
 
 describe("a history", () => {

@@ -13,7 +13,10 @@ import { splitEndpoint } from "../resources/entities.ts";
 
 export type TransitionLine = Extract<DerivationLine, { readonly type: "transition" }>;
 export type RenderedLine = Extract<DerivationLine, { readonly type: "rendered" }>;
-export type AllocationLine = Extract<FactLine, { readonly type: "allocation.opened" | "allocation.closed" }>;
+export type AllocationLine = Extract<
+  FactLine,
+  { readonly type: "allocation.opened" | "allocation.moved" | "allocation.closed" }
+>;
 export type RefusalLine = Extract<FactLine, { readonly type: "peer.refused" }>;
 
 export type OffloadLine = Extract<FactLine, { readonly type: "offload.changed" }>;
@@ -42,7 +45,7 @@ export interface Index {
   readonly referrers: ReadonlyMap<Reference, ReadonlySet<ObjectKey>>;
   /** Why Kubernetes rejects an object, `KIND NAME`. */
   readonly refused: Tracks<string, string>;
-  /** Allocations opened and closed, and peers denied; each with the positions of its lines. */
+  /** Allocations opened, moved and closed, and peers denied; each with the positions of its lines. */
   readonly allocations: readonly AllocationLine[];
   readonly allocationsAt: readonly number[];
   readonly refusals: readonly RefusalLine[];
@@ -158,6 +161,7 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
         putObject(keyOf(line.data.kind, line.data.name), position, undefined);
         break;
       case "allocation.opened":
+      case "allocation.moved":
       case "allocation.closed":
         allocations.push(line);
         allocationsAt.push(position);

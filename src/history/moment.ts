@@ -59,10 +59,10 @@ export interface Moment {
   rendered(gateway: Name): RenderedGateway | undefined;
   /** Its conditions have no times. */
   status(object: ObjectKey): unknown;
-  /** Open allocations, oldest first. */
+  /** Open allocations, oldest first: the lines that opened them, with the client's address at this moment. */
   allocations(): readonly AllocationLine[];
-  /** Allocations made in this run, oldest first. */
-  opened(): readonly AllocationLine[];
+  /** Allocations made, or moved to another address of their client, in this run; oldest first. */
+  used(): readonly AllocationLine[];
   /** The relay's last report of kernel offload in this run; undefined if no config asked for it. */
   offload(): OffloadLine | undefined;
   /** Peers that the relay denied in this run, oldest first. */
@@ -195,12 +195,15 @@ export const createMoment = (index: Index, position: number): Moment | undefined
       const open = new Map<string, AllocationLine>();
       for (const one of soFar(index.allocations, index.allocationsAt)) {
         const key = `${one.data.gateway} ${one.data.id}`;
+        const present = open.get(key);
         if (one.type === "allocation.opened") open.set(key, one);
-        else open.delete(key);
+        else if (one.type === "allocation.closed") open.delete(key);
+        else if (present !== undefined)
+          open.set(key, { ...present, data: { ...present.data, client: one.data.client } } as AllocationLine);
       }
       return [...open.values()];
     },
-    opened: () => soFar(index.allocations, index.allocationsAt).filter((one) => one.type === "allocation.opened"),
+    used: () => soFar(index.allocations, index.allocationsAt).filter((one) => one.type !== "allocation.closed"),
     offload: () => index.offload.of("offload")?.at(position, from),
     refusals: () => soFar(index.refusals, index.refusalsAt),
     snapshot() {

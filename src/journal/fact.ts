@@ -113,6 +113,8 @@ export type Fact =
   /** What forwards channels in the kernel from now on. */
   | { readonly type: "offload.changed"; readonly data: OffloadSummary }
   | { readonly type: "allocation.opened"; readonly data: AllocationSummary }
+  /** Its client has another address (RFC 8016); `from` is the previous one, `ADDRESS:PORT`. */
+  | { readonly type: "allocation.moved"; readonly data: AllocationSummary & { readonly from: string } }
   | {
       readonly type: "allocation.closed";
       readonly data: AllocationSummary & {

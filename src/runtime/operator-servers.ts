@@ -54,6 +54,7 @@ const withoutRelay: RelayState = {
   denied: {},
   opened: {},
   closed: {},
+  moved: {},
   offload: undefined,
 };
 

@@ -29,9 +29,12 @@ export const attribute = {
   useCandidate: 0x0025,
   connectionId: 0x002a,
   additionalAddressFamily: 0x8000,
+  passwordAlgorithms: 0x8002,
   addressErrorCode: 0x8001,
   alternateServer: 0x8023,
   fingerprint: 0x8028,
+  /** RFC 8016 §3.3. */
+  mobilityTicket: 0x8030,
 } as const;
 
 /** ADDITIONAL-ADDRESS-FAMILY before RFC 8656 assigned its number; some clients still send it. */

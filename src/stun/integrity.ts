@@ -1,7 +1,19 @@
-/** MESSAGE-INTEGRITY and FINGERPRINT, computed from the received bytes (RFC 8489 §14.5, §14.7). */
+/** MESSAGE-INTEGRITY, MESSAGE-INTEGRITY-SHA256 and FINGERPRINT, computed from the received bytes (RFC 8489 §14.5 to §14.7). */
 import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { DIGEST_BYTES, HmacSha1 } from "./hmac-sha1.ts";
+import { attribute } from "./attributes.ts";
+import { HmacSha1 } from "./hmac-sha1.ts";
+import { HmacSha256 } from "./hmac-sha256.ts";
+
+/** Makes and checks MESSAGE-INTEGRITY, or MESSAGE-INTEGRITY-SHA256. */
+export type IntegrityKey = HmacSha1 | HmacSha256;
+
+const sha1 = { type: attribute.messageIntegrity, length: 20 } as const;
+const sha256 = { type: attribute.messageIntegritySha256, length: 32 } as const;
+
+/** The attribute that `key` makes, and the length of its value. */
+export const integrityAttribute = (key: IntegrityKey): typeof sha1 | typeof sha256 =>
+  key instanceof HmacSha1 ? sha1 : sha256;
 
 /** Number of cached keys of credentials, the most recently used: a new client uses its own for several requests. */
 const KEYS = 1024;
@@ -19,24 +31,25 @@ export const longTermKey = (username: string, realm: string, password: string): 
   return key;
 };
 
-const INTEGRITY_BYTES = 4 + DIGEST_BYTES;
 const HEADER_BYTES = 20;
 
 /**
- * Writes the value of MESSAGE-INTEGRITY at `offset` of `bytes`, whose length field must include it and nothing after it.
+ * Writes the value of the attribute of `key` at `offset` of `bytes`, whose length field must include it and nothing after
+ * it.
  */
-export const putIntegrity = (bytes: Buffer, offset: number, key: HmacSha1): void =>
+export const putIntegrity = (bytes: Buffer, offset: number, key: IntegrityKey): void =>
   key.sign(bytes, 0, offset, bytes, offset + 4);
 
 /**
- * Whether the MESSAGE-INTEGRITY attribute at `offset` of `bytes` was made with `key`. It covers a length field that
- * includes it and nothing after it, so `bytes` has that length during the computation.
+ * Whether the attribute at `offset` of `bytes` was made with `key`. It covers a length field that includes it and nothing
+ * after it, so `bytes` has that length during the computation. MESSAGE-INTEGRITY-SHA256 may be cut (RFC 8489 §14.6).
  */
-export const integrityIsValid = (bytes: Buffer, offset: number, key: HmacSha1): boolean => {
-  if (offset + INTEGRITY_BYTES > bytes.length) return false;
+export const integrityIsValid = (bytes: Buffer, offset: number, key: IntegrityKey): boolean => {
+  const count = key instanceof HmacSha1 ? sha1.length : bytes.readUInt16BE(offset + 2);
+  if (offset + 4 + count > bytes.length) return false;
   const length = bytes.readUInt16BE(2);
-  bytes.writeUInt16BE(offset + INTEGRITY_BYTES - HEADER_BYTES, 2);
-  const isValid = key.matches(bytes, 0, offset, bytes, offset + 4);
+  bytes.writeUInt16BE(offset + 4 + count - HEADER_BYTES, 2);
+  const isValid = key.matches(bytes, 0, offset, bytes, offset + 4, count);
   bytes.writeUInt16BE(length, 2);
   return isValid;
 };

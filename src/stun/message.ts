@@ -1,5 +1,5 @@
 /** STUN messages as values: methods, classes, and attributes. */
-import type { HmacSha1 } from "./hmac-sha1.ts";
+import type { IntegrityKey } from "./integrity.ts";
 import type { DropCode, RefusalCode } from "../reasons.ts";
 import type { TransportAddress } from "../net/address.ts";
 import { attribute, magicCookie } from "./attributes.ts";
@@ -28,7 +28,7 @@ export const typeOf = (method: number, kind: MessageClass): number => {
   return (method & 0xf) | ((method & 0x70) << 1) | ((method & 0xf80) << 2) | ((bits & 1) << 4) | ((bits & 2) << 7);
 };
 
-/** A STUN message. It does not include attributes after MESSAGE-INTEGRITY (RFC 8489 §14.5). */
+/** A STUN message. It does not include attributes after MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256 (RFC 8489 §14.5, §14.6). */
 export interface Message {
   readonly bytes: Buffer;
   readonly method: number;
@@ -36,12 +36,17 @@ export interface Message {
   readonly transactionId: Buffer;
   /** Where MESSAGE-INTEGRITY starts. */
   readonly integrityAt?: number | undefined;
+  /** Where MESSAGE-INTEGRITY-SHA256 starts. */
+  readonly integritySha256At?: number | undefined;
   readonly hasFingerprint: boolean;
   /** Unknown comprehension-required attributes, RFC 8489 §6.3.1. */
   readonly unknown: readonly number[];
   readonly username?: string | undefined;
   readonly realm?: string | undefined;
   readonly nonce?: string | undefined;
+  /** The password algorithm that the client uses, and those that it was offered. */
+  readonly passwordAlgorithm?: Buffer | undefined;
+  readonly passwordAlgorithms?: Buffer | undefined;
   /** Seconds. */
   readonly lifetime?: number | undefined;
   readonly peers: readonly TransportAddress[];
@@ -62,6 +67,8 @@ export interface Message {
   /** The R bit of EVEN-PORT. */
   readonly evenPort?: boolean | undefined;
   readonly reservationToken?: Buffer | undefined;
+  /** Empty in a request for a ticket, RFC 8016 §3.1.1. */
+  readonly mobilityTicket?: Buffer | undefined;
 }
 
 /**
@@ -87,8 +94,8 @@ export interface Outgoing {
   readonly class: MessageClass;
   readonly transactionId: Buffer;
   readonly attributes?: readonly Attribute[];
-  /** Adds MESSAGE-INTEGRITY. */
-  readonly key?: HmacSha1 | undefined;
+  /** Adds MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256. */
+  readonly key?: IntegrityKey | undefined;
   readonly fingerprint?: boolean;
 }
 
@@ -101,9 +108,11 @@ export const messageLength = (bytes: Buffer, offset = 0): number | undefined => 
   return length % 4 === 0 ? 20 + length : undefined;
 };
 
-/** Whether `bytes` seem to contain a MESSAGE-INTEGRITY, valid or not: a very cheap check. */
+/** Whether `bytes` seem to contain a MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256, valid or not: a very cheap check. */
 export const isSigned = (bytes: Buffer): boolean => {
-  for (let at = 20; at + 4 <= bytes.length; at += 4 + ((bytes.readUInt16BE(at + 2) + 3) & ~3))
-    if (bytes.readUInt16BE(at) === attribute.messageIntegrity) return true;
+  for (let at = 20; at + 4 <= bytes.length; at += 4 + ((bytes.readUInt16BE(at + 2) + 3) & ~3)) {
+    const type = bytes.readUInt16BE(at);
+    if (type === attribute.messageIntegrity || type === attribute.messageIntegritySha256) return true;
+  }
   return false;
 };

@@ -44,8 +44,9 @@ export class ReceivedMessage implements Message {
   readonly bytes: Buffer;
   readonly #type: number;
   integrityAt: number | undefined = undefined;
+  integritySha256At: number | undefined = undefined;
   hasFingerprint = false;
-  /** The end of the covered part: MESSAGE-INTEGRITY, FINGERPRINT, or the end of the message. */
+  /** The end of the attributes that count: where the first signature or FINGERPRINT starts, or the end of the message. */
   #end: number;
   /** What is wrong with the first malformed attribute. */
   #rejection: Rejection | undefined = undefined;
@@ -89,8 +90,14 @@ export class ReceivedMessage implements Message {
         this.#end = Math.min(this.#end, at);
         return undefined;
       }
-      // RFC 8489 §14.5: what follows MESSAGE-INTEGRITY is ignored.
-      if (this.integrityAt === undefined) {
+      if (type === attribute.messageIntegritySha256 && this.integritySha256At === undefined) {
+        // RFC 8489 §14.6: it may be cut.
+        if (length < 16 || length > 32 || length % 4 !== 0) return "attribute-length";
+        this.integritySha256At = at;
+        this.#end = Math.min(this.#end, at);
+      }
+      // RFC 8489 §14.5, §14.6: what follows a signature is ignored.
+      if (this.#end === bytes.length) {
         if (type === attribute.messageIntegrity) {
           if (length !== 20) return "attribute-length";
           this.integrityAt = at;
@@ -140,6 +147,14 @@ export class ReceivedMessage implements Message {
     return textAt(this.bytes, this.#at.nonce);
   }
 
+  get passwordAlgorithm(): Buffer | undefined {
+    return this.#search(attribute.passwordAlgorithm);
+  }
+
+  get passwordAlgorithms(): Buffer | undefined {
+    return this.#search(attribute.passwordAlgorithms);
+  }
+
   get data(): Buffer | undefined {
     return bytesAt(this.bytes, this.#at.data);
   }
@@ -170,6 +185,10 @@ export class ReceivedMessage implements Message {
 
   get reservationToken(): Buffer | undefined {
     return bytesAt(this.bytes, this.#at.reservationToken);
+  }
+
+  get mobilityTicket(): Buffer | undefined {
+    return this.#search(attribute.mobilityTicket);
   }
 
   get dontFragment(): boolean | undefined {
@@ -206,6 +225,13 @@ export class ReceivedMessage implements Message {
   get addressError(): { readonly family: number; readonly code: number } | undefined {
     const at = this.#at.addressError;
     return at === nowhere ? undefined : { family: this.bytes[at] ?? 0, code: errorCodeAt(this.bytes, at) };
+  }
+
+  /** A view of the first value of `type`, which is rare enough that its offset is not recorded. */
+  #search(type: number): Buffer | undefined {
+    for (let at = headerBytes; at < this.#end; at = after(this.bytes, at))
+      if (u16(this.bytes, at) === type) return bytesAt(this.bytes, at + 4);
+    return undefined;
   }
 
   /** All attributes of `type`, the first of which has its value at `first`. */

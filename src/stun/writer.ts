@@ -5,7 +5,7 @@
 import { putIp } from "../net/ip.ts";
 import type { TransportAddress } from "../net/address.ts";
 import { addressFamily, attribute, magicCookie } from "./attributes.ts";
-import { fingerprintOf, putIntegrity } from "./integrity.ts";
+import { fingerprintOf, integrityAttribute, putIntegrity } from "./integrity.ts";
 import { typeOf, type Attribute, type Outgoing } from "./message.ts";
 
 const headerBytes = 20;
@@ -122,10 +122,11 @@ export const encode = ({ method, class: kind, transactionId, attributes, key, fi
   let at = headerBytes;
   if (attributes !== undefined) for (const item of attributes) at = put(at, item);
   if (key !== undefined) {
-    ensureRoom(at, 24);
-    countTo(at + 24);
+    const { type, length } = integrityAttribute(key);
+    ensureRoom(at, 4 + length);
+    countTo(at + 4 + length);
     putIntegrity(scratch, at, key);
-    at = close(at, attribute.messageIntegrity, 20);
+    at = close(at, type, length);
   }
   countTo(at);
   if (fingerprint === true) {

@@ -55,9 +55,10 @@ const typeOf = (m: number, c: MessageClass): number => {
 interface Walk {
   /** Type, value offset, value length, three numbers an attribute. */
   readonly at: readonly number[];
-  /** The end of the covered part: after MESSAGE-INTEGRITY, or the whole message. */
+  /** The end of the part to read: after MESSAGE-INTEGRITY, before MESSAGE-INTEGRITY-SHA256, or the whole message. */
   readonly end: number;
   readonly integrityAt?: number;
+  readonly integritySha256At?: number;
   readonly hasFingerprint: boolean;
 }
 
@@ -67,6 +68,11 @@ const walk = (
 ): Walk | "attribute-bounds" | "attribute-count" | "attribute-length" | "fingerprint" | "fingerprint-place" => {
   const at: number[] = [];
   let integrityAt: number | undefined;
+  let integritySha256At: number | undefined;
+  const signatures = () => ({
+    ...(integrityAt !== undefined && { integrityAt }),
+    ...(integritySha256At !== undefined && { integritySha256At }),
+  });
   let end = bytes.length;
   let count = 0;
   for (let offset = 20; offset < bytes.length;) {
@@ -83,10 +89,14 @@ const walk = (
         at,
         end: Math.min(end, offset),
         hasFingerprint: true,
-        ...(integrityAt !== undefined && { integrityAt }),
+        ...signatures(),
       };
     }
-    if (integrityAt === undefined) {
+    if (type === attribute.messageIntegritySha256 && integritySha256At === undefined) {
+      if (length < 16 || length > 32 || length % 4 !== 0) return "attribute-length";
+      integritySha256At = offset;
+      if (integrityAt === undefined) end = offset;
+    } else if (integrityAt === undefined && integritySha256At === undefined) {
       at.push(type, offset + 4, length);
       if (type === attribute.messageIntegrity) {
         if (length !== 20) return "attribute-length";
@@ -96,7 +106,7 @@ const walk = (
     }
     offset = next;
   }
-  return { at, end, hasFingerprint: false, ...(integrityAt !== undefined && { integrityAt }) };
+  return { at, end, hasFingerprint: false, ...signatures() };
 };
 
 const canonical = (value: unknown): TransportAddress | undefined => {
@@ -177,6 +187,15 @@ const raw = (into: Mutable, type: number, value: Buffer): void => {
     case attribute.dontFragment:
       into.dontFragment = true;
       break;
+    case attribute.passwordAlgorithm:
+      into.passwordAlgorithm ??= value;
+      break;
+    case attribute.passwordAlgorithms:
+      into.passwordAlgorithms ??= value;
+      break;
+    case attribute.mobilityTicket:
+      into.mobilityTicket ??= value;
+      break;
     case attribute.alternateServer:
       into.alternateServer ??= readAddress(value);
       break;
@@ -206,7 +225,7 @@ export const decode = (bytes: Buffer): Decoded => {
       : drop(`stun-${reason}`);
   const walked = walk(bytes);
   if (typeof walked === "string") return drop(`stun-${walked}`);
-  const { at, end, hasFingerprint, integrityAt } = walked;
+  const { at, end, hasFingerprint, integrityAt, integritySha256At } = walked;
   const unknown = new Set<number>();
   for (let index = 0; index < at.length; index += 3) {
     const [attributeType = 0, offset = 0, length = 0] = at.slice(index, index + 3);
@@ -224,6 +243,7 @@ export const decode = (bytes: Buffer): Decoded => {
     peers: [],
     relayed: [],
     ...(integrityAt !== undefined && { integrityAt }),
+    ...(integritySha256At !== undefined && { integritySha256At }),
   };
   try {
     for (const { type: attributeType, value } of stunDecode(covered(bytes, end))) known(message, attributeType, value);

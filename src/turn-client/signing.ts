@@ -1,7 +1,6 @@
 /** Appends MESSAGE-INTEGRITY and FINGERPRINT to a message of a client. */
 import { attribute } from "../stun/attributes.ts";
-import type { HmacSha1 } from "../stun/hmac-sha1.ts";
-import { fingerprintOf, putIntegrity } from "../stun/integrity.ts";
+import { fingerprintOf, integrityAttribute, putIntegrity, type IntegrityKey } from "../stun/integrity.ts";
 import { attributeBytes } from "./attribute-bytes.ts";
 
 /** `message` with the placeholder `value` as its last attribute. */
@@ -11,9 +10,10 @@ const withLast = (message: Buffer, type: number, value: Buffer): Buffer => {
   return longer;
 };
 
-/** `message` with MESSAGE-INTEGRITY appended. */
-export const withIntegrity = (message: Buffer, key: HmacSha1): Buffer => {
-  const signed = withLast(message, attribute.messageIntegrity, Buffer.alloc(20));
+/** `message` with MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256 appended. */
+export const withIntegrity = (message: Buffer, key: IntegrityKey): Buffer => {
+  const { type, length } = integrityAttribute(key);
+  const signed = withLast(message, type, Buffer.alloc(length));
   putIntegrity(signed, message.length, key);
   return signed;
 };

@@ -8,6 +8,7 @@
  * - The package multiplies the class of an error code with its number. The clients' codec reads ERROR-CODE itself.
  */
 import { HmacSha1 } from "../../src/stun/hmac-sha1.ts";
+import { HmacSha256 } from "../../src/stun/hmac-sha256.ts";
 import { addressErrorCodeValue, addressValue, attribute, connectionIdValue } from "../../src/stun/attributes.ts";
 import { classes, method, type Attribute, type Message, type Outgoing } from "../../src/stun/message.ts";
 import * as ours from "../../src/stun/reader.ts";
@@ -40,6 +41,7 @@ const texts = ["user-1", "1700000000:alice", "stunner.l7mp.io", "マトリック
 const textFrom = (random: Random): string => oneOf(random, texts).repeat(1 + below(random, 4));
 
 const key = new HmacSha1(Buffer.from("a key of both codecs"));
+const otherKey = new HmacSha256(Buffer.from("another key of both"));
 
 /** What the package writes by value, each at most once. */
 const values: readonly ((random: Random) => Attribute)[] = [
@@ -71,6 +73,9 @@ const raws: readonly ((random: Random) => Attribute)[] = [
   (random) => ({ type: attribute.additionalAddressFamily, raw: bytesFrom(random, 4) }),
   (random) => ({ type: 0x8032, raw: bytesFrom(random, 4) }),
   () => ({ type: attribute.dontFragment, raw: Buffer.alloc(0) }),
+  (random) => ({ type: attribute.mobilityTicket, raw: bytesFrom(random, below(random, 40)) }),
+  (random) => ({ type: attribute.passwordAlgorithm, raw: bytesFrom(random, 4) }),
+  (random) => ({ type: attribute.passwordAlgorithms, raw: bytesFrom(random, 8) }),
   (random) => ({ type: attribute.connectionId, raw: connectionIdValue(below(random, 2 ** 32)) }),
   (random) => ({ type: attribute.addressErrorCode, raw: addressErrorCodeValue(2, 300 + below(random, 400)) }),
   (random) => ({ type: attribute.alternateServer, raw: addressValue(addressFrom(random)) ?? Buffer.alloc(0) }),
@@ -104,7 +109,7 @@ export const outgoingFrom = (random: Random): Outgoing => {
       ...chosen(random, raws, 0.15),
       ...(random() < 0.1 ? [mappedFrom(random, transactionId)] : []),
     ],
-    ...(random() < 0.4 ? { key } : {}),
+    ...(random() < 0.4 ? { key: random() < 0.5 ? key : otherKey } : {}),
     fingerprint: random() < 0.3,
   };
 };
@@ -192,11 +197,15 @@ const fields = [
   "class",
   "transactionId",
   "integrityAt",
+  "integritySha256At",
   "hasFingerprint",
   "unknown",
   "username",
   "realm",
   "nonce",
+  "passwordAlgorithm",
+  "passwordAlgorithms",
+  "mobilityTicket",
   "lifetime",
   "peers",
   "relayed",

@@ -129,6 +129,16 @@ it("turnutils_uclient reaches an IPv6 backend through an IPv6 listener", async (
   await backend.close();
 });
 
+it("turnutils_uclient moves every allocation to another port (RFC 8016), without loss", async () => {
+  const output = await uclient(fixed.port, "127.0.0.1", staticCredentials, "-M");
+  const expected = CLIENTS * MESSAGES;
+  expect(output).toContain(`tot_send_msgs=${expected}, tot_recv_msgs=${expected}`);
+  expect(output).toContain("Total lost packets 0 (0.000000%)");
+  await fixed.waitFor(() =>
+    expect(fixed.facts.filter(({ type }) => type === "allocation.moved")).toHaveLength(CLIENTS),
+  );
+});
+
 it("a refusal is in the log with its reason", async () => {
   await uclient(fixed.port, "10.99.0.1", staticCredentials, "-m", "1");
   await fixed.waitFor(() =>

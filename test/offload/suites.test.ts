@@ -12,3 +12,4 @@ describe("relay", async () => void (await import("../../src/dataplane/relay.test
 describe("admission", async () => void (await import("../../src/dataplane/admission-steps.test.ts")));
 describe("indications", async () => void (await import("../../src/dataplane/send-indication.test.ts")));
 describe("threads", async () => void (await import("../../src/dataplane/workers/pool.test.ts")));
+describe("mobility", async () => void (await import("../../src/dataplane/mobility.test.ts")));

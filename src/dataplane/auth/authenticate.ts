@@ -1,14 +1,14 @@
 /** The long-term credential mechanism, RFC 8489 §9.2.4. */
-import type { HmacSha1 } from "../../stun/hmac-sha1.ts";
 import type { RefusalCode } from "../../reasons.ts";
 import type { Owner } from "../allocation.ts";
 import type { Message } from "../../stun/message.ts";
-import { integrityIsValid, longTermKey } from "../../stun/integrity.ts";
+import { integrityIsValid, type IntegrityKey } from "../../stun/integrity.ts";
+import { chosenAlgorithm, integrityKey } from "../../stun/password-algorithms.ts";
 import type { Nonces } from "./nonce.ts";
 import type { AuthPolicy, Credential } from "./policy.ts";
 
 export type Authentication =
-  | { readonly ok: true; readonly who: Owner; readonly key: HmacSha1 }
+  | { readonly ok: true; readonly who: Owner; readonly key: IntegrityKey }
   /** 401 and 438 carry a fresh NONCE and REALM. */
   | { readonly ok: false; readonly code: RefusalCode };
 
@@ -40,13 +40,17 @@ export const authenticate = (message: Message, challenge: Challenge): Authentica
   const { policy, isBlocked, nonces, client, path, owner, now, wallNow } = challenge;
   const { integrityAt, username, realm, nonce } = message;
   if (policy.type === "none" && owner === undefined) return refuse("403 stun-only");
-  if (integrityAt === undefined) return refuse("401 challenge");
+  const sha256At = nonces.offersAlgorithms ? message.integritySha256At : undefined;
+  const signedAt = sha256At ?? integrityAt;
+  if (signedAt === undefined) return refuse("401 challenge");
   if (username === undefined || realm === undefined || nonce === undefined) return refuse("400 missing-credentials");
   if (!nonces.isFresh(nonce, client, now)) return refuse("438 stale-nonce");
+  const algorithm = nonces.offersAlgorithms ? chosenAlgorithm(message) : "md5";
+  if (algorithm === undefined) return refuse("400 password-algorithm");
   if (realm !== policy.realm && realm !== owner?.realm) return refuse("401 realm");
   const attempt = (userId: string, account: string, password: string): Authentication | undefined => {
-    const key = longTermKey(username, realm, password);
-    return integrityIsValid(message.bytes, integrityAt, key)
+    const key = integrityKey(sha256At === undefined ? "sha1" : "sha256", algorithm, username, realm, password);
+    return integrityIsValid(message.bytes, signedAt, key)
       ? { ok: true, who: { username, userId, account, realm, password }, key }
       : undefined;
   };

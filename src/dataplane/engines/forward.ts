@@ -135,6 +135,7 @@ export const fromClient = (flow: Flow, bytes: Buffer, start: number, end: number
   if (first >= 0x40 && first < 0x80) channelDataIn(flow, bytes, start, end);
   else if (isSendIndication(bytes, start)) sendIndicationIn(flow, bytes, start, end);
   else return false;
+  flow.arrived?.();
   return true;
 };
 

@@ -8,6 +8,7 @@ import type { Attribute, Message } from "../../stun/message.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
 import type { Reservations } from "../reservations.ts";
 import { TcpRelay } from "../tcp-relay.ts";
+import { firstTicketOf } from "./move.ts";
 import { connectionAttempt } from "./connection-attempt.ts";
 import {
   failure,
@@ -133,6 +134,8 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
   if (other !== undefined) return other;
   const wanted = families(message, path, context);
   if ("kind" in wanted) return wanted;
+  // RFC 8016 §3.1.1: the attribute of a request is empty.
+  if (message.mobilityTicket !== undefined && message.mobilityTicket.length > 0) return failure("400 mobility-ticket");
   const { allocations, reservations } = context.relay;
   const full = allocations.claim(context, path, who);
   if (full !== undefined) return failure(full);
@@ -156,7 +159,7 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
   const { token } = ports;
   const seconds = grantedSeconds(message.lifetime);
   const [relayed, ...additional] = ports.relays.map((relay) => ({ type: attribute.xorRelayedAddress, address: relay }));
-  const response: readonly Attribute[] = [
+  const response: Attribute[] = [
     ...(relayed === undefined ? [] : [relayed]),
     { type: attribute.lifetime, value: seconds },
     { type: attribute.xorMappedAddress, address: path.client },
@@ -175,6 +178,7 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
     now,
     expiresAt: now + seconds * 1000,
   });
+  if (message.mobilityTicket !== undefined) response.push(...firstTicketOf(allocation, context));
   for (const relay of ports.relays)
     if (relay instanceof TcpRelay) relay.attach((socket) => connectionAttempt(context, allocation, socket));
   return success(...response);

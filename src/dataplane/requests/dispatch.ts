@@ -1,5 +1,6 @@
 /** From a STUN message to its answer: reading, authentication, and the file that handles the method. */
-import type { HmacSha1 } from "../../stun/hmac-sha1.ts";
+import type { IntegrityKey } from "../../stun/integrity.ts";
+import { offeredAlgorithms } from "../../stun/password-algorithms.ts";
 import { monotonicMs, wallMs } from "../../clock.ts";
 import { statusOf } from "../../reasons.ts";
 import { authenticate } from "../auth/authenticate.ts";
@@ -24,6 +25,7 @@ import {
   type RequestContext,
 } from "./exchange.ts";
 import { handOver } from "./hand-over.ts";
+import { isMove, move, movedAllocation } from "./move.ts";
 import { refresh } from "./refresh.ts";
 
 type Handler = (exchange: AllocationExchange) => Answer | Promise<Answer>;
@@ -40,13 +42,13 @@ const isChallenge: ReadonlySet<number> = new Set([401, 438]);
 
 const withoutAllocation: ReadonlySet<number> = new Set([method.allocate, method.connectionBind]);
 
-/** Answers `message`; with a key, the answer carries MESSAGE-INTEGRITY. */
+/** Answers `message`; with a key, the answer is signed as the request was. */
 const respond = (
   context: RequestContext,
   message: Message,
   path: ListenerPath,
   answer: Answer,
-  key?: HmacSha1,
+  key?: IntegrityKey,
 ): void => {
   if (answer.kind === "silence") return;
   if (answer.kind === "error") context.refusedRequest(path, answer.code);
@@ -97,17 +99,19 @@ const answerLater = (context: RequestContext, outcome: Promise<Answer>, answer: 
     .catch(report);
 };
 
-const answerAuthenticated = (exchange: Exchange, allocation: Allocation | undefined, key: HmacSha1): void => {
+const answerAuthenticated = (exchange: Exchange, allocation: Allocation | undefined, key: IntegrityKey): void => {
   const { message, path, context, who, now } = exchange;
   if (!context.gateway.users.mayAsk(who.account, now)) return context.dropped("user-requests");
   const answer = (outcome: Answer): void => respond(context, message, path, outcome, key);
   const handle = inAllocation.get(message.method);
   if (message.unknown.length > 0) answer(notUnderstood(message.unknown));
   else if (message.method === method.connectionBind) answer(connectionBind(exchange));
+  else if (isMove(message)) answer(move(exchange, allocation));
   else if (handle === undefined) answerAllocate(exchange, allocation, answer);
   else if (allocation === undefined) answer(failure("437 no-allocation"));
   else if (allocation.owner.userId !== who.userId) answer(failure("441 other-user"));
   else {
+    context.relay.allocations.used(allocation, path);
     const outcome = handle({ ...exchange, allocation });
     if (outcome instanceof Promise) answerLater(context, outcome, answer);
     else answer(outcome);
@@ -136,7 +140,9 @@ const receiveMessage = (context: RequestContext, message: Message, path: Listene
   // A client connection has no allocation; its owner is that of the peer connection.
   const binds = message.method === method.connectionBind;
   if (binds && allocation === undefined && handOver(context, message, path)) return;
-  const { owner } = allocation ?? (binds ? gateway.connections.get(message.connectionId)?.allocation : {}) ?? {};
+  const moved = isMove(message) ? movedAllocation(message, context) : undefined;
+  const { owner } =
+    moved ?? allocation ?? (binds ? gateway.connections.get(message.connectionId)?.allocation : {}) ?? {};
   const now = monotonicMs();
   const client = path.client.address;
   const outcome = authenticate(message, {
@@ -158,6 +164,7 @@ const receiveMessage = (context: RequestContext, message: Message, path: Listene
   const challenge: readonly Attribute[] = [
     { type: attribute.nonce, value: relay.nonces.issue(client, now) },
     { type: attribute.realm, value: owner?.realm ?? gateway.auth.realm },
+    ...(relay.nonces.offersAlgorithms ? [{ type: attribute.passwordAlgorithms, raw: offeredAlgorithms }] : []),
   ];
   const attributes = isChallenge.has(statusOf(code)) ? challenge : [];
   respond(context, message, path, { kind: "error", code, attributes });

@@ -59,11 +59,12 @@ const mergeClusters = (states: readonly ClusterState[]): readonly ClusterState[]
 };
 
 export const mergeStates = (states: readonly RelayState[]): RelayState => {
-  const counters = { refused: {}, denied: {}, opened: {}, closed: {}, dropped: {} };
+  const counters = { refused: {}, denied: {}, opened: {}, closed: {}, moved: {}, dropped: {} };
   // Every thread counts the ports of all.
   const relayPorts = states.at(-1)?.relayPorts;
   for (const state of states)
-    for (const name of ["refused", "denied", "opened", "closed", "dropped"] as const) sum(counters[name], state[name]);
+    for (const name of ["refused", "denied", "opened", "closed", "moved", "dropped"] as const)
+      sum(counters[name], state[name]);
   return {
     ...counters,
     waiting: states.reduce((sum, { waiting }) => sum + waiting, 0),

@@ -154,6 +154,9 @@ export class WorkerHandle {
     if (event.event === "allocation.opened") {
       this.#lastId = event.id;
       this.#allocations.set(event.id, event);
+    } else if (event.event === "allocation.moved") {
+      const opened = this.#allocations.get(event.id);
+      if (opened !== undefined) this.#allocations.set(event.id, { ...opened, client: event.client });
     } else if (event.event === "allocation.closed") this.#allocations.delete(event.id);
     this.#options.event(event);
   }

@@ -42,7 +42,12 @@ const MAX_FACTS = 128;
 const MAX_REMEMBERED = 4096;
 
 /** Facts of calls: they are not folded, and there are many. */
-const OF_CALLS: ReadonlySet<FactLine["type"]> = new Set(["allocation.opened", "allocation.closed", "peer.refused"]);
+const OF_CALLS: ReadonlySet<FactLine["type"]> = new Set([
+  "allocation.opened",
+  "allocation.moved",
+  "allocation.closed",
+  "peer.refused",
+]);
 
 const attributesOf = (fact: FactLine): Attributes => {
   const seq = {

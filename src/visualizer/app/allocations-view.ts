@@ -66,6 +66,9 @@ const peerButtons = (actions: Actions, gateway: Name, peers: readonly string[]):
   ...(peers.length > MAX_PEERS ? [` +${peers.length - MAX_PEERS}`] : []),
 ];
 
+/** How often the client moved it to another address, RFC 8016. */
+const movesText = ({ moves }: AllocationState): string => (moves === 0 ? "" : `, moved ${moves}×`);
+
 /** How many of its channels the kernel forwards; empty if offload is off. */
 const kernelText = ({ channels }: AllocationState): string => {
   const known = channels.filter(({ way }) => way !== undefined);
@@ -132,7 +135,7 @@ const LiveTable = ({ state, actions }: Props): Element => {
               "tr",
               { key: allocationKey(one) },
               h("td", null, one.user),
-              h("td", null, `${one.client} ${one.protocol}`),
+              h("td", null, `${one.client} ${one.protocol}${movesText(one)}`),
               h("td", null, one.relayed),
               h(
                 "td",
