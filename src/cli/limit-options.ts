@@ -13,6 +13,7 @@ export interface LimitFlags {
   readonly maxUnprovenAnswersPerSecond: number;
   readonly maxHandshakes?: number;
   readonly maxIdleConnections?: number;
+  readonly maxHttpConnections?: number;
   readonly proxyProtocol?: boolean;
   readonly strictAddressFamily?: boolean;
 }
@@ -49,7 +50,12 @@ export const addLimitOptions = (command: Command): Command =>
       "connections without an allocation at a listener (default: 4096)",
       parseNumber,
     )
-    .option("--proxy-protocol", "connections to TCP and TLS listeners begin with a PROXY header, version 2")
+    .option(
+      "--max-http-connections <n>",
+      "connections that a listener passes on to its HTTP backend (default: 4096)",
+      parseNumber,
+    )
+    .option("--proxy-protocol", "connections to TCP and TLS listeners begin with a PROXY header, version 1 or 2")
     .option(
       "--strict-address-family",
       "refuse (440) clients that name no address family where the relay has IPv6 only, instead of giving them IPv6",
@@ -63,6 +69,7 @@ export const tuningOf = (flags: LimitFlags): RelayTuning => ({
     ...given("maxPermissions", flags.maxPermissions),
     ...given("maxHandshakes", flags.maxHandshakes),
     ...given("maxIdleConnections", flags.maxIdleConnections),
+    ...given("maxHttpConnections", flags.maxHttpConnections),
     userBytesPerSecond: bytesOf(flags.maxUserKbps),
     listenerBytesPerSecond: bytesOf(flags.maxListenerKbps),
     userRequestsPerSecond: flags.maxUserRequestsPerSecond,

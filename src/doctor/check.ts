@@ -57,6 +57,7 @@ const checkOf: Readonly<Record<FindingCode, CheckId>> = {
   "annotation-unknown": "gateways",
   "annotation-value": "gateways",
   "annotation-listener": "gateways",
+  "http-backend": "gateways",
   "node-port-range": "gateways",
   "node-port-conflict": "gateways",
   "node-port-ignored": "gateways",

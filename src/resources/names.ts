@@ -1,4 +1,7 @@
-/** Labels, annotations and default names, each string once. They are STUNner's, so that its users keep their manifests. */
+/**
+ * Labels, annotations and default names, each string once. They are STUNner's, so that its users keep their manifests; what
+ * STUNner does not have begins with `turnpike.dev/`.
+ */
 
 export const DEFAULT_CONTROLLER_NAME = "stunner.l7mp.io/gateway-operator";
 export const DEFAULT_REALM = "stunner.l7mp.io";
@@ -33,6 +36,8 @@ export const annotations = {
   targetPort: "stunner.l7mp.io/targetport",
   disableHealthCheckExpose: "stunner.l7mp.io/disable-health-check-expose",
   disableSessionAffinity: "stunner.l7mp.io/disable-session-affinity",
+  httpBackends: "turnpike.dev/http-backends",
+  httpBackendProxyProtocol: "turnpike.dev/http-backend-proxy-protocol",
 } as const;
 
 /** STUNner's, with a licence; Turnpike recognises the name and ignores it. */
