@@ -223,8 +223,8 @@ export const drops = {
   "not-stun": { what: "a datagram that is neither STUN nor ChannelData", todo: ordinary },
   "partial-frame": { what: "a frame that was not completed in time", todo: ordinary },
   "proxy-header": {
-    what: "a connection that does not begin with a PROXY header",
-    todo: "the load balancer must send version 1 or 2",
+    what: "a connection, or a datagram of a load balancer, that does not begin with a PROXY header",
+    todo: "the load balancer must send version 1 or 2; over UDP, version 2 before each datagram",
   },
   "proxy-header-late": { what: "a PROXY header that did not arrive in time", todo: "check the load balancer" },
   "send-attributes": {

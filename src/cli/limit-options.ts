@@ -2,6 +2,7 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { defaultLimits } from "../dataplane/limits.ts";
 import type { RelayTuning } from "../dataplane/relay.ts";
+import { isIP, isPrefix } from "../net/ip.ts";
 
 export interface LimitFlags {
   readonly maxAllocations?: number;
@@ -15,12 +16,20 @@ export interface LimitFlags {
   readonly maxIdleConnections?: number;
   readonly maxHttpConnections?: number;
   readonly proxyProtocol?: boolean;
+  readonly proxyProtocolUdp?: readonly string[];
   readonly strictAddressFamily?: boolean;
 }
 
 const parseNumber = (text: string): number => {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("expected a whole number");
   return Number(text);
+};
+
+const parsePrefixes = (text: string): readonly string[] => {
+  const prefixes = text.split(",").map((one) => one.trim());
+  if (!prefixes.every((one) => isIP(one) || isPrefix(one)))
+    throw new InvalidArgumentError("expected addresses or prefixes, separated by commas");
+  return prefixes;
 };
 
 /** Kilobits are thousands of bits. */
@@ -57,12 +66,18 @@ export const addLimitOptions = (command: Command): Command =>
     )
     .option("--proxy-protocol", "connections to TCP and TLS listeners begin with a PROXY header, version 1 or 2")
     .option(
+      "--proxy-protocol-udp <prefixes>",
+      "load balancers, as addresses or prefixes separated by commas, whose datagrams to UDP listeners begin with a PROXY header, version 2",
+      parsePrefixes,
+    )
+    .option(
       "--strict-address-family",
       "refuse (440) clients that name no address family where the relay has IPv6 only, instead of giving them IPv6",
     );
 
 export const tuningOf = (flags: LimitFlags): RelayTuning => ({
   proxyProtocol: flags.proxyProtocol === true,
+  ...(flags.proxyProtocolUdp === undefined ? {} : { udpBalancers: flags.proxyProtocolUdp }),
   strictAddressFamily: flags.strictAddressFamily === true,
   limits: {
     ...given("maxAllocations", flags.maxAllocations),

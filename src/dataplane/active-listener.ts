@@ -30,6 +30,8 @@ import { listenDtls } from "./listeners/dtls.ts";
 import { listenTcp } from "./listeners/tcp.ts";
 import { listenTls } from "./listeners/tls.ts";
 import { listenUdp } from "./listeners/udp.ts";
+import { createBalancers } from "./listeners/balancers.ts";
+import { listenUdpProxied } from "./listeners/udp-proxied.ts";
 import { placeListener, type Placement, type RelayAddress } from "./placement.ts";
 import type { ListenerState } from "./relay.ts";
 import type { ListenerConfig } from "../resources/dataplane-config.ts";
@@ -183,10 +185,14 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     this.#placement = placeListener(this.relay.options.place, this.config);
     const { bind, relay } = this.#placement;
     for (const at of [relay[4], relay[6]]) if (at !== undefined) this.relay.host.relay(at.advertised);
-    const { engine } = this.relay;
+    const { engine, options } = this.relay;
+    const { udpBalancers = [] } = options;
     switch (protocol) {
       case "TURN-UDP":
-        this.#open = await listenUdp(engine, bind, port, this.traffic, this);
+        this.#open =
+          udpBalancers.length === 0
+            ? await listenUdp(engine, bind, port, this.traffic, this)
+            : await listenUdpProxied(engine, bind, port, this.traffic, this, createBalancers(udpBalancers));
         break;
       case "TURN-TCP":
         this.#open = await listenTcp(engine, bind, port, this.traffic, this);

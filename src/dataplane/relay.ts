@@ -21,6 +21,11 @@ export interface RelayTuning {
   readonly alternateServers?: readonly TransportAddress[];
   /** Connections to TCP and TLS listeners must begin with a PROXY header (version 1 or 2); others are dropped. */
   readonly proxyProtocol?: boolean;
+  /**
+   * Addresses and prefixes of load balancers: their datagrams to UDP listeners must begin with a PROXY header (version 2).
+   * Datagrams from elsewhere have none.
+   */
+  readonly udpBalancers?: readonly string[];
   /** An Allocate that names no family gets IPv4 or 440, even if the relay has only IPv6 (RFC 8656 §7.2 to the letter). */
   readonly strictAddressFamily?: boolean;
   /** Overrides of `defaultLimits`. */

@@ -23,8 +23,11 @@ const MAX_BYTES = 4096;
 const [LOCAL, PROXY] = [0x20, 0x21];
 const TCP_OVER_IPV4 = 0x11;
 const TCP_OVER_IPV6 = 0x21;
-/** Families that the protocol defines but no TCP client has: no addresses, and Unix sockets. */
-const withoutAddresses: ReadonlySet<number> = new Set([0x00, 0x31]);
+/** Families that the protocol defines but no client has: no addresses, and Unix sockets. */
+const kinds = {
+  tcp: { ipv4: TCP_OVER_IPV4, ipv6: TCP_OVER_IPV6, withoutAddresses: new Set([0x00, 0x31]) },
+  udp: { ipv4: 0x12, ipv6: 0x22, withoutAddresses: new Set([0x00, 0x32]) },
+} as const;
 
 const lineStart = Buffer.from("PROXY ");
 /** Of version 1, with the end of the line. */
@@ -54,9 +57,11 @@ const readLine = (bytes: Buffer): ProxyHeader | "more" | "invalid" => {
   };
 };
 
-/** The header at the start of `bytes`; `more` if it is incomplete. */
-export const readProxyHeader = (bytes: Buffer): ProxyHeader | "more" | "invalid" => {
-  if (bytes.subarray(0, lineStart.length).equals(lineStart.subarray(0, bytes.length))) return readLine(bytes);
+/** The header at the start of `bytes`; `more` if it is incomplete. Version 1 is only for TCP. */
+export const readProxyHeader = (bytes: Buffer, transport: "tcp" | "udp" = "tcp"): ProxyHeader | "more" | "invalid" => {
+  const { ipv4, ipv6, withoutAddresses } = kinds[transport];
+  if (transport === "tcp" && bytes.subarray(0, lineStart.length).equals(lineStart.subarray(0, bytes.length)))
+    return readLine(bytes);
   const known = Math.min(bytes.length, signature.length);
   if (bytes.compare(signature, 0, known, 0, known) !== 0) return "invalid";
   if (bytes.length < FIXED_BYTES) return "more";
@@ -64,8 +69,8 @@ export const readProxyHeader = (bytes: Buffer): ProxyHeader | "more" | "invalid"
   const kind = bytes[13] ?? 0;
   const length = FIXED_BYTES + bytes.readUInt16BE(14);
   if ((command !== LOCAL && command !== PROXY) || length > MAX_BYTES) return "invalid";
-  const size = kind === TCP_OVER_IPV4 ? 4 : 16;
-  const hasAddresses = command === PROXY && (kind === TCP_OVER_IPV4 || kind === TCP_OVER_IPV6);
+  const size = kind === ipv4 ? 4 : 16;
+  const hasAddresses = command === PROXY && (kind === ipv4 || kind === ipv6);
   if (command === PROXY && !hasAddresses && !withoutAddresses.has(kind)) return "invalid";
   if (hasAddresses && length < FIXED_BYTES + 2 * size + 4) return "invalid";
   if (bytes.length < length) return "more";

@@ -21,7 +21,7 @@ export interface WorkerData {
   readonly index: number;
   readonly options: Pick<
     RelayOptions,
-    "place" | "own" | "alternateServers" | "strictAddressFamily" | "proxyProtocol" | "limits"
+    "place" | "own" | "alternateServers" | "strictAddressFamily" | "proxyProtocol" | "udpBalancers" | "limits"
   >;
   readonly ids: Numbers;
   readonly secrets: Secrets;

@@ -113,10 +113,11 @@ export class WorkerHandle {
       strictAddressFamily = false,
       limits = {},
       proxyProtocol = false,
+      udpBalancers = [],
     } = options;
     const workerData: WorkerData = {
       index,
-      options: { place, own, alternateServers, strictAddressFamily, proxyProtocol, limits },
+      options: { place, own, alternateServers, strictAddressFamily, proxyProtocol, udpBalancers, limits },
       // No number is used twice, even after a restart.
       ids: { first: Math.max(ids.first, this.#lastId + ids.step), step: ids.step },
       secrets: this.#options.secrets,
