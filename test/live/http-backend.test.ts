@@ -7,6 +7,8 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { EngineName } from "../../src/dataplane/engines/choose.ts";
+import type { ProgramState } from "../../src/admin/state.ts";
+import { describeState } from "../../src/cli/status.ts";
 import { turnProtocols } from "../../src/dataplane/listeners/protocols.ts";
 import type { Limits } from "../../src/dataplane/limits.ts";
 import { makeCertificate } from "../support/certificate.ts";
@@ -164,6 +166,24 @@ describe("a listener with an HTTP backend", () => {
     session.on("error", () => undefined);
     const stream = session.request({ ":path": "/" });
     expect(Buffer.concat(await stream.toArray()).toString()).toBe("in streams");
+  });
+
+  it("is in the status, the metrics and the config that is shown", async () => {
+    const port = await backend((socket) => socket.resume());
+    dataplane = await startTestDataplane({ listeners: { tcp: at(port) } }, { admin: true });
+    await open(dataplane.ports.tcp, Buffer.from("GET /"));
+    await eventually(async () => expect(await listenerState("tcp")).toMatchObject({ httpConnections: 1 }));
+    const ask = async (path: string): Promise<Response> =>
+      fetch(`http://127.0.0.1:${dataplane.dataplane.admin?.port}${path}`);
+    const shown = describeState((await (await ask("/api/v1/state")).json()) as ProgramState, false);
+    expect(shown).toMatch(
+      new RegExp(`HTTP backends \\(1\\)\\n.*\\n\\s*media/gateway/tcp +127\\.0\\.0\\.1:${port} +1 +1\\n`),
+    );
+    const metrics = await (await ask("/metrics")).text();
+    expect(metrics).toContain('turnpike_listener_http_connections{name="media/gateway/tcp"} 1');
+    expect(metrics).toContain('turnpike_listener_http_connections_total{name="media/gateway/tcp"} 1');
+    const { listeners } = await dataplane.dataplane.status();
+    expect(listeners.find(({ name }) => name === "media/gateway/tcp")).toMatchObject(at(port));
   });
 
   it("without a header, sends the backend only what the client sends", async () => {

@@ -50,6 +50,7 @@ const clientOf = (source: TransportAddress, balancer: () => Socket): Promise<Tur
     send(bytes) {
       const socket = balancer();
       if (!listened.has(socket)) {
+        for (const earlier of listened) earlier.removeAllListeners("message");
         listened.add(socket);
         socket.on("message", (message) => receiver.message(message));
       }
