@@ -19,6 +19,7 @@ import {
   noCounts,
   type ListenerOwner,
   type ListenerPath,
+  type Material,
   type Materials,
   type OpenListener,
 } from "./listeners/listener.ts";
@@ -34,7 +35,7 @@ import { createBalancers } from "./listeners/balancers.ts";
 import { listenUdpProxied } from "./listeners/udp-proxied.ts";
 import { placeListener, type Placement, type RelayAddress } from "./placement.ts";
 import type { ListenerState } from "./relay.ts";
-import type { ListenerConfig } from "../resources/dataplane-config.ts";
+import type { CertificateConfig, ListenerConfig } from "../resources/dataplane-config.ts";
 import { sameCertificates } from "./config.ts";
 import { isSigned } from "../stun/message.ts";
 import { receive } from "./requests/dispatch.ts";
@@ -51,14 +52,15 @@ const ordinary: ReadonlySet<RefusalCode> = new Set(["401 challenge"]);
 
 const clientOf = ({ client }: ListenerPath): string => formatAddress(client.address, client.port);
 
+const materialOf = ({ cert, key }: CertificateConfig): Material => ({
+  certificate: Buffer.from(cert, "base64"),
+  key: Buffer.from(key, "base64"),
+});
+
 /** @throws if the config has no certificate. */
 const materialsOf = ({ cert, key, certificates = [] }: ListenerConfig): Materials => {
   if (!cert || !key) throw new Error("there is no certificate with a key");
-  const [first, ...further] = [{ cert, key }, ...certificates].map((one) => ({
-    certificate: Buffer.from(one.cert, "base64"),
-    key: Buffer.from(one.key, "base64"),
-  }));
-  return { first: first as Materials["first"], further };
+  return { first: materialOf({ cert, key }), further: certificates.map(materialOf) };
 };
 
 export class ActiveListener implements RequestContext, ListenerOwner {

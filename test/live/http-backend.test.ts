@@ -186,9 +186,9 @@ describe("a listener with an HTTP backend", () => {
     expect(listeners.find(({ name }) => name === "media/gateway/tcp")).toMatchObject(at(port));
   });
 
-  it("without a header, sends the backend only what the client sends", async () => {
+  it("without a header, sends the backend, which may have a name, only what the client sends", async () => {
     const { port } = await site("bare", { proxyHeader: false });
-    await start({ listeners: { tcp: at(port) } });
+    await start({ listeners: { tcp: { ...at(port), http_backend: `localhost:${port}` } } });
     expect(await get(dataplane.ports.tcp, false)).toMatchObject({ text: "bare" });
   });
 

@@ -56,9 +56,10 @@ export class Certificates<T> {
 
   /** For the server name of a ClientHello: an exact name before a wildcard, both in the order of the certificates. */
   for(name: string | undefined): T {
+    if (name === undefined) return this.first;
     let wildcard: T | undefined;
-    for (const served of name === undefined ? [] : [this.#first, ...this.#further]) {
-      const match = served && matchOf(served, name ?? "");
+    for (const served of [this.#first, ...this.#further]) {
+      const match = served && matchOf(served, name);
       if (served === undefined || match === undefined) continue;
       if (!match.includes("*")) return served.context;
       wildcard ??= served.context;
