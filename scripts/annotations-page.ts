@@ -70,6 +70,14 @@ const read: Readonly<Record<keyof typeof annotations, Described>> = {
     values: '`{"blocked": {USER: {"reason": …}}, "kicked": […]}`',
     what: "users whose calls end, and who can make none if they are blocked ([acting on users](../guides/users.md)); read from the Gateway alone, and not copied",
   },
+  httpBackends: {
+    values: '`{"LISTENER": "SERVICE:PORT"}`',
+    what: "Services of the Gateway's namespace to which listeners over TLS and TCP pass on every connection that is not TURN ([port 443](../guides/port-443.md)). Only on the Gateway itself",
+  },
+  httpBackendProxyProtocol: {
+    values: '`{"LISTENER": "v2"}`, `v1`, `none`',
+    what: "version of the PROXY header, with the client's address, before each of these connections; `v2` if nothing is set. Only on the Gateway itself",
+  },
 };
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
@@ -79,7 +87,7 @@ export const annotationsPage = (): string => `# Annotations and labels
 ## Of a Gateway
 
 They are read from the Gateway, and from \`loadBalancerServiceAnnotations\` of its GatewayConfig where it has none itself. One that
-begins with \`stunner.l7mp.io/\` and is not listed here has no effect; \`turnpike lint\` reports it.
+begins with \`stunner.l7mp.io/\` or \`turnpike.dev/\` and is not listed here has no effect; \`turnpike lint\` reports it.
 
 | annotation | values | what it does |
 | --- | --- | --- |

@@ -229,6 +229,15 @@ export const drops = {
     todo: "if clients are affected, check that the certificate has the host name they use, and that they trust its issuer",
   },
   handshakes: { what: "more concurrent handshakes than the listener allows", todo: "add dataplanes if this continues" },
+  "http-backend": {
+    what: "a connection for the listener's HTTP backend, which did not accept it",
+    todo: "check that the backend runs; the log has its address and the error",
+  },
+  "http-connections": {
+    what: "more connections to the HTTP backend than the listener allows",
+    todo: "add dataplanes, or raise --max-http-connections",
+  },
+  "http-idle": { what: "a connection to the HTTP backend without data for too long", todo: "nothing" },
   "idle-connection": { what: "a connection that has had no allocation for too long", todo: ordinary },
   "idle-connections": { what: "more connections without an allocation than the listener allows", todo: ordinary },
   internal: { what: "a message could not be handled", todo: "please report it with the error from the log" },
@@ -251,8 +260,8 @@ export const drops = {
   "not-stun": { what: "a datagram that is neither STUN nor ChannelData", todo: ordinary },
   "partial-frame": { what: "a frame that was not completed in time", todo: ordinary },
   "proxy-header": {
-    what: "a connection that does not begin with a PROXY header",
-    todo: "the load balancer must send version 2",
+    what: "a connection, or a datagram of a load balancer, that does not begin with a PROXY header",
+    todo: "the load balancer must send version 1 or 2; over UDP, version 2 before each datagram",
   },
   "proxy-header-late": { what: "a PROXY header that did not arrive in time", todo: "check the load balancer" },
   "send-attributes": {

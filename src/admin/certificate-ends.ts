@@ -2,6 +2,8 @@
 import type { Core } from "../core/core.ts";
 import { findCertificate } from "../render/certificate.ts";
 import { nameOf, nameOfObject, type Name } from "../resources/keys.ts";
+import type { ServedCertificate } from "../resources/view.ts";
+import { compareText } from "../order.ts";
 import { epochMsOf } from "../resources/time.ts";
 import type { Sample } from "./metric.ts";
 
@@ -14,6 +16,10 @@ const receivedCertificateEnds = (core: Core): readonly Sample[] =>
     })),
   );
 
+/** Of several certificates, the first end. */
+const endOfAll = ({ notAfter, further = [] }: ServedCertificate): string | undefined =>
+  [notAfter, ...further.map((one) => one.notAfter)].filter((end) => end !== undefined).toSorted(compareText)[0];
+
 /** Of the certificate that each listener serves; if none can be served, of the first existing one. */
 const renderedCertificateEnds = (core: Core): readonly Sample[] =>
   core.view.list("Gateway").flatMap((gateway) => {
@@ -24,7 +30,7 @@ const renderedCertificateEnds = (core: Core): readonly Sample[] =>
       const found = tls === undefined ? undefined : findCertificate(core.view, core.options, gateway, served);
       const named = (tls?.certificateRefs ?? []).map((ref) => nameOf(ref.namespace ?? namespace, ref.name));
       const end =
-        found?.found === true ? found.certificate.notAfter : named.flatMap((secret) => endOf(secret) ?? [])[0];
+        found?.found === true ? endOfAll(found.certificate) : named.flatMap((secret) => endOf(secret) ?? [])[0];
       if (end === undefined) return [];
       const listener = `${nameOfObject("Gateway", gateway)}/${name}`;
       return [{ labels: { name: listener }, value: epochMsOf(end) / 1000 }];

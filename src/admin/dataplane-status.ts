@@ -108,6 +108,13 @@ const listenerStatus = (listener: ListenerConfig): ListenerConfig => ({
   port: listener.port,
   ...(listener.cert ? { cert: HIDDEN } : {}),
   ...(listener.key ? { key: HIDDEN } : {}),
+  ...(listener.certificates === undefined
+    ? {}
+    : { certificates: listener.certificates.map(() => ({ cert: HIDDEN, key: HIDDEN })) }),
+  ...(listener.http_backend === undefined ? {} : { http_backend: listener.http_backend }),
+  ...(listener.http_backend_proxy_protocol === undefined
+    ? {}
+    : { http_backend_proxy_protocol: listener.http_backend_proxy_protocol }),
   routes: (listener.routes ?? []).toSorted(),
 });
 

@@ -162,6 +162,20 @@ export const relayMetrics: readonly Metric[] = [
         ]),
   },
   {
+    name: "turnpike_listener_http_connections",
+    help: "Open connections that a listener passes on to its HTTP backend.",
+    labels: ["name"],
+    samples: (_, relay) =>
+      relay.listeners.map(({ name, httpConnections }) => ({ labels: { name }, value: httpConnections })),
+  },
+  {
+    name: "turnpike_listener_http_connections_total",
+    help: "Connections that the HTTP backend of a listener has accepted.",
+    labels: ["name"],
+    samples: (_, relay) =>
+      relay.listeners.map(({ name, httpConnectionsTotal }) => ({ labels: { name }, value: httpConnectionsTotal })),
+  },
+  {
     name: "turnpike_requests_refused_total",
     help: "Requests answered with an error, by refusal code.",
     labels: ["reason"],

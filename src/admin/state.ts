@@ -23,6 +23,8 @@ export interface GatewayState {
     readonly why: string;
     readonly at: readonly string[];
     readonly routes: readonly string[];
+    /** Where connections that are not TURN are passed on, and how many: open, and since the listener started. */
+    readonly httpBackend?: { readonly at: string; readonly connections: number; readonly connectionsTotal: number };
   }[];
   readonly status: unknown;
   /** Peers that were denied to its clients, newest first; the last fifty. */
@@ -103,6 +105,15 @@ const gatewayStates = ({ core, refusals }: StateSources, relay: RelayState): rea
             why: serving?.reason ?? why,
             at: serving?.at ?? [],
             routes: serving?.routes ?? [],
+            ...(configured?.http_backend === undefined
+              ? {}
+              : {
+                  httpBackend: {
+                    at: configured.http_backend,
+                    connections: serving?.httpConnections ?? 0,
+                    connectionsTotal: serving?.httpConnectionsTotal ?? 0,
+                  },
+                }),
           };
         }),
         status: core.status(`Gateway/${name}` as ObjectKey),

@@ -1,5 +1,5 @@
 /** Configs and statuses without their credentials, for display. */
-import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import type { CertificateConfig, DataplaneConfig } from "../resources/dataplane-config.ts";
 
 const HIDDEN = "********";
 /** Credentials that are not secret. */
@@ -12,7 +12,11 @@ const hideCredentials = (credentials: Readonly<Record<string, string>>): Readonl
 
 interface WithSecrets {
   readonly auth?: { readonly credentials?: Readonly<Record<string, string>> };
-  readonly listeners?: readonly { readonly cert?: string; readonly key?: string }[];
+  readonly listeners?: readonly {
+    readonly cert?: string;
+    readonly key?: string;
+    readonly certificates?: readonly CertificateConfig[];
+  }[];
 }
 
 /** Of a config, or of a dataplane's `/status`, which has the same fields. */
@@ -28,6 +32,9 @@ export const hideSecrets = <T extends WithSecrets | DataplaneConfig>(config: T):
           ...listener,
           ...(listener.cert ? { cert: HIDDEN } : {}),
           ...(listener.key ? { key: HIDDEN } : {}),
+          ...(listener.certificates === undefined
+            ? {}
+            : { certificates: listener.certificates.map(() => ({ cert: HIDDEN, key: HIDDEN })) }),
         })),
       }),
 });

@@ -5,6 +5,7 @@ import type { RelayTuning } from "../dataplane/relay.ts";
 import { familyOf, isWildcard } from "../net/address.ts";
 import { parseIp } from "../net/ip.ts";
 import { parsePortRange, type PortRange } from "../net/port-range.ts";
+import { isIP, isPrefix } from "../net/ip.ts";
 
 export interface LimitFlags {
   readonly maxAllocations?: number;
@@ -16,7 +17,9 @@ export interface LimitFlags {
   readonly maxUnprovenAnswersPerSecond: number;
   readonly maxHandshakes?: number;
   readonly maxIdleConnections?: number;
+  readonly maxHttpConnections?: number;
   readonly proxyProtocol?: boolean;
+  readonly proxyProtocolUdp?: readonly string[];
   readonly strictAddressFamily?: boolean;
   readonly relayPorts?: PortRange;
   readonly advertise?: readonly string[];
@@ -42,6 +45,13 @@ const parseAdvertised = (text: string, before: readonly string[] = []): readonly
   if (before.some((address) => familyOf(address) === ip.family))
     throw new InvalidArgumentError(`there is another IPv${ip.family} address`);
   return [...before, ip.text];
+};
+
+const parsePrefixes = (text: string): readonly string[] => {
+  const prefixes = text.split(",").map((one) => one.trim());
+  if (!prefixes.every((one) => isIP(one) || isPrefix(one)))
+    throw new InvalidArgumentError("expected addresses or prefixes, separated by commas");
+  return prefixes;
 };
 
 /** Kilobits are thousands of bits. */
@@ -71,7 +81,17 @@ export const addLimitOptions = (command: Command): Command =>
       "connections without an allocation at a listener (default: 4096)",
       parseNumber,
     )
-    .option("--proxy-protocol", "connections to TCP and TLS listeners begin with a PROXY header, version 2")
+    .option(
+      "--max-http-connections <n>",
+      "connections that a listener passes on to its HTTP backend (default: 4096)",
+      parseNumber,
+    )
+    .option("--proxy-protocol", "connections to TCP and TLS listeners begin with a PROXY header, version 1 or 2")
+    .option(
+      "--proxy-protocol-udp <prefixes>",
+      "load balancers, as addresses or prefixes separated by commas, whose datagrams to UDP listeners begin with a PROXY header, version 2",
+      parsePrefixes,
+    )
     .option("--relay-ports <from-to>", "ports of relayed addresses (default: any that the system chooses)", parsePorts)
     .option(
       "--advertise <ip>",
@@ -94,6 +114,7 @@ export const addLimitOptions = (command: Command): Command =>
 
 export const tuningOf = (flags: LimitFlags): RelayTuning => ({
   proxyProtocol: flags.proxyProtocol === true,
+  ...(flags.proxyProtocolUdp === undefined ? {} : { udpBalancers: flags.proxyProtocolUdp }),
   strictAddressFamily: flags.strictAddressFamily === true,
   deniesPrivate: flags.denyPrivatePeers === true,
   ...(flags.relayPorts === undefined ? {} : { relayPorts: flags.relayPorts }),
@@ -105,6 +126,7 @@ export const tuningOf = (flags: LimitFlags): RelayTuning => ({
     ...given("maxPermissions", flags.maxPermissions),
     ...given("maxHandshakes", flags.maxHandshakes),
     ...given("maxIdleConnections", flags.maxIdleConnections),
+    ...given("maxHttpConnections", flags.maxHttpConnections),
     userBytesPerSecond: bytesOf(flags.maxUserKbps),
     listenerBytesPerSecond: bytesOf(flags.maxListenerKbps),
     userRequestsPerSecond: flags.maxUserRequestsPerSecond,

@@ -52,6 +52,13 @@ export const describeState = (state: ProgramState, all: boolean, now = Date.now(
     rows.length === 0 ? `${title}: none\n` : `${title} (${rows.length})\n${table(header, shorten(rows))}`;
 
   const offload = offloadLine(state);
+  const backends = state.gateways.flatMap((gateway) =>
+    gateway.listeners.flatMap(({ name, httpBackend: one }) =>
+      one === undefined
+        ? []
+        : [[`${gateway.name}/${name}`, one.at, String(one.connections), String(one.connectionsTotal)]],
+    ),
+  );
   const refusals = state.gateways.flatMap((one) => one.refusals).toSorted((a, b) => b.seq - a.seq);
 
   return [
@@ -81,6 +88,7 @@ export const describeState = (state: ProgramState, all: boolean, now = Date.now(
         ]),
       ),
     ),
+    ...(backends.length === 0 ? [] : [section("HTTP backends", ["LISTENER", "AT", "OPEN", "TOTAL"], backends)]),
     section(
       "Routes",
       ["KIND", "NAME", "STATE"],

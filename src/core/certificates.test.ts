@@ -170,11 +170,29 @@ describe("the last good certificate", () => {
     expect(served(core)).toBe("vault:crt-D");
   });
 
-  it("is not needed where another of certificateRefs is good", () => {
-    const { core, take } = serving();
-    take(tls([{ name: "secret" }, { name: "spare" }]), secret("spare", good, "spare"), secretGone);
-    expect(served(core)).toBe("vault:crt-spare");
+  it("is served beside the others of certificateRefs, each by itself, also after a restart", () => {
+    const { core, take, lines } = serving();
+    const both = [{ name: "secret" }, { name: "other" }];
+    take(tls(both), secret("other", good, "other"));
+    const two = { cert: "vault:crt-A", certificates: [{ cert: "vault:crt-other", key: "vault:key-other" }] };
+    expect(listener(core)).toMatchObject(two);
     expect(resolved(core)).toMatchObject({ status: "True" });
+    take(secret("bad", mismatch, "other"));
+    expect(listener(core)).toMatchObject(two);
+    expect(resolved(core)?.message).toMatch(/^Secret ns\/other: the private key does not match.*last good certificate/);
+    take(secretGone);
+    expect(listener(core)).toMatchObject(two);
+    expect(resolved(core)?.message).toMatch(/Secret ns\/secret not found.*; Secret ns\/other: the private key/);
+    expect(core.certificateDigests).toContain("vault:key-other");
+    const snapshot = JSON.parse(JSON.stringify(core.export())) as CoreSnapshot;
+    expect(listener(createCore(core.options, digest, { snapshot }))).toEqual(listener(core));
+    expect(replay(linesOf(lines), digest).divergence).toBeUndefined();
+    take(secret("new", good, "other"));
+    expect(listener(core)).toMatchObject({ cert: "vault:crt-A", certificates: [{ cert: "vault:crt-new" }] });
+    take(tls([{ name: "other" }]));
+    expect(listener(core)).toMatchObject({ cert: "vault:crt-new" });
+    expect(listener(core)).not.toHaveProperty("certificates");
+    expect(core.certificateDigests).toEqual(new Set(["vault:crt-new", "vault:key-new"]));
   });
 
   it.each([

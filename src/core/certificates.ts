@@ -32,8 +32,10 @@ const keptOf = (certificates: ByListener): KeptCertificates | undefined => {
   return kept.length === 0 ? undefined : Object.fromEntries(kept);
 };
 
+const allOf = (served: ServedCertificate): readonly ServedCertificate[] => [served, ...(served.further ?? [])];
+
 const digestsOf = (certificates: ByListener): readonly string[] =>
-  [...certificates.values()].flatMap(({ served }) => [served.cert, served.key]);
+  [...certificates.values()].flatMap(({ served }) => allOf(served).flatMap(({ cert, key }) => [cert, key]));
 
 export const createCertificates = (restored: ReturnType<Certificates["export"]> = []): Certificates => {
   const byGateway = new Map<Name, ByListener>(
@@ -60,7 +62,9 @@ export const createCertificates = (restored: ReturnType<Certificates["export"]> 
     },
     gatewaysWithSecretsIn: (namespace) =>
       [...byGateway].flatMap(([gateway, certificates]) =>
-        [...certificates.values()].some(({ served }) => splitName(served.secret).namespace === namespace)
+        [...certificates.values()].some(({ served }) =>
+          allOf(served).some(({ secret }) => splitName(secret).namespace === namespace),
+        )
           ? [gateway]
           : [],
       ),

@@ -4,6 +4,7 @@ import { messageOf } from "../errors.ts";
 import { monotonicMs } from "../clock.ts";
 import { refusals, type DropCode, type RefusalCode } from "../reasons.ts";
 import { formatAddress } from "../net/address.ts";
+import { formatHostPort } from "../net/host-port.ts";
 import type { Family, Ip } from "../net/ip.ts";
 import type { Denial, Verdict } from "../admission/admission.ts";
 import type { PeerProtocol } from "../admission/transition.ts";
@@ -19,16 +20,23 @@ import {
   type ListenerOwner,
   type ListenerPath,
   type Material,
+  type Materials,
   type OpenListener,
 } from "./listeners/listener.ts";
+import { httpBackendOf, type HttpBackend } from "./listeners/http-backend.ts";
 import type { Addresses } from "./listeners/proxied.ts";
+import type { ProxyAddresses } from "./listeners/proxy-header.ts";
+import { Splices } from "./listeners/splice.ts";
 import { listenDtls } from "./listeners/dtls.ts";
 import { listenTcp } from "./listeners/tcp.ts";
 import { listenTls } from "./listeners/tls.ts";
 import { listenUdp } from "./listeners/udp.ts";
+import { createBalancers } from "./listeners/balancers.ts";
+import { listenUdpProxied } from "./listeners/udp-proxied.ts";
 import { placeListener, type Placement, type RelayAddress } from "./placement.ts";
 import type { ListenerState } from "./relay.ts";
-import type { ListenerConfig } from "../resources/dataplane-config.ts";
+import type { CertificateConfig, ListenerConfig } from "../resources/dataplane-config.ts";
+import { sameCertificates } from "./config.ts";
 import { isSigned } from "../stun/message.ts";
 import { receive } from "./requests/dispatch.ts";
 import type { RequestContext } from "./requests/exchange.ts";
@@ -44,10 +52,15 @@ const ordinary: ReadonlySet<RefusalCode> = new Set(["401 challenge"]);
 
 const clientOf = ({ client }: ListenerPath): string => formatAddress(client.address, client.port);
 
+const materialOf = ({ cert, key }: CertificateConfig): Material => ({
+  certificate: Buffer.from(cert, "base64"),
+  key: Buffer.from(key, "base64"),
+});
+
 /** @throws if the config has no certificate. */
-const materialOf = ({ cert, key }: ListenerConfig): Material => {
+const materialsOf = ({ cert, key, certificates = [] }: ListenerConfig): Materials => {
   if (!cert || !key) throw new Error("there is no certificate with a key");
-  return { certificate: Buffer.from(cert, "base64"), key: Buffer.from(key, "base64") };
+  return { first: materialOf({ cert, key }), further: certificates.map(materialOf) };
 };
 
 export class ActiveListener implements RequestContext, ListenerOwner {
@@ -60,7 +73,9 @@ export class ActiveListener implements RequestContext, ListenerOwner {
   routes: ReadonlySet<string>;
   failure: string | undefined;
   isClosed = false;
+  backend: HttpBackend | undefined;
   #open: OpenListener | undefined;
+  readonly #splices = new Splices(this);
   #placement: Placement = { bind: [], relay: {} };
   readonly #budget: Budget | undefined;
   readonly #requests: TokenBucket | undefined;
@@ -71,6 +86,7 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     this.gateway = gateway;
     this.name = config.name;
     this.config = config;
+    this.backend = httpBackendOf(config);
     this.routes = gateway.routesOf(config.name);
     const { listenerBytesPerSecond: bytes, listenerRequestsPerSecond: requests } = relay.limits;
     this.#budget = bytes > 0 ? new Budget(bytes) : undefined;
@@ -87,6 +103,14 @@ export class ActiveListener implements RequestContext, ListenerOwner {
 
   get proxyProtocol(): boolean {
     return this.relay.options.proxyProtocol === true;
+  }
+
+  get isStunOnly(): boolean {
+    return this.gateway.config.auth.type === "none";
+  }
+
+  splice(client: Socket, addresses: ProxyAddresses): void {
+    this.#splices.take(client, addresses);
   }
 
   bandwidthOf({ account }: Owner): Bandwidth | undefined {
@@ -124,6 +148,12 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     return this.#open?.at ?? [];
   }
 
+  /** What of it does not work, although it serves. */
+  get fault(): string | undefined {
+    const faults = this.#open?.faults?.() ?? [];
+    return faults.length === 0 ? undefined : faults.join("; ");
+  }
+
   /** Where relayed transport addresses of `family` are bound; undefined if there are none. */
   relayAddress(family: Family): RelayAddress | undefined {
     return this.#placement.relay[family];
@@ -131,14 +161,15 @@ export class ActiveListener implements RequestContext, ListenerOwner {
 
   /** Applies changes that need no restart. Logs what failed; the listener then serves as before. */
   adopt(config: ListenerConfig): string | undefined {
-    const isRenewed = config.cert !== this.config.cert || config.key !== this.config.key;
+    const isRenewed = !sameCertificates(config, this.config);
     this.config = config;
+    this.backend = httpBackendOf(config);
     this.routes = this.gateway.routesOf(config.name);
     this.gateway.touch();
     if (!isRenewed) return undefined;
     try {
-      this.#open?.renew?.(materialOf(config));
-      return undefined;
+      this.#open?.renew?.(materialsOf(config));
+      return this.fault;
     } catch (error) {
       return `the certificate is not renewed: ${messageOf(error)}`;
     }
@@ -157,19 +188,23 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     this.#placement = placeListener(place, this.config, advertise);
     const { bind, relay } = this.#placement;
     for (const at of [relay[4], relay[6]]) if (at !== undefined) this.relay.host.relay(at.advertised);
-    const { engine } = this.relay;
+    const { engine, options } = this.relay;
+    const { udpBalancers = [] } = options;
     switch (protocol) {
       case "TURN-UDP":
-        this.#open = await listenUdp(engine, bind, port, this.traffic, this);
+        this.#open =
+          udpBalancers.length === 0
+            ? await listenUdp(engine, bind, port, this.traffic, this)
+            : await listenUdpProxied(engine, bind, port, this.traffic, this, createBalancers(udpBalancers));
         break;
       case "TURN-TCP":
         this.#open = await listenTcp(engine, bind, port, this.traffic, this);
         break;
       case "TURN-TLS":
-        this.#open = await listenTls(bind, port, this.traffic, this, materialOf(this.config));
+        this.#open = await listenTls(bind, port, this.traffic, this, materialsOf(this.config));
         break;
       case "TURN-DTLS":
-        this.#open = await listenDtls(engine, bind, port, this.traffic, this, materialOf(this.config));
+        this.#open = await listenDtls(engine, bind, port, this.traffic, this, materialsOf(this.config));
         break;
       default:
         protocol satisfies never;
@@ -180,6 +215,7 @@ export class ActiveListener implements RequestContext, ListenerOwner {
   async stop(reason: string): Promise<number> {
     this.isClosed = true;
     const closed = this.relay.allocations.closeOf(this, reason);
+    this.#splices.close();
     await this.#open?.close();
     return closed;
   }
@@ -196,6 +232,8 @@ export class ActiveListener implements RequestContext, ListenerOwner {
       ...this.counts,
       connectionsTotal: this.counts.connections,
       connections: this.#open?.connections() ?? 0,
+      httpConnections: this.#splices.open,
+      httpConnectionsTotal: this.#splices.total,
       kernelDrops: this.#open?.kernelDrops?.() ?? 0,
       ...this.traffic,
     };
@@ -272,6 +310,14 @@ export class ActiveListener implements RequestContext, ListenerOwner {
   gone = (path: ListenerPath): void => this.relay.allocations.abandon(path);
 
   dropped = (reason: DropCode): void => this.relay.dropped.add(reason);
+
+  backendFailed({ host, port }: HttpBackend, reason: string): void {
+    this.dropped("http-backend");
+    const backend = formatHostPort({ host, port });
+    const suppressed = this.relay.requestThrottle.take(`${this.name} ${backend}`, monotonicMs());
+    if (suppressed === undefined) return;
+    this.relay.log.warn({ listener: this.name, backend, reason, suppressed }, "the HTTP backend accepts no connection");
+  }
 
   failed = (reason: string): void => {
     this.failure = reason;

@@ -59,6 +59,23 @@ describe("parsing a config", () => {
     [{ listeners: [{ name: "l", protocol: "SCTP" }] }, 'unknown listener protocol of l: "SCTP"'],
     [{ listeners: [{ name: "l", port: 70_000 }] }, "listener l: invalid port: 70000"],
     [{ listeners: [{ name: "l" }, { name: "l" }] }, "listener l is there twice"],
+    [
+      { listeners: [{ name: "l", protocol: "udp", http_backend: "site:443" }] },
+      "listener l: http_backend needs TURN-TCP or TURN-TLS, not TURN-UDP",
+    ],
+    [
+      { listeners: [{ name: "l", protocol: "tls", http_backend: "site" }] },
+      "listener l: http_backend: expected HOST:PORT",
+    ],
+    [
+      { listeners: [{ name: "l", protocol: "tls", http_backend: "site:443", http_backend_proxy_protocol: "v3" }] },
+      "listener l: http_backend_proxy_protocol: expected v2, v1, none",
+    ],
+    [{ listeners: [{ name: "l", certificates: [{ cert: "c", key: "k" }] }] }, "listener l: certificates without cert"],
+    [
+      { listeners: [{ name: "l", cert: "c", key: "k", certificates: [{ cert: "c" }] }] },
+      "listener l: certificates[0] has no cert or no key",
+    ],
     [{ clusters: [{ endpoints: [] }] }, "cluster: missing name"],
     [{ clusters: [{ name: "c", endpoints: ["1.2.3.4:99"] }] }, 'cluster c: "1.2.3.4:99" is no endpoint'],
     [{ clusters: [{ name: "c" }, { name: "c" }] }, "cluster c is there twice"],
@@ -90,6 +107,9 @@ describe("the difference to the active config", () => {
     [{ address: "192.0.2.1" }, "restart"],
     [{ protocol: "TURN-TLS" as const }, "restart"],
     [{ cert: "another" }, "update"],
+    [{ certificates: [{ cert: "further", key: "k" }] }, "update"],
+    [{ http_backend: "site:443" }, "update"],
+    [{ http_backend_proxy_protocol: "v1" as const }, "update"],
   ])("for a listener with %j is %s", (changes, step) => {
     expect(listenerSteps([listener("l")], [listener("l", changes)])).toMatchObject([{ step }]);
   });

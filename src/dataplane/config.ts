@@ -5,6 +5,8 @@ import type { UserRules } from "../resources/users.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { AdmittedCluster } from "../admission/transition.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
+import { parseHostPort } from "../net/host-port.ts";
+import { proxyVersions } from "../resources/http-backends.ts";
 import { isFurther, MAX_FURTHER_CREDENTIALS } from "../resources/names.ts";
 import { offloadEngines, type OffloadWish } from "./offload/wish.ts";
 
@@ -70,6 +72,25 @@ const parseAuth = (auth: DataplaneConfig["auth"] | undefined): AuthConfig => {
 
 const protocols: readonly ListenerProtocol[] = ["TURN-UDP", "TURN-TCP", "TURN-TLS", "TURN-DTLS"];
 
+/** A backend that connections are passed on to, and the PROXY header before them. */
+const parseBackend = (listener: ListenerConfig, protocol: ListenerProtocol) => {
+  const { name, http_backend: backend, http_backend_proxy_protocol: version } = listener;
+  if (!backend) return {};
+  if (protocol !== "TURN-TCP" && protocol !== "TURN-TLS")
+    refuse(`listener ${name}: http_backend needs TURN-TCP or TURN-TLS, not ${protocol}`);
+  if (parseHostPort(backend)?.port === undefined) refuse(`listener ${name}: http_backend: expected HOST:PORT`);
+  const known = version === undefined || (version as string) === "" || proxyVersions.includes(version);
+  if (!known) refuse(`listener ${name}: http_backend_proxy_protocol: expected ${proxyVersions.join(", ")}`);
+  return { http_backend: backend, http_backend_proxy_protocol: version || "v2" };
+};
+
+const parseCertificates = ({ name, cert, certificates = [] }: ListenerConfig): void => {
+  if (!Array.isArray(certificates)) refuse(`listener ${name}: certificates is no list`);
+  if (certificates.length > 0 && !cert) refuse(`listener ${name}: certificates without cert, the first one`);
+  for (const [place, one] of certificates.entries())
+    if (!one.cert || !one.key) refuse(`listener ${name}: certificates[${place}] has no cert or no key`);
+};
+
 const parseListener = (listener: ListenerConfig): ListenerConfig => {
   if (!listener.name) return refuse("listener: missing name");
   // `UDP` is documented to mean `TURN-UDP`.
@@ -79,7 +100,10 @@ const parseListener = (listener: ListenerConfig): ListenerConfig => {
   const port = listener.port || 3478;
   if (!Number.isInteger(port) || port < 1 || port > 65535) refuse(`listener ${listener.name}: invalid port: ${port}`);
   const routes = [...new Set(listener.routes)].toSorted();
-  return { ...listener, protocol, port, address: listener.address || "0.0.0.0", routes };
+  parseCertificates(listener);
+  const { http_backend: _, http_backend_proxy_protocol: __, ...rest } = listener;
+  const backend = parseBackend(listener, protocol);
+  return { ...rest, ...backend, protocol, port, address: listener.address || "0.0.0.0", routes };
 };
 
 const parseCluster = (cluster: NonNullable<DataplaneConfig["clusters"]>[number]): Cluster => {
@@ -152,6 +176,16 @@ export interface ListenerStep {
 const sameSet = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
   a.length === b.length && a.every((item, index) => item === b[index]);
 
+type Certificates = Pick<ListenerConfig, "cert" | "key" | "certificates">;
+
+export const sameCertificates = (a: Certificates, b: Certificates): boolean => {
+  const [one, other] = [a, b].map(({ cert, key, certificates = [] }) => [{ cert, key }, ...certificates]);
+  return (
+    one?.length === other?.length &&
+    (one ?? []).every(({ cert, key }, place) => cert === other?.[place]?.cert && key === other?.[place]?.key)
+  );
+};
+
 /** A listener restarts only for a change that RFC 8656 cannot carry over. */
 const stepFor = (next: ListenerConfig, before: ListenerConfig | undefined): ListenerStep => {
   if (before === undefined) return { listener: next, step: "start" };
@@ -162,8 +196,9 @@ const stepFor = (next: ListenerConfig, before: ListenerConfig | undefined): List
     before.public_address === next.public_address &&
     before.public_port === next.public_port &&
     sameSet(before.more_public_addresses, next.more_public_addresses) &&
-    before.cert === next.cert &&
-    before.key === next.key;
+    sameCertificates(before, next) &&
+    before.http_backend === next.http_backend &&
+    before.http_backend_proxy_protocol === next.http_backend_proxy_protocol;
   return { listener: next, step: same ? "keep" : "update" };
 };
 

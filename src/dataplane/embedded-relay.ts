@@ -258,7 +258,9 @@ export class EmbeddedRelay implements Relay {
       if (reason !== failedBefore) active.failed(reason);
       return { listener: listener.name, change: "failed", at: [], reason };
     }
-    return { listener: listener.name, change: step.step === "restart" ? "restarted" : "started", at: active.at };
+    const { at, fault } = active;
+    const change = step.step === "restart" ? "restarted" : "started";
+    return { listener: listener.name, change, at, ...(fault === undefined ? {} : { reason: fault }) };
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

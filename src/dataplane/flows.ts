@@ -45,6 +45,8 @@ export interface ClientPath {
   readonly protocol: "udp" | "tcp" | "tls" | "dtls";
   readonly client: WireAddress;
   readonly server: TransportAddress;
+  /** Its datagrams have PROXY headers, and come and go through another address. */
+  readonly isProxied?: boolean;
   /**
    * Sends one message, bytes `start` to `end` of `bytes`. Afterwards only the engine that they came from may touch them.
    * `media` may be dropped if the client is slow; then this returns false.

@@ -14,6 +14,10 @@ export interface Limits {
   readonly handshakeMilliseconds: number;
   /** Milliseconds that a stream connection may go without an allocation, or a frame may stay incomplete. */
   readonly idleConnectionMilliseconds: number;
+  /** Connections that one listener passes on to its HTTP backend; more are closed. */
+  readonly maxHttpConnections: number;
+  /** Milliseconds without data in either direction after which such a connection is closed. */
+  readonly idleHttpMilliseconds: number;
   /** Application data each way, of all allocations of a user of a gateway, and of a listener; 0 for no limit. */
   readonly userBytesPerSecond: number;
   readonly listenerBytesPerSecond: number;
@@ -31,6 +35,8 @@ export const defaultLimits: Limits = {
   maxHandshakes: 1024,
   handshakeMilliseconds: 10_000,
   idleConnectionMilliseconds: 30_000,
+  maxHttpConnections: 4096,
+  idleHttpMilliseconds: 600_000,
   userBytesPerSecond: 0,
   listenerBytesPerSecond: 0,
   userRequestsPerSecond: 0,
@@ -50,6 +56,8 @@ export const maxIdleFrameBytes = 4096;
 export const maxPeerConnections = 64;
 /** Milliseconds to establish a connection to a TCP peer, RFC 6062 §5.2. */
 export const connectMilliseconds = 30_000;
+/** Milliseconds to establish a connection to the HTTP backend of a listener. */
+export const httpConnectMilliseconds = 5_000;
 /** Milliseconds that a connection of a TCP peer waits for a client's, RFC 6062 §5.2. */
 export const unboundConnectionMilliseconds = 30_000;
 /**

@@ -21,8 +21,13 @@ import type { PlaceRule } from "./placement.ts";
 export interface RelayTuning {
   /** Where new clients are sent while the relay drains (RFC 8489 §10), one for each family. */
   readonly alternateServers?: readonly TransportAddress[];
-  /** Connections to TCP and TLS listeners must begin with a PROXY header (version 2); others are dropped. */
+  /** Connections to TCP and TLS listeners must begin with a PROXY header (version 1 or 2); others are dropped. */
   readonly proxyProtocol?: boolean;
+  /**
+   * Addresses and prefixes of load balancers: their datagrams to UDP listeners must begin with a PROXY header (version 2).
+   * Datagrams from elsewhere have none.
+   */
+  readonly udpBalancers?: readonly string[];
   /** An Allocate that names no family gets IPv4 or 440, even if the relay has only IPv6 (RFC 8656 §7.2 to the letter). */
   readonly strictAddressFamily?: boolean;
   /** Ports of relayed transport addresses; absent: the system chooses. */
@@ -64,7 +69,7 @@ export interface ListenerChange {
   readonly change: "started" | "restarted" | "updated" | "stopped" | "failed";
   /** `ADDRESS:PORT` of each socket. */
   readonly at: readonly string[];
-  /** Why it failed; for an update, which part failed. */
+  /** Why it failed; for another change, which part failed. */
   readonly reason?: string;
 }
 
@@ -160,6 +165,9 @@ export interface ListenerState {
   readonly connections: number;
   /** Connections that clients have made since it started. */
   readonly connectionsTotal: number;
+  /** Connections that are passed on to the HTTP backend, and those that it has accepted since the listener started. */
+  readonly httpConnections: number;
+  readonly httpConnectionsTotal: number;
   /** TLS and DTLS. */
   readonly handshakes: number;
   readonly failedHandshakes: number;

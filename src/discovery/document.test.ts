@@ -23,6 +23,27 @@ describe("a document from outside", () => {
     });
   });
 
+  it("has further certificates and an HTTP backend, and keeps them on the wire", () => {
+    const listener = {
+      name: "l",
+      protocol: "TURN-TLS",
+      address: "0.0.0.0",
+      port: 443,
+      cert: "a",
+      key: "b",
+      certificates: [{ cert: "c", key: "d" }],
+      http_backend: "[fd00::1]:443",
+      http_backend_proxy_protocol: "v1",
+      routes: [],
+    };
+    const config = readConfig({
+      ...sound,
+      listeners: [{ ...listener, certificates: [{ Cert: "c", key: "d", more: 1 }] }],
+    });
+    expect(config.listeners).toEqual([listener]);
+    expect(readConfig(JSON.parse(encodeConfig(config)))).toEqual(config);
+  });
+
   it("may be v1alpha1, if it names its authentication", () => {
     const alpha = { ...sound, version: "v1alpha1", auth: { ...sound.auth, type: "plaintext" } };
     expect(readConfig(alpha)).toMatchObject({ version: "v1", auth: { type: "static" } });
@@ -46,6 +67,11 @@ describe("a document from outside", () => {
     [{ ...sound, listeners: {} }, "listeners is no list"],
     [{ ...sound, listeners: [null] }, "missing name"],
     [{ ...sound, listeners: [{ name: "l", port: 3.5 }] }, "listeners[0].port is no integer"],
+    [{ ...sound, listeners: [{ name: "l", certificates: "x" }] }, "listeners[0].certificates is no list"],
+    [
+      { ...sound, listeners: [{ name: "l", certificates: [{ cert: 1 }] }] },
+      "listeners[0].certificates[0].cert is no string",
+    ],
     [{ ...sound, clusters: [{ name: "c", endpoints: ["1.2.3.4:5678"] }] }, "is no endpoint"],
     [{ ...sound, clusters: [{ name: "c", endpoints: [1] }] }, "clusters[0].endpoints is no list of strings"],
   ])("is refused when it is unsound: %j", (document, reason) => expect(() => readConfig(document)).toThrow(reason));

@@ -4,7 +4,7 @@ import { TurnpikeError } from "../errors.ts";
 import type { AdminConfig, DataplaneConfig } from "../resources/dataplane-config.ts";
 import { readUserRules } from "../resources/users.ts";
 
-type Shape = "string" | "integer" | "strings" | "words";
+type Shape = "string" | "integer" | "strings" | "words" | "certificates";
 type Fields = Readonly<Record<string, unknown>>;
 
 const ADMIN: Readonly<Record<string, Shape>> = {
@@ -27,8 +27,12 @@ const LISTENER: Readonly<Record<string, Shape>> = {
   port: "integer",
   cert: "string",
   key: "string",
+  certificates: "certificates",
+  http_backend: "string",
+  http_backend_proxy_protocol: "string",
   routes: "strings",
 };
+const CERTIFICATE: Readonly<Record<string, Shape>> = { cert: "string", key: "string" };
 const CLUSTER: Readonly<Record<string, Shape>> = {
   name: "string",
   type: "string",
@@ -57,6 +61,7 @@ const readers: Readonly<Record<Shape, (value: unknown, where: string) => unknown
     Array.isArray(value) && value.every(isString) ? value : refuse(`${where} is no list of strings`),
   words: (value, where) =>
     isObject(value) && Object.values(value).every(isString) ? value : refuse(`${where} is no map of strings`),
+  certificates: (value, where) => readList(value, CERTIFICATE, where),
 };
 
 /** The field `name` of `object`, whatever the case of its key; null counts as absent. */

@@ -84,8 +84,8 @@ const unlessEmpty = <T extends string | number | readonly unknown[]>(value: T | 
     : value;
 
 /**
- * The document of `config` on the wire, always the same for the same config: fields in STUNner's order, empty optional ones
- * omitted. An empty `healthcheck_endpoint` is not omitted: it disables the health check.
+ * The document of `config` on the wire, always the same for the same config: fields in STUNner's order, those that STUNner
+ * does not know after them, empty optional ones omitted. An empty `healthcheck_endpoint` is not omitted: it disables the health check.
  */
 export const encodeConfig = ({ version, admin, auth, listeners, clusters, users }: DataplaneConfig): string =>
   goJson({
@@ -116,6 +116,9 @@ export const encodeConfig = ({ version, admin, auth, listeners, clusters, users 
         cert: unlessEmpty(listener.cert),
         key: unlessEmpty(listener.key),
         routes: unlessEmpty(listener.routes),
+        certificates: unlessEmpty(listener.certificates?.map(({ cert, key }) => ({ cert, key }))),
+        http_backend: unlessEmpty(listener.http_backend),
+        http_backend_proxy_protocol: unlessEmpty(listener.http_backend_proxy_protocol),
       })),
     ),
     clusters: unlessEmpty(

@@ -59,6 +59,7 @@ const checkOf: Readonly<Record<FindingCode, CheckId>> = {
   "annotation-listener": "gateways",
   "relay-address-unreachable": "gateways",
   "dataplane-memory": "gateways",
+  "http-backend": "gateways",
   "node-port-range": "gateways",
   "node-port-conflict": "gateways",
   "node-port-ignored": "gateways",

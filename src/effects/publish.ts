@@ -73,10 +73,10 @@ export const factsOf = (gateway: Name, report: ApplyReport, cause: number): read
       happenings.push(happening({ type: "listener.bound", data: { gateway, listener, at } }));
     else if (change === "stopped")
       happenings.push(happening({ type: "listener.closed", data: { gateway, listener, at } }));
-    else if (change === "updated" && reason !== undefined)
-      happenings.push(happening({ type: "effect.failed", data: { effect: "update", target: listener, reason } }));
     else if (change === "failed")
       happenings.push(happening({ type: "listener.failed", data: { gateway, listener, reason: reason ?? "unknown" } }));
+    if (change !== "failed" && reason !== undefined)
+      happenings.push(happening({ type: "effect.failed", data: { effect: "update", target: listener, reason } }));
   }
   happenings.push(
     happening({

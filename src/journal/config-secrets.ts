@@ -1,6 +1,7 @@
 /** The secrets of a config that a dataplane receives: credentials, certificates and keys. */
 import type { DataplaneConfig, ReceivedConfig } from "../resources/dataplane-config.ts";
 import { inspectCertificate } from "./certificate.ts";
+import { compareText } from "../order.ts";
 import { bytesOf, PLAIN_KEYS, type Seal } from "./seal.ts";
 import type { Secrets } from "./secrets.ts";
 
@@ -11,9 +12,12 @@ export const redactReceived = (object: ReceivedConfig, seal: Seal): ReceivedConf
     PLAIN_KEYS.has(name) ? value : seal.put(bytesOf(value)),
   ]);
   const material = (base64: string): string => seal.put(Buffer.from(base64, "base64"));
-  const certificates = (listeners ?? []).flatMap(({ name, cert }) => {
-    const state = cert ? inspectCertificate(Buffer.from(cert, "base64"), undefined, seal.nowMs) : undefined;
-    return state?.notAfter === undefined ? [] : [{ listener: name, notAfter: state.notAfter }];
+  const endOf = (cert: string | undefined): string | undefined =>
+    cert ? inspectCertificate(Buffer.from(cert, "base64"), undefined, seal.nowMs).notAfter : undefined;
+  const certificates = (listeners ?? []).flatMap(({ name, cert, certificates: further = [] }) => {
+    const ends = [cert, ...further.map((one) => one.cert)].flatMap((one) => endOf(one) ?? []);
+    const [notAfter] = ends.toSorted(compareText);
+    return notAfter === undefined ? [] : [{ listener: name, notAfter }];
   });
   return {
     ...object,
@@ -28,6 +32,14 @@ export const redactReceived = (object: ReceivedConfig, seal: Seal): ReceivedConf
               ...listener,
               ...(listener.cert === undefined ? {} : { cert: material(listener.cert) }),
               ...(listener.key === undefined ? {} : { key: material(listener.key) }),
+              ...(listener.certificates === undefined
+                ? {}
+                : {
+                    certificates: listener.certificates.map(({ cert, key }) => ({
+                      cert: material(cert),
+                      key: material(key),
+                    })),
+                  }),
             })),
           }),
     },
@@ -60,6 +72,14 @@ export const revealConfig = (config: DataplaneConfig, { valueOf }: Secrets): Dat
           ...(listener.key === undefined
             ? {}
             : { key: valueOf(listener.key, "base64", `the private key of listener ${listener.name}`) }),
+          ...(listener.certificates === undefined
+            ? {}
+            : {
+                certificates: listener.certificates.map(({ cert, key }) => ({
+                  cert: valueOf(cert, "base64", `a certificate of listener ${listener.name}`),
+                  key: valueOf(key, "base64", `a private key of listener ${listener.name}`),
+                })),
+              }),
         })),
       }),
 });

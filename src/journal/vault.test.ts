@@ -3,9 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { makeCertificate } from "../../test/support/certificate.ts";
 import { dataplane, gatewayConfig } from "../../test/support/objects.ts";
 import type { Secret, Workload } from "../resources/core.ts";
-import type { DataplaneConfig } from "../resources/dataplane-config.ts";
+import type { DataplaneConfig, ReceivedConfig } from "../resources/dataplane-config.ts";
 import type { ObjectKey } from "../resources/keys.ts";
 import type { GatewayConfig } from "../resources/stunner.ts";
 import { createVault } from "./vault.ts";
@@ -104,6 +105,23 @@ describe("the vault", () => {
       parses: false,
     });
     rmSync(folder, { recursive: true });
+  });
+
+  it("stores further certificates of a config like the first, and says when the first of them ends", () => {
+    const [first, further] = [makeCertificate("first"), makeCertificate("further")];
+    const spec = configWith({}, first.cert64, first.key64);
+    const certificates = [{ cert: further.cert64, key: further.key64 }];
+    const listeners = spec.listeners?.map((listener) => ({ ...listener, certificates }));
+    const vault = createVault();
+    const received = vault.redact("DataplaneConfig", {
+      apiVersion: "turnpike/v1",
+      kind: "DataplaneConfig",
+      metadata: { name: "gw", namespace: "ns" },
+      spec: { ...spec, ...(listeners === undefined ? {} : { listeners }) },
+    }) as ReceivedConfig;
+    for (const secret of [further.cert64, further.key64]) expect(JSON.stringify(received)).not.toContain(secret);
+    expect(received.certificates).toHaveLength(1);
+    expect(vault.reveal(received.spec).listeners?.[0]?.certificates).toEqual(certificates);
   });
 
   it("gives one value one digest within a run, and another in the next run", () => {

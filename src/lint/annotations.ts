@@ -1,5 +1,6 @@
 /** Annotations of Gateways: a misspelt one has no effect, and nothing else reports it. */
 import { annotationProblems } from "../render/annotation-problems.ts";
+import { httpBackendProblems } from "../render/http-backend.ts";
 import {
   effectiveAnnotations,
   gatewayAnnotations,
@@ -23,7 +24,7 @@ import { lintDataplane } from "./dataplanes.ts";
 import { finding, type Finding } from "./finding.ts";
 import type { LintWorld } from "./world.ts";
 
-const PREFIX = "stunner.l7mp.io/";
+const PREFIXES = ["stunner.l7mp.io/", "turnpike.dev/"] as const;
 const known: ReadonlySet<string> = new Set([
   ...Object.values(keys),
   RELATED_GATEWAY_NAME,
@@ -33,17 +34,18 @@ const known: ReadonlySet<string> = new Set([
 ]);
 const [FIRST_NODE_PORT, LAST_NODE_PORT] = [30_000, 32_767];
 
-const codes = { value: "annotation-value", listener: "annotation-listener" } as const;
+const codes = { value: "annotation-value", listener: "annotation-listener", service: "http-backend" } as const;
 
 const lintValues = (
+  { view, options }: LintWorld,
   object: string,
   annotations: Readonly<Record<string, string>>,
   gateway: Gateway,
 ): readonly Finding[] => [
   ...Object.keys(annotations)
-    .filter((key) => key.startsWith(PREFIX) && !known.has(key))
+    .filter((key) => PREFIXES.some((prefix) => key.startsWith(prefix)) && !known.has(key))
     .map((key) => finding("annotation-unknown", object, key)),
-  ...annotationProblems(annotations, gateway.spec.listeners)
+  ...[...annotationProblems(annotations, gateway.spec.listeners), ...httpBackendProblems(view, options, gateway)]
     // The listener that cannot be bound reports this itself.
     .filter(({ key, listener }) => key !== keys.targetPort || listener === undefined)
     .map(({ key, kind, says }) => finding(codes[kind], object, `${key} ${says}`)),
@@ -74,7 +76,7 @@ export const lintAnnotations = (
   if (!resolved.found) return [];
   const { config, dataplane } = resolved.parameters;
   const annotations = effectiveAnnotations(config, gateway);
-  const found = [...lintValues(object, annotations, gateway)];
+  const found = [...lintValues(world, object, annotations, gateway)];
 
   const type = serviceType(annotations, world.options);
   const isInside = type === "ClusterIP";

@@ -105,13 +105,18 @@ export const findings = {
   },
   "annotation-unknown": {
     severity: "warning",
-    what: "an annotation of stunner.l7mp.io/ is unknown and has no effect",
+    what: "an annotation of stunner.l7mp.io/ or turnpike.dev/ is unknown and has no effect",
     todo: "check the spelling",
   },
   "annotation-value": {
     severity: "warning",
     what: "an annotation has an invalid value and no effect",
     todo: "use one of the values in the message",
+  },
+  "http-backend": {
+    severity: "error",
+    what: "the Service behind a listener, in the annotation turnpike.dev/http-backends, cannot be used: the listener serves only TURN",
+    todo: "create the Service in the Gateway's namespace, with a cluster IP and this TCP port",
   },
   "annotation-listener": {
     severity: "warning",

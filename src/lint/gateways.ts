@@ -45,10 +45,11 @@ const lintExpiry = (
   if (protocol === undefined || !needsCertificate(protocol)) return [];
   const found = findCertificate(view, options, gateway, listener);
   if (!found.found || found.flaw !== undefined) return [];
-  const { notAfter, secret } = found.certificate;
-  return notAfter === undefined || epochMsOf(notAfter) - now > EXPIRES_SOON_MS
-    ? []
-    : [finding("certificate-expires", object, `the certificate in Secret ${secret} expires at ${notAfter}`)];
+  return [found.certificate, ...(found.certificate.further ?? [])].flatMap(({ notAfter, secret }) =>
+    notAfter === undefined || epochMsOf(notAfter) - now > EXPIRES_SOON_MS
+      ? []
+      : [finding("certificate-expires", object, `the certificate in Secret ${secret} expires at ${notAfter}`)],
+  );
 };
 
 const isService = (object: { readonly kind?: string }): object is Service => object.kind === "Service";

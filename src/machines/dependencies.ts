@@ -88,6 +88,8 @@ export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before:
       break;
     case "Service":
       walk.routesWith(`service:${name}`);
+      for (const each of namesOfKind(objects.referrers(`http-backend:${name}`), "Gateway"))
+        walk.found.gateways.add(each);
       for (const object of [before, objects.get(kind, name)])
         for (const reference of object === undefined ? [] : referencesOf(kind, object))
           walk.found.gateways.add(targetOf(reference));

@@ -1,5 +1,6 @@
 /** The references of each kind of object. Changes propagate along them. */
 import type { AnyObject, KindId, KindMap } from "../resources/kinds.ts";
+import { httpBackendsOf } from "../resources/http-backends.ts";
 import { nameOf, type Name } from "../resources/keys.ts";
 import { GATEWAY_API_GROUP, RELATED_GATEWAY_NAME, SERVICE_NAME_LABEL, STUNNER_GROUP } from "../resources/names.ts";
 import type { BackendReference, ParentReference, RouteSpec, SecretReference } from "../resources/gateway-api.ts";
@@ -14,6 +15,8 @@ export type Reference =
   | `secret:${Name}`
   | `service:${Name}`
   | `static-service:${Name}`
+  /** A Service to which a listener passes on what is not TURN. */
+  | `http-backend:${Name}`
   /** A cluster of a received config. */
   | `cluster:${string}`
   /** A generated Service of this Gateway. */
@@ -72,6 +75,9 @@ const references: ReferencesByKind = {
         secretOf(ref, namespaceOf(object)),
         ...grantedIn(ref.namespace, namespaceOf(object)),
       ]),
+    ),
+    ...[...httpBackendsOf(object.metadata.annotations).backends.entries.values()].map(
+      ({ service }): Reference => `http-backend:${nameOf(namespaceOf(object), service)}`,
     ),
   ],
   UDPRoute: (object) => routeReferences(object.spec, namespaceOf(object)),

@@ -7,7 +7,7 @@ import { listenerProtocol, transportOf } from "./protocol.ts";
 
 export interface AnnotationProblem {
   readonly key: string;
-  readonly kind: "value" | "listener";
+  readonly kind: "value" | "listener" | "service";
   /** An existing listener, if the problem concerns only one. */
   readonly listener?: string;
   /** A sentence that follows the key. */

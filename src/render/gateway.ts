@@ -16,6 +16,7 @@ import { parametersOf, type Parameters } from "./classes.ts";
 import type { GatewayStatus } from "./conditions.ts";
 import { renderConfig } from "./config.ts";
 import { renderGatewayStatus, renderInvalidGatewayStatus } from "./gateway-status.ts";
+import { httpBackendProblems } from "./http-backend.ts";
 import { embeddedPorts } from "./embedded.ts";
 import { flawOf, judgeListeners, type JudgedListener, type ListenerFlaw } from "./listeners.ts";
 import { gatewayObjects, removalsOf, type Removal } from "./objects.ts";
@@ -107,13 +108,20 @@ export const invalidGateway = (
  * Addresses and annotations that are ignored, other than those that listeners report. Names that are not a listener's are
  * not reported: the annotations of a GatewayConfig may name listeners of several Gateways.
  */
-const ignoredOf = (options: RenderOptions, gateway: Gateway, annotations: Annotations): readonly string[] =>
+const ignoredOf = (
+  view: ObjectsView,
+  options: RenderOptions,
+  gateway: Gateway,
+  annotations: Annotations,
+): readonly string[] =>
   isFirstEdition(options)
     ? []
     : [
         ...ignoredAddresses(gateway),
-        ...annotationProblems(annotations, gateway.spec.listeners)
-          .filter(({ key, kind, listener }) => kind === "value" && (key !== keys.targetPort || listener === undefined))
+        ...[...annotationProblems(annotations, gateway.spec.listeners), ...httpBackendProblems(view, options, gateway)]
+          .filter(
+            ({ key, kind, listener }) => kind !== "listener" && (key !== keys.targetPort || listener === undefined),
+          )
           .map(({ key, says }) => `${key} ${says}`),
         ...ignoredUsers(gateway),
       ];
@@ -143,7 +151,13 @@ const validGateway = (
     name,
     config,
     invalid: undefined,
-    status: renderGatewayStatus(options, gateway, judged, made.obstacle, ignoredOf(options, gateway, annotations)),
+    status: renderGatewayStatus(
+      options,
+      gateway,
+      judged,
+      made.obstacle,
+      ignoredOf(view, options, gateway, annotations),
+    ),
     objects: made.objects,
     removals: made.removals,
     listeners: judged.map((one) => {

@@ -177,8 +177,8 @@ describe("a certificate of another namespace", () => {
     expect(served(plus(tls(reference), grant))).toEqual([2, "far", "ResolvedRefs"]);
   });
 
-  it("is passed over for one that may be used", () => {
-    expect(served(tls(reference, { name: "testsecret-ok" }))).toEqual([2, "testcert", "ResolvedRefs"]);
+  it("is passed over for one that may be used, and reported", () => {
+    expect(served(tls(reference, { name: "testsecret-ok" }))).toEqual([2, "testcert", "RefNotPermitted"]);
   });
 
   it("needs no grant in the Gateway's own namespace", () => {

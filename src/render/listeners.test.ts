@@ -128,9 +128,34 @@ describe("a listener with TLS", () => {
     expect(listenerOf(withTls(reference), TCP)).toMatchObject({ cert: "testcert" });
   });
 
-  it("serves the first usable certificateRef", () => {
-    const objects = plus(withTls(tls("absent", "keyless", "testsecret-ok")), secret("keyless", { "tls.crt": "c" }));
-    expect(listenerOf(objects, TCP)).toMatchObject({ cert: "testcert", key: "testkey" });
+  it("serves every usable certificateRef, the first as the default, and names the others in its status", () => {
+    const objects = plus(
+      withTls(tls("absent", "second", "keyless", "testsecret-ok", "second"), owned()),
+      secret("keyless", { "tls.crt": "c" }),
+      secret("second", { "tls.crt": "c2", "tls.key": "k2" }),
+    );
+    expect(listenerOf(objects, TCP)).toMatchObject({
+      cert: "c2",
+      key: "k2",
+      certificates: [{ cert: "testcert", key: "testkey" }],
+    });
+    expect(render(objects).status.listeners[0]?.conditions[2]).toMatchObject({
+      status: "False",
+      reason: "InvalidCertificateRef",
+      message: "Secret testnamespace/absent not found; Secret testnamespace/keyless has no certificate or no key",
+    });
+    expect(listenerOf(withTls(tls("testsecret-ok")), TCP)).not.toHaveProperty("certificates");
+  });
+
+  it("serves only the first usable certificateRef in logs of earlier rules", () => {
+    const objects = plus(
+      withTls(tls("absent", "second", "testsecret-ok"), owned()),
+      secret("second", { "tls.crt": "c2", "tls.key": "k2" }),
+    );
+    const { config, status } = render(objects, optionsWith({ rules: 2 }));
+    expect(config?.listeners?.[0]).toMatchObject({ cert: "c2" });
+    expect(config?.listeners?.[0]).not.toHaveProperty("certificates");
+    expect(status.listeners[0]?.conditions[2]).toMatchObject({ status: "True" });
   });
 
   it.each([
@@ -200,7 +225,7 @@ describe("a listener with TLS", () => {
       });
     });
 
-    it("serves the first that is usable, and is resolved then", () => {
+    it("is by default the first that is valid; the others that can be used are served, too", () => {
       const objects = plus(
         withTls(tls("absent", ...bad.map((_, index) => `bad-${index}`), "old", "good", "other"), owned()),
         ...bad.map(([, state], index) => withState(`bad-${index}`, state)),
@@ -208,8 +233,12 @@ describe("a listener with TLS", () => {
         withState("good", { parses: true, matchesKey: true, ...dates }),
         withState("other", { parses: true, matchesKey: true, ...dates }),
       );
-      expect(listenerOf(objects, TCP)?.cert).toBe("cert of good");
-      expect(render(objects).status.listeners[0]?.conditions[2]).toMatchObject({ status: "True" });
+      expect(listenerOf(objects, TCP)).toMatchObject({
+        cert: "cert of good",
+        certificates: [{ cert: "cert of old" }, { cert: "cert of other" }],
+      });
+      const { message } = render(objects).status.listeners[0]?.conditions[2] ?? {};
+      for (const named of ["absent", "bad-0", "bad-5", "old"]) expect(message).toContain(`testnamespace/${named}`);
     });
 
     it("is served whatever it is in a log of the first release", () => {

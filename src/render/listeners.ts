@@ -6,6 +6,7 @@ import type { Name } from "../resources/keys.ts";
 import { annotations as keys } from "../resources/names.ts";
 import type { Attachments } from "./attachment.ts";
 import { findCertificate, type CertificateProblem } from "./certificate.ts";
+import { httpBackendOf, type HttpBackend } from "./http-backend.ts";
 import { portNameProblem } from "./object-names.ts";
 import type { PortAnnotation } from "./port-map.ts";
 import { needsCertificate, listenerProtocol, transportOf } from "./protocol.ts";
@@ -32,7 +33,8 @@ export interface ServingListener extends Judged {
   readonly boundPort: number;
   readonly address: PublicAddress | undefined;
   readonly certificate: ServedCertificate | undefined;
-  /** The certificate is no longer in any Secret that the listener refers to. */
+  readonly httpBackend?: HttpBackend | undefined;
+  /** A certificate is no longer in any Secret that the listener refers to. */
   readonly isCertificateKept?: boolean;
   /** It serves, but not with everything that it refers to. */
   readonly flaw?: ListenerFlaw | undefined;
@@ -153,15 +155,18 @@ export const judgeListeners = (
     const address = publicAddressOf(view, options, name, gateway, exposure);
     const flaw = kindsFlaw(options, listener);
     const serving = { ...judged, protocol, boundPort, address };
+    const httpBackend = httpBackendOf(view, options, gateway, listener);
     if (flaw !== undefined && supportedKinds(options, listener).length === 0)
       return { ...serving, outcome: "unresolved", ...flaw };
-    if (!needsCertificate(protocol)) return { ...serving, outcome: "accepted", certificate: undefined, flaw };
+    if (!needsCertificate(protocol))
+      return { ...serving, outcome: "accepted", certificate: undefined, httpBackend, flaw };
     const found = findCertificate(view, options, gateway, listener);
     return found.found
       ? {
           ...serving,
           outcome: "accepted",
           certificate: found.certificate,
+          httpBackend,
           isCertificateKept: found.isKept,
           flaw: found.flaw ?? flaw,
         }
@@ -182,5 +187,11 @@ export const renderListener = (gateway: Name, serving: ServingListener, address:
   address,
   port: serving.boundPort,
   ...(serving.certificate === undefined ? {} : { cert: serving.certificate.cert, key: serving.certificate.key }),
+  ...(serving.certificate?.further === undefined
+    ? {}
+    : { certificates: serving.certificate.further.map(({ cert, key }) => ({ cert, key })) }),
+  ...(serving.httpBackend === undefined
+    ? {}
+    : { http_backend: serving.httpBackend.at, http_backend_proxy_protocol: serving.httpBackend.proxyProtocol }),
   ...(serving.routes.length > 0 ? { routes: serving.routes.map((route) => route.name) } : {}),
 });

@@ -3,3 +3,6 @@ import type { RenderOptions } from "../resources/view.ts";
 
 /** Whether the log was written under the rules of the first release, which recorded no version. */
 export const isFirstEdition = ({ rules = 1 }: RenderOptions): boolean => rules < 2;
+
+/** Whether the log was written under rules that serve only the first usable certificate, and pass nothing on to HTTP. */
+export const servesOneCertificate = ({ rules = 1 }: RenderOptions): boolean => rules < 3;

@@ -1,6 +1,7 @@
 /** The config document of a dataplane (`version: v1`), as the config discovery protocol transfers it. */
 import type { KubernetesObject } from "./core.ts";
 import type { UserRules } from "./users.ts";
+import type { ProxyVersion } from "./http-backends.ts";
 
 export interface AdminConfig {
   /** `NAMESPACE/GATEWAY`. */
@@ -25,6 +26,12 @@ export interface AuthConfig {
 
 export type ListenerProtocol = "TURN-UDP" | "TURN-TCP" | "TURN-TLS" | "TURN-DTLS";
 
+export interface CertificateConfig {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Older dataplanes ignore fields that they do not know. */
 export interface ListenerConfig {
   /** `NAMESPACE/GATEWAY/LISTENER`. */
   readonly name: string;
@@ -38,6 +45,12 @@ export interface ListenerConfig {
   /** Base64 of PEM at the relay; inside the core a digest. */
   readonly cert?: string;
   readonly key?: string;
+  /** Further certificates with their keys, as `cert` and `key`: clients get the one for the name that they ask for. */
+  readonly certificates?: readonly CertificateConfig[];
+  /** `HOST:PORT`: over TCP and TLS, connections that are not TURN are passed on there. */
+  readonly http_backend?: string;
+  /** What connections to `http_backend` begin with; `v2` by default. */
+  readonly http_backend_proxy_protocol?: ProxyVersion;
   /** Cluster names. */
   readonly routes?: readonly string[];
 }
@@ -66,6 +79,6 @@ export interface ReceivedConfig extends KubernetesObject {
   readonly apiVersion: "turnpike/v1";
   readonly kind: "DataplaneConfig";
   readonly spec: DataplaneConfig;
-  /** Until when the certificates of its listeners are valid (RFC 3339), as far as they can be read. */
+  /** Until when the certificates of its listeners are valid (RFC 3339; of several, the first end), as far as they can be read. */
   readonly certificates?: readonly { readonly listener: string; readonly notAfter: string }[];
 }

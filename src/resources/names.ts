@@ -1,4 +1,7 @@
-/** Labels, annotations and default names, each string once. They are STUNner's, so that its users keep their manifests. */
+/**
+ * Labels, annotations and default names, each string once. They are STUNner's, so that its users keep their manifests; what
+ * STUNner does not have begins with `turnpike.dev/`.
+ */
 
 export const DEFAULT_CONTROLLER_NAME = "stunner.l7mp.io/gateway-operator";
 export const DEFAULT_REALM = "stunner.l7mp.io";
@@ -38,6 +41,8 @@ export const annotations = {
   ipFamilyPolicy: "turnpike.dev/ip-family-policy",
   ipFamilies: "turnpike.dev/ip-families",
   loadBalancerClass: "turnpike.dev/load-balancer-class",
+  httpBackends: "turnpike.dev/http-backends",
+  httpBackendProxyProtocol: "turnpike.dev/http-backend-proxy-protocol",
 } as const;
 
 export const LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration";

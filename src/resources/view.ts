@@ -24,6 +24,8 @@ export interface ServedCertificate {
   readonly notAfter?: string;
   /** It was expired, or not valid yet, when its Secret was last observed. */
   readonly isFlawed?: true;
+  /** Others of the same listener, for the names that they have. */
+  readonly further?: readonly ServedCertificate[];
 }
 
 export interface ObjectsView {
@@ -50,7 +52,7 @@ export interface ObjectsView {
 }
 
 /** The current version of the rendering rules. Increment it when a rule changes. */
-export const RULES = 2;
+export const RULES = 3;
 
 /** How the program was started, as far as it affects rendering. Recorded in the log with the start. */
 /** Every route of either group, each sorted by name, native ones first. */

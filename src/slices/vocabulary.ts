@@ -6,7 +6,7 @@ const wordsOf = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/)
 const MEANINGFUL = wordsOf(`
   default stunner stunner.l7mp.io gateway.networking.k8s.io discovery.k8s.io apps rbac.authorization.k8s.io cluster.local
   stunner.l7mp.io/gateway-operator stunnerd-config stunnerd.conf stunner-daemon gateway-health-check $STUNNER_ADDR stunnerd turnpike
-  v1 v1alpha1 v1alpha2 v1beta1 apps/v1 true false True False TRUE FALSE Unknown
+  v1 v2 v1alpha1 v1alpha2 v1beta1 apps/v1 true false True False TRUE FALSE Unknown
   TURN-UDP TURN-TCP TURN-TLS TURN-DTLS UDP TCP TLS DTLS SCTP HTTP HTTPS http https
   GatewayClass Gateway UDPRoute GatewayUDPRoute ReferenceGrant GatewayConfig Dataplane StaticService Service Endpoints
   EndpointSlice Secret Namespace Node Deployment DaemonSet ReplicaSet Pod ConfigMap DataplaneConfig Lease

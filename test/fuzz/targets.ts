@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { Framer } from "../../src/stun/framing.ts";
 import { readProxyHeader } from "../../src/dataplane/listeners/proxy-header.ts";
+import { maxClientHelloBytes, readClientHello } from "../../src/dataplane/listeners/client-hello.ts";
 import { isClientHello } from "../../src/dataplane/openssl/dtls-server.ts";
 import { isSigned } from "../../src/stun/message.ts";
 import { decode } from "../../src/stun/reader.ts";
@@ -22,6 +23,14 @@ export interface FuzzTarget {
   /** Makes what tries one input, and throws where it does not hold. */
   readonly prepare: () => (bytes: Buffer) => void;
 }
+
+/** With a server name, and with two protocols. */
+const clientHello = ((): Buffer => {
+  const extensions = Buffer.from("0000000b0009000006612e622e6364001000050003026832", "hex");
+  const head = Buffer.concat([Buffer.from([3, 3]), Buffer.alloc(32, 1), Buffer.from("000002c02f0100", "hex")]);
+  const body = Buffer.concat([head, Buffer.from([0, extensions.length]), extensions]);
+  return Buffer.concat([Buffer.from([22, 3, 1, 0, body.length + 4, 1, 0, 0, body.length]), body]);
+})();
 
 const noise = fc.uint8Array({ maxLength: 1500 }).map((bytes) => Buffer.from(bytes));
 /** Nearly STUN: well-formed requests that were damaged. */
@@ -122,12 +131,28 @@ export const fuzzTargets: readonly FuzzTarget[] = [
       noise,
       noise.map((bytes) => Buffer.concat([PROXY_SIGNATURE, bytes])),
     ),
-    seeds: [0x11, 0x21].map((family) =>
-      Buffer.concat([PROXY_SIGNATURE, Buffer.from([0x21, family, 0, 36]), Buffer.alloc(36, 1)]),
-    ),
+    seeds: [
+      Buffer.from("PROXY TCP4 192.0.2.1 192.0.2.2 50000 443\r\n"),
+      ...[0x11, 0x21].map((family) =>
+        Buffer.concat([PROXY_SIGNATURE, Buffer.from([0x21, family, 0, 36]), Buffer.alloc(36, 1)]),
+      ),
+    ],
     prepare: () => (bytes) => {
       const read = readProxyHeader(bytes);
       if (typeof read === "object") ensure(read.length <= Math.min(4096, bytes.length), "it reads too far");
+    },
+  },
+  {
+    name: "a ClientHello is read once it is whole, or not at all, and asks for no more than its bound",
+    arbitrary: fc.oneof(
+      noise,
+      noise.map((bytes) => Buffer.concat([Buffer.from([22, 3, 1, bytes.length >> 8, bytes.length & 255]), bytes])),
+    ),
+    seeds: [clientHello],
+    prepare: () => (bytes) => {
+      const read = readClientHello(bytes);
+      if (typeof read === "object" && "more" in read)
+        ensure(read.more > bytes.length && read.more <= maxClientHelloBytes + 5, `it asks for ${read.more} bytes`);
     },
   },
   {

@@ -247,6 +247,25 @@ const worlds: readonly Prepared[] = [
     "annotation-listener Gateway/media/gateway: stunner.l7mp.io/targetport names listener no",
   ],
   [
+    "HTTP backends that cannot be used",
+    world([
+      gateway([listener("udp", "TURN-UDP", 3478), listener("tcp", "TURN-TCP", 3478)], {
+        "stunner.l7mp.io/enable-mixed-protocol-lb": "true",
+        "turnpike.dev/http-backends": '{"tcp": "site:443", "udp": "site:443", "other": "site:443"}',
+        "turnpike.dev/http-backend-proxy-protocol": '{"tcp": "v3"}',
+      }),
+    ]),
+    "http-backend Gateway/media/gateway: turnpike.dev/http-backends of tcp: Service media/site not found",
+    "annotation-value Gateway/media/gateway: turnpike.dev/http-backends of udp: TURN-UDP cannot be shared with HTTP",
+    "annotation-listener Gateway/media/gateway: turnpike.dev/http-backends names listener other",
+    'annotation-value Gateway/media/gateway: turnpike.dev/http-backend-proxy-protocol "v3" of tcp is not one of v2, v1, none',
+  ],
+  [
+    "a misspelled annotation of Turnpike",
+    world([gateway(undefined, { "turnpike.dev/http-backend": "{}" })]),
+    "annotation-unknown Gateway/media/gateway: turnpike.dev/http-backend",
+  ],
+  [
     "NodePorts that are not ports",
     world([annotated({ nodeport: '{"udp": "30478"}' })]),
     'annotation-value Gateway/media/gateway: stunner.l7mp.io/nodeport "30478" of udp is not a port (1 to 65535)',

@@ -3,12 +3,11 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { Framer } from "../../src/stun/framing.ts";
-import type { Receiver, Transport } from "../../src/turn-client/transport.ts";
-import { TurnClient } from "../../src/turn-client/turn-client.ts";
-import { credentials, startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
+import type { TurnClient } from "../../src/turn-client/turn-client.ts";
+import { startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
 import { startEchoBackend, type EchoBackend } from "../support/live.ts";
 import { localHeader, proxyHeader } from "../support/proxy-header.ts";
+import { turnOver } from "../support/turn-over.ts";
 
 const front = { address: "198.51.100.1", port: 443 };
 let dataplane: TestDataplane;
@@ -40,24 +39,7 @@ const clientOf = async (transport: "tcp" | "tls", header: Buffer): Promise<TurnC
   const raw = await open(dataplane.ports[transport], header);
   const socket = transport === "tcp" ? raw : connectTls({ socket: raw, rejectUnauthorized: false });
   if (transport === "tls") await once(socket, "secureConnect");
-  const reach = (receiver: Receiver): Transport => {
-    const framer = new Framer(
-      (frame) => {
-        receiver.message(frame);
-        return true;
-      },
-      () => 70_000,
-    );
-    socket.on("data", (chunk: Buffer) => void framer.push(chunk));
-    socket.on("close", () => receiver.closed("closed"));
-    return {
-      isReliable: true,
-      local: { address: "", port: 0 },
-      send: (bytes) => void socket.write(Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)])),
-      close: () => socket.destroy(),
-    };
-  };
-  return TurnClient.connect({ host: "127.0.0.1", port: 0, transport: reach, ...credentials });
+  return turnOver(socket);
 };
 
 describe.each(["tcp", "tls"] as const)("over %s", (transport) => {

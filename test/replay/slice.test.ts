@@ -373,6 +373,51 @@ describe("a pseudonymised slice", () => {
     }
   });
 
+  it("keeps the HTTP backend of a listener and its certificates, under other names", () => {
+    const { take, lines } = createHistory();
+    const tls = { certificateRefs: [{ name: "acme-a" }, { name: "acme-b" }] };
+    const secret = (name: string): Fact =>
+      seen("Secret", {
+        apiVersion: "v1",
+        kind: "Secret",
+        metadata: { name, namespace: "ns" },
+        data: { "tls.crt": `vault:crt-${name.slice(-1)}`, "tls.key": `vault:key-${name.slice(-1)}` },
+      });
+    const edge = gateway("edge-berlin", [{ name: "acme", port: 443, protocol: "TURN-TLS", tls }]);
+    const annotations = {
+      "turnpike.dev/http-backends": '{"acme": "acme-site:8443"}',
+      "turnpike.dev/http-backend-proxy-protocol": '{"acme": "v1"}',
+    };
+    take(
+      seen("GatewayClass", gatewayClass),
+      seen("GatewayConfig", gatewayConfig()),
+      seen("Gateway", { ...edge, metadata: { ...edge.metadata, annotations } }),
+      seen("Service", {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { name: "acme-site", namespace: "ns" },
+        spec: { clusterIP: "10.96.0.7", ports: [{ port: 8443 }] },
+      }),
+      secret("acme-a"),
+      secret("acme-b"),
+      synced,
+    );
+    take(gone("Secret", "ns/acme-b"));
+    const other = hidden(lines);
+    expect(JSON.stringify(other)).not.toMatch(/acme|berlin|10\.96\.0\.7/);
+    const { divergence, core } = replay(JSON.parse(JSON.stringify(other)) as JournalLine[], digest);
+    expect(divergence).toBeUndefined();
+    const [name] = core!.registry.entities("gateway").keys();
+    expect(core!.rendered(name as Name)?.config?.listeners).toMatchObject([
+      {
+        cert: "vault:crt-a",
+        certificates: [{ cert: "vault:crt-b", key: "vault:key-b" }],
+        http_backend: expect.stringMatching(/^10\.\d+\.\d+\.\d+:8443$/),
+        http_backend_proxy_protocol: "v1",
+      },
+    ]);
+  });
+
   it("is refused where other names lead to something else", () => {
     const lines = linesOf("operator.jsonl");
     const changed = JSON.parse(JSON.stringify(lines).replace('"to":"active"', '"to":"gone"')) as JournalLine[];

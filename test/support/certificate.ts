@@ -14,25 +14,37 @@ export interface TestCertificate {
   readonly key64: string;
 }
 
+const LOOPBACK = "DNS:localhost,IP:127.0.0.1,IP:::1,IP:10.244.0.1";
+
 /**
  * Self-signed, for loopback, valid for 30 days.
  * @param name its common name.
  * @param extensions as `openssl req -addext` takes them.
+ * @param names its alternative names.
  */
 export const makeCertificate = (
   name = "localhost",
   kind: "ec" | "rsa" = "ec",
   extensions: readonly string[] = [],
+  names = LOOPBACK,
 ): TestCertificate => {
   const folder = mkdtempSync(join(tmpdir(), "turnpike-certificate-"));
   try {
     const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
     const algorithm = kind === "ec" ? ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"] : ["rsa:2048"];
     const args = ["req", "-x509", "-nodes", "-days", "30", "-subj", `/CN=${name}`, "-newkey", ...algorithm];
-    const names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1,IP:10.244.0.1"];
     execFileSync(
       "openssl",
-      [...args, ...names, ...extensions.flatMap((one) => ["-addext", one]), "-keyout", key, "-out", certificate],
+      [
+        ...args,
+        "-addext",
+        `subjectAltName=${names}`,
+        ...extensions.flatMap((one) => ["-addext", one]),
+        "-keyout",
+        key,
+        "-out",
+        certificate,
+      ],
       { stdio: "ignore" },
     );
     const [pem, keyPem] = [readFileSync(certificate, "utf8"), readFileSync(key, "utf8")];

@@ -45,6 +45,8 @@ export interface ConfigChanges {
   readonly auth?: DataplaneConfig["auth"];
   readonly admin?: Partial<DataplaneConfig["admin"]>;
   readonly address?: string;
+  /** Further fields of single listeners. */
+  readonly listeners?: Partial<Readonly<Record<TransportName, Partial<ListenerConfig>>>>;
 }
 
 export interface TestDataplane {
@@ -92,6 +94,7 @@ export const startTestDataplane = async (
       auth,
       admin,
       clusters,
+      listeners = {},
     } = { ...changes, ...now };
     return {
       version: "v1",
@@ -104,6 +107,7 @@ export const startTestDataplane = async (
         port: ports[transport],
         routes: (clusters ?? [{ name: "media/peers" }]).map(({ name }) => name),
         ...(transport === "tls" || transport === "dtls" ? { cert: material.cert64, key: material.key64 } : {}),
+        ...listeners[transport],
       })),
       clusters: clusters ?? [{ name: "media/peers", type: "STATIC", protocol: "UDP", endpoints }],
     };

@@ -5,7 +5,10 @@ import { DtlsClient } from "../../src/turn-client/dtls-client.ts";
 
 export const newDtlsServer = (): DtlsServer => {
   const { certificate, key } = makeCertificate();
-  return new DtlsServer({ certificate: Buffer.from(certificate), key: Buffer.from(key) });
+  return new DtlsServer(
+    { first: { certificate: Buffer.from(certificate), key: Buffer.from(key) }, further: [] },
+    () => false,
+  );
 };
 
 export const CLIENT = "192.0.2.1 9";

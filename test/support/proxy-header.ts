@@ -9,13 +9,19 @@ export const proxyHeader = (
   source: TransportAddress,
   destination: TransportAddress,
   tlvs: Buffer = Buffer.alloc(0),
+  transport: "tcp" | "udp" = "tcp",
 ): Buffer => {
   const [from, to] = [parseIp(source.address)!, parseIp(destination.address)!];
   const ports = Buffer.alloc(4);
   ports.writeUInt16BE(source.port, 0);
   ports.writeUInt16BE(destination.port, 2);
   const body = Buffer.concat([bytesOf(from), bytesOf(to), ports, tlvs]);
-  const head = Buffer.from([0x21, from.family === 4 ? 0x11 : 0x21, body.length >> 8, body.length & 255]);
+  const head = Buffer.from([
+    0x21,
+    (from.family === 4 ? 0x10 : 0x20) | (transport === "tcp" ? 1 : 2),
+    body.length >> 8,
+    body.length & 255,
+  ]);
   return Buffer.concat([PROXY_SIGNATURE, head, body]);
 };
 

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { TransportAddress } from "../../net/address.ts";
 import { parseIp } from "../../net/ip.ts";
 import type { Addresses } from "./proxied.ts";
+import type { ProxyAddresses } from "./proxy-header.ts";
 
 export interface ConnectionOwner {
   /** Receives what was read. The callee owns `chunk` until it returns. */
@@ -41,6 +42,12 @@ const addressOf = (address: string | undefined, port: number | undefined): Trans
   port: port ?? 0,
 });
 
+/** Its own addresses, without what a load balancer reports. */
+export const addressesOf = (socket: Socket): ProxyAddresses => ({
+  source: addressOf(socket.remoteAddress, socket.remotePort),
+  destination: addressOf(socket.localAddress, socket.localPort),
+});
+
 export class SocketConnection implements Connection {
   readonly client: TransportAddress;
   readonly server: TransportAddress;
@@ -53,8 +60,9 @@ export class SocketConnection implements Connection {
   /** @param addresses that a load balancer reported. */
   constructor(socket: Socket, addresses?: Addresses) {
     this.#socket = socket;
-    this.client = addresses?.source ?? addressOf(socket.remoteAddress, socket.remotePort);
-    this.server = addresses?.destination ?? addressOf(socket.localAddress, socket.localPort);
+    const { source, destination } = addresses ?? addressesOf(socket);
+    this.client = source;
+    this.server = destination;
     socket.on("error", () => undefined);
     socket.setNoDelay(true);
   }

@@ -7,7 +7,7 @@ import { fromClient } from "../engines/forward.ts";
 import type { Flow, Traffic } from "../flows.ts";
 import { DtlsServer, isClientHello, type DtlsSession, type SessionOwner } from "../openssl/dtls-server.ts";
 import { messageLength } from "../../stun/message.ts";
-import type { ListenerOwner, ListenerPath, Material, OpenListener } from "./listener.ts";
+import type { ListenerOwner, ListenerPath, Materials, OpenListener } from "./listener.ts";
 
 const TICK_MS = 200;
 
@@ -59,7 +59,7 @@ const forEachMessage = (record: Buffer, take: (message: Buffer) => void): boolea
 
 /**
  * Binds `port` on each address; if one fails, the others are closed and the promise rejects. @throws OpenSSL's error for
- * `material`.
+ * the first of `materials`.
  */
 export const listenDtls = async (
   engine: Engine,
@@ -67,10 +67,10 @@ export const listenDtls = async (
   port: number,
   traffic: Traffic,
   owner: ListenerOwner,
-  material: Material,
+  materials: Materials,
 ): Promise<OpenListener> => {
   const { handshakeMilliseconds, idleConnectionMilliseconds, maxHandshakes, maxIdleConnections } = owner.limits;
-  const server = new DtlsServer(material);
+  const server = new DtlsServer(materials, () => owner.isStunOnly);
   const paths = new Map<string, DtlsPath>();
   const ports: DatagramPort[] = [];
 
@@ -181,6 +181,7 @@ export const listenDtls = async (
     at: ports.map(({ at }) => formatAddress(at.address, at.port)),
     connections: () => paths.size,
     kernelDrops: () => ports.reduce((sum, one) => sum + one.kernelDrops(), 0),
+    faults: () => server.faults,
     renew: (next) => server.renew(next),
     close,
   };

@@ -4,7 +4,9 @@ import type { DropCode } from "../../reasons.ts";
 import type { Limits } from "../limits.ts";
 import type { ClientPath, Flow } from "../flows.ts";
 import type { TransportAddress } from "../../net/address.ts";
+import type { HttpBackend } from "./http-backend.ts";
 import type { Addresses } from "./proxied.ts";
+import type { ProxyAddresses } from "./proxy-header.ts";
 
 /** A five-tuple to which a listener can attach a flow. */
 export interface ListenerPath extends ClientPath {
@@ -54,6 +56,12 @@ export interface ListenerOwner {
   readonly streams: SharedStreams | undefined;
   /** Streams begin with a PROXY header. */
   readonly proxyProtocol: boolean;
+  /** Where streams that are not TURN are passed on; undefined: all are TURN. */
+  readonly backend: HttpBackend | undefined;
+  /** It answers only Binding requests. */
+  readonly isStunOnly: boolean;
+  /** Passes a paused stream on to `backend`; it begins with all that the client has sent. */
+  splice(client: Socket, addresses: ProxyAddresses): void;
   /** Whether messages wait to be processed: streams are not read until none do. */
   readonly isBusy: boolean;
   whenCalm(then: () => void): void;
@@ -73,6 +81,12 @@ export interface Material {
   readonly key: Buffer;
 }
 
+/** The certificates of a listener: the first is the default. */
+export interface Materials {
+  readonly first: Material;
+  readonly further: readonly Material[];
+}
+
 export interface OpenListener {
   /** `ADDRESS:PORT` of each socket. */
   readonly at: readonly string[];
@@ -81,8 +95,10 @@ export interface OpenListener {
   take?(socket: Socket, addresses: Addresses): void;
   /** Datagrams that the kernel dropped because buffers were full. */
   kernelDrops?(): number;
-  /** New handshakes use `material` from here on; open sessions stay. @throws OpenSSL's error for it. */
-  renew?(material: Material): void;
+  /** Why further certificates are not served. */
+  faults?(): readonly string[];
+  /** New handshakes use `materials` from here on; open sessions stay. @throws OpenSSL's error for the first. */
+  renew?(materials: Materials): void;
   close(): Promise<void>;
 }
 

@@ -11,6 +11,7 @@ import type { Flow, Traffic } from "../flows.ts";
 import { maxBacklogBytes, maxIdleFrameBytes } from "../limits.ts";
 import { Framer } from "../../stun/framing.ts";
 import { SocketConnection, type Connection } from "./connection.ts";
+import { beginsWithStun } from "./protocols.ts";
 import type { ListenerOwner, ListenerPath, OpenListener } from "./listener.ts";
 
 const maxFrameBytes = 4 + 65536 + 20;
@@ -27,6 +28,8 @@ class StreamPath implements ListenerPath {
   flow: Flow | undefined;
   /** Its connection no longer carries messages. */
   isTaken = false;
+  /** What was read until it is known whether it is TURN; undefined from then on. */
+  undecided: Buffer | undefined;
   /** A message that was read still waits to be processed. */
   isWaiting = false;
   isPaused = false;
@@ -161,13 +164,36 @@ export const listenStream = async (
       return;
     }
     connections.add(path);
-    owner.counts.connections++;
     idle.add(path);
+    // Clients of a TLS listener have agreed on TURN.
+    if (protocol === "tcp" && owner.backend !== undefined) path.undecided = Buffer.alloc(0);
+    else owner.counts.connections++;
     if (idle.size > maxIdleConnections) {
       const [oldest] = idle;
       if (oldest !== undefined) drop(oldest, "idle-connections");
     }
+    /** Passes the connection on to the HTTP backend. */
+    const splice = (read: Buffer): void => {
+      path.isTaken = true;
+      connections.delete(path);
+      idle.delete(path);
+      connection.pause(read);
+      connection.handUp(() => {
+        if (connection.isClosed) return;
+        owner.splice(connection.detach(), { source: connection.client, destination: connection.server });
+      });
+    };
     const data = (chunk: Buffer): void => {
+      if (path.undecided === undefined) return frames(chunk);
+      const read = Buffer.concat([path.undecided, chunk]);
+      const isTurn = beginsWithStun(read);
+      if (isTurn === "more") return void (path.undecided = read);
+      path.undecided = undefined;
+      if (!isTurn) return splice(read);
+      owner.counts.connections++;
+      return frames(read);
+    };
+    const frames = (chunk: Buffer): void => {
       const { framer } = path;
       const { frames } = framer;
       const error = framer.push(chunk);

@@ -16,6 +16,7 @@ export interface OffloadHandle extends FlowMapHandle {
 /** Why user space forwards a channel although offload is active. */
 export const userSpaceReasons = {
   transport: "the client does not use UDP",
+  proxied: "the client's datagrams come through a load balancer, with PROXY headers",
   bandwidth: "its bandwidth is limited",
   "not-admitted": "the peer is not admitted",
   route: "there is no route to the client or the peer",
@@ -149,6 +150,7 @@ export class Offload {
     const { path, bandwidth } = flow;
     const { flow: peer, number } = channel;
     if (path.protocol !== "udp") return "transport";
+    if (path.isProxied === true) return "proxied";
     if (bandwidth !== undefined) return "bandwidth";
     const toPeer = this.#routes.to(peer.address, peer.relay.address);
     const toClient = this.#routes.to(path.client.address, path.server.address);

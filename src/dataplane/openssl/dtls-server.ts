@@ -1,6 +1,8 @@
 /** DTLS sessions of one socket (RFC 6347): cookies before any state, and certificates that may change while it runs. */
 import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from "node:crypto";
-import type { Material } from "../listeners/listener.ts";
+import { Certificates } from "../listeners/certificates.ts";
+import { readHelloBody } from "../listeners/client-hello.ts";
+import type { Material, Materials } from "../listeners/listener.ts";
 import { loadOpenSsl, type Handle, type OpenSsl, type Session } from "./openssl.ts";
 
 export interface SessionOwner {
@@ -22,6 +24,11 @@ export const isClientHello = (datagram: Buffer): boolean =>
   datagram.length > 13 && datagram[0] === HANDSHAKE && datagram.readUInt16BE(3) === 0 && datagram[13] === CLIENT_HELLO;
 
 const RECORD_HEADER_BYTES = 13;
+const HANDSHAKE_HEADER_BYTES = 12;
+
+/** The server name in a ClientHello that is whole, as clients' are; undefined if there is none. */
+const serverNameIn = (datagram: Buffer): string | undefined =>
+  readHelloBody(datagram.subarray(RECORD_HEADER_BYTES + HANDSHAKE_HEADER_BYTES), "dtls")?.serverName;
 
 const CHANGE_CIPHER_SPEC = 20;
 const APPLICATION_DATA = 23;
@@ -135,24 +142,33 @@ export class DtlsSession {
 export class DtlsServer {
   readonly #ssl = loadOpenSsl();
   readonly #secret = createSecretKey(randomBytes(32));
-  #context: Handle;
+  readonly #certificates: Certificates<Handle>;
   /** Handles unauthenticated sources until one proves that it owns its address. */
   #listening: Session;
 
-  /** @throws OpenSSL's error for `material`. */
-  constructor(material: Material) {
-    this.#context = this.#contextOf(material);
-    this.#listening = this.#ssl.newSession(this.#context);
+  readonly #isStunOnly: () => boolean;
+
+  /** @throws OpenSSL's error for the first of `materials`. */
+  constructor(materials: Materials, isStunOnly: () => boolean) {
+    this.#isStunOnly = isStunOnly;
+    this.#certificates = new Certificates(materials, (material) => this.#contextOf(material));
+    this.#listening = this.#ssl.newSession(this.#certificates.first);
   }
 
-  /** New handshakes use `material` from here on; open sessions stay. @throws OpenSSL's error for it. */
-  renew(material: Material): void {
-    const context = this.#contextOf(material);
+  /** Why further certificates are not served. */
+  get faults(): readonly string[] {
+    return this.#certificates.faults;
+  }
+
+  /** New handshakes use `materials` from here on; open sessions stay. @throws OpenSSL's error for the first. */
+  renew(materials: Materials): void {
+    const before = this.#certificates.contexts;
+    this.#certificates.renew(materials);
     this.#ssl.free(this.#listening);
-    // Sessions keep a reference to it.
-    this.#ssl.freeContext(this.#context);
-    this.#context = context;
-    this.#listening = this.#ssl.newSession(context);
+    const { contexts, first } = this.#certificates;
+    // Sessions keep a reference to theirs.
+    for (const context of before) if (!contexts.has(context)) this.#ssl.freeContext(context);
+    this.#listening = this.#ssl.newSession(first);
   }
 
   /**
@@ -179,13 +195,15 @@ export class DtlsServer {
       ssl.discard(listening, scratch);
       return undefined;
     }
-    this.#listening = ssl.newSession(this.#context);
+    this.#listening = ssl.newSession(this.#certificates.first);
+    // Before OpenSSL reads the ClientHello again, and answers it.
+    ssl.useContext(listening, this.#certificates.for(serverNameIn(datagram)), this.#isStunOnly());
     return new DtlsSession(ssl, listening, owner);
   }
 
   close(): void {
     this.#ssl.free(this.#listening);
-    this.#ssl.freeContext(this.#context);
+    for (const context of this.#certificates.contexts) this.#ssl.freeContext(context);
   }
 
   #contextOf({ certificate, key }: Material): Handle {

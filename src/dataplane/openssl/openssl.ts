@@ -1,5 +1,6 @@
 /** The OpenSSL that is inside Node, called directly: Node has no DTLS API. */
 import { createRequire } from "node:module";
+import { turnProtocolOf } from "../listeners/protocols.ts";
 
 declare const pointer: unique symbol;
 /** An OpenSSL object. */
@@ -12,6 +13,11 @@ export interface OpenSsl {
   readonly useMaterial: (context: Handle, certificate: Buffer, key: Buffer) => void;
   /** A server session, with datagram memory on both sides. */
   readonly newSession: (context: Handle) => Session;
+  /**
+   * The session uses the certificate of another context, and agrees on a TURN protocol that the client offers (RFC 7443):
+   * only before its handshake.
+   */
+  readonly useContext: (session: Session, context: Handle, isStunOnly: boolean) => void;
   /**
    * Handles a datagram of an unauthenticated source: true if it has a cookie that `isCookie` accepts; otherwise there may
    * be an answer to read.
@@ -55,6 +61,8 @@ const OP_NO_QUERY_MTU = 1n << 12n;
 const OP_COOKIE_EXCHANGE = 1n << 13n;
 const OP_NO_RENEGOTIATION = 1n << 30n;
 const ERROR_WANT_READ = 2;
+const [PROTOCOL_AGREED, PROTOCOL_IGNORED] = [0, 3];
+const STUN_ONLY = 1;
 /** Handshake messages are fragmented so that they fit every network. */
 const MTU = 1200;
 
@@ -106,6 +114,8 @@ const load = (): OpenSsl => {
   const sslNew = f("void *SSL_new(void *context)");
   const sslFree = f("void SSL_free(void *ssl)");
   const setBio = f("void SSL_set_bio(void *ssl, void *input, void *output)");
+  const setContext = f("void *SSL_set_SSL_CTX(void *ssl, void *context)");
+  const onProtocols = f("void SSL_CTX_set_alpn_select_cb(void *context, void *callback, uintptr_t argument)");
   const acceptState = f("void SSL_set_accept_state(void *ssl)");
   const sslCtrl = f("long SSL_ctrl(void *ssl, int command, long number, void *argument)");
   const dtlsListen = f("int DTLSv1_listen(void *ssl, void *address)");
@@ -149,6 +159,25 @@ const load = (): OpenSsl => {
       return agrees(Buffer.from(bytes)) ? 1 : 0;
     },
     koffi.pointer(koffi.proto("int TurnpikeCookieVerify(void *ssl, void *cookie, uint length)")),
+  );
+  // OpenSSL has checked the list; what is agreed on is a part of it.
+  const agree = koffi.register(
+    (_ssl: unknown, agreed: unknown, length: unknown, list: unknown, bytes: number, argument: number) => {
+      const offered = Buffer.from(koffi.decode(list, koffi.array("uint8_t", bytes)) as readonly number[]);
+      const names = new Map<string, number>();
+      for (let at = 0; at < bytes; at += 1 + (offered[at] ?? 0))
+        names.set(offered.toString("latin1", at + 1, at + 1 + (offered[at] ?? 0)), at + 1);
+      const protocol = turnProtocolOf([...names.keys()], argument === STUN_ONLY);
+      if (protocol === undefined) return PROTOCOL_IGNORED;
+      koffi.encode(agreed, "uint64_t", koffi.address(list) + BigInt(names.get(protocol) ?? 0));
+      koffi.encode(length, "uint8_t", protocol.length);
+      return PROTOCOL_AGREED;
+    },
+    koffi.pointer(
+      koffi.proto(
+        "int TurnpikeAgree(void *ssl, void *agreed, void *length, void *list, uint bytes, uintptr_t argument)",
+      ),
+    ),
   );
   const anyAddress = addressNew() as Handle;
 
@@ -198,6 +227,10 @@ const load = (): OpenSsl => {
       sslCtrl(ssl, CTRL_SET_MTU, MTU, null);
       acceptState(ssl);
       return { ssl, input, output };
+    },
+    useContext({ ssl }, context, isStunOnly) {
+      onProtocols(context, agree, isStunOnly ? STUN_ONLY : 0);
+      setContext(ssl, context);
     },
     listen({ ssl }, cookie, isCookie) {
       offered = cookie;

@@ -24,6 +24,8 @@ const mergeListeners = (states: readonly ListenerState[]): readonly ListenerStat
             ...(before.state === "failed" ? before : state),
             connections: before.connections + state.connections,
             connectionsTotal: before.connectionsTotal + state.connectionsTotal,
+            httpConnections: before.httpConnections + state.httpConnections,
+            httpConnectionsTotal: before.httpConnectionsTotal + state.httpConnectionsTotal,
             handshakes: before.handshakes + state.handshakes,
             failedHandshakes: before.failedHandshakes + state.failedHandshakes,
             kernelDrops: before.kernelDrops + state.kernelDrops,

@@ -167,7 +167,11 @@ export const layOut = ({ gateways, nodeOf, open }: LayoutInput): Layout => {
           kind: "listener",
           entity: listener.entity,
           title: listener.name,
-          subtitle: `${listener.protocol} ${listener.port} · ${listener.state}${listener.why === "" ? "" : `: ${listener.why}`}`,
+          subtitle: [
+            `${listener.protocol} ${listener.port}`,
+            `${listener.state}${listener.why === "" ? "" : `: ${listener.why}`}`,
+            ...(listener.httpBackend === undefined ? [] : [`HTTP: ${listener.httpBackend}`]),
+          ].join(" · "),
           state: listener.state,
         },
         1,

@@ -45,6 +45,8 @@ export interface ListenerNode {
   readonly name: string;
   readonly protocol: string;
   readonly port: number;
+  /** Where connections that are not TURN are passed on. */
+  readonly httpBackend: string | undefined;
   readonly state: string;
   readonly why: string;
 }
@@ -179,6 +181,7 @@ export const gatewayNode = (moment: Moment, name: Name): GatewayNode => {
         name: section,
         protocol: configured?.protocol ?? wanted?.protocol ?? "",
         port: wanted?.port ?? configured?.port ?? 0,
+        httpBackend: configured?.http_backend,
         state,
         why: state === "failed" ? (moment.move("listener", entity)?.data.why ?? why) : why,
       };
