@@ -48,16 +48,21 @@ async function call(urls) {
       echoed.length === 3 && result.audioPackets >= 100 && result.audioEnergy > 0 && result.videoFrames >= 20;
     if (through || result.state === "failed") break;
   }
-  const stats = await caller.getStats();
-  for (const pair of stats.values())
-    if (pair.type === "candidate-pair" && pair.nominated && pair.state === "succeeded") {
-      const local = stats.get(pair.localCandidateId);
-      result.localCandidate = local.candidateType;
-      const host = local.address.replaceAll(/[[\]]/g, "");
-      result.localAddress = host.includes(":") ? `[${host}]:${local.port}` : `${host}:${local.port}`;
-      result.relayProtocol = local.relayProtocol;
-      result.remoteCandidate = stats.get(pair.remoteCandidateId).candidateType;
-    }
+  // A pair that is being checked anew is not "succeeded" at that moment.
+  for (let tries = 0; tries < 50 && result.localCandidate === undefined; tries += 1) {
+    if (tries > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+    const stats = await caller.getStats();
+    for (const pair of stats.values())
+      if (pair.type === "candidate-pair" && pair.nominated && pair.state === "succeeded") {
+        const local = stats.get(pair.localCandidateId);
+        result.localCandidate = local.candidateType;
+        const host = local.address.replaceAll(/[[\]]/g, "");
+        result.localAddress = host.includes(":") ? `[${host}]:${local.port}` : `${host}:${local.port}`;
+        result.relayProtocol = local.relayProtocol;
+        result.remoteCandidate = stats.get(pair.remoteCandidateId).candidateType;
+      }
+    if (result.state === "failed") break;
+  }
   caller.close();
   peer.close();
   for (const track of studio.getTracks()) track.stop();
