@@ -27,6 +27,7 @@ export interface WorkerData {
     | "strictAddressFamily"
     | "mobility"
     | "passwordAlgorithms"
+    | "natDiscovery"
     | "proxyProtocol"
     | "limits"
   >;

@@ -113,6 +113,7 @@ export class WorkerHandle {
       strictAddressFamily = false,
       mobility = true,
       passwordAlgorithms = false,
+      natDiscovery = false,
       limits = {},
       proxyProtocol = false,
     } = options;
@@ -125,6 +126,7 @@ export class WorkerHandle {
         strictAddressFamily,
         mobility,
         passwordAlgorithms,
+        natDiscovery,
         proxyProtocol,
         limits,
       },
