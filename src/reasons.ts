@@ -221,6 +221,7 @@ export const drops = {
     what: "more requests than the relay can handle; media has priority",
     todo: "add dataplanes if clients are affected; many authentication failures indicate a flood",
   },
+  "discovery-port": { what: "a request other than Binding at the port for NAT behaviour discovery", todo: ordinary },
   "dont-fragment": { what: "a Send indication with DONT-FRAGMENT that the engine cannot honour", todo: ordinary },
   "frame-garbage": { what: "bytes in a stream that are neither STUN nor ChannelData", todo: ordinary },
   "frame-too-long": { what: "a frame that is longer than clients need", todo: ordinary },

@@ -26,6 +26,7 @@ export interface LimitFlags {
   readonly denyPrivatePeers?: boolean;
   readonly mobility: boolean;
   readonly passwordAlgorithms?: boolean;
+  readonly natDiscovery?: boolean;
 }
 
 const parseNumber = (text: string): number => {
@@ -110,6 +111,10 @@ export const addLimitOptions = (command: Command): Command =>
     .option(
       "--password-algorithms",
       "offer clients SHA-256 for their credentials (RFC 8489); challenges are 28 bytes longer, more than three times the shortest request",
+    )
+    .option(
+      "--nat-discovery",
+      "UDP listeners with two addresses answer NAT behaviour discovery (RFC 5780), also on the next port",
     );
 
 export const tuningOf = (flags: LimitFlags): RelayTuning => ({
@@ -121,6 +126,7 @@ export const tuningOf = (flags: LimitFlags): RelayTuning => ({
   ...(flags.advertise === undefined ? {} : { advertise: flags.advertise }),
   mobility: flags.mobility,
   passwordAlgorithms: flags.passwordAlgorithms === true,
+  natDiscovery: flags.natDiscovery === true,
   limits: {
     ...given("maxAllocations", flags.maxAllocations),
     ...given("maxPermissions", flags.maxPermissions),

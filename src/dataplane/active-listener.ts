@@ -101,6 +101,10 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     return this.relay.options.streams;
   }
 
+  get natDiscovery(): boolean {
+    return this.relay.options.natDiscovery === true;
+  }
+
   get proxyProtocol(): boolean {
     return this.relay.options.proxyProtocol === true;
   }

@@ -40,6 +40,8 @@ export interface RelayTuning {
   readonly mobility?: boolean;
   /** Challenges offer clients SHA-256 beside MD5 (RFC 8489 §9.2), and are longer; false by default. */
   readonly passwordAlgorithms?: boolean;
+  /** UDP listeners with two addresses answer NAT behaviour discovery (RFC 5780), also on the next port. */
+  readonly natDiscovery?: boolean;
   /** Overrides of `defaultLimits`. */
   readonly limits?: Partial<Limits>;
 }

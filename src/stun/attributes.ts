@@ -37,6 +37,14 @@ export const attribute = {
   mobilityTicket: 0x8030,
 } as const;
 
+/** NAT behaviour discovery (RFC 5780 §7): understood only by listeners with two addresses. */
+export const discoveryAttribute = {
+  changeRequest: 0x0003,
+  responsePort: 0x0027,
+  responseOrigin: 0x802b,
+  otherAddress: 0x802c,
+} as const;
+
 /** ADDITIONAL-ADDRESS-FAMILY before RFC 8656 assigned its number; some clients still send it. */
 export const draftAdditionalAddressFamily = 0x8032;
 

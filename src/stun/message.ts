@@ -64,6 +64,10 @@ export interface Message {
   readonly requestedFamily?: number | undefined;
   readonly additionalFamily?: number | undefined;
   readonly addressError?: { readonly family: number; readonly code: number } | undefined;
+  /** Flags: the answer is to be sent from another address (4) or port (2) of the server, RFC 5780 §7.2. */
+  readonly changeRequest?: number | undefined;
+  /** The port that the answer is to be sent to, RFC 5780 §7.5. */
+  readonly responsePort?: number | undefined;
   /** The R bit of EVEN-PORT. */
   readonly evenPort?: boolean | undefined;
   readonly reservationToken?: Buffer | undefined;

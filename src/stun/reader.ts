@@ -9,7 +9,7 @@
  */
 import type { TransportAddress } from "../net/address.ts";
 import type { DropCode } from "../reasons.ts";
-import { attribute, isUnknown } from "./attributes.ts";
+import { attribute, discoveryAttribute, isUnknown } from "./attributes.ts";
 import { fingerprintIsValid } from "./integrity.ts";
 import { classes, messageLength, type Message, type MessageClass, type Undecodable } from "./message.ts";
 import { Offsets } from "./offsets.ts";
@@ -189,6 +189,14 @@ export class ReceivedMessage implements Message {
 
   get mobilityTicket(): Buffer | undefined {
     return this.#search(attribute.mobilityTicket);
+  }
+
+  get changeRequest(): number | undefined {
+    return this.#search(discoveryAttribute.changeRequest)?.readUInt32BE(0);
+  }
+
+  get responsePort(): number | undefined {
+    return this.#search(discoveryAttribute.responsePort)?.readUInt16BE(0);
   }
 
   get dontFragment(): boolean | undefined {

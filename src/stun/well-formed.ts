@@ -1,13 +1,10 @@
 /** Which values an attribute may have, by its type. Readers of values rely on this and do not check again. */
-import { addressFamily, attribute, draftAdditionalAddressFamily } from "./attributes.ts";
+import { addressFamily, attribute, discoveryAttribute, draftAdditionalAddressFamily } from "./attributes.ts";
 
-/** Attributes of RFC 5780, RFC 8445 and of clients in the field: the relay knows only their format. */
+/** Attributes of RFC 8445 and of clients in the field: the relay knows only their format. */
 const other = {
-  changeRequest: 0x0003,
-  responsePort: 0x0027,
+  ...discoveryAttribute,
   draftXorMappedAddress: 0x8020,
-  responseOrigin: 0x802b,
-  otherAddress: 0x802c,
   nomination: 0xc001,
   networkInfo: 0xc057,
   retransmitCount: 0xff00,

@@ -8,8 +8,17 @@ import type { HttpBackend } from "./http-backend.ts";
 import type { Addresses } from "./proxied.ts";
 import type { ProxyAddresses } from "./proxy-header.ts";
 
+/** For NAT behaviour discovery, RFC 5780: the other transport addresses of a listener that has two addresses. */
+export interface Discovery {
+  /** Where both address and port are others than those of the path. */
+  readonly other: TransportAddress;
+  /** The way to the same client, or to another port of it, from the other address or port of ours. */
+  by(changesAddress: boolean, changesPort: boolean, clientPort: number | undefined): ListenerPath;
+}
+
 /** A five-tuple to which a listener can attach a flow. */
 export interface ListenerPath extends ClientPath {
+  readonly discovery?: Discovery | undefined;
   install(flow: Flow): void;
   remove(flow: Flow): void;
   /**
@@ -50,6 +59,8 @@ export interface SharedStreams {
 }
 
 export interface ListenerOwner {
+  /** Whether a UDP listener with two addresses answers NAT behaviour discovery. */
+  readonly natDiscovery: boolean;
   readonly counts: ListenerCounts;
   readonly limits: Limits;
   /** Absent if only one thread has the port. */

@@ -36,6 +36,7 @@ describe.each(["dgram", "batch"] as const)("a TCP listener of the %s engine", (n
     owner = {
       limits: defaultLimits,
       counts: noCounts(),
+      natDiscovery: false,
       proxyProtocol: false,
       backend: undefined,
       isStunOnly: false,

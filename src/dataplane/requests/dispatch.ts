@@ -11,7 +11,7 @@ import { method, type Attribute, type Message } from "../../stun/message.ts";
 import { decode } from "../../stun/reader.ts";
 import { encode } from "../../stun/writer.ts";
 import { allocate } from "./allocate.ts";
-import { binding } from "./binding.ts";
+import { binding, unknownInBinding } from "./binding.ts";
 import { channelBind } from "./channel-bind.ts";
 import { createPermission } from "./create-permission.ts";
 import { connect } from "./connect.ts";
@@ -126,9 +126,10 @@ const receiveMessage = (context: RequestContext, message: Message, path: Listene
     return;
   }
   if (message.method === method.binding) {
-    if (message.unknown.length > 0) respond(context, message, path, notUnderstood(message.unknown));
-    else context.reply(path, message.bytes, binding(message, path));
-    return;
+    const unknown = unknownInBinding(message, path);
+    if (unknown.length > 0) return respond(context, message, path, notUnderstood(unknown));
+    const { bytes, by } = binding(message, path);
+    return context.reply(by, message.bytes, bytes);
   }
   if (!withoutAllocation.has(message.method) && !inAllocation.has(message.method)) {
     context.relay.dropped.add("method");
