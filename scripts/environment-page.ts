@@ -3,6 +3,9 @@
 type Who = "operator" | "dataplane" | "tools" | "icetester" | "authd";
 
 export const variables: Readonly<Record<string, { readonly of: Who; readonly what: string }>> = {
+  CDS_SERVER_ADDR: { of: "dataplane", what: "default of `--cds-server-address`" },
+  CDS_SERVER_NAMESPACE: { of: "dataplane", what: "default of `--cds-server-namespace`" },
+  CDS_SERVER_PORT: { of: "dataplane", what: "default of `--cds-server-port`" },
   STUNNER_GATEWAY_OPERATOR_ADDRESS: {
     of: "operator",
     what: "where dataplanes fetch their configs: HOST, HOST:PORT, IPv6 or [IPv6]:PORT; the port is that of `--config-discovery-address` unless given",
@@ -10,6 +13,7 @@ export const variables: Readonly<Record<string, { readonly of: Who; readonly wha
   STUNNER_GATEWAY_OPERATOR_CLUSTER_DOMAIN: { of: "operator", what: "default of `--cluster-domain`" },
   STUNNER_GATEWAY_OPERATOR_CONTROLLER_NAME: { of: "operator", what: "default of `--controller-name`" },
   STUNNER_GATEWAY_OPERATOR_DATAPLANE_MODE: { of: "operator", what: "counts where `--dataplane-mode` is not given" },
+  STUNNER_GATEWAY_OPERATOR_PPROF_BIND_ADDRESS: { of: "operator", what: "default of `--pprof-bind-address`" },
   STUNNER_GATEWAY_OPERATOR_LABEL_FILTER: {
     of: "operator",
     what: "`NAME,…`: labels of Gateways that are not copied, in place of those of deployment tools; empty: all are copied",

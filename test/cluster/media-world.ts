@@ -31,7 +31,14 @@ export const gateway = (annotations: Readonly<Record<string, string>> = {}): Lit
   );
 
 export const dataplane = (spec: Readonly<Record<string, unknown>> = {}): Literal =>
-  literal(dataplaneWith({ image: "example.org/turnpike", args: ["-w", "--udp-thread-num=1"], ...spec }));
+  literal(
+    dataplaneWith({
+      image: "example.org/turnpike",
+      args: ["-w", "--udp-thread-num=1"],
+      resources: { limits: { memory: "512Mi" }, requests: { memory: "128Mi" } },
+      ...spec,
+    }),
+  );
 
 /** Media servers, which have three seconds of grace to end. @param more metadata of their pods. */
 export const media = (

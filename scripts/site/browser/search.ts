@@ -79,7 +79,8 @@ const results = (index: Index, query: string): readonly Found[] => {
 /** `text` with the words that match marked. */
 const marked = (text: string, terms: readonly string[]): readonly (string | HTMLElement)[] => {
   if (terms.length === 0) return [text];
-  const words = terms.map((term) => term.replaceAll(/[^\p{L}\p{N}_]/gu, String.raw`\$&`)).join("|");
+  // Of other characters, an escape would be a syntax error.
+  const words = terms.map((term) => term.replaceAll(/[\^$\\.*+?()[\]{}|/]/gu, String.raw`\$&`)).join("|");
   return text.split(new RegExp(`(?<![\\p{L}\\p{N}])(${words})(?![\\p{L}\\p{N}])`, "giu")).map((part, place) => {
     if (place % 2 === 0) return part;
     const mark = document.createElement("mark");
