@@ -151,7 +151,12 @@ const loadLast = (path: string, id: string): DataplaneConfig | undefined => {
 
 const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void> => {
   const level = flags.log ?? (flags.verbose === true ? "all:DEBUG" : undefined);
-  const log = createLog({ name: "turnpike", level: pinoLevel(level ?? "all:INFO"), fd: 1, format: flags.logFormat });
+  const log = await createLog({
+    name: "turnpike",
+    level: pinoLevel(level ?? "all:INFO"),
+    fd: 1,
+    format: flags.logFormat,
+  });
   const text = flags.config ?? (process.env["STUNNER_CONFIG_ORIGIN"] || `:${DISCOVERY_PORT}`);
   const what = flags.config === undefined ? "STUNNER_CONFIG_ORIGIN" : "--config";
   const asked: Origin = uri === undefined ? parseOrigin(what, text) : { from: "uri", config: configOfUri(uri) };

@@ -155,7 +155,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   const startedAt = Date.now();
   const files = accessFiles(flags);
   const token = readAdminToken(flags.adminTokenFile);
-  const log = createLog({
+  const log = await createLog({
     name: "turnpike",
     level: flags.zapLogLevel,
     fd: 2,
