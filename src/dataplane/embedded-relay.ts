@@ -32,7 +32,7 @@ import type {
   RelayState,
 } from "./relay.ts";
 import { datagramPorts } from "../admission/own-host.ts";
-import { newKicks, type Kick } from "../resources/users.ts";
+import { newKicks, type Kick, type UserRules } from "../resources/users.ts";
 import { Resolver } from "./resolver.ts";
 import { ActiveListener } from "./active-listener.ts";
 
@@ -77,12 +77,12 @@ export class EmbeddedRelay implements Relay {
 
   /** As `apply`, of a config that was parsed. */
   put(config: ValidConfig, how: Apply = {}): Promise<ApplyReport> {
-    const isNew = !this.#tenants.has(config.name);
     const tenant = this.#tenant(config);
     const { gateway, resolver } = tenant;
+    // A new gateway has this config already: kicks in it are of earlier times.
     const before = gateway.config;
     gateway.adopt(config);
-    this.#endBlocked(gateway, isNew ? undefined : newKicks(before.users, config.users));
+    this.#endBlocked(gateway, before.users, newKicks(before.users, config.users));
     if (this.#context.host.listen(config.name, datagramPorts(config.listeners))) this.#touchAll();
     resolver.watch(new Set(config.clusters.filter(isDns).flatMap(({ endpoints }) => endpoints)));
     const admission = this.#admit(gateway, transitionsOf(tenant, before, how));
@@ -159,9 +159,11 @@ export class EmbeddedRelay implements Relay {
     endBefore();
   }
 
-  /** Ends the allocations of users who are blocked, and those that `kicks` name. */
-  #endBlocked(gateway: Gateway, kicks: readonly Kick[] = []): void {
-    if (gateway.config.users === undefined) return;
+  /** Ends the allocations of users who are blocked now and were not before, and those that `kicks` name. */
+  #endBlocked(gateway: Gateway, before: UserRules | undefined, kicks: readonly Kick[]): void {
+    const blocked = Object.keys(gateway.config.users?.blocked ?? {});
+    // Users who were blocked before have no allocations: most configs change nothing for anybody.
+    if (kicks.length === 0 && blocked.every((user) => Object.hasOwn(before?.blocked ?? {}, user))) return;
     const { allocations } = this.#context;
     const [users, relayed] = [new Set(kicks.map(({ user }) => user)), new Set(kicks.map((kick) => kick.relayed))];
     for (const allocation of allocations.values()) {
