@@ -1,13 +1,8 @@
 /** The web servers behind the listeners of a Gateway: Services of its namespace, at their cluster addresses. */
 import { formatHostPort } from "../net/host-port.ts";
 import type { Gateway, GatewayListener } from "../resources/gateway-api.ts";
-import {
-  httpBackendsOf,
-  proxyVersions,
-  type ByListener,
-  type NamedBackend,
-  type ProxyVersion,
-} from "../resources/http-backends.ts";
+import type { ByListener } from "../resources/by-listener.ts";
+import { httpBackendsOf, proxyVersions, type NamedBackend, type ProxyVersion } from "../resources/http-backends.ts";
 import { nameOf } from "../resources/keys.ts";
 import { annotations as keys } from "../resources/names.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
