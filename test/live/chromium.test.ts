@@ -1,15 +1,12 @@
 /** Headless Chromium, relay candidates only: a data channel, audio and video reach a WebRTC peer that a route names. */
-import { createHash, X509Certificate } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import type { AddressInfo } from "node:net";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { unchangingNetwork } from "../support/browser.ts";
+import { launchChromium } from "../support/chromium.ts";
 import { startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
 import { startLive, type Live } from "../support/live.ts";
-
-const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
 let live: Live;
 let denied: Live;
@@ -24,34 +21,11 @@ beforeAll(async () => {
     startLive({ backends: [{ address: "127.0.0.77" }] }),
   ]);
   secure = await startTestDataplane();
-  // Chromium takes a certificate that nobody vouches for if its key is configured.
-  const { publicKey } = new X509Certificate(secure.certificate.certificate);
-  const pin = createHash("sha256")
-    .update(publicKey.export({ type: "spki", format: "der" }))
-    .digest("base64");
   site = createServer((_, response) =>
     response.setHeader("content-type", "text/html").end("<!doctype html><title>call</title>"),
   );
   await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
-  browser = await chromium.launch({
-    executablePath,
-    env: { ...process.env, ...unchangingNetwork() },
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--allow-loopback-in-peer-connection",
-      "--disable-features=WebRtcHideLocalIpsWithMdns",
-      "--use-fake-device-for-media-stream",
-      "--use-fake-ui-for-media-stream",
-      "--autoplay-policy=no-user-gesture-required",
-      `--ignore-certificate-errors-spki-list=${pin}`,
-    ],
-  });
+  browser = await launchChromium([secure.certificate.certificate]);
   page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`);
   await page.addScriptTag({ path: fileURLToPath(new URL("call.page.js", import.meta.url)) });

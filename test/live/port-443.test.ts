@@ -3,18 +3,17 @@
  * through it. The configurations of nginx and HAProxy are those of the guide, word by word.
  */
 import { spawn } from "node:child_process";
-import { createHash, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium, type Browser } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { tiedToUs } from "../cluster/process.ts";
-import { unchangingNetwork } from "../support/browser.ts";
 import { makeCertificate } from "../support/certificate.ts";
+import { launchChromium } from "../support/chromium.ts";
 import { startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
 import { eventually } from "../support/eventually.ts";
 import { enterOwnNetwork, HOST_ADDRESS } from "../support/network.ts";
@@ -26,12 +25,6 @@ const [SITE_PORT, TURN_PORT] = [8443, 5349];
 const turnCertificate = makeCertificate("turn.example.org");
 const siteCertificate = makeCertificate("www.example.org");
 
-/** Chromium takes a certificate that nobody vouches for if its key is configured. */
-const pinOf = (certificate: string): string =>
-  createHash("sha256")
-    .update(new X509Certificate(certificate).publicKey.export({ type: "spki", format: "der" }))
-    .digest("base64");
-
 let browser: Browser;
 let site: WebSite;
 let dataplane: TestDataplane;
@@ -40,25 +33,7 @@ let folder: string;
 beforeAll(async () => {
   enterOwnNetwork();
   folder = mkdtempSync(join(tmpdir(), "turnpike-443-"));
-  browser = await chromium.launch({
-    executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
-    env: { ...process.env, ...unchangingNetwork() },
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--allow-loopback-in-peer-connection",
-      "--disable-features=WebRtcHideLocalIpsWithMdns",
-      "--use-fake-device-for-media-stream",
-      "--use-fake-ui-for-media-stream",
-      "--autoplay-policy=no-user-gesture-required",
-      `--ignore-certificate-errors-spki-list=${[turnCertificate, siteCertificate].map(({ certificate }) => pinOf(certificate)).join()}`,
-    ],
-  });
+  browser = await launchChromium([turnCertificate, siteCertificate].map(({ certificate }) => certificate));
 });
 afterAll(async () => {
   await browser?.close();
