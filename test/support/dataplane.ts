@@ -127,6 +127,9 @@ export const startTestDataplane = async (
   const facts: FactLine[] = [];
   dataplane.loop.onFact((fact) => facts.push(fact));
   await dataplane.started;
+  for (const fact of facts)
+    if (fact.type === "effect.failed" && fact.data.effect === "update" && fact.data.reason.includes("EADDRINUSE"))
+      throw new Error(`somebody else has a port of the test: ${fact.data.target}: ${fact.data.reason}`);
   return {
     dataplane,
     ports,
