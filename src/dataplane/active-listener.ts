@@ -205,7 +205,7 @@ export class ActiveListener implements RequestContext, ListenerOwner {
         this.#open = await listenTcp(engine, bind, port, this.traffic, this);
         break;
       case "TURN-TLS":
-        this.#open = await listenTls(bind, port, this.traffic, this, materialsOf(this.config));
+        this.#open = await listenTls(engine, bind, port, this.traffic, this, materialsOf(this.config));
         break;
       case "TURN-DTLS":
         this.#open = await listenDtls(engine, bind, port, this.traffic, this, materialsOf(this.config));

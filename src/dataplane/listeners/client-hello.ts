@@ -10,6 +10,9 @@ export interface ClientHello {
   readonly protocols: readonly string[];
 }
 
+/** What a stream that is no TLS is taken for, so that its handshake fails. */
+export const noHello: ClientHello = { serverName: undefined, protocols: [] };
+
 /** Longest ClientHello that is read, with its record headers. */
 export const maxClientHelloBytes = 16_384;
 /** Records that a ClientHello may be split into. */

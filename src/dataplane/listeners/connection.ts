@@ -63,7 +63,8 @@ export class SocketConnection implements Connection {
     const { source, destination } = addresses ?? addressesOf(socket);
     this.client = source;
     this.server = destination;
-    socket.on("error", () => undefined);
+    // Node leaves a TLS socket open when a record cannot be decrypted.
+    socket.on("error", () => socket.destroy());
     socket.setNoDelay(true);
   }
 

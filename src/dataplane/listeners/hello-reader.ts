@@ -1,9 +1,6 @@
 /** Reads the ClientHello of a new TLS connection, and gives everything back: the handshake begins after it. */
 import type { Socket } from "node:net";
-import { maxClientHelloBytes, readClientHello, type ClientHello } from "./client-hello.ts";
-
-/** Without a server name and protocols: what a stream that is no TLS is taken for, so that its handshake fails. */
-const none: ClientHello = { serverName: undefined, protocols: [] };
+import { maxClientHelloBytes, noHello, readClientHello, type ClientHello } from "./client-hello.ts";
 
 export interface HelloOptions {
   readonly limitMilliseconds: number;
@@ -39,7 +36,7 @@ export const readHello = (socket: Socket, { limitMilliseconds, read, failed }: H
     end();
     socket.pause();
     socket.unshift(bytes);
-    read(typeof hello === "object" && !("more" in hello) ? hello : none);
+    read(typeof hello === "object" && !("more" in hello) ? hello : noHello);
   };
   const timer = setTimeout(fail, limitMilliseconds).unref();
   socket.on("data", data).on("end", fail).on("close", fail);

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import pino from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createEngine } from "../engines/choose.ts";
@@ -7,53 +8,39 @@ import type { Engine } from "../engines/engine.ts";
 import { Flow, noDrops, noTraffic } from "../flows.ts";
 import { encode } from "../../turn-client/codec.ts";
 import { method } from "../../stun/message.ts";
-import { defaultLimits } from "../limits.ts";
-import { noCounts, type ListenerOwner, type ListenerPath, type OpenListener } from "./listener.ts";
+import { makeCertificate } from "../../../test/support/certificate.ts";
+import { testOwner, type TestOwner } from "../../../test/support/listener-owner.ts";
+import type { ListenerPath, OpenListener } from "./listener.ts";
 import { listenTcp } from "./tcp.ts";
+import { listenTls } from "./tls.ts";
 
 const binding = encode({ method: method.binding, class: "request", transactionId: Buffer.alloc(12) });
 
-describe.each(["dgram", "batch"] as const)("a TCP listener of the %s engine", (name) => {
+const { cert64, key64 } = makeCertificate();
+const materials = {
+  first: { certificate: Buffer.from(cert64, "base64"), key: Buffer.from(key64, "base64") },
+  further: [],
+};
+const subjects = (["tcp", "tls"] as const).flatMap((transport) =>
+  (["dgram", "batch"] as const).map((name) => ({ transport, name })),
+);
+
+describe.each(subjects)("a listener for $transport of the $name engine", ({ transport, name }) => {
   let opened: OpenListener;
   let engine: Engine;
-  let dropped: string[];
-  let paths: ListenerPath[];
-  let gone: ListenerPath[];
-  let calm: (() => void)[];
-  let take: (path: ListenerPath) => Socket | undefined;
-  let taken: Socket | undefined;
-  let owner: { isBusy: boolean } & ListenerOwner;
+  let owner: TestOwner;
+  let paths: readonly ListenerPath[];
   const sockets: Socket[] = [];
 
   beforeEach(async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
-    dropped = [];
-    paths = [];
-    gone = [];
-    calm = [];
-    taken = undefined;
-    take = () => undefined;
-    owner = {
-      limits: defaultLimits,
-      counts: noCounts(),
-      natDiscovery: false,
-      proxyProtocol: false,
-      backend: undefined,
-      isStunOnly: false,
-      splice: (socket) => void socket.destroy(),
-      streams: undefined,
-      isBusy: false,
-      whenCalm: (then) => (owner.isBusy ? void calm.push(then) : then()),
-      message: (_bytes, path) => {
-        paths.push(path);
-        taken = take(path);
-      },
-      gone: (path) => void gone.push(path),
-      dropped: (reason) => void dropped.push(reason),
-      failed: () => undefined,
-    };
+    owner = testOwner();
+    ({ paths } = owner);
     engine = createEngine(name, { drops: noDrops() }, pino({ level: "silent" }));
-    opened = await listenTcp(engine, ["127.0.0.1"], 0, noTraffic(), owner);
+    opened =
+      transport === "tcp"
+        ? await listenTcp(engine, ["127.0.0.1"], 0, noTraffic(), owner)
+        : await listenTls(engine, ["127.0.0.1"], 0, noTraffic(), owner, materials);
   });
 
   afterEach(async () => {
@@ -64,10 +51,11 @@ describe.each(["dgram", "batch"] as const)("a TCP listener of the %s engine", (n
   });
 
   const client = async (): Promise<Socket> => {
-    const socket = connect(Number(opened.at[0]?.split(":")[1]), "127.0.0.1");
+    const at = { host: "127.0.0.1", port: Number(opened.at[0]?.split(":")[1]) };
+    const socket = transport === "tcp" ? connect(at) : connectTls({ ...at, rejectUnauthorized: false });
     sockets.push(socket);
     socket.on("error", () => undefined);
-    await once(socket, "connect");
+    await once(socket, transport === "tcp" ? "connect" : "secureConnect");
     return socket;
   };
 
@@ -87,14 +75,16 @@ describe.each(["dgram", "batch"] as const)("a TCP listener of the %s engine", (n
     return flow;
   };
 
-  it("writes what is sent in one turn as one piece, in its order", async () => {
+  it("writes what is sent in one turn in its order, over TCP in one piece", async () => {
     const { socket, path } = await accepted();
+    const heard: string[] = [];
+    socket.on("data", (chunk) => heard.push(String(chunk)));
     const media = Buffer.from("media-answer-media");
     path.send(media, 0, 6, true);
     path.send(media, 6, 13, false);
     path.send(media, 13, 18, true);
-    const [heard] = await once(socket, "data");
-    expect(String(heard)).toBe("media-answer-media");
+    await expect.poll(() => heard.join("")).toBe("media-answer-media");
+    if (transport === "tcp") expect(heard).toHaveLength(1);
   });
 
   it("reads frames however they are cut", async () => {
@@ -104,17 +94,17 @@ describe.each(["dgram", "batch"] as const)("a TCP listener of the %s engine", (n
     await expect.poll(() => paths.length).toBe(21);
     socket.write(bytes);
     await expect.poll(() => paths.length).toBe(41);
-    expect(dropped).toEqual([]);
+    expect(owner.reasons).toEqual([]);
   });
 
   it("looks at messages one after the other, and reads none while others wait", async () => {
     const { socket } = await accepted();
     owner.isBusy = true;
     socket.write(Buffer.concat([binding, binding, binding]));
-    await expect.poll(() => calm.length).toBe(1);
+    await expect.poll(() => owner.calm.length).toBe(1);
     expect(paths).toHaveLength(2);
     owner.isBusy = false;
-    calm.shift()?.();
+    owner.calm.shift()?.();
     await expect.poll(() => paths.length).toBe(4);
   });
 
@@ -146,7 +136,8 @@ describe.each(["dgram", "batch"] as const)("a TCP listener of the %s engine", (n
 
   it("becomes a socket that begins with what was not taken", async () => {
     const { socket, path } = await accepted();
-    take = (of) => of.takeOver?.();
+    let taken: Socket | undefined;
+    owner.took = (of) => void (taken = of.takeOver?.());
     socket.write(Buffer.concat([binding, Buffer.from("no frame")]));
     await expect.poll(() => taken).toBeDefined();
     path.send(Buffer.from("answer"), 0, 6, false);
@@ -156,7 +147,7 @@ describe.each(["dgram", "batch"] as const)("a TCP listener of the %s engine", (n
     const [answer] = await once(socket, "data");
     expect(String(answer)).toBe("answer");
     socket.end();
-    await expect.poll(() => gone.includes(path)).toBe(true);
+    await expect.poll(() => owner.ended.includes(path)).toBe(true);
   });
 
   it("closes a connection without an allocation after 30 seconds, and keeps one that has one", async () => {
@@ -164,10 +155,10 @@ describe.each(["dgram", "batch"] as const)("a TCP listener of the %s engine", (n
     flowOn(busy.path);
     const closed = once(idle.socket, "close");
     vi.advanceTimersByTime(29_000);
-    expect(dropped).toEqual([]);
+    expect(owner.reasons).toEqual([]);
     vi.advanceTimersByTime(2000);
     await closed;
-    expect(dropped).toEqual(["idle-connection"]);
+    expect(owner.reasons).toEqual(["idle-connection"]);
     expect(busy.socket.destroyed).toBe(false);
   });
 
@@ -179,14 +170,14 @@ describe.each(["dgram", "batch"] as const)("a TCP listener of the %s engine", (n
     const closed = once(socket, "close");
     vi.advanceTimersByTime(32_000);
     await closed;
-    expect(dropped).toEqual(["partial-frame"]);
+    expect(owner.reasons).toEqual(["partial-frame"]);
   });
 
   it("closes a connection that announces a long frame before it has an allocation", async () => {
     const { socket } = await accepted();
     socket.write(Buffer.from([0x40, 0, 0xff, 0xff]));
     await once(socket, "close");
-    expect(dropped).toEqual(["frame-too-long"]);
+    expect(owner.reasons).toEqual(["frame-too-long"]);
   });
 
   it("drops media for a client that does not read, and holds a bounded backlog", async () => {

@@ -1,9 +1,9 @@
 /** DTLS sessions of one socket (RFC 6347): cookies before any state, and certificates that may change while it runs. */
 import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from "node:crypto";
-import { Certificates } from "../listeners/certificates.ts";
 import { readHelloBody } from "../listeners/client-hello.ts";
-import type { Material, Materials } from "../listeners/listener.ts";
-import { loadOpenSsl, type Handle, type OpenSsl, type Session } from "./openssl.ts";
+import type { Materials } from "../listeners/listener.ts";
+import { Contexts } from "./contexts.ts";
+import { loadOpenSsl, type Memory, type OpenSsl, type Session } from "./openssl.ts";
 
 export interface SessionOwner {
   /** Sends a datagram to the other side. */
@@ -17,7 +17,9 @@ const COOKIE_BYTES = 20;
 const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 
-const scratch = Buffer.alloc(MAX_DATAGRAM_BYTES);
+let scratch: Memory | undefined;
+/** In use only during one call. */
+const scratchOf = (ssl: OpenSsl): Memory => (scratch ??= ssl.memory(MAX_DATAGRAM_BYTES));
 
 /** Whether `datagram` begins a handshake: a ClientHello in epoch 0. */
 export const isClientHello = (datagram: Buffer): boolean =>
@@ -68,44 +70,60 @@ export class DtlsSession {
   readonly #ssl: OpenSsl;
   readonly #session: Session;
   readonly #owner: SessionOwner;
+  readonly #scratch: Memory;
   isClosed = false;
+  #isEstablished = false;
+  #hasEnded = false;
   #shortest: number | undefined;
 
   constructor(ssl: OpenSsl, session: Session, owner: SessionOwner) {
     this.#ssl = ssl;
     this.#session = session;
     this.#owner = owner;
+    this.#scratch = scratchOf(ssl);
   }
 
   get isEstablished(): boolean {
-    return !this.isClosed && this.#ssl.isEstablished(this.#session);
+    // Once complete, a handshake stays so: sessions do not renegotiate.
+    this.#isEstablished ||= !this.isClosed && this.#ssl.isEstablished(this.#session);
+    return this.#isEstablished && !this.isClosed;
   }
 
   /** Handles a datagram; its content is passed to the owner before this returns. False if the session has ended. */
   receive(datagram: Buffer): boolean {
     if (this.isClosed) return false;
-    const records = this.isEstablished ? sealedRecords(datagram, this.#shortestRecord()) : datagram;
+    if (!this.isEstablished) {
+      this.#ssl.push(this.#session, datagram);
+      return this.advance();
+    }
+    const records = sealedRecords(datagram, this.#shortestRecord());
     if (records.length === 0) return true;
     this.#ssl.push(this.#session, records);
-    return this.advance();
+    // Nearly always there is one record, and nothing to read after it.
+    return records === datagram && this.#readOne() ? !this.isClosed : this.advance();
   }
 
   /** Continues reading, without a new datagram. */
   advance(): boolean {
-    for (;;) {
-      const count = this.#ssl.read(this.#session, scratch);
-      this.#transmit();
-      if (count < 0) return false;
-      if (count === 0) return true;
-      this.#owner.record(Buffer.from(scratch.subarray(0, count)));
-      if (this.isClosed) return false;
-    }
+    while (this.#readOne()) if (this.isClosed) return false;
+    this.#transmit();
+    return !this.#hasEnded;
+  }
+
+  /** Whether a record was read and passed on. */
+  #readOne(): boolean {
+    const count = this.#ssl.read(this.#session, this.#scratch);
+    this.#hasEnded = count < 0;
+    if (count <= 0) return false;
+    this.#owner.record(Buffer.from(this.#scratch.bytes.subarray(0, count)));
+    return true;
   }
 
   /** False if it cannot be sent: the handshake is not complete, or the session has ended. */
   send(bytes: Buffer): boolean {
     if (this.isClosed || !this.#ssl.write(this.#session, bytes)) return false;
-    this.#transmit();
+    // A record is one datagram.
+    this.#transmitOne();
     return true;
   }
 
@@ -131,18 +149,21 @@ export class DtlsSession {
   }
 
   #transmit(): void {
-    for (;;) {
-      const count = this.#ssl.pull(this.#session, scratch);
-      if (count === 0) return;
-      this.#owner.send(Buffer.from(scratch.subarray(0, count)));
-    }
+    while (this.#transmitOne());
+  }
+
+  /** Whether there was a datagram to send. */
+  #transmitOne(): boolean {
+    const count = this.#ssl.pull(this.#session, this.#scratch);
+    if (count > 0) this.#owner.send(Buffer.from(this.#scratch.bytes.subarray(0, count)));
+    return count > 0;
   }
 }
 
 export class DtlsServer {
   readonly #ssl = loadOpenSsl();
   readonly #secret = createSecretKey(randomBytes(32));
-  readonly #certificates: Certificates<Handle>;
+  readonly #contexts: Contexts;
   /** Handles unauthenticated sources until one proves that it owns its address. */
   #listening: Session;
 
@@ -151,24 +172,20 @@ export class DtlsServer {
   /** @throws OpenSSL's error for the first of `materials`. */
   constructor(materials: Materials, isStunOnly: () => boolean) {
     this.#isStunOnly = isStunOnly;
-    this.#certificates = new Certificates(materials, (material) => this.#contextOf(material));
-    this.#listening = this.#ssl.newSession(this.#certificates.first);
+    this.#contexts = new Contexts(this.#ssl, materials, { transport: "dtls" });
+    this.#listening = this.#ssl.newSession("dtls", this.#contexts.first);
   }
 
   /** Why further certificates are not served. */
   get faults(): readonly string[] {
-    return this.#certificates.faults;
+    return this.#contexts.faults;
   }
 
   /** New handshakes use `materials` from here on; open sessions stay. @throws OpenSSL's error for the first. */
   renew(materials: Materials): void {
-    const before = this.#certificates.contexts;
-    this.#certificates.renew(materials);
+    this.#contexts.renew(materials);
     this.#ssl.free(this.#listening);
-    const { contexts, first } = this.#certificates;
-    // Sessions keep a reference to theirs.
-    for (const context of before) if (!contexts.has(context)) this.#ssl.freeContext(context);
-    this.#listening = this.#ssl.newSession(first);
+    this.#listening = this.#ssl.newSession("dtls", this.#contexts.first);
   }
 
   /**
@@ -178,6 +195,7 @@ export class DtlsServer {
   greet(datagram: Buffer, client: string, owner: SessionOwner): DtlsSession | undefined {
     const ssl = this.#ssl;
     const listening = this.#listening;
+    const scratch = scratchOf(ssl);
     ssl.push(listening, datagram);
     const expected = createHmac("sha256", this.#secret).update(client).digest().subarray(0, COOKIE_BYTES);
     const isProven = ssl.listen(
@@ -188,32 +206,21 @@ export class DtlsServer {
     for (;;) {
       const count = ssl.pull(listening, scratch);
       if (count === 0) break;
-      owner.send(Buffer.from(scratch.subarray(0, count)));
+      owner.send(Buffer.from(scratch.bytes.subarray(0, count)));
     }
     if (!isProven) {
       // Anything but a ClientHello would block the next one.
       ssl.discard(listening, scratch);
       return undefined;
     }
-    this.#listening = ssl.newSession(this.#certificates.first);
+    this.#listening = ssl.newSession("dtls", this.#contexts.first);
     // Before OpenSSL reads the ClientHello again, and answers it.
-    ssl.useContext(listening, this.#certificates.for(serverNameIn(datagram)), this.#isStunOnly());
+    ssl.useContext(listening, this.#contexts.for(serverNameIn(datagram)), this.#isStunOnly());
     return new DtlsSession(ssl, listening, owner);
   }
 
   close(): void {
     this.#ssl.free(this.#listening);
-    for (const context of this.#certificates.contexts) this.#ssl.freeContext(context);
-  }
-
-  #contextOf({ certificate, key }: Material): Handle {
-    const context = this.#ssl.newContext();
-    try {
-      this.#ssl.useMaterial(context, certificate, key);
-    } catch (error) {
-      this.#ssl.freeContext(context);
-      throw error;
-    }
-    return context;
+    this.#contexts.close();
   }
 }
