@@ -120,7 +120,7 @@ export class TlsConnection implements Connection {
     return undefined;
   }
 
-  /** The client has ended the session, or is told why it cannot go on. */
+  /** The client has ended the session; or it receives an alert that says why the session ends. */
   #end(): void {
     this.pause(nothing);
     this.#transmit();

@@ -78,7 +78,7 @@ class Handshake implements ConnectionOwner {
   fail(reason: "handshake" | "handshakes"): void {
     if (!this.#forget()) return;
     this.#count(reason);
-    // The client is told why, if it is at fault.
+    // If the client is at fault, it receives an alert that says why.
     this.#transmit();
     setImmediate(() => this.#raw.destroy());
   }
