@@ -62,10 +62,27 @@ export const messageOf = (
 const openWay = (client: TurnClient, { via }: LoadOptions, peer: TransportAddress): Promise<void> =>
   via === "channel" ? client.channelBind(CHANNEL, peer) : client.createPermission(peer.address);
 
-/** Allocates, and creates a channel or permission for `peer`. */
-export const prepare = async (client: TurnClient, options: LoadOptions, peer: TransportAddress): Promise<void> => {
-  await client.allocate();
-  await openWay(client, options, peer);
+/** What the clients of a load get. */
+export interface ClientOptions extends LoadOptions {
+  /** Aborted when the load fails: clients do not wait for the answers to their first requests any longer. */
+  readonly ending: AbortSignal;
+}
+
+/** Allocates, and creates a channel or permission for `peer`. If that fails, the client is closed. */
+export const prepare = async (client: TurnClient, options: ClientOptions, peer: TransportAddress): Promise<void> => {
+  const { ending } = options;
+  const close = (): void => client.close();
+  ending.addEventListener("abort", close);
+  try {
+    ending.throwIfAborted();
+    await client.allocate();
+    await openWay(client, options, peer);
+  } catch (error) {
+    close();
+    throw error;
+  } finally {
+    ending.removeEventListener("abort", close);
+  }
 };
 
 /** Refreshes what `prepare` made. */

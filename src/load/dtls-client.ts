@@ -2,11 +2,18 @@
 import type { TransportAddress } from "../net/address.ts";
 import { openDtls, type Receiver } from "../turn-client/transport.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
-import { messageOf, microseconds, prepare, refresh, type Counters, type LoadClient } from "./client.ts";
-import type { LoadOptions } from "./options.ts";
+import {
+  messageOf,
+  microseconds,
+  prepare,
+  refresh,
+  type ClientOptions,
+  type Counters,
+  type LoadClient,
+} from "./client.ts";
 
 export const startDtlsClient = async (
-  options: LoadOptions,
+  options: ClientOptions,
   peer: TransportAddress,
   counters: Counters,
 ): Promise<LoadClient> => {

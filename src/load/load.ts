@@ -6,7 +6,7 @@ import { setTimeout as after } from "node:timers/promises";
 import type { TransportAddress } from "../net/address.ts";
 import { Datagrams } from "../dataplane/engines/index.ts";
 import { noDrops } from "../dataplane/flows.ts";
-import type { Counters, LoadClient } from "./client.ts";
+import type { ClientOptions, Counters, LoadClient } from "./client.ts";
 import { startDtlsClient } from "./dtls-client.ts";
 import { Latencies } from "./latencies.ts";
 import type { LoadOptions } from "./options.ts";
@@ -101,7 +101,7 @@ const roundTrips = (latencies: Latencies): RoundTrips => ({
 
 const startClient = (
   datagrams: Datagrams,
-  options: LoadOptions,
+  options: ClientOptions,
   peer: TransportAddress,
   counters: Counters,
 ): Promise<LoadClient> => {
@@ -129,6 +129,7 @@ export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Prom
   const clients: LoadClient[] = [];
   const counters: Counters = { sent: 0, received: 0, latencies: new Latencies() };
   const endings: (() => void)[] = [];
+  const failing = new AbortController();
   let failure: { readonly error: unknown } | undefined;
   try {
     const peers = startPeers(datagrams, options.peers, options.address, options.gso);
@@ -138,7 +139,7 @@ export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Prom
       while (started < options.clients) {
         const peer = peers[started++ % peers.length];
         if (peer === undefined) throw new RangeError("a load needs a peer");
-        clients.push(await startClient(datagrams, options, peer, counters));
+        clients.push(await startClient(datagrams, { ...options, ending: failing.signal }, peer, counters));
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, startInTurn));
@@ -181,9 +182,12 @@ export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Prom
       ...roundTrips(counters.latencies),
       ...(direct === undefined ? {} : { direct }),
     };
+  } catch (error) {
+    failing.abort(error);
+    throw error;
   } finally {
     for (const end of endings) end();
-    await Promise.race([release(clients), after(RELEASE_MS)]);
+    await Promise.race([release(clients), after(RELEASE_MS, undefined, { ref: false })]);
     for (const client of clients) client.close();
     datagrams.close();
   }

@@ -6,11 +6,10 @@ import type { TransportAddress } from "../net/address.ts";
 import { Framer } from "../stun/framing.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
 import { openTcpSocket, openTlsSocket } from "../turn-client/transport.ts";
-import { messageOf, microseconds, prepare, type Counters, type LoadClient } from "./client.ts";
-import type { LoadOptions } from "./options.ts";
+import { messageOf, microseconds, prepare, type ClientOptions, type Counters, type LoadClient } from "./client.ts";
 
 export const startStreamClient = async (
-  options: LoadOptions,
+  options: ClientOptions,
   peer: TransportAddress,
   counters: Counters,
 ): Promise<LoadClient> => {

@@ -2,8 +2,15 @@
 import { wireAddressOf, type TransportAddress } from "../net/address.ts";
 import type { Datagrams, DatagramSocket } from "../dataplane/engines/index.ts";
 import { TurnClient } from "../turn-client/turn-client.ts";
-import { messageOf, microseconds, prepare, refresh, type Counters, type LoadClient } from "./client.ts";
-import type { LoadOptions } from "./options.ts";
+import {
+  messageOf,
+  microseconds,
+  prepare,
+  refresh,
+  type ClientOptions,
+  type Counters,
+  type LoadClient,
+} from "./client.ts";
 import { BATCH, BUFFER_BYTES } from "./peers.ts";
 
 const DATA_INDICATION = 0x17;
@@ -14,7 +21,7 @@ const isMedia = (bytes: Buffer, start: number): boolean =>
 
 export const startUdpClient = async (
   datagrams: Datagrams,
-  options: LoadOptions,
+  options: ClientOptions,
   peer: TransportAddress,
   counters: Counters,
 ): Promise<LoadClient> => {

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, onTestFinished } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { Datagrams } from "../../src/dataplane/engines/batch/datagrams.ts";
 import { noDrops } from "../../src/dataplane/flows.ts";
 import type { Counters } from "../../src/load/client.ts";
@@ -60,9 +60,10 @@ describe("a client of a load", () => {
     const datagrams = new Datagrams({ drops: noDrops() });
     try {
       const options = optionsFor(dataplane.ports.udp, via);
+      const ending = new AbortController().signal;
       const [peer] = startPeers(datagrams, 1, "127.0.0.1", false);
       const counters: Counters = { sent: 0, received: 0, latencies: new Latencies() };
-      const client = await startUdpClient(datagrams, options, peer!, counters);
+      const client = await startUdpClient(datagrams, { ...options, ending }, peer!, counters);
       client.send(5);
       await client.refresh!();
       client.send(5);
@@ -122,6 +123,25 @@ describe("a client of a load", () => {
     );
     expect(between.lose).toBe(0);
     expect(received).toBeGreaterThan(0);
+  });
+
+  it("waits for no answer once one client is refused", async () => {
+    const server = await bindUdp("127.0.0.1", 0);
+    onTestFinished(() => void server.close());
+    const asking = new Set<number>();
+    server.on("message", (request: Buffer, { port, address }) => {
+      asking.add(port);
+      // The last of three, with 400; the others get no answer.
+      if (asking.size < 3) return;
+      const refusal = Buffer.concat([Buffer.from([1, 0x13, 0, 8]), request.subarray(4, 20)]);
+      server.send(Buffer.concat([refusal, Buffer.from([0, 9, 0, 4, 0, 0, 4, 0])]), port, address);
+    });
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const options = { ...optionsFor(server.address().port, "channel"), clients: 3 };
+    await expect(runLoad(options)).rejects.toMatchObject({ code: 400 });
+    // They would send their requests again.
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it("does not begin what it cannot keep up", async () => {
