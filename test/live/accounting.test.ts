@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { replay } from "../../src/core/replay.ts";
+import { digest } from "../../src/journal/digest.ts";
 import { readJournal } from "../../src/journal/reader.ts";
 import type { UsageRecord } from "../../src/runtime/accounting/record.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
@@ -152,6 +154,9 @@ describe.each([
     expect(await metric("records_lost_total")).toBe(0);
     expect(await metric("lag_seconds")).toBe(0);
     expect(receiver.taken).toBe(receiver.records.length);
+    await running?.stop("SIGTERM");
+    // What ends the calls of a killed process stands before the start of the next.
+    expect(replay(readJournal(journal()), digest)).toMatchObject({ divergence: undefined, runs: 3 });
   });
 });
 
