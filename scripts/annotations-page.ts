@@ -70,6 +70,10 @@ const read: Readonly<Record<keyof typeof annotations, Described>> = {
     values: '`{"blocked": {USER: {"reason": …}}, "kicked": […]}`',
     what: "users whose calls end, and who can make none if they are blocked ([acting on users](../guides/users.md)); read from the Gateway alone, and not copied",
   },
+  networkPolicy: {
+    values: "`enabled`",
+    what: "a NetworkPolicy lets the dataplane's pods reach only the peers of its routes, DNS and config discovery ([details](../guides/firewall.md#a-networkpolicy-for-the-dataplane)). Only on the Gateway itself",
+  },
   httpBackends: {
     values: '`{"LISTENER": "SERVICE:PORT"}`',
     what: "Services of the Gateway's namespace to which listeners over TLS and TCP pass on every connection that is not TURN ([port 443](../guides/port-443.md)). Only on the Gateway itself",
@@ -114,7 +118,7 @@ ${[
   row(
     `\`${OWNED_BY_LABEL}\``,
     "label",
-    "Deployment, DaemonSet, Service, ConfigMap",
+    "Deployment, DaemonSet, Service, NetworkPolicy, ConfigMap",
     `\`${OWNED_BY_VALUE}\`: objects without it are neither changed nor removed`,
   ),
   row(`\`${RELATED_GATEWAY_NAME}\``, "label", "the same, and pods", "name of the Gateway"),

@@ -30,6 +30,10 @@ export const variables: Readonly<Record<string, { readonly of: Who; readonly wha
     of: "authd",
     what: "address that clients use instead of the Gateways' own; for a dataplane, the value of `$STUNNER_PUBLIC_ADDR`",
   },
+  TURNPIKE_ACCOUNTING_TOKEN: {
+    of: "dataplane",
+    what: "bearer token for the receiver of [accounting](../guides/accounting.md), where `--accounting-token-file` is not given",
+  },
   TURNPIKE_DISCOVERY: { of: "tools", what: "default of `--discovery`" },
   TURNPIKE_USER: { of: "tools", what: "default of `--user` of `probe` and `--username` of `connect`" },
   TURNPIKE_PASSWORD: { of: "tools", what: "default of `--password`, which else stands in the list of processes" },

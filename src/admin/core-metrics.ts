@@ -102,7 +102,7 @@ export const coreMetrics: readonly Metric[] = [
   },
   {
     name: "turnpike_effect_failures_total",
-    help: "Failed effects, by effect (write, publish, update, serve). In a series of equal failures the first and every tenth are counted.",
+    help: "Failed effects, by effect (write, publish, update, serve, account). In a series of equal failures the first and every tenth are counted.",
     labels: ["effect"],
     samples: ({ facts }) => by("effect", facts.failures),
   },

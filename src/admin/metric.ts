@@ -3,6 +3,15 @@ import type { Core } from "../core/core.ts";
 import type { RelayState } from "../dataplane/relay.ts";
 import type { FactTally } from "./fact-tally.ts";
 
+/** Of usage records. */
+export interface AccountingCounts {
+  readonly sent: number;
+  readonly waiting: number;
+  readonly lost: number;
+  /** Age of the oldest record that waits. */
+  readonly lagSeconds: number;
+}
+
 export interface MetricSources {
   readonly core: Core;
   readonly relay: { state(): RelayState; refresh?(): Promise<void> };
@@ -12,6 +21,8 @@ export interface MetricSources {
     /** Why the disk rejects lines at the moment. */
     readonly refusal: () => string | undefined;
   };
+  /** Undefined if accounting is off. */
+  readonly accounting?: AccountingCounts | undefined;
   /** Requests made to the API server, by method; undefined if there is no API server. */
   readonly apiRequests?: Readonly<Record<string, number>>;
 }

@@ -1,10 +1,11 @@
 /** Every metric, read from the program's state when it is scraped. */
 import { Counter, Gauge, Registry, collectDefaultMetrics } from "@prometheus-io/client";
 import { coreMetrics } from "./core-metrics.ts";
+import { accountingMetrics } from "./accounting-metrics.ts";
 import type { Metric, MetricSources, Sample } from "./metric.ts";
 import { relayMetrics } from "./relay-metrics.ts";
 
-export const metrics: readonly Metric[] = [...relayMetrics, ...coreMetrics];
+export const metrics: readonly Metric[] = [...relayMetrics, ...coreMetrics, ...accountingMetrics];
 
 /** @param registry with the metrics of other components. */
 export const createMetrics = (

@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   block: async () => (await import("./users.ts")).blockCommand(),
   unblock: async () => (await import("./users.ts")).unblockCommand(),
   log: async () => (await import("./log.ts")).logCommand(),
+  usage: async () => (await import("./usage.ts")).usageCommand(),
   explain: async () => (await import("./explain.ts")).explainCommand(),
   replay: async () => (await import("./replay.ts")).replayCommand(),
   visualize: async () => (await import("./visualize.ts")).visualizeCommand(),

@@ -23,6 +23,7 @@ import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { DISCOVERY_PORT } from "../resources/names.ts";
 import { startDataplane } from "../runtime/dataplane.ts";
 import { pinoLevel } from "../runtime/log-level.ts";
+import { accountingOf, addAccountingOptions, type AccountingFlags } from "./accounting-options.ts";
 import { adminTokenOption, readAdminToken } from "./admin-options.ts";
 import { engineOption } from "./engine-option.ts";
 import { parseOptionalBindAddress, type OptionalBindAddress } from "./go-flags.ts";
@@ -36,7 +37,7 @@ import { isPort } from "../net/host-port.ts";
 
 const DEFAULT_JOURNAL = ".turnpike/dataplane";
 
-interface DataplaneFlags extends LimitFlags {
+interface DataplaneFlags extends LimitFlags, AccountingFlags {
   readonly config?: string;
   readonly watch?: boolean;
   readonly id?: string;
@@ -210,6 +211,7 @@ const run = async (uri: string | undefined, flags: DataplaneFlags): Promise<void
     ...(flags.admin === "off" ? {} : { admin: { ...flags.admin, ...readAdminToken(flags.adminTokenFile) } }),
     forceReady: flags.forceReadyStatus === true,
     tracer: await tracerOf(flags.traces, "dataplane", log),
+    accounting: await accountingOf(flags, "dataplane"),
     log,
   });
   const { loop } = dataplane;
@@ -244,7 +246,7 @@ const parseServer = (text: string, before: readonly TransportAddress[] = []): re
 };
 
 export const dataplaneCommand = (): Command =>
-  addLimitOptions(new Command("dataplane"))
+  addAccountingOptions(addLimitOptions(new Command("dataplane")))
     .description("run a TURN relay with configs from a discovery server or a file")
     .argument("[uri]", "turn://USER:PASSWORD@HOST:PORT?transport=udp|tcp: a relay to anywhere, to try it")
     .option(

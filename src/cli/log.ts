@@ -1,5 +1,5 @@
 /** `turnpike log DIR`: what happened, from the event log. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { JournalLine } from "../journal/fact.ts";
 import { readJournal } from "../journal/reader.ts";
 import { sentence } from "../journal/sentence.ts";
@@ -29,6 +29,16 @@ export const parseTime = (text: string, now = Date.now()): number => {
     throw new InvalidArgumentError("expected a time (2026-11-22T03:12:00Z, 03:12) or an age (10m, 2h)");
   return time;
 };
+
+export const sinceOption = (): Option =>
+  new Option("--since <time>", "from this time on (2026-11-22T03:12:00Z, 03:12 UTC) or age (10m)").argParser((text) =>
+    parseTime(text),
+  );
+export const untilOption = (): Option =>
+  new Option("--until <time>", "up to this time or age").argParser((text) => parseTime(text));
+
+export const reportTorn = (file: string, bytes: number): void =>
+  void process.stderr.write(`turnpike: the last line of ${file} is torn; ${bytes} bytes left out\n`);
 
 const parseSeq = (text: string): number => {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError("expected a sequence number");
@@ -79,10 +89,8 @@ export const logCommand = (): Command =>
       "only lines of this type (object, transition, endpoint.revoked …); may be given again",
       collect,
     )
-    .option("--since <time>", "from this time on (2026-11-22T03:12:00Z, 03:12 UTC) or age (10m)", (text) =>
-      parseTime(text),
-    )
-    .option("--until <time>", "up to this time or age", (text) => parseTime(text))
+    .addOption(sinceOption())
+    .addOption(untilOption())
     .option("--cause <seq>", "this line and the chain of what it follows from", parseSeq)
     .option("--json", "the lines as they stand in the log")
     .addCommand(logSliceCommand().exitOverride())
@@ -92,8 +100,7 @@ export const logCommand = (): Command =>
         for (const line of chainOf(folder, options.cause)) print(line, json);
         return;
       }
-      const onTorn = (file: string, bytes: number): void =>
-        void process.stderr.write(`turnpike: the last line of ${file} is torn; ${bytes} bytes left out\n`);
       const from = options.since === undefined ? {} : { from: { time: options.since } };
-      for (const line of readJournal(folder, { onTorn, ...from })) if (matches(line, options)) print(line, json);
+      for (const line of readJournal(folder, { onTorn: reportTorn, ...from }))
+        if (matches(line, options)) print(line, json);
     });

@@ -12,6 +12,7 @@ import { finalize } from "../runtime/finalize.ts";
 import { startOperator } from "../runtime/operator.ts";
 import { serveOperator } from "../runtime/operator-servers.ts";
 import { operatorOptions } from "../runtime/options.ts";
+import { accountingOf, addAccountingOptions, type AccountingFlags } from "./accounting-options.ts";
 import { adminTokenOption, DEFAULT_ADMIN, readAdminToken } from "./admin-options.ts";
 import { clusterDomainOption } from "./cluster-domain.ts";
 import { addressProblem, discoveryAddress, ownAddress } from "./discovery-address.ts";
@@ -27,7 +28,7 @@ import { createLog } from "./log-format.ts";
 import { onStopSignal } from "./signals.ts";
 import { tracerOf, tracesOption } from "./traces-option.ts";
 
-interface OperatorFlags {
+interface OperatorFlags extends AccountingFlags {
   readonly controllerName: string;
   readonly endpointDiscovery: boolean;
   readonly clusterDomain: string;
@@ -202,13 +203,16 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     process.exit(0);
   }
   checkAddress(common.render, flags, log);
+  const accounting = await accountingOf(flags, "operator");
+  if (accounting !== undefined && flags.embedded !== true)
+    throw new TurnpikeError("usage", "--accounting-url: only with --embedded; otherwise it is an option of dataplanes");
   const registry = new Registry();
   const operator = await startOperator({
     ...common,
     meter: createOperatorMeter(registry),
     tracer: await tracerOf(flags.traces, "operator", log),
     finalizer: flags.enableFinalizer === true,
-    ...(flags.embedded === true ? { relay: { address: own?.host ?? "0.0.0.0" } } : {}),
+    ...(flags.embedded === true ? { relay: { address: own?.host ?? "0.0.0.0", accounting } } : {}),
   });
   const [health, metrics, admin, profiles] = [
     flags.healthProbeBindAddress,
@@ -249,7 +253,7 @@ const boolean = (flags: string, description: string): Option =>
   new Option(flags, description).argParser(parseBoolean).preset(true);
 
 export const operatorCommand = (): Command =>
-  new Command("operator")
+  addAccountingOptions(new Command("operator"))
     .description("run the gateway operator: Kubernetes in, Kubernetes out, configs for dataplanes")
     .option(
       "--controller-name <name>",

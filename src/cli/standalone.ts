@@ -12,6 +12,7 @@ import type { AuthConfig } from "../resources/dataplane-config.ts";
 import { nameOfObject, type Name } from "../resources/keys.ts";
 import { startStandalone, type Standalone } from "../runtime/standalone.ts";
 import { asTyped } from "./as-typed.ts";
+import { accountingOf, addAccountingOptions, type AccountingFlags } from "./accounting-options.ts";
 import { adminTokenOption, DEFAULT_ADMIN, parseAdmin, readAdminToken, type HostAndPort } from "./admin-options.ts";
 import { echoAddressOf, startEcho, type Echo } from "./echo.ts";
 import { engineOption } from "./engine-option.ts";
@@ -26,7 +27,7 @@ const EXAMPLE = fileURLToPath(new URL("../../examples/quickstart", import.meta.u
 
 const DEFAULT_JOURNAL = ".turnpike/journal";
 
-interface StandaloneCommandOptions extends LimitFlags {
+interface StandaloneCommandOptions extends LimitFlags, AccountingFlags {
   readonly address: readonly string[];
   readonly journal: string;
   readonly admin: HostAndPort;
@@ -230,6 +231,7 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
     workers: options.workers,
     relay: tuningOf(options),
     tracer: await tracerOf(options.traces, "standalone", log),
+    accounting: await accountingOf(options, "standalone"),
     log,
   }).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "EADDRINUSE" && !(error instanceof TurnpikeError))
@@ -265,7 +267,7 @@ const run = async (directory: string, options: StandaloneCommandOptions): Promis
 };
 
 export const standaloneCommand = (): Command =>
-  addLimitOptions(new Command("standalone"))
+  addAccountingOptions(addLimitOptions(new Command("standalone")))
     .description("run a gateway from a directory of manifests, on this machine")
     .argument(
       "[dir]",

@@ -216,6 +216,7 @@ export const createCore = (options: RenderOptions, digest: Digest, { snapshot, r
       case "offload.changed":
       case "allocation.opened":
       case "allocation.moved":
+      case "allocation.used":
       case "allocation.closed":
       case "peer.refused":
         return [];

@@ -126,6 +126,7 @@ const brief = (line: FactLine): FactLine => {
 const COUNTED: ReadonlySet<JournalLine["type"]> = new Set([
   "allocation.opened",
   "allocation.moved",
+  "allocation.used",
   "allocation.closed",
   "peer.refused",
 ]);

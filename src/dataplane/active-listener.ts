@@ -251,8 +251,8 @@ export class ActiveListener implements RequestContext, ListenerOwner {
     return this.relay.host.relaysAt(address);
   }
 
-  clusterTraffic(cluster: string): Traffic {
-    return this.gateway.clusterTraffic(cluster);
+  countClosed(cluster: string, traffic: Traffic): void {
+    this.gateway.countClosed(cluster, traffic);
   }
 
   refused = (allocation: Allocation, peer: string, { code, reason }: Denial): void => {

@@ -1,4 +1,5 @@
 /** An allocation: relayed transport addresses for one five-tuple, and what it may reach (RFC 8656 §5). */
+import { wallTimeOf } from "../clock.ts";
 import { wordsOfBytes, type TransportAddress } from "../net/address.ts";
 import { bytesOf, parseIp, type Family, type Ip } from "../net/ip.ts";
 import type { Denial, Verdict } from "../admission/admission.ts";
@@ -23,6 +24,7 @@ import type { RelayedPorts } from "./relayed-ports.ts";
 import type { PermissionIndex } from "./permission-index.ts";
 import type { Attribute } from "../stun/message.ts";
 import { TcpRelay } from "./tcp-relay.ts";
+import { Usage } from "./usage.ts";
 import type { Users } from "./users.ts";
 
 /**
@@ -72,8 +74,8 @@ export interface AllocationScope {
   readonly relayed: RelayedPorts;
   /** Whether relayed transport addresses are at `address`. */
   isLocal(address: string): boolean;
-  /** The counters for packets of a cluster. */
-  clusterTraffic(cluster: string): Traffic;
+  /** An allocation ended: adds what it relayed to the counters of a cluster. */
+  countClosed(cluster: string, traffic: Traffic): void;
   check(protocol: PeerProtocol, peer: Ip, port?: number): Verdict;
   /** A packet was dropped because its peer is not admitted. */
   refused(allocation: Allocation, peer: string, denial: Denial): void;
@@ -115,6 +117,9 @@ export class Allocation implements FlowOwner {
   readonly openedAt: number;
   expiresAt: number;
   flow: Flow;
+  readonly usage: Usage;
+  /** When its usage is reported next, in milliseconds of the monotonic clock. */
+  reportAt = Infinity;
   /** A five-tuple that the client has announced and not used yet: data is accepted from there, too. */
   next: { readonly path: ListenerPath; readonly flow: Flow } | undefined;
   /** Undefined if the client has no ticket. */
@@ -140,6 +145,7 @@ export class Allocation implements FlowOwner {
     this.connections = this.protocol === "TCP" ? new PeerConnectionTable() : undefined;
     this.made = options.made;
     this.openedAt = options.now;
+    this.usage = new Usage(wallTimeOf(options.now));
     this.expiresAt = options.expiresAt;
     this.#dueAt = options.now + retransmissionSeconds * 1000;
     this.flow = new Flow(
@@ -335,6 +341,7 @@ export class Allocation implements FlowOwner {
     for (const channel of this.channels.values()) this.scope.offload?.forget(channel);
     this.path.remove(this.flow);
     for (const connection of this.connections?.established ?? []) connection.close();
+    for (const [cluster, traffic] of this.usage.entries()) this.scope.countClosed(cluster, traffic);
     for (const permission of this.permissions.values()) this.scope.permissions.remove(permission);
     for (const relay of this.relays) this.#closeRelay(relay);
     this.permissions.clear();
@@ -392,7 +399,7 @@ export class Allocation implements FlowOwner {
     if (this.scope.isLocal(peer.address)) this.#hasLocalPeers = true;
     const channel = this.channels.get(peer.channel);
     if (verdict.admitted) {
-      const cluster = this.scope.clusterTraffic(verdict.cluster);
+      const cluster = this.usage.of(verdict.cluster);
       // Packets forwarded so far count for the previous cluster.
       if (channel !== undefined && cluster !== peer.cluster) this.scope.offload?.remove(channel);
       peer.cluster = cluster;

@@ -11,6 +11,7 @@ import type { ClientPath } from "./flows.ts";
 import { sweepMilliseconds } from "./limits.ts";
 import type { Numbers } from "./numbers.ts";
 import { fiveTuple, type ListenerPath } from "./listeners/listener.ts";
+import type { Offload } from "./offload/offload.ts";
 import type { RelayEvent } from "./relay.ts";
 import { Tally } from "./tally.ts";
 
@@ -21,6 +22,8 @@ export interface AllocationsOptions {
   readonly ids?: Numbers | undefined;
   /** Allocations by user over all workers. */
   readonly quota?: SharedQuota | undefined;
+  /** How often the usage of an open allocation is reported, in seconds; never if absent. */
+  readonly usageSeconds?: number | undefined;
   readonly events: Pick<Subject<RelayEvent>, "next">;
 }
 
@@ -30,6 +33,9 @@ export interface SharedQuota {
   /** Counts one fewer. */
   give(gateway: string, user: string): void;
 }
+
+/** How often allocations are looked at for reports in each interval between the reports of one. */
+const REPORTS_PER_INTERVAL = 20;
 
 export class Allocations {
   /** Allocations made, by transport of the client and of the peers; allocations ended, by reason. */
@@ -46,6 +52,8 @@ export class Allocations {
   /** Five-tuples whose Allocate is being answered; the value is whether a client still waits for the answer. */
   readonly #claims = new Map<string, { isWanted: boolean }>();
   #nextId: number;
+  /** When allocations are next looked at for reports, in milliseconds of the monotonic clock. */
+  #reportAt = -Infinity;
 
   constructor(options: AllocationsOptions) {
     this.#options = options;
@@ -106,6 +114,8 @@ export class Allocations {
     const allocation = new Allocation(scope, { ...options, id: this.#nextId });
     this.#nextId += this.#options.ids?.step ?? 1;
     this.#byTuple.set(fiveTuple(options.path), allocation);
+    const { usageSeconds = Infinity } = this.#options;
+    allocation.reportAt = options.now + usageSeconds * 1000;
     this.opened.add(`${options.path.protocol} ${allocation.protocol === "TCP" ? "tcp" : "udp"}`);
     this.#options.events.next({ event: "allocation.opened", ...described(allocation) });
     return allocation;
@@ -164,7 +174,13 @@ export class Allocations {
     allocation.close();
     scope.gateway.users.release(owner.account, monotonicMs());
     this.giveQuotaBack(scope, owner);
-    this.#options.events.next({ event: "allocation.closed", ...description, reason, ...allocation.flow.traffic });
+    this.#options.events.next({
+      event: "allocation.closed",
+      ...description,
+      reason,
+      ...allocation.flow.traffic,
+      ...allocation.usage.report(),
+    });
   }
 
   /** Closes the allocations made through `scope`; returns their number. */
@@ -192,6 +208,7 @@ export class Allocations {
    * `sweepMilliseconds` later, gets its own timer: the kernel forwards a channel until its flow is removed.
    */
   expire(now: number): void {
+    this.#reportUsage(now);
     for (const allocation of this.#byTuple.values()) {
       this.#expire(allocation, now);
       if (!allocation.isClosed && allocation.dueAt < now + sweepMilliseconds)
@@ -202,6 +219,30 @@ export class Allocations {
           // Timers may fire early by a part of a millisecond.
           Math.ceil(allocation.dueAt - now) + 1,
         ).unref();
+    }
+  }
+
+  /** Reports the usage of allocations whose last report, or whose start, was `usageSeconds` ago. */
+  #reportUsage(now: number): void {
+    const { usageSeconds, events } = this.#options;
+    if (usageSeconds === undefined || now < this.#reportAt) return;
+    // All counters of the kernel are read at once, which takes long if there are many: so not at every call.
+    this.#reportAt = now + (usageSeconds * 1000) / REPORTS_PER_INTERVAL;
+    const read = new Set<Offload>();
+    for (const allocation of this.#byTuple.values()) {
+      if (now < allocation.reportAt) continue;
+      const { offload } = allocation.scope;
+      if (offload !== undefined && !read.has(offload)) {
+        offload.collect();
+        read.add(offload);
+      }
+      allocation.reportAt = now + usageSeconds * 1000;
+      events.next({
+        event: "allocation.used",
+        ...described(allocation),
+        ...allocation.flow.traffic,
+        ...allocation.usage.report(),
+      });
     }
   }
 

@@ -121,6 +121,7 @@ export class EmbeddedRelay implements Relay {
   state(): RelayState {
     const { allocations, refused, denied, drops, dropped, offload, ports } = this.#context;
     offload?.collect();
+    const open = Map.groupBy(allocations.values(), ({ scope }) => scope.gateway);
     const used = Object.entries(drops).filter(([, count]) => count > 0);
     return {
       waiting: this.#context.control.waiting,
@@ -129,7 +130,11 @@ export class EmbeddedRelay implements Relay {
       ),
       allocations: Array.from(allocations.values(), allocationState),
       clusters: [...this.#tenants.values()].flatMap(({ gateway }) =>
-        [...gateway.clusters].map(([name, traffic]) => ({ gateway: gateway.name, name, ...traffic })),
+        [...gateway.clusterTraffic(open.get(gateway) ?? [])].map(([name, traffic]) => ({
+          gateway: gateway.name,
+          name,
+          ...traffic,
+        })),
       ),
       refused: refused.toJSON(),
       denied: denied.toJSON(),

@@ -5,13 +5,14 @@ import type { AdmissionTransition } from "../admission/transition.ts";
 import { createAuthPolicy, type AuthPolicy } from "./auth/policy.ts";
 import type { RelayConfig } from "./config.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
-import { noTraffic, type Traffic } from "./flows.ts";
+import type { Traffic } from "./flows.ts";
 import type { OwnHost } from "../admission/own-host.ts";
 import type { Numbers } from "./numbers.ts";
 import { PeerConnections } from "./peer-connections.ts";
 import { PermissionIndex } from "./permission-index.ts";
 import type { Allocation, AllocationScope, Permission } from "./allocation.ts";
 import type { Limits } from "./limits.ts";
+import { addTraffic } from "./usage.ts";
 import { Users } from "./users.ts";
 
 /** The routes of a listener. */
@@ -26,8 +27,8 @@ export class Gateway {
   readonly admission: Admission;
   readonly permissions = new PermissionIndex<Permission>();
   readonly connections: PeerConnections;
-  /** By cluster, once used. */
-  readonly clusters = new Map<string, Traffic>();
+  /** Traffic of allocations that have ended, by cluster of the config. */
+  readonly #closed = new Map<string, Traffic>();
   /** Current ones, by name. */
   readonly listeners = new Map<string, Routed>();
   readonly users: Users;
@@ -58,15 +59,32 @@ export class Gateway {
   adopt(config: RelayConfig): void {
     this.config = config;
     this.auth = createAuthPolicy(config.auth);
-    // Flows that still use a removed one keep their reference.
-    const present = new Set(config.clusters.map(({ name }) => name));
-    for (const name of this.clusters.keys()) if (!present.has(name)) this.clusters.delete(name);
+    const present = this.#clusterNames();
+    for (const name of this.#closed.keys()) if (!present.has(name)) this.#closed.delete(name);
   }
 
-  clusterTraffic(cluster: string): Traffic {
-    let traffic = this.clusters.get(cluster);
-    if (traffic === undefined) this.clusters.set(cluster, (traffic = noTraffic()));
-    return traffic;
+  #clusterNames(): ReadonlySet<string> {
+    return new Set(this.config.clusters.map(({ name }) => name));
+  }
+
+  /** Adds the traffic of an allocation that has ended; a cluster that the config no longer has is not counted. */
+  countClosed(cluster: string, traffic: Traffic): void {
+    const closed = this.#closed.get(cluster);
+    if (closed !== undefined) addTraffic(closed, traffic);
+    else if (this.config.clusters.some(({ name }) => name === cluster)) this.#closed.set(cluster, { ...traffic });
+  }
+
+  /** Traffic by cluster, of allocations that have ended and of `open` ones of this gateway; only clusters that were used. */
+  clusterTraffic(open: readonly Allocation[]): ReadonlyMap<string, Traffic> {
+    const totals = new Map(Array.from(this.#closed, ([name, traffic]) => [name, { ...traffic }] as const));
+    const present = this.#clusterNames();
+    for (const { usage } of open)
+      for (const [name, traffic] of usage.entries()) {
+        const total = totals.get(name);
+        if (total !== undefined) addTraffic(total, traffic);
+        else if (present.has(name)) totals.set(name, { ...traffic });
+      }
+    return totals;
   }
 
   /**

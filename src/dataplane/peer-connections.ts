@@ -50,7 +50,7 @@ export class PeerConnections {
       socket,
       cluster,
       endpoint,
-      traffic: [scope.traffic, scope.clusterTraffic(cluster)],
+      traffic: [scope.traffic, allocation.usage.of(cluster)],
       closed: () => {
         this.#byId.delete(id);
         allocation.connections?.remove(connection);

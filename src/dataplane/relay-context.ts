@@ -82,11 +82,12 @@ export class RelayContext {
       { drops: this.drops, isBusy: () => this.control.isBusy, ...options.sockets },
       options.log,
     );
-    const { ids, quota } = options;
+    const { ids, quota, usageSeconds } = options;
     this.allocations = new Allocations({
       maxAllocations: this.limits.maxAllocations,
       ids,
       quota,
+      usageSeconds,
       events: this.events,
     });
     // With several threads, packets from the new five-tuple may arrive at a thread that does not have the allocation.

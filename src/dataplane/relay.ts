@@ -4,7 +4,7 @@
  */
 import type { Observable } from "rxjs";
 import type { Logger } from "pino";
-import type { OffloadSummary } from "../journal/fact.ts";
+import type { OffloadSummary, UsageSummary } from "../journal/fact.ts";
 import type { DenialCode } from "../reasons.ts";
 import type { AdmissionStep, AdmissionTransition } from "../admission/transition.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
@@ -15,6 +15,7 @@ import type { EngineName } from "./engines/choose.ts";
 import type { Limits } from "./limits.ts";
 import type { OffloadState } from "./offload/engine.ts";
 import type { UserSpaceReason } from "./offload/offload.ts";
+import type { Traffic } from "./flows.ts";
 import type { PlaceRule } from "./placement.ts";
 
 /** What an operator of the relay may choose, independent of configs. */
@@ -54,6 +55,8 @@ export interface RelayOptions extends RelayTuning {
   readonly engine?: EngineName;
   /** Number of worker threads; 0, the default: this thread relays. */
   readonly workers?: number;
+  /** How often the usage of an open allocation is reported (`allocation.used`), in seconds; never if absent. */
+  readonly usageSeconds?: number | undefined;
   readonly log: Logger;
 }
 
@@ -228,14 +231,12 @@ export type RelayEvent =
   | (AllocationEvent & { readonly event: "allocation.opened" })
   /** Its client has another address; `from` is the previous one. */
   | (AllocationEvent & { readonly event: "allocation.moved"; readonly from: string })
-  | (AllocationEvent & {
-      readonly event: "allocation.closed";
-      readonly reason: string;
-      readonly bytesIn: number;
-      readonly bytesOut: number;
-      readonly packetsIn: number;
-      readonly packetsOut: number;
-    })
+  /** A report about an open allocation: its traffic so far, and by cluster since the report before. */
+  | (AllocationEvent & Readonly<Traffic> & UsageSummary & { readonly event: "allocation.used" })
+  /** Its last report. */
+  | (AllocationEvent &
+      Readonly<Traffic> &
+      UsageSummary & { readonly event: "allocation.closed"; readonly reason: string })
   | {
       /** At most one a second for each client, peer address and reason, and at most 50 a second in all; `suppressed` counts the rest. */
       readonly event: "peer.refused";

@@ -115,6 +115,9 @@ export type Fact =
   | { readonly type: "allocation.opened"; readonly data: AllocationSummary }
   /** Its client has another address (RFC 8016); `from` is the previous one, `ADDRESS:PORT`. */
   | { readonly type: "allocation.moved"; readonly data: AllocationSummary & { readonly from: string } }
+  /** A report about an open allocation. */
+  | { readonly type: "allocation.used"; readonly data: AllocationSummary & TrafficCount & UsageSummary }
+  /** The last report; logs of earlier releases have no routes. */
   | {
       readonly type: "allocation.closed";
       readonly data: AllocationSummary & {
@@ -123,7 +126,10 @@ export type Fact =
         readonly bytesOut: number;
         readonly packetsIn: number;
         readonly packetsOut: number;
-      };
+      } & Partial<UsageSummary> & {
+          /** If the process ended first: its last sign of life, in ms since 1970. */
+          readonly endedAt?: number;
+        };
     }
   | {
       readonly type: "peer.refused";
@@ -177,6 +183,29 @@ export interface AllocationSummary {
   /** `ADDRESS:PORT`. */
   readonly client: string;
   readonly relayed: string;
+}
+
+/** `in`: from the client; `out`: to it. Of an allocation, since it was made. */
+export interface TrafficCount {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly packetsIn: number;
+  readonly packetsOut: number;
+}
+
+/** What an allocation relayed since the report before. */
+export interface UsageSummary {
+  /** When it was made, in ms since 1970. */
+  readonly openedAt: number;
+  /** Number of the report, from 1 for each allocation. */
+  readonly report: number;
+  /** Routes with traffic. Their sums over all reports are the traffic of the allocation. */
+  readonly routes: readonly RouteUsage[];
+}
+
+export interface RouteUsage extends TrafficCount {
+  /** `NAMESPACE/NAME`. */
+  readonly route: string;
 }
 
 /** A fact that is not in the log yet. */

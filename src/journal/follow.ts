@@ -1,7 +1,8 @@
 /** Reads a log while it is being written: each line as soon as it is complete, from one segment into the next. */
-import { closeSync, fstatSync, openSync, readSync, statSync, watch } from "node:fs";
+import { statSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import type { JournalLine } from "./fact.ts";
+import { openSegment, type OpenSegment } from "./open-segment.ts";
 import { createSequence, parseLine } from "./reader.ts";
 import { segmentsFrom, segmentsIn, type Beginning } from "./segment.ts";
 import { upcasters } from "./upcast.ts";
@@ -14,44 +15,8 @@ export interface FollowOptions {
   readonly onCaughtUp?: () => void;
 }
 
-const CHUNK = 1 << 20;
-const NEWLINE = 0x0a;
 /** Poll interval in case the system does not report a change: network file systems do not. */
 const LOOK_AGAIN_MS = 500;
-
-/** One segment, read on from the last position. A torn last line, which a restart cuts off, is not read yet. */
-const openSegment = (file: string) => {
-  const fd = openSync(file, "r");
-  const chunk = Buffer.allocUnsafe(CHUNK);
-  let offset = 0;
-  let number = 0;
-  return {
-    file,
-    close: () => closeSync(fd),
-    /** Whether another file has replaced it: a start removes a segment without lines, and creates it again. */
-    get isReplaced() {
-      const there = statSync(file, { throwIfNoEntry: false });
-      return there !== undefined && there.ino !== fstatSync(fd).ino;
-    },
-    *lines() {
-      for (let size = CHUNK; ;) {
-        const buffer = size === CHUNK ? chunk : Buffer.allocUnsafe(size);
-        const data = buffer.subarray(0, readSync(fd, buffer, 0, size, offset));
-        let start = 0;
-        for (let end = data.indexOf(NEWLINE); end >= 0; end = data.indexOf(NEWLINE, start)) {
-          const text = data.toString("utf8", start, end);
-          number += 1;
-          offset += end + 1 - start;
-          start = end + 1;
-          yield { text, number, whole: true };
-        }
-        if (data.length < size) return;
-        // A line that is longer than one read, for example a snapshot, is read again as a whole.
-        size = start === 0 ? size * 2 : CHUNK;
-      }
-    },
-  };
-};
 
 /**
  * Every line of a log, including future ones. `path` is its folder, or one file of it. Ends when `signal` is aborted.
@@ -68,7 +33,7 @@ export async function* followJournal(path: string, options: FollowOptions): Asyn
   const onAbort = (): void => wake();
   signal.addEventListener("abort", onAbort);
 
-  let current: ReturnType<typeof openSegment> | undefined;
+  let current: OpenSegment | undefined;
   const nextSegment = (): string | undefined => {
     if (current?.isReplaced === true) return current.file;
     if (!isFolder) return current === undefined ? path : undefined;

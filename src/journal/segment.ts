@@ -13,8 +13,8 @@ export const segmentsIn = (folder: string): readonly string[] =>
     .toSorted()
     .map((name) => join(folder, name));
 
-/** The metadata in the first line of a segment. */
-export interface SegmentHead {
+/** The metadata of a line. */
+export interface LineHead {
   readonly seq: number;
   /** Milliseconds since 1970. */
   readonly time: number;
@@ -25,13 +25,18 @@ export interface SegmentHead {
 const HEAD_BYTES = 512;
 const ENVELOPE = /^\{"v":\d+,"seq":(\d+),"time":(\d+),"source":"[^"]*","cause":(?:\d+|null),"type":"([^"]+)"/;
 
+/** The metadata of a line; undefined if it does not begin as the writer begins lines. */
+export const headOfLine = (text: string): LineHead | undefined => {
+  const [, seq, time, type] = ENVELOPE.exec(text) ?? [];
+  return type === undefined ? undefined : { seq: Number(seq), time: Number(time), type };
+};
+
 /** Undefined if a segment is empty, or does not begin as the writer begins it. */
-export const headOf = (segment: string): SegmentHead | undefined => {
+export const headOf = (segment: string): LineHead | undefined => {
   const bytes = Buffer.alloc(HEAD_BYTES);
   const fd = openSync(segment, "r");
   try {
-    const [, seq, time, type] = ENVELOPE.exec(bytes.toString("utf8", 0, readSync(fd, bytes))) ?? [];
-    return type === undefined ? undefined : { seq: Number(seq), time: Number(time), type };
+    return headOfLine(bytes.toString("utf8", 0, readSync(fd, bytes)));
   } finally {
     closeSync(fd);
   }

@@ -92,6 +92,8 @@ export const sentence = (line: JournalLine): string => {
       return `allocation ${line.data.id} of ${line.data.user} opened: ${line.data.client} relays from ${line.data.relayed} (${line.data.listener})`;
     case "allocation.moved":
       return `allocation ${line.data.id} of ${line.data.user} moved from ${line.data.from} to ${line.data.client}`;
+    case "allocation.used":
+      return `allocation ${line.data.id} of ${line.data.user} is open: ${line.data.packetsIn} packets in, ${line.data.packetsOut} out (report ${line.data.report})`;
     case "allocation.closed":
       return `allocation ${line.data.id} of ${line.data.user} closed (${line.data.reason}): ${line.data.packetsIn} packets in, ${line.data.packetsOut} out`;
     case "peer.refused": {

@@ -33,6 +33,10 @@ export interface JournalWriter {
   readonly full: boolean;
   /** Starts the next segment with `snapshot`, from which replay can begin, and drops segments past retention. */
   rotate(snapshot: unknown): void;
+  /** Path of the current segment, to which the next `flush` writes. */
+  readonly segment: string;
+  /** Called with the path of each segment that is past retention, before it is removed. */
+  onRemove(listener: (segment: string) => void): void;
   /** Found when the log was opened: bytes of a torn line that were dropped. */
   readonly tornBytes: number;
   readonly lastSeq: number;
@@ -60,7 +64,9 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
   const lockPath = lockFolder(folder);
   const { lastSeq, tornBytes, segment } = recover(folder);
   let seq = lastSeq;
-  let fd = openSync(segment ?? join(folder, segmentName(seq + 1)), "a", 0o600);
+  let file = segment ?? join(folder, segmentName(seq + 1));
+  let fd = openSync(file, "a", 0o600);
+  const removing: ((segment: string) => void)[] = [];
   let size = segment === undefined ? 0 : statSync(segment).size;
   let pending: string[] = [];
   let pendingCharacters = 0;
@@ -144,9 +150,10 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
       if (unwritten.length > 0) return;
       const rotated = onTheDisk(() => {
         if (fsync !== "never") fsyncSync(fd);
-        const next = openSync(join(folder, segmentName(seq + 1)), "a", 0o600);
+        const nextFile = join(folder, segmentName(seq + 1));
+        const next = openSync(nextFile, "a", 0o600);
         closeSync(fd);
-        fd = next;
+        [file, fd] = [nextFile, next];
       });
       if (!rotated) return;
       size = 0;
@@ -154,9 +161,16 @@ export const openJournal = (folder: string, options: WriterOptions = {}): Journa
       put({ ...envelope("core", null, now()), type: "snapshot", data: snapshot });
       flush();
       sync();
-      for (const old of segmentsIn(folder).slice(0, -1 - keepSegments)) rmSync(old);
+      for (const old of segmentsIn(folder).slice(0, -1 - keepSegments)) {
+        for (const listener of removing) listener(old);
+        rmSync(old);
+      }
     },
     tornBytes,
+    get segment() {
+      return file;
+    },
+    onRemove: (listener) => void removing.push(listener),
     get lastSeq() {
       return seq;
     },

@@ -9,10 +9,12 @@ import {
   nodePorts,
   serviceType,
 } from "../render/annotations.ts";
+import { networkPolicyProblems } from "../render/network-policy.ts";
 import { ignoredUsers } from "../render/users.ts";
 import { controlledGateway, parametersOf } from "../render/classes.ts";
 import type { Gateway, GatewayClass } from "../resources/gateway-api.ts";
 import { nameOfObject, type Name } from "../resources/keys.ts";
+import type { Dataplane } from "../resources/stunner.ts";
 import {
   annotations as keys,
   DISCOVERY_LABEL,
@@ -41,11 +43,16 @@ const lintValues = (
   object: string,
   annotations: Readonly<Record<string, string>>,
   gateway: Gateway,
+  dataplane: Dataplane | undefined,
 ): readonly Finding[] => [
   ...Object.keys(annotations)
     .filter((key) => PREFIXES.some((prefix) => key.startsWith(prefix)) && !known.has(key))
     .map((key) => finding("annotation-unknown", object, key)),
-  ...[...annotationProblems(annotations, gateway.spec.listeners), ...httpBackendProblems(view, options, gateway)]
+  ...[
+    ...annotationProblems(annotations, gateway.spec.listeners),
+    ...networkPolicyProblems(options, gateway, dataplane),
+    ...httpBackendProblems(view, options, gateway),
+  ]
     // The listener that cannot be bound reports this itself.
     .filter(({ key, listener }) => key !== keys.targetPort || listener === undefined)
     .map(({ key, kind, says }) => finding(codes[kind], object, `${key} ${says}`)),
@@ -76,7 +83,7 @@ export const lintAnnotations = (
   if (!resolved.found) return [];
   const { config, dataplane } = resolved.parameters;
   const annotations = effectiveAnnotations(config, gateway);
-  const found = [...lintValues(world, object, annotations, gateway)];
+  const found = [...lintValues(world, object, annotations, gateway, dataplane)];
 
   const type = serviceType(annotations, world.options);
   const isInside = type === "ClusterIP";

@@ -125,6 +125,10 @@ export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before:
     case "UserRules":
       walk.found.gateways.add(name);
       break;
+    case "NetworkPolicy":
+      // It may be unwanted by now: whether it is to be removed depends on whether it is there.
+      if (objects.get("Gateway", name) !== undefined) walk.found.gateways.add(name);
+      break;
     case "Deployment":
     case "DaemonSet":
       break;

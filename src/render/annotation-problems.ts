@@ -1,6 +1,6 @@
 /** Annotations of a Gateway that cannot take effect. Each is ignored independently; the Gateway serves. */
 import type { GatewayListener } from "../resources/gateway-api.ts";
-import { annotations as keys } from "../resources/names.ts";
+import { annotations as keys, NETWORK_POLICY_ENABLED } from "../resources/names.ts";
 import { ipFamilies, ipFamilyPolicies, type Annotations } from "./annotations.ts";
 import { readPortAnnotation } from "./port-map.ts";
 import { listenerProtocol, transportOf } from "./protocol.ts";
@@ -17,6 +17,7 @@ export interface AnnotationProblem {
 const exactWords: Readonly<Record<string, readonly string[]>> = {
   [keys.serviceType]: ["ClusterIP", "NodePort", "LoadBalancer"],
   [keys.ipFamilyPolicy]: ipFamilyPolicies,
+  [keys.networkPolicy]: [NETWORK_POLICY_ENABLED],
 };
 const BOOLEAN = ["true", "false"] as const;
 /** Case-insensitive words. */

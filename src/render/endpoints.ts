@@ -2,6 +2,7 @@
 import type { BackendReference } from "../resources/gateway-api.ts";
 import { isIP, isPrefix } from "../net/ip.ts";
 import { isPort } from "../net/host-port.ts";
+import type { PortRange } from "../net/port-range.ts";
 
 const MAX_PORT = 65535;
 
@@ -12,12 +13,17 @@ const validPort = (port: number | undefined): number | undefined => (isPort(port
  * port; an end port without a port starts at 1.
  */
 export const portSuffix = (backend: Pick<BackendReference, "port" | "endPort">): string => {
+  const { first, last } = portsOf(backend);
+  return first === 1 && last === MAX_PORT ? "" : `:<${first}-${last}>`;
+};
+
+/** Ports of a backend that clients may reach; all, if it names none. */
+export const portsOf = (backend: Pick<BackendReference, "port" | "endPort">): PortRange => {
   const port = validPort(backend.port);
   const endPort = validPort(backend.endPort);
-  if (port === undefined && endPort === undefined) return "";
-  const from = port ?? 1;
-  const to = endPort !== undefined && endPort >= from ? endPort : from;
-  return from === 1 && to === MAX_PORT ? "" : `:<${from}-${to}>`;
+  if (port === undefined && endPort === undefined) return { first: 1, last: MAX_PORT };
+  const first = port ?? 1;
+  return { first, last: endPort !== undefined && endPort >= first ? endPort : first };
 };
 
 /** Why no port of a backend can match; undefined if one can. */

@@ -4,6 +4,7 @@ import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import type { Gateway, GatewayClass, GatewayListener } from "../resources/gateway-api.ts";
 import type { ObjectsView, RenderOptions, ServedCertificate } from "../resources/view.ts";
 import type { Name } from "../resources/keys.ts";
+import type { Dataplane } from "../resources/stunner.ts";
 import { annotations as keys } from "../resources/names.ts";
 import { renderAdmin } from "./admin.ts";
 import { ignoredAddresses } from "./addresses.ts";
@@ -18,6 +19,7 @@ import { renderConfig } from "./config.ts";
 import { renderGatewayStatus, renderInvalidGatewayStatus } from "./gateway-status.ts";
 import { httpBackendProblems } from "./http-backend.ts";
 import { embeddedPorts } from "./embedded.ts";
+import { networkPolicyOf, networkPolicyProblems } from "./network-policy.ts";
 import { flawOf, judgeListeners, type JudgedListener, type ListenerFlaw } from "./listeners.ts";
 import { gatewayObjects, removalsOf, type Removal } from "./objects.ts";
 import { isFirstEdition } from "./rules.ts";
@@ -112,13 +114,18 @@ const ignoredOf = (
   view: ObjectsView,
   options: RenderOptions,
   gateway: Gateway,
+  dataplane: Dataplane | undefined,
   annotations: Annotations,
 ): readonly string[] =>
   isFirstEdition(options)
     ? []
     : [
         ...ignoredAddresses(gateway),
-        ...[...annotationProblems(annotations, gateway.spec.listeners), ...httpBackendProblems(view, options, gateway)]
+        ...[
+          ...annotationProblems(annotations, gateway.spec.listeners),
+          ...networkPolicyProblems(options, gateway, dataplane),
+          ...httpBackendProblems(view, options, gateway),
+        ]
           .filter(
             ({ key, kind, listener }) => kind !== "listener" && (key !== keys.targetPort || listener === undefined),
           )
@@ -146,7 +153,8 @@ const validGateway = (
   const judged = judgeListeners(view, options, name, gateway, attachments, targets);
   const settings = { admin: admin.value, auth: auth.value };
   const { config, draining } = renderConfig(view, options, name, gateway, settings, attachments, judged);
-  const made = gatewayObjects(view, options, name, gateway, parameters, annotations, judged);
+  const policy = networkPolicyOf(view, options, name, gateway, parameters.dataplane, attachments);
+  const made = gatewayObjects(view, options, name, gateway, parameters, annotations, judged, policy);
   return {
     name,
     config,
@@ -156,7 +164,7 @@ const validGateway = (
       gateway,
       judged,
       made.obstacle,
-      ignoredOf(view, options, gateway, annotations),
+      ignoredOf(view, options, gateway, parameters.dataplane, annotations),
     ),
     objects: made.objects,
     removals: made.removals,

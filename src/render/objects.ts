@@ -1,8 +1,8 @@
 /** The Kubernetes objects of a Gateway: those to apply, and those to remove. All have its name. */
-import type { KubernetesObject } from "../resources/core.ts";
+import type { KubernetesObject, NetworkPolicy } from "../resources/core.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
-import { isMadeKind, madeKinds, type MadeKind } from "../resources/kinds.ts";
+import { isMadeKind, type MadeKind } from "../resources/kinds.ts";
 import { isForeign } from "../resources/ownership.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import { isDataplaneDisabled, type Annotations } from "./annotations.ts";
@@ -34,6 +34,12 @@ export interface GatewayObjects {
   readonly obstacle: Obstacle | undefined;
 }
 
+const workloadsAndService = ["Service", "Deployment", "DaemonSet"] as const satisfies readonly MadeKind[];
+
+/** Most Gateways never had a policy: one is removed only where it is. */
+const leftPolicy = (view: ObjectsView, name: Name): readonly MadeKind[] =>
+  view.get("NetworkPolicy", name) === undefined ? [] : ["NetworkPolicy"];
+
 /** Objects of other owners stay. */
 const removals = (view: ObjectsView, name: Name, kinds: readonly MadeKind[]): readonly Removal[] =>
   kinds.filter((kind) => !isForeign(view.get(kind, name))).map((kind) => ({ kind, name }));
@@ -49,7 +55,7 @@ export const removalsOf = (
   ending: boolean,
 ): readonly Removal[] => {
   if (options.mode === "legacy") return ending ? removals(view, name, ["Service"]) : [];
-  return options.mode === "standalone" ? [] : removals(view, name, madeKinds);
+  return options.mode === "standalone" ? [] : removals(view, name, [...workloadsAndService, ...leftPolicy(view, name)]);
 };
 
 /** The ConfigMap belongs to no single Gateway, but no Gateway is programmed without it. */
@@ -69,7 +75,11 @@ const refused = (kind: string, name: Name, reason: string): string =>
 export const runsDataplane = (options: RenderOptions, gateway: Gateway): boolean =>
   options.mode !== "legacy" && options.embedded === undefined && !isDataplaneDisabled(gateway);
 
-/** Workloads of another kind are leftovers. */
+/**
+ * Workloads of another kind are leftovers.
+ *
+ * @param policy to be applied, if the Gateway asks for one.
+ */
 export const gatewayObjects = (
   view: ObjectsView,
   options: RenderOptions,
@@ -78,6 +88,7 @@ export const gatewayObjects = (
   parameters: Parameters,
   annotations: Annotations,
   judged: readonly JudgedListener[],
+  policy: NetworkPolicy | undefined,
 ): GatewayObjects => {
   if (options.mode === "standalone") return { objects: [], removals: [], obstacle: undefined };
   const unreachable = outOfReach(options, gateway);
@@ -85,7 +96,7 @@ export const gatewayObjects = (
   const workload = runsDataplane(options, gateway)
     ? renderWorkload(name, gateway, parameters.dataplane, options)
     : undefined;
-  const wanted = [service, workload].flatMap((object) =>
+  const wanted = [service, workload, policy].flatMap((object) =>
     object !== undefined && isMadeKind(object.kind) ? [{ kind: object.kind, object }] : [],
   );
   const foreign = wanted.find(({ kind }) => isForeign(view.get(kind, name)));
@@ -103,6 +114,7 @@ export const gatewayObjects = (
   const leftovers = [
     ...(unreachable === undefined ? [] : (["Service"] as const)),
     ...workloads.filter((kind) => kind !== workload?.kind),
+    ...(policy === undefined ? leftPolicy(view, name) : []),
   ];
   return {
     objects: wanted.flatMap(({ kind, object }) =>

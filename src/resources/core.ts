@@ -140,6 +140,11 @@ export interface ConfigMap extends KubernetesObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+/** Written, and read back only as a whole. */
+export interface NetworkPolicy extends KubernetesObject {
+  readonly spec?: unknown;
+}
+
 /** A Deployment or DaemonSet: written, and read back only as a whole. */
 export interface Workload extends KubernetesObject {
   readonly spec?: Readonly<Record<string, unknown>>;

@@ -3,7 +3,17 @@ import type { GatewayClass, Gateway, GatewayApiUDPRoute, ReferenceGrant } from "
 import type { Dataplane, GatewayConfig, StaticService, UDPRoute } from "./stunner.ts";
 import type { ReceivedConfig } from "./dataplane-config.ts";
 import type { OrderedRules } from "./users.ts";
-import type { ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload } from "./core.ts";
+import type {
+  ConfigMap,
+  EndpointSlice,
+  Endpoints,
+  Namespace,
+  NetworkPolicy,
+  Node,
+  Secret,
+  Service,
+  Workload,
+} from "./core.ts";
 
 export interface KindMap {
   GatewayClass: GatewayClass;
@@ -24,6 +34,7 @@ export interface KindMap {
   Node: Node;
   Deployment: Workload;
   DaemonSet: Workload;
+  NetworkPolicy: NetworkPolicy;
   ConfigMap: ConfigMap;
   /** Not an object of a cluster: a config that a dataplane received from a discovery server or a file. */
   DataplaneConfig: ReceivedConfig;
@@ -32,7 +43,7 @@ export interface KindMap {
 }
 
 /** Kinds of the objects that we generate for a Gateway. */
-export const madeKinds = ["Service", "Deployment", "DaemonSet"] as const;
+export const madeKinds = ["Service", "Deployment", "DaemonSet", "NetworkPolicy"] as const;
 export type MadeKind = (typeof madeKinds)[number];
 
 export const isMadeKind = (kind: string): kind is MadeKind => madeKinds.some((made) => made === kind);
@@ -77,6 +88,7 @@ export const kinds: readonly Kind[] = [
   define("Node", "", ["v1"], "nodes", false),
   define("Deployment", "apps", ["v1"], "deployments"),
   define("DaemonSet", "apps", ["v1"], "daemonsets"),
+  define("NetworkPolicy", "networking.k8s.io", ["v1"], "networkpolicies"),
   define("ConfigMap", "", ["v1"], "configmaps"),
 ];
 

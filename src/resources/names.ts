@@ -41,10 +41,13 @@ export const annotations = {
   ipFamilyPolicy: "turnpike.dev/ip-family-policy",
   ipFamilies: "turnpike.dev/ip-families",
   loadBalancerClass: "turnpike.dev/load-balancer-class",
+  networkPolicy: "turnpike.dev/network-policy",
   httpBackends: "turnpike.dev/http-backends",
   httpBackendProxyProtocol: "turnpike.dev/http-backend-proxy-protocol",
 } as const;
 
+/** The value of `networkPolicy`. */
+export const NETWORK_POLICY_ENABLED = "enabled";
 export const LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration";
 /** A listener's `address` in a dataplane config: the dataplane replaces it by its own address. */
 export const ADDRESS_PLACEHOLDER = "$STUNNER_ADDR";

@@ -21,6 +21,7 @@ import type { Loop } from "./loop.ts";
 import { dataplaneOptions } from "./options.ts";
 import { createOrders } from "./orders.ts";
 import { createRelaying } from "./relaying.ts";
+import type { AccountingPlan } from "./accounting/index.ts";
 import type { Tracer } from "./traces/tracer.ts";
 
 export interface DataplaneOptions {
@@ -41,6 +42,8 @@ export interface DataplaneOptions {
   readonly forceReady?: boolean;
   /** Traces each watch event, up to the active config. */
   readonly tracer?: Tracer | undefined;
+  /** Sends usage records of calls. */
+  readonly accounting?: AccountingPlan | undefined;
   readonly log: Logger;
 }
 
@@ -78,6 +81,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     },
     address: "",
     tracer: options.tracer,
+    accounting: options.accounting,
     log,
   });
   const { loop, relay, sources } = relaying;
@@ -95,7 +99,13 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     const stage = relaying.state === "draining" ? "TERMINATING" : isReady() ? "READY" : "NOT-READY";
     return dataplaneStatus(config(), relay.state(), stage, wallMs());
   };
-  const metrics = createMetrics({ core, relay, facts: relaying.facts, journal: sources.journal });
+  const metrics = createMetrics({
+    core,
+    relay,
+    facts: relaying.facts,
+    journal: sources.journal,
+    accounting: relaying.accounting?.counts,
+  });
 
   const unserved = (what: string) => (reason: string) => {
     log.error({ reason }, `${what} cannot be served`);

@@ -65,7 +65,14 @@ export const serveOperator = async (options: OperatorServersOptions): Promise<Op
   const relay = operator.relay ?? { state: () => withoutRelay };
   const journal = { folder, lastSeq: operator.journalSeq, refusal: operator.journalRefusal };
   const metrics = createMetrics(
-    { core, relay, facts: operator.facts, journal, apiRequests: operator.requests },
+    {
+      core,
+      relay,
+      facts: operator.facts,
+      journal,
+      accounting: operator.accounting?.counts,
+      apiRequests: operator.requests,
+    },
     registry,
   );
   const refusals = createLatestRefusals();

@@ -23,6 +23,7 @@ import { startConfigDiscovery } from "./config-discovery.ts";
 import { createElection, type ElectionOptions } from "./election.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { attachRelay } from "./relay.ts";
+import { startAccounting, type Accounting, type AccountingPlan } from "./accounting/index.ts";
 import { traceLoop } from "./traces/observe.ts";
 import type { Tracer } from "./traces/tracer.ts";
 
@@ -48,7 +49,11 @@ export interface OperatorOptions {
   /** How long calls through the embedded relay may delay a stop, in ms; without limit if absent. */
   readonly drainMs?: number;
   /** This process relays, too: the value of `$STUNNER_ADDR`, which is its pod's address. */
-  readonly relay?: { readonly address: string };
+  readonly relay?: {
+    readonly address: string;
+    /** Sends usage records of calls. */
+    readonly accounting?: AccountingPlan | undefined;
+  };
   readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
   /** Timeout of requests to the API server, in milliseconds. */
   readonly requestTimeoutMs?: number;
@@ -69,6 +74,8 @@ export interface Operator {
   readonly state: string;
   /** Metrics of the event log. */
   readonly facts: FactTally;
+  /** Of the calls through the relay of this process. */
+  readonly accounting: Accounting | undefined;
   readonly journalSeq: () => number;
   /** Why the disk rejects lines of the log; undefined while it accepts them. */
   readonly journalRefusal: () => string | undefined;
@@ -84,6 +91,8 @@ const NEVER = new Promise<void>(() => undefined);
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
 /** Part of the time to finalize: how long failed writes are retried. */
 const FINALIZING_RETRIES_MS = 5000;
+/** How long the last usage records are sent when the process stops. */
+const ACCOUNTING_LIMIT_MS = 5000;
 
 /** @throws TurnpikeError `journal-busy`, `discovery-file`; the error of binding the discovery address or of reading the kubeconfig. */
 export const startOperator = async (options: OperatorOptions): Promise<Operator> => {
@@ -130,7 +139,11 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     attachRelay({
       loop,
       vault,
-      relay: { place: { by: "config" }, own: localAddresses().map(({ address }) => address) },
+      relay: {
+        place: { by: "config" },
+        own: localAddresses().map(({ address }) => address),
+        usageSeconds: options.relay.accounting?.settings.intervalSeconds,
+      },
       address: options.relay.address,
       log,
     });
@@ -173,7 +186,11 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
       discovery.server.nodeChanged(fact.data.object.metadata.name);
   });
 
+  const accounting =
+    options.relay?.accounting &&
+    startAccounting({ ...options.relay.accounting, folder: options.journal, journal, loop, tell, log });
   if (journal.tornBytes > 0) tell({ type: "journal.recovered", data: { tornBytes: journal.tornBytes } }, "journal");
+  for (const fact of accounting?.interrupted ?? []) tell(fact, "journal");
   tell({ type: "operator.started", data: { options: render, release } }, "operator");
 
   const election = createElection({ api, lease: options.lease, tell });
@@ -235,6 +252,8 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
     clearInterval(heartbeat);
     await discovery.close();
     await loop.afterFold();
+    await accounting?.close(ACCOUNTING_LIMIT_MS);
+    await loop.afterFold();
     await api.close();
     journal.close();
     await options.tracer?.close();
@@ -250,6 +269,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
       return operatorState();
     },
     facts,
+    accounting,
     journalSeq: () => journal.lastSeq,
     journalRefusal: () => journal.refusal,
     idle: () => reconciler.idle(),

@@ -20,6 +20,7 @@ import { startCertificateClock } from "./certificate-clock.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { attachRelay } from "./relay.ts";
 import { follow } from "./follow.ts";
+import { startAccounting, type Accounting, type AccountingPlan } from "./accounting/index.ts";
 import { traceLoop } from "./traces/observe.ts";
 import type { Tracer } from "./traces/tracer.ts";
 
@@ -33,6 +34,8 @@ export interface RelayingOptions {
   readonly address: string;
   /** Traces each watch event, up to the active config. It is closed with the relay. */
   readonly tracer?: Tracer | undefined;
+  /** Sends usage records of calls. */
+  readonly accounting?: AccountingPlan | undefined;
   readonly log: Logger;
 }
 
@@ -47,6 +50,7 @@ export interface Relaying {
   readonly sources: StateSources;
   /** What of the event log there is to count. */
   readonly facts: FactTally;
+  readonly accounting: Accounting | undefined;
   tell(fact: Fact, source: string): void;
   /** Subscribes to a source, which is restarted when it fails. Resolves when its initial state is active. */
   follow(name: string, start: () => Source): Promise<void>;
@@ -94,12 +98,15 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
   const { relay, publisher, ...attached } = attachRelay({
     loop,
     vault,
-    relay: options.relay,
+    relay: { ...options.relay, usageSeconds: options.accounting?.settings.intervalSeconds },
     address: options.address,
     log,
   });
 
+  const accounting =
+    options.accounting && startAccounting({ ...options.accounting, folder: options.journal, journal, loop, tell, log });
   if (journal.tornBytes > 0) tell({ type: "journal.recovered", data: { tornBytes: journal.tornBytes } }, "journal");
+  for (const fact of accounting?.interrupted ?? []) tell(fact, "journal");
   tell({ type: "operator.started", data: { options: options.render, release } }, "operator");
   let stopFollowing = (): void => undefined;
 
@@ -139,6 +146,7 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
       startedAt,
     },
     facts,
+    accounting,
     drained: attached.drained,
     tell,
     follow(name, start) {
@@ -166,6 +174,8 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
       const { removed, left } = await removeAll(limitMs);
       tell({ type: "operator.finalized", data: { removed, left } }, "operator");
       await Promise.race([attached.close(), new Promise<void>((resolve) => setTimeout(resolve, limitMs).unref())]);
+      await loop.afterFold();
+      await accounting?.close(limitMs);
       await loop.afterFold();
       journal.close();
       await options.tracer?.close();

@@ -14,6 +14,7 @@ import type { Loop } from "./loop.ts";
 import { standaloneOptions } from "./options.ts";
 import { createOrders } from "./orders.ts";
 import { createRelaying } from "./relaying.ts";
+import type { AccountingPlan } from "./accounting/index.ts";
 import type { Tracer } from "./traces/tracer.ts";
 
 export interface StandaloneOptions {
@@ -34,6 +35,8 @@ export interface StandaloneOptions {
   readonly admin: AdminBinding;
   /** Traces each watch event, up to the active config. */
   readonly tracer?: Tracer | undefined;
+  /** Sends usage records of calls. */
+  readonly accounting?: AccountingPlan | undefined;
   readonly log: Logger;
 }
 
@@ -70,6 +73,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
     },
     address,
     tracer: options.tracer,
+    accounting: options.accounting,
     log,
   });
   const { loop, relay, sources } = relaying;
@@ -77,7 +81,13 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
 
   const notReady = (): string | undefined =>
     relaying.state === "leading" ? undefined : `operator is ${relaying.state}`;
-  const metrics = createMetrics({ core, relay, facts: relaying.facts, journal: sources.journal });
+  const metrics = createMetrics({
+    core,
+    relay,
+    facts: relaying.facts,
+    journal: sources.journal,
+    accounting: relaying.accounting?.counts,
+  });
   const admin = await startAdmin({
     ...options.admin,
     journal: options.journal,

@@ -87,6 +87,13 @@ const start = async (): Promise<void> => {
 
 const workloads = async (kind: string): Promise<readonly { readonly spec: unknown }[]> =>
   cluster.client.list({ apiVersion: "apps/v1", kind, namespace: "ns" });
+const policies = () =>
+  cluster.client.list({ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", namespace: "ns" });
+const gatewayA = {
+  apiVersion: "gateway.networking.k8s.io/v1",
+  kind: "Gateway",
+  metadata: { name: "a", namespace: "ns" },
+};
 const dataplane = { apiVersion: "stunner.l7mp.io/v1", kind: "Dataplane", metadata: { name: "default" } };
 const config = {
   apiVersion: "stunner.l7mp.io/v1",
@@ -136,6 +143,10 @@ const life: Readonly<Record<"managed" | "legacy", readonly (() => Promise<unknow
     () => until(() => has("DaemonSet", 2)),
     () => cluster.client.patch(dataplane, { spec: { image: "image:3" } }),
     () => until(() => has("DaemonSet", 2, "image:3")),
+    () => cluster.client.patch(gatewayA, { metadata: { annotations: { "turnpike.dev/network-policy": "enabled" } } }),
+    () => until(async () => expect(await policies()).toHaveLength(1)),
+    () => cluster.client.patch(gatewayA, { metadata: { annotations: { "turnpike.dev/network-policy": null } } }),
+    () => until(async () => expect(await policies()).toHaveLength(0)),
   ],
   legacy: [
     listenerRefused,
@@ -223,7 +234,7 @@ const isGranted = ({ roles }: Rights, missing?: string): Promise<void> =>
   });
 
 /** Of what it was given; an apply needs the right to create as well where nothing is yet. */
-const APPLIED = [/^create .*\/(services|configmaps|deployments|daemonsets)$/];
+const APPLIED = [/^create .*\/(services|configmaps|deployments|daemonsets|networkpolicies)$/];
 
 describe.each(MODES)("the rights of an operator, %s", (mode) => {
   it("are enough for all that it does, and are all used", async () => {
@@ -264,7 +275,10 @@ it.each(RIGHTS.flatMap(([mode, rights]) => rights.map((right) => [right, mode] a
     access = await rights.grant(cluster, right);
     await isGranted(rights, right);
     await live(mode, rights);
-    const asked = right.replace(/^create (?=.*\/(services|configmaps|deployments|daemonsets)$)/, "patch ");
+    const asked = right.replace(
+      /^create (?=.*\/(services|configmaps|deployments|daemonsets|networkpolicies)$)/,
+      "patch ",
+    );
     expect([...refusals.lacked]).toContain(asked);
   },
 );

@@ -155,3 +155,79 @@ describe("a Deployment", () => {
     await eventually(async () => expect(await pods()).toEqual([false, false]));
   });
 });
+
+describe("a NetworkPolicy", () => {
+  const policy = {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: { name: "gw", namespace: "stunner" },
+  };
+  interface Found {
+    readonly metadata: { readonly resourceVersion: string };
+    readonly spec: { readonly egress: readonly { readonly ports: readonly unknown[] }[] };
+  }
+  const found = () => cluster.client.get<Found>(policy).catch(orAbsent);
+  const annotate = (value: string | null) =>
+    cluster.client.patch(gateway, { metadata: { annotations: { "turnpike.dev/network-policy": value } } });
+  const route = (ports: object) =>
+    cluster.client.patch(
+      { apiVersion: "stunner.l7mp.io/v1", kind: "UDPRoute", metadata: { name: "route", namespace: "stunner" } },
+      { spec: { rules: [{ backendRefs: [{ name: "media", ...ports }] }] } },
+    );
+  const egress = (expected: unknown) =>
+    eventually(async () => expect((await found())?.spec.egress.slice(3).map(({ ports }) => ports)).toEqual(expected));
+
+  it("is accepted, follows the routes, is put back, and goes with the annotation", async () => {
+    await annotate("enabled");
+    await eventually(async () => expect(await found()).toMatchObject({ spec: { policyTypes: ["Egress"] } }));
+    await route({ port: 9000, endPort: 9010 });
+    await egress([[{ protocol: "UDP", port: 9000, endPort: 9010 }]]);
+    // Fewer fields, which a comparison of what is wanted with what is there could miss.
+    await route({ port: 9000 });
+    await egress([[{ protocol: "UDP", port: 9000, endPort: 9000 }]]);
+    await cluster.client.patch(policy, { spec: { egress: [{}] } });
+    await egress([[{ protocol: "UDP", port: 9000, endPort: 9000 }]]);
+    // Nothing is written again and again.
+    await operator?.idle();
+    const version = (await found())?.metadata.resourceVersion;
+    await cluster.client.patch(dataplane, { spec: { env: [{ name: "ANOTHER", value: "1" }] } });
+    await eventually(async () =>
+      expect(JSON.stringify(await cluster.client.get(named("Deployment")))).toContain("ANOTHER"),
+    );
+    await operator?.idle();
+    expect((await found())?.metadata.resourceVersion).toBe(version);
+    await annotate(null);
+    await eventually(async () => expect(await found()).toBeUndefined());
+  });
+
+  it("goes with the finalizer", async () => {
+    await annotate("enabled");
+    await eventually(async () => expect(await found()).toBeDefined());
+    expect(await operator?.stop("test")).toEqual([]);
+    operator = undefined;
+    expect(await found()).toBeUndefined();
+  });
+
+  it("of somebody else is left alone, and said to be in the way", async () => {
+    const theirs = { ...policy, spec: { podSelector: {}, policyTypes: ["Ingress"] } };
+    await cluster.client.apply(theirs);
+    await annotate("enabled");
+    await eventually(async () =>
+      expect(await cluster.client.get(gateway)).toMatchObject({
+        status: {
+          conditions: expect.arrayContaining([
+            expect.objectContaining({
+              type: "Programmed",
+              status: "False",
+              message: expect.stringContaining("a NetworkPolicy named stunner/gw exists"),
+            }),
+          ]),
+        },
+      }),
+    );
+    await operator?.idle();
+    expect(await found()).toMatchObject({ spec: { policyTypes: ["Ingress"] } });
+    await cluster.client.delete(theirs);
+    await eventually(async () => expect(await found()).toMatchObject({ spec: { policyTypes: ["Egress"] } }));
+  });
+});

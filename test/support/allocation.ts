@@ -18,7 +18,7 @@ export const testScope = (changes: Partial<AllocationScope> = {}): AllocationSco
   relayed: new RelayedPorts(),
   isLocal: () => false,
   permissions: new PermissionIndex(),
-  clusterTraffic: noTraffic,
+  countClosed: noTraffic,
   canSetDontFragment: false,
   limits: defaultLimits,
   bandwidthOf: () => undefined,

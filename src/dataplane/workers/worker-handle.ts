@@ -1,4 +1,5 @@
 /** One worker as the pool sees it: starts it, sends it requests, and restarts it when it ends unexpectedly. */
+import { wallMs } from "../../clock.ts";
 import { messageOf } from "../../errors.ts";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -42,12 +43,19 @@ export interface WorkerHandleOptions {
 }
 
 type Opened = Extract<RelayEvent, { readonly event: "allocation.opened" }>;
+type Report = Omit<Extract<RelayEvent, { readonly event: "allocation.used" }>, "event" | keyof Omit<Opened, "event">>;
+
+/** An open allocation, and the last report about it. */
+interface Held {
+  readonly opened: Opened;
+  readonly last: Report;
+}
 
 export class WorkerHandle {
   readonly #options: WorkerHandleOptions;
   readonly #descriptors = new Uint8Array(new SharedArrayBuffer(MAX_DESCRIPTORS));
   /** Open allocations, by number. */
-  readonly #allocations = new Map<number, Opened>();
+  readonly #allocations = new Map<number, Held>();
   #worker: Worker;
   #channel: ThreadChannel;
   #lastId = Number.NEGATIVE_INFINITY;
@@ -153,10 +161,15 @@ export class WorkerHandle {
   #took(event: RelayEvent): void {
     if (event.event === "allocation.opened") {
       this.#lastId = event.id;
-      this.#allocations.set(event.id, event);
+      const last = { ...noTraffic(), openedAt: wallMs(), report: 0, routes: [] };
+      this.#allocations.set(event.id, { opened: event, last });
     } else if (event.event === "allocation.moved") {
-      const opened = this.#allocations.get(event.id);
-      if (opened !== undefined) this.#allocations.set(event.id, { ...opened, client: event.client });
+      const held = this.#allocations.get(event.id);
+      if (held !== undefined)
+        this.#allocations.set(event.id, { ...held, opened: { ...held.opened, client: event.client } });
+    } else if (event.event === "allocation.used") {
+      const held = this.#allocations.get(event.id);
+      if (held !== undefined) this.#allocations.set(event.id, { ...held, last: event });
     } else if (event.event === "allocation.closed") this.#allocations.delete(event.id);
     this.#options.event(event);
   }
@@ -172,11 +185,14 @@ export class WorkerHandle {
     this.#allocations.clear();
     options.log.error({ worker: index, reason: this.#reason }, "a worker has ended; another takes its place");
     event({ event: "worker.lost", worker: index, reason: this.#reason, allocations: allocations.length });
-    for (const { event: _, ...allocation } of allocations)
+    for (const { opened, last } of allocations)
+      // What it relayed after its last report is unknown.
       event({
+        ...last,
+        ...opened,
         event: "allocation.closed",
-        ...allocation,
-        ...noTraffic(),
+        report: last.report + 1,
+        routes: [],
         reason: "the worker has ended",
       });
     if (performance.now() - this.#startedAt > STEADY_MS) this.#failures = 0;

@@ -101,5 +101,6 @@ export const coreSchemas: Readonly<Record<string, unknown>> = {
   }),
   Deployment: kind({}),
   DaemonSet: kind({}),
+  NetworkPolicy: kind({}),
   ConfigMap: kind({ data: labels }),
 };

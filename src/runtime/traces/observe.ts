@@ -45,6 +45,7 @@ const MAX_REMEMBERED = 4096;
 const OF_CALLS: ReadonlySet<FactLine["type"]> = new Set([
   "allocation.opened",
   "allocation.moved",
+  "allocation.used",
   "allocation.closed",
   "peer.refused",
 ]);

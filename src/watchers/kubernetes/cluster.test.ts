@@ -60,7 +60,7 @@ const follow = (endpointSource: "EndpointSlice" | "Endpoints" = "EndpointSlice",
 };
 
 /** One for each kind, and one more for each further version that is served. */
-const WATCHES = 17;
+const WATCHES = 18;
 
 const made = (name: string, more: Readonly<Record<string, unknown>> = {}, namespace = "ns"): Made => ({
   metadata: { name, namespace },

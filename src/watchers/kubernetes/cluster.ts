@@ -32,9 +32,15 @@ const selectors: { readonly [K in KindId]?: string } = {
 
 const isWatched = ({ id }: Kind, { endpointSource, legacy = false }: ClusterOptions): boolean => {
   if (id === "ConfigMap") return legacy;
-  if (id === "Deployment" || id === "DaemonSet") return !legacy;
+  if (id === "Deployment" || id === "DaemonSet" || id === "NetworkPolicy") return !legacy;
   return id !== (endpointSource === "EndpointSlice" ? "Endpoints" : "EndpointSlice");
 };
+
+/**
+ * Kinds that a role written for STUNner does not include: without ReferenceGrants nothing is granted, and without
+ * NetworkPolicies none can be made.
+ */
+const OPTIONAL: ReadonlySet<KindId> = new Set(["ReferenceGrant", "NetworkPolicy"]);
 
 /** Versions that are watched separately: a CRD may serve one, the other, or both. */
 const versionsOf = ({ group, versions }: Kind): readonly string[] =>
@@ -80,8 +86,7 @@ export const watchCluster = (api: Api, options: ClusterOptions): Source =>
             waiting.add(stream);
             const path = collectionPath(kind, version, namespace);
             const events = listWatch(api, { recovery, ...options.listWatch, ...selector, path });
-            // A role written for STUNner does not include ReferenceGrants; without them, nothing is granted.
-            const all = kind.id === "ReferenceGrant" ? merge(absentIfForbidden(api, path), events) : events;
+            const all = OPTIONAL.has(kind.id) ? merge(absentIfForbidden(api, path), events) : events;
             return all.pipe(map((events): Tagged => [stream, kind, version, events]));
           }),
         ),

@@ -1,6 +1,7 @@
 /** Keeps only the needed parts of each object: the rest would fill the log and wake the core for nothing. */
 import type { KindMap, AnyObject, KindId } from "../../resources/kinds.ts";
 import type { ObjectMeta, Workload } from "../../resources/core.ts";
+import { isOurs } from "../../resources/ownership.ts";
 
 interface Managed {
   readonly managedFields?: unknown;
@@ -67,6 +68,17 @@ const reducers: { readonly [K in KindId]?: (object: KindMap[K]) => KindMap[K] } 
   }),
   Deployment: withoutStatus,
   DaemonSet: withoutStatus,
+  // Of another owner only the name matters.
+  NetworkPolicy: (object) => {
+    if (isOurs(object)) return object;
+    const { name, namespace, labels } = object.metadata;
+    const metadata = {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(labels === undefined ? {} : { labels }),
+    };
+    return { apiVersion: object.apiVersion, kind: object.kind, metadata };
+  },
 };
 
 export const reduce = (kind: KindId, object: AnyObject): AnyObject => {

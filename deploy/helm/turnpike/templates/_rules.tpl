@@ -60,5 +60,8 @@
 - apiGroups: [apps]
   resources: [deployments, daemonsets]
   verbs: [list, watch, get, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [list, watch, get, create, patch, delete]
 {{- end }}
 {{- end }}
