@@ -2,11 +2,12 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { readConfig } from "../discovery/document.ts";
+import { nothingOpen } from "../dataplane/relay.ts";
 import { dataplaneStatus } from "./dataplane-status.ts";
 
 const GOLDEN = new URL("../../test/tools/golden/dataplane-status.json", import.meta.url);
 const NOW = 1_700_000_000_123;
-const NO_TRAFFIC = { listeners: [], clusters: [], allocations: [] };
+const NO_TRAFFIC = { listeners: [], clusters: [], open: nothingOpen };
 const traffic = { bytesIn: 300, bytesOut: 200, packetsIn: 3, packetsOut: 2 };
 
 const document = {
@@ -49,7 +50,7 @@ describe("/status of a dataplane", () => {
     const relay = {
       listeners: [{ gateway: "media/gateway", name: "media/gateway/udp", connections: 0, ...traffic }],
       clusters: [{ gateway: "media/gateway", name: "media/a", ...traffic }],
-      allocations: [],
+      open: nothingOpen,
     };
     const status = dataplaneStatus(readConfig(document), relay as never, "READY", NOW);
     const golden = readFileSync(GOLDEN, "utf8");

@@ -3,7 +3,7 @@
  * decode. It contains no secrets.
  */
 import { canonicalEndpoint } from "../net/endpoint.ts";
-import type { RelayState } from "../dataplane/relay.ts";
+import { openAllocations, type RelaySummary } from "../dataplane/relay.ts";
 import type {
   AdminConfig,
   AuthConfig,
@@ -131,7 +131,7 @@ const clusterStatus = ({ name, type, protocol, endpoints = [] }: ClusterConfig):
  */
 export const dataplaneStatus = (
   config: DataplaneConfig | undefined,
-  relay: Pick<RelayState, "listeners" | "clusters" | "allocations">,
+  relay: Pick<RelaySummary, "listeners" | "clusters" | "open">,
   status: DataplaneStatus["status"],
   now: number,
 ): DataplaneStatus => {
@@ -148,7 +148,7 @@ export const dataplaneStatus = (
       ...clusterStatus(cluster),
       stats: relayStats(relay.clusters.find(({ name }) => name === cluster.name) ?? NO_TRAFFIC, now),
     })),
-    allocationCount: relay.allocations.length,
+    allocationCount: openAllocations(relay),
     status,
   };
 };

@@ -1,6 +1,6 @@
 /** A metric and its source. */
 import type { Core } from "../core/core.ts";
-import type { RelayState } from "../dataplane/relay.ts";
+import type { RelaySummary } from "../dataplane/relay.ts";
 import type { FactTally } from "./fact-tally.ts";
 
 /** Of usage records. */
@@ -14,7 +14,7 @@ export interface AccountingCounts {
 
 export interface MetricSources {
   readonly core: Core;
-  readonly relay: { state(): RelayState; refresh?(): Promise<void> };
+  readonly relay: { summary(): Promise<RelaySummary> };
   readonly facts: FactTally;
   readonly journal: {
     readonly lastSeq: () => number;
@@ -36,7 +36,7 @@ export interface Metric {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
-  readonly samples: (sources: MetricSources, relay: RelayState) => readonly Sample[];
+  readonly samples: (sources: MetricSources, relay: RelaySummary) => readonly Sample[];
 }
 
 /** Of a metric without labels. */

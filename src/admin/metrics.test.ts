@@ -2,25 +2,27 @@ import { expect, it } from "vitest";
 import { createHistory, gone, seen, synced } from "../../test/support/given.ts";
 import { aCall, dataplane, gateway } from "../../test/support/objects.ts";
 import { parseMetrics } from "../../test/support/metrics.ts";
+import { nothingOpen } from "../dataplane/relay.ts";
 import type { Secret } from "../resources/core.ts";
 import { operatorOptions } from "../runtime/options.ts";
 import { createFactTally } from "./fact-tally.ts";
 import { createMetrics } from "./metrics.ts";
 
 const relay = {
-  state: () => ({
-    waiting: 7,
-    listeners: [],
-    allocations: [],
-    clusters: [],
-    refused: { "401 challenge": 5, "401 credentials": 2, "486 quota": 1 },
-    denied: { "no-cluster": 3 },
-    dropped: {},
-    opened: {},
-    closed: {},
-    moved: {},
-    offload: undefined,
-  }),
+  summary: () =>
+    Promise.resolve({
+      open: nothingOpen,
+      waiting: 7,
+      listeners: [],
+      clusters: [],
+      refused: { "401 challenge": 5, "401 credentials": 2, "486 quota": 1 },
+      denied: { "no-cluster": 3 },
+      dropped: {},
+      opened: {},
+      closed: {},
+      moved: {},
+      offload: undefined,
+    }),
 };
 
 const secret = (name: string, notAfter: string): Secret => ({

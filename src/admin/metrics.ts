@@ -27,8 +27,7 @@ export const createMetrics = (
   return {
     contentType: registry.contentType,
     async scrape() {
-      await sources.relay.refresh?.();
-      const relay = sources.relay.state();
+      const relay = await sources.relay.summary();
       for (const { metric, reset, set } of series) {
         reset();
         for (const sample of metric.samples(sources, relay)) set(sample);

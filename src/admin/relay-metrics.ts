@@ -1,11 +1,11 @@
 /** The metrics of the relay: listeners, allocations, peers, rejections and drops. */
-import type { RelayState } from "../dataplane/relay.ts";
+import { openAllocations, type RelaySummary } from "../dataplane/relay.ts";
 import type { RefusalCode } from "../reasons.ts";
 import { by, total, type Metric, type MetricSources, type Sample } from "./metric.ts";
 
 const perListener =
   (unit: "bytes" | "packets") =>
-  (_: MetricSources, relay: RelayState): readonly Sample[] =>
+  (_: MetricSources, relay: RelaySummary): readonly Sample[] =>
     relay.listeners.flatMap(({ name, bytesIn, bytesOut, packetsIn, packetsOut }) => [
       { labels: { name, direction: "rx" }, value: unit === "bytes" ? bytesIn : packetsIn },
       { labels: { name, direction: "tx" }, value: unit === "bytes" ? bytesOut : packetsOut },
@@ -14,7 +14,7 @@ const perListener =
 /** On the peer side: rx is data from peers. */
 const perCluster =
   (unit: "bytes" | "packets") =>
-  (_: MetricSources, relay: RelayState): readonly Sample[] =>
+  (_: MetricSources, relay: RelaySummary): readonly Sample[] =>
     relay.clusters.flatMap(({ name, bytesIn, bytesOut, packetsIn, packetsOut }) => [
       { labels: { name, direction: "rx" }, value: unit === "bytes" ? bytesOut : packetsOut },
       { labels: { name, direction: "tx" }, value: unit === "bytes" ? bytesIn : packetsIn },
@@ -31,37 +31,26 @@ const AUTHENTICATION: ReadonlySet<string> = new Set<RefusalCode>([
   "441 other-user",
 ]);
 
-const countAllocations = ({ allocations }: RelayState): readonly Sample[] => {
-  const counts = new Map<string, number>();
-  for (const { protocol, peerProtocol } of allocations) {
-    const key = `${protocol} ${peerProtocol}`;
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-  }
-  return byTransports(Object.fromEntries(counts));
-};
-
 const byTransports = (counters: Readonly<Record<string, number>>): readonly Sample[] =>
   Object.entries(counters).map(([key, value]) => {
     const [transport = "", peers = ""] = key.split(" ");
     return { labels: { transport, peers }, value };
   });
 
-const channelsByWay = ({ allocations, offload }: RelayState): readonly Sample[] => {
-  if (offload === undefined || offload.engine === "None") return [];
-  const channels = allocations.flatMap((allocation) => allocation.channels);
-  const kernel = channels.filter(({ way }) => way === "kernel").length;
-  return [
-    { labels: { way: "kernel" }, value: kernel },
-    { labels: { way: "user space" }, value: channels.length - kernel },
-  ];
-};
+const channelsByWay = ({ open: { channels }, offload }: RelaySummary): readonly Sample[] =>
+  offload === undefined || offload.engine === "None"
+    ? []
+    : [
+        { labels: { way: "kernel" }, value: channels.kernel },
+        { labels: { way: "user space" }, value: channels.userSpace },
+      ];
 
 export const relayMetrics: readonly Metric[] = [
   {
     name: "stunner_allocations_active",
     help: "Open allocations.",
     labels: [],
-    samples: (_, relay) => total(relay.allocations.length),
+    samples: (_, relay) => total(openAllocations(relay)),
   },
   {
     name: "stunner_listener_connections",
@@ -104,7 +93,7 @@ export const relayMetrics: readonly Metric[] = [
     name: "turnpike_allocations",
     help: "Open allocations, by transport of the client and of the peers.",
     labels: ["transport", "peers"],
-    samples: (_, relay) => countAllocations(relay),
+    samples: (_, relay) => byTransports(relay.open.allocations),
   },
   {
     name: "turnpike_allocations_opened_total",
@@ -128,7 +117,7 @@ export const relayMetrics: readonly Metric[] = [
     name: "turnpike_peer_connections",
     help: "Open connections to TCP peers (RFC 6062).",
     labels: [],
-    samples: (_, relay) => total(relay.allocations.reduce((sum, { connections }) => sum + connections, 0)),
+    samples: (_, relay) => total(relay.open.connections),
   },
   {
     name: "turnpike_authentication_failures_total",

@@ -1,6 +1,5 @@
 /** The relay: gateways by name, each with its policy and its listeners. */
 import { messageOf } from "../errors.ts";
-import { wallTimeOf } from "../clock.ts";
 import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { formatAddress } from "../net/address.ts";
 import { clusterTransitions, type AdmissionTransition } from "../admission/transition.ts";
@@ -13,28 +12,18 @@ import {
   type ValidConfig,
 } from "./config.ts";
 import type { Socket } from "node:net";
-import type { Allocation } from "./allocation.ts";
 import type { HandedStream } from "./listeners/listener.ts";
 import { RelayContext, type EmbeddedOptions } from "./relay-context.ts";
 import { Gateway } from "./gateway.ts";
 import { OffloadEngine } from "./offload/engine.ts";
-import type { Offload, OffloadHandle } from "./offload/offload.ts";
+import type { OffloadHandle } from "./offload/offload.ts";
 import type { OffloadWish } from "./offload/wish.ts";
-import type { Channel } from "./flows.ts";
-import type {
-  AdmissionChange,
-  AllocationState,
-  Apply,
-  ApplyReport,
-  ChannelState,
-  ListenerChange,
-  Relay,
-  RelayState,
-} from "./relay.ts";
+import type { AdmissionChange, Apply, ApplyReport, ListenerChange, Relay, RelayState, RelaySummary } from "./relay.ts";
 import { datagramPorts } from "../admission/own-host.ts";
 import { newKicks, type Kick, type UserRules } from "../resources/users.ts";
 import { Resolver } from "./resolver.ts";
 import { ActiveListener } from "./active-listener.ts";
+import { allocationState, summaryOf } from "./relay-state.ts";
 
 interface Tenant {
   readonly gateway: Gateway;
@@ -119,32 +108,17 @@ export class EmbeddedRelay implements Relay {
   }
 
   state(): RelayState {
-    const { allocations, refused, denied, drops, dropped, offload, ports } = this.#context;
-    offload?.collect();
-    const open = Map.groupBy(allocations.values(), ({ scope }) => scope.gateway);
-    const used = Object.entries(drops).filter(([, count]) => count > 0);
-    return {
-      waiting: this.#context.control.waiting,
-      listeners: [...this.#tenants.values()].flatMap(({ listeners }) =>
-        Array.from(listeners.values(), (listener) => listener.state()),
-      ),
-      allocations: Array.from(allocations.values(), allocationState),
-      clusters: [...this.#tenants.values()].flatMap(({ gateway }) =>
-        [...gateway.clusterTraffic(open.get(gateway) ?? [])].map(([name, traffic]) => ({
-          gateway: gateway.name,
-          name,
-          ...traffic,
-        })),
-      ),
-      refused: refused.toJSON(),
-      denied: denied.toJSON(),
-      opened: allocations.opened.toJSON(),
-      closed: allocations.closed.toJSON(),
-      moved: allocations.moved.toJSON(),
-      dropped: { ...dropped.toJSON(), ...Object.fromEntries(used) },
-      ...(ports.use === undefined ? {} : { relayPorts: ports.use }),
-      offload: this.#offload.state(),
-    };
+    return { ...this.#summary(), allocations: Array.from(this.#context.allocations.values(), allocationState) };
+  }
+
+  // oxlint-disable-next-line require-await -- from workers it is an answer that takes time
+  async summary(): Promise<RelaySummary> {
+    return this.#summary();
+  }
+
+  #summary(): RelaySummary {
+    this.#context.offload?.collect();
+    return { ...summaryOf(this.#context, this.#tenants.values()), offload: this.#offload.state() };
   }
 
   async refresh(): Promise<void> {
@@ -318,49 +292,3 @@ const transitionsOf = (tenant: Tenant, before: RelayConfig, how: Apply): readonl
 };
 
 const starts: ReadonlySet<string> = new Set(["start", "restart"]);
-
-const wayOf = (offload: Offload | undefined, channel: Channel): Pick<ChannelState, "way" | "because" | "forwarded"> => {
-  if (offload === undefined) return {};
-  const counted = offload.counted(channel);
-  if (counted !== undefined) {
-    const { packets: packetsIn, bytes: bytesIn } = counted.in;
-    const { packets: packetsOut, bytes: bytesOut } = counted.out;
-    const seenAt = Math.max(counted.in.seenAt, counted.out.seenAt);
-    const lastSeen = seenAt > 0 ? { lastSeen: wallTimeOf(seenAt) } : {};
-    return { way: "kernel", forwarded: { packetsIn, bytesIn, packetsOut, bytesOut, ...lastSeen } };
-  }
-  const because = offload.userSpaceReasonOf(channel);
-  return { way: "user space", ...(because === undefined ? {} : { because }) };
-};
-
-const allocationState = (allocation: Allocation): AllocationState => {
-  const { scope, id, owner, path, protocol, relays, openedAt, expiresAt, permissions, channels, flow, next, moves } =
-    allocation;
-  return {
-    id,
-    gateway: scope.gateway.name,
-    listener: scope.name,
-    user: owner.userId,
-    protocol: path.protocol,
-    peerProtocol: protocol === "TCP" ? "tcp" : "udp",
-    connections: allocation.connections?.established.length ?? 0,
-    client: formatAddress(path.client.address, path.client.port),
-    server: formatAddress(path.server.address, path.server.port),
-    relayed: relays.map(({ address, port }) => formatAddress(address, port)).join(", "),
-    openedAt: wallTimeOf(openedAt),
-    expiresAt: wallTimeOf(expiresAt),
-    permissions: [...permissions.values()].map((permission) => ({
-      peer: permission.peer.text,
-      expiresAt: wallTimeOf(permission.expiresAt),
-    })),
-    channels: [...channels.values()].map((channel) => ({
-      number: channel.number,
-      peer: formatAddress(channel.flow.address, channel.flow.port),
-      expiresAt: wallTimeOf(channel.expiresAt),
-      ...wayOf(scope.offload, channel),
-    })),
-    ...flow.traffic,
-    moves,
-    ...(next !== undefined && { movingTo: formatAddress(next.path.client.address, next.path.client.port) }),
-  };
-};

@@ -104,6 +104,8 @@ export interface Relay {
   remove(gateway: string): Promise<number>;
   /** From here on new clients are sent to the alternate servers, if there are any; current clients stay. */
   drain(): void;
+  /** The current numbers. */
+  summary(): Promise<RelaySummary>;
   /** With workers, the values are those of their last report. */
   state(): RelayState;
   /** Asks the workers, so that `state` is current. */
@@ -194,7 +196,27 @@ export interface ClusterState {
   readonly packetsOut: number;
 }
 
+/** Numbers of what is open. */
+export interface OpenCounts {
+  /** Allocations, by `CLIENT-TRANSPORT PEER-TRANSPORT`. */
+  readonly allocations: Readonly<Record<string, number>>;
+  /** Connections to TCP peers. */
+  readonly connections: number;
+  /** Channels, by the way that their packets take. */
+  readonly channels: { readonly kernel: number; readonly userSpace: number };
+}
+
+/** The number of open allocations. */
+export const openAllocations = ({ open }: Pick<RelaySummary, "open">): number =>
+  Object.values(open.allocations).reduce((sum, count) => sum + count, 0);
+
+export const nothingOpen: OpenCounts = { allocations: {}, connections: 0, channels: { kernel: 0, userSpace: 0 } };
+
+/** Everything but the list of allocations, which takes long if there are thousands. */
+export type RelaySummary = Omit<RelayState, "allocations">;
+
 export interface RelayState {
+  readonly open: OpenCounts;
   /** Requests that wait for their turn. */
   readonly waiting: number;
   readonly listeners: readonly ListenerState[];

@@ -19,7 +19,8 @@ export const addTraffic = (to: Traffic, more: Traffic): void => {
 export class Usage {
   readonly #openedAt: number;
   readonly #byCluster = new Map<string, Traffic>();
-  readonly #reported = new Map<string, Traffic>();
+  /** What earlier reports contain; most allocations end before the second one. */
+  #reported: Map<string, Traffic> | undefined;
   #reports = 0;
 
   /** @param openedAt in ms since 1970. */
@@ -42,10 +43,10 @@ export class Usage {
   report(): UsageSummary {
     const routes: RouteUsage[] = [];
     for (const [cluster, now] of this.#byCluster) {
-      const since = minus(now, this.#reported.get(cluster) ?? noTraffic());
+      const since = minus(now, this.#reported?.get(cluster) ?? noTraffic());
       if (since.packetsIn + since.packetsOut === 0) continue;
       routes.push({ route: cluster, ...since });
-      this.#reported.set(cluster, { ...now });
+      (this.#reported ??= new Map()).set(cluster, { ...now });
     }
     this.#reports += 1;
     return { openedAt: this.#openedAt, report: this.#reports, routes };

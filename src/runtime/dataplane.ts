@@ -95,9 +95,9 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
   // Ready while it drains, too: Kubernetes forwards packets of open calls only to ready pods.
   const isReady = (): boolean => isStarted && (relaying.state === "leading" || relaying.state === "draining");
   const status = async (): Promise<DataplaneStatus> => {
-    await relay.refresh();
+    const summary = await relay.summary();
     const stage = relaying.state === "draining" ? "TERMINATING" : isReady() ? "READY" : "NOT-READY";
-    return dataplaneStatus(config(), relay.state(), stage, wallMs());
+    return dataplaneStatus(config(), summary, stage, wallMs());
   };
   const metrics = createMetrics({
     core,

@@ -6,7 +6,7 @@ import { metricsListener, probeListener } from "../admin/probes.ts";
 import { profileListener } from "../admin/profiles.ts";
 import { runningOf } from "../admin/running.ts";
 import { startAdmin, type AdminBinding } from "../admin/server.ts";
-import type { RelayState } from "../dataplane/relay.ts";
+import { nothingOpen, type RelayState } from "../dataplane/relay.ts";
 import { serveHttp, type HttpEndpoint, type Handler } from "../http.ts";
 import { release } from "../release.ts";
 import type { Operator } from "./operator.ts";
@@ -45,6 +45,7 @@ export interface OperatorServers {
 }
 
 const withoutRelay: RelayState = {
+  open: nothingOpen,
   waiting: 0,
   listeners: [],
   allocations: [],
@@ -62,7 +63,7 @@ const withoutRelay: RelayState = {
 export const serveOperator = async (options: OperatorServersOptions): Promise<OperatorServers> => {
   const { operator, registry, startedAt, journal: folder } = options;
   const { core } = operator.loop;
-  const relay = operator.relay ?? { state: () => withoutRelay };
+  const relay = operator.relay ?? { state: () => withoutRelay, summary: () => Promise.resolve(withoutRelay) };
   const journal = { folder, lastSeq: operator.journalSeq, refusal: operator.journalRefusal };
   const metrics = createMetrics(
     {

@@ -5,7 +5,9 @@ import type {
   ClusterState,
   ListenerChange,
   ListenerState,
+  OpenCounts,
   RelayState,
+  RelaySummary,
 } from "../relay.ts";
 
 const sum = (into: Record<string, number>, more: Readonly<Record<string, number>>): void => {
@@ -60,7 +62,26 @@ const mergeClusters = (states: readonly ClusterState[]): readonly ClusterState[]
   return [...byName.values()];
 };
 
-export const mergeStates = (states: readonly RelayState[]): RelayState => {
+const mergeOpen = (all: readonly OpenCounts[]): OpenCounts => {
+  const allocations = {};
+  for (const one of all) sum(allocations, one.allocations);
+  const total = (of: (one: OpenCounts) => number): number => all.reduce((before, one) => before + of(one), 0);
+  return {
+    allocations,
+    connections: total(({ connections }) => connections),
+    channels: {
+      kernel: total(({ channels }) => channels.kernel),
+      userSpace: total(({ channels }) => channels.userSpace),
+    },
+  };
+};
+
+export const mergeStates = (states: readonly RelayState[]): RelayState => ({
+  ...mergeSummaries(states),
+  allocations: states.flatMap(({ allocations }) => allocations),
+});
+
+export const mergeSummaries = (states: readonly RelaySummary[]): RelaySummary => {
   const counters = { refused: {}, denied: {}, opened: {}, closed: {}, moved: {}, dropped: {} };
   // Every thread counts the ports of all.
   const relayPorts = states.at(-1)?.relayPorts;
@@ -72,7 +93,7 @@ export const mergeStates = (states: readonly RelayState[]): RelayState => {
     waiting: states.reduce((sum, { waiting }) => sum + waiting, 0),
     clusters: mergeClusters(states.flatMap(({ clusters }) => clusters)),
     listeners: mergeListeners(states.flatMap(({ listeners }) => listeners)),
-    allocations: states.flatMap(({ allocations }) => allocations),
+    open: mergeOpen(states.map(({ open }) => open)),
     ...(relayPorts === undefined ? {} : { relayPorts }),
     offload: states.find(({ offload }) => offload !== undefined)?.offload,
   };

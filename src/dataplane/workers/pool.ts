@@ -9,13 +9,13 @@ import type { DataplaneConfig } from "../../resources/dataplane-config.ts";
 import { parseConfig, type ValidConfig } from "../config.ts";
 import { loadLibuv } from "../engines/batch/libuv.ts";
 import { loadSys } from "../engines/batch/sys.ts";
-import type { Apply, ApplyReport, Relay, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
+import type { Apply, ApplyReport, Relay, RelayEvent, RelayOptions, RelayState, RelaySummary } from "../relay.ts";
 import { createHeldPorts, type HeldPorts } from "./held-ports.ts";
 import { labelOf, numbersOf, threadOf } from "../numbers.ts";
 import { OffloadEngine } from "../offload/engine.ts";
 import type { OffloadHandle } from "../offload/offload.ts";
 import { portMemory } from "../relayed-ports.ts";
-import { mergeReports, mergeStates } from "./merge.ts";
+import { mergeReports, mergeStates, mergeSummaries } from "./merge.ts";
 import { createQuotas } from "./quotas.ts";
 import { createSharedSockets } from "./sockets.ts";
 import type { ApplyRequest, WorkerSays } from "./protocol.ts";
@@ -136,9 +136,19 @@ export class WorkerPool implements Relay {
   }
 
   async refresh(): Promise<void> {
-    const states = await Promise.all(this.#workers.map((worker) => worker.state().catch(() => undefined)));
-    const merged = mergeStates(states.filter((state) => state !== undefined));
+    const merged = mergeStates(await this.#all((worker) => worker.state()));
     this.#last = { ...merged, offload: this.#offload.state() };
+  }
+
+  async summary(): Promise<RelaySummary> {
+    const merged = mergeSummaries(await this.#all((worker) => worker.summary()));
+    return { ...merged, offload: this.#offload.state() };
+  }
+
+  /** The answers of the workers that run. */
+  async #all<T>(ask: (worker: WorkerHandle) => Promise<T>): Promise<readonly T[]> {
+    const answers = await Promise.all(this.#workers.map((worker) => ask(worker).catch(() => undefined)));
+    return answers.filter((answer) => answer !== undefined);
   }
 
   /** Ends a worker with an uncaught exception, for tests. */

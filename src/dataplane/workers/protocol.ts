@@ -52,6 +52,7 @@ export interface PoolSays {
   /** A stream, passed as a descriptor. */
   readonly takeStream: { readonly stream: HandedStream; readonly fd: number };
   readonly state: undefined;
+  readonly summary: undefined;
   readonly drain: undefined;
   readonly close: undefined;
   /** Ends with an uncaught exception, for tests. */

@@ -6,7 +6,7 @@ import { Worker } from "node:worker_threads";
 import type { TransportAddress } from "../../net/address.ts";
 import { noTraffic } from "../flows.ts";
 import { loadSys } from "../engines/batch/sys.ts";
-import type { ApplyReport, RelayEvent, RelayOptions, RelayState } from "../relay.ts";
+import type { ApplyReport, RelayEvent, RelayOptions, RelayState, RelaySummary } from "../relay.ts";
 import { openThreadChannel, type ThreadChannel } from "./thread-channel.ts";
 import type { HandedStream } from "../listeners/listener.ts";
 import type { Numbers } from "../numbers.ts";
@@ -85,6 +85,10 @@ export class WorkerHandle {
   takeStream(stream: HandedStream, fd: number): Promise<void> {
     this.#descriptors[fd] = 1;
     return this.#ask("takeStream", { stream, fd } satisfies PoolSays["takeStream"]);
+  }
+
+  summary(): Promise<RelaySummary> {
+    return this.#ask("summary", undefined);
   }
 
   state(): Promise<RelayState> {

@@ -33,6 +33,7 @@ const channel = openThreadChannel(parentPort, {
   remove: (gateway: string) => relay.remove(gateway),
   takeStream: ({ stream, fd }: PoolSays["takeStream"]) => relay.takeStream(stream, socketOf(fd)),
   state: () => relay.state(),
+  summary: () => relay.summary(),
   drain: () => relay.drain(),
   close: () => relay.close(),
   fail: (reason: string) => {
