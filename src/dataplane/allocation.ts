@@ -90,7 +90,7 @@ export interface AllocationOptions {
   /** All have the same kind: `TcpRelay` for an allocation that reaches its peers over TCP (RFC 6062). */
   readonly relays: readonly (RelayPort | TcpRelay)[];
   /** The Allocate request: a retransmission of it gets the same answer. */
-  readonly made: { readonly transactionId: Buffer; readonly response: readonly Attribute[] };
+  readonly made: { readonly transactionId: Uint8Array; readonly response: readonly Attribute[] };
   /** Milliseconds of the monotonic clock, here and below. */
   readonly now: number;
   readonly expiresAt: number;
@@ -102,7 +102,7 @@ export interface Mobility {
   /** Tickets before this one are invalid: the client has used the five-tuple that it moved to with a later one. */
   oldest: number;
   /** The last Refresh with a ticket, and the answer: a retransmission of it gets the same answer. */
-  answered: { readonly transactionId: Buffer; readonly response: readonly Attribute[] } | undefined;
+  answered: { readonly transactionId: Uint8Array; readonly response: readonly Attribute[] } | undefined;
 }
 
 export class Allocation implements FlowOwner {
@@ -113,7 +113,7 @@ export class Allocation implements FlowOwner {
   readonly protocol: PeerProtocol;
   relays: readonly (RelayPort | TcpRelay)[];
   /** The request that made the allocation, and the answer; dropped once the request can no longer be retransmitted. */
-  made: { readonly transactionId: Buffer; readonly response: readonly Attribute[] } | undefined;
+  made: { readonly transactionId: Uint8Array; readonly response: readonly Attribute[] } | undefined;
   readonly openedAt: number;
   expiresAt: number;
   flow: Flow;
@@ -364,7 +364,7 @@ export class Allocation implements FlowOwner {
     // Without a permission the peer is not remembered: packets of unknown peers must not evict known ones.
     if (!this.permissions.has(ip.text)) return undefined;
     if (this.flow.peers.size >= maxPeers) this.#forgetPeers();
-    const bytes = Buffer.from(bytesOf(ip));
+    const bytes = bytesOf(ip);
     const { w0, w1, w2, w3 } = wordsOfBytes(bytes);
     const peer: PeerFlow = {
       address: ip.text,

@@ -71,8 +71,8 @@ export interface RelayPort {
 
 /** One peer (address and port) of one flow, and whether it may be reached. */
 export interface PeerFlow extends WireAddress {
-  /** The address in plain form, as in an XOR-PEER-ADDRESS attribute without the XOR: 4 or 16 bytes. */
-  readonly bytes: Buffer;
+  /** The address in plain form, as in an XOR-PEER-ADDRESS attribute without the XOR: 4 or 16 bytes, of memory that nothing else shares. */
+  readonly bytes: Uint8Array;
   readonly relay: RelayPort;
   /** The counters for packets of the cluster that admits it. */
   cluster: Traffic;

@@ -174,7 +174,8 @@ export const allocate = async (exchange: Exchange): Promise<Answer> => {
     path,
     owner: who,
     relays: ports.relays.slice(),
-    made: { transactionId: Buffer.from(message.transactionId), response },
+    // Not a slice of memory that messages share, which it would keep.
+    made: { transactionId: new Uint8Array(message.transactionId), response },
     now,
     expiresAt: now + seconds * 1000,
   });

@@ -77,7 +77,7 @@ const answerAllocate = (
   const { message, path, context } = exchange;
   if (allocation !== undefined) {
     const { made } = allocation;
-    if (made?.transactionId.equals(message.transactionId) === true)
+    if (made !== undefined && message.transactionId.equals(made.transactionId))
       answer({ kind: "success", attributes: made.response });
     else answer(failure("437 allocation-exists"));
     return;

@@ -76,7 +76,7 @@ export const move = (exchange: Exchange, present: Allocation | undefined): Answe
   const { mobility, owner } = allocation;
   if (owner.userId !== who.userId) return failure("441 other-user");
   const { answered } = mobility ?? {};
-  if (present === allocation && answered?.transactionId.equals(message.transactionId) === true)
+  if (present === allocation && answered !== undefined && message.transactionId.equals(answered.transactionId))
     return success(...answered.response);
   const wrong = obstacle(exchange, found, present);
   if (wrong !== undefined) return failure(wrong);
@@ -87,6 +87,6 @@ export const move = (exchange: Exchange, present: Allocation | undefined): Answe
   allocations.announce(allocation, path);
   mobility.newest++;
   const response = [...refreshed.attributes, ticketOf(tickets, allocation, mobility)];
-  mobility.answered = { transactionId: Buffer.from(message.transactionId), response };
+  mobility.answered = { transactionId: new Uint8Array(message.transactionId), response };
   return success(...response);
 };
