@@ -7,10 +7,11 @@ import { ApiError, orAbsent, type Api } from "../kubernetes/api.ts";
 import { objectPath, type Resource } from "../kubernetes/paths.ts";
 import type { KubernetesObject } from "../resources/core.ts";
 import { splitName, type Name } from "../resources/keys.ts";
+import { FIELD_MANAGER } from "../resources/names.ts";
 import type { Kind } from "../resources/kinds.ts";
 import { isOurs } from "../resources/ownership.ts";
 import { covers } from "./covers.ts";
-import { FIELD_MANAGER, isOwned, ownKeys, ownsMore, type Stored } from "./owned.ts";
+import { isOwned, ownKeys, ownsMore, type Stored } from "./owned.ts";
 import { withoutFields } from "./status-fields.ts";
 import { replacementsOf } from "./strays.ts";
 

@@ -1,7 +1,6 @@
 /** The fields that we applied before, as the API server records them (`metadata.managedFields`). */
 import type { KubernetesObject, ObjectMeta } from "../resources/core.ts";
-
-export const FIELD_MANAGER = "turnpike";
+import { FIELD_MANAGER } from "../resources/names.ts";
 
 /** A tree of fields: `f:NAME`, `k:{KEYS}` for an item of a list that is identified by its keys, `v:VALUE`, `.` for itself. */
 interface Fields {

@@ -44,6 +44,7 @@ const matrix: Readonly<Record<string, unknown>> = {
   },
   "another cluster domain": { clusterDomain: "k8s.example.org", endpointDiscovery: false },
   "two namespaces": { watchNamespaces: ["media", "elsewhere"] },
+  "deletion costs": { podDeletionCost: true, watchNamespaces: ["media"] },
   "a persistent log": { journal: { persistent: true, size: "10Gi", storageClassName: "fast" } },
   "a claim that is there": { journal: { persistent: true, existingClaim: "mine" } },
   "three replicas": { replicas: 3, podDisruptionBudget: { enabled: true, minAvailable: "50%" } },

@@ -82,6 +82,9 @@ labels:
 {{- if .Values.requireReferenceGrants }}
 - --require-reference-grants
 {{- end }}
+{{- if .Values.podDeletionCost }}
+- --pod-deletion-cost
+{{- end }}
 - --leader-elect
 - --leader-election-id={{ include "turnpike.fullname" . }}
 - --config-discovery-address=:13478

@@ -61,4 +61,10 @@
   resources: [deployments, daemonsets]
   verbs: [list, watch, get, create, patch, delete]
 {{- end }}
+{{- if .Values.podDeletionCost }}
+# The dataplanes' pods and their deletion cost.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, patch]
+{{- end }}
 {{- end }}
