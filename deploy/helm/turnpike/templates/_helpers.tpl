@@ -113,6 +113,16 @@ labels:
 {{- end }}
 {{- end }}
 
+{{/* Out at once, in slowly: a pod that ends serves its calls as long as they last. */}}
+{{- define "turnpike.scalingBehavior" -}}
+scaleUp:
+  stabilizationWindowSeconds: 0
+scaleDown:
+  stabilizationWindowSeconds: {{ .scaleIn.stabilizationWindowSeconds }}
+  policies:
+    - { type: Pods, value: {{ .scaleIn.pods }}, periodSeconds: {{ .scaleIn.periodSeconds }} }
+{{- end }}
+
 {{/* What all pods of the chart have in common. */}}
 {{- define "turnpike.podPlacement" -}}
 {{- with .Values.imagePullSecrets }}
