@@ -133,20 +133,20 @@ describe("the deletion cost of a dataplane's pod", () => {
     replays(join(root, "journal"));
   });
 
-  it("follows changes of a tenth or more, and what others remove; the log does not grow meanwhile", async () => {
+  it("follows changes of a fifth or more, and what others remove; the log does not grow meanwhile", async () => {
     await eventually(async () => expect(await costs()).toEqual(["7", undefined, "300", "2"]));
     const written = loads();
-    calls = [7, 0, 329, 2];
+    calls = [8, 0, 359, 3];
     await rounds();
     expect(await costs()).toEqual(["7", undefined, "300", "2"]);
     expect(loads()).toBe(written);
-    calls = [0, 1, 330, 2];
-    await eventually(async () => expect(await costs()).toEqual(["0", "1", "330", "2"]));
+    calls = [0, 1, 360, 2];
+    await eventually(async () => expect(await costs()).toEqual(["0", "1", "360", "2"]));
     expect(loads()).toBe(written + 3);
     const [, , busy] = await podsOf();
     const reference = { apiVersion: "v1", kind: "Pod", metadata: { name: busy!.metadata.name, namespace: "stunner" } };
     await cluster.client.patch(reference, { metadata: { annotations: { [COST]: null } } });
-    await eventually(async () => expect((await costs())[2]).toBe("330"));
+    await eventually(async () => expect((await costs())[2]).toBe("360"));
   });
 
   it("that somebody else has set is left alone", async () => {
