@@ -13,6 +13,7 @@ export const variables: Readonly<Record<string, { readonly of: Who; readonly wha
   STUNNER_GATEWAY_OPERATOR_CLUSTER_DOMAIN: { of: "operator", what: "default of `--cluster-domain`" },
   STUNNER_GATEWAY_OPERATOR_CONTROLLER_NAME: { of: "operator", what: "default of `--controller-name`" },
   STUNNER_GATEWAY_OPERATOR_DATAPLANE_MODE: { of: "operator", what: "counts where `--dataplane-mode` is not given" },
+  STUNNER_GATEWAY_OPERATOR_POD_DELETION_COST: { of: "operator", what: "default of `--pod-deletion-cost`" },
   STUNNER_GATEWAY_OPERATOR_PPROF_BIND_ADDRESS: { of: "operator", what: "default of `--pprof-bind-address`" },
   STUNNER_GATEWAY_OPERATOR_LABEL_FILTER: {
     of: "operator",

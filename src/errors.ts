@@ -77,6 +77,10 @@ export const errors = {
     what: "the authentication service did not answer, or rejected the request",
     todo: "the message contains the status and the reason",
   },
+  "pod-status": {
+    what: "a dataplane's pod does not report how many allocations it has",
+    todo: "let the operator's pods reach port 8086 of the dataplanes' pods; until then the pod keeps its deletion cost",
+  },
   "icetest-failed": {
     what: "an ICE test or an ICE tester failed",
     todo: "the message says at which step",

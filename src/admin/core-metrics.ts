@@ -54,6 +54,12 @@ export const coreMetrics: readonly Metric[] = [
     samples: ({ journal }) => total(journal.refusal() === undefined ? 0 : 1),
   },
   {
+    name: "turnpike_draining",
+    help: "1 while the process ends and serves only the allocations that are still open, 0 otherwise. Autoscalers leave out such pods.",
+    labels: [],
+    samples: ({ core }) => total(core.registry.state("operator", "operator") === "draining" ? 1 : 0),
+  },
+  {
     name: "turnpike_watch_connected",
     help: "1 if the watch of objects or of the config is connected, 0 otherwise; while it is 0, the last configuration stays active.",
     labels: [],
@@ -102,7 +108,7 @@ export const coreMetrics: readonly Metric[] = [
   },
   {
     name: "turnpike_effect_failures_total",
-    help: "Failed effects, by effect (write, publish, update, serve, account). In a series of equal failures the first and every tenth are counted.",
+    help: "Failed effects, by effect (write, publish, update, serve, account; list, measure and annotate for deletion costs). In a series of equal failures the first and every tenth are counted.",
     labels: ["effect"],
     samples: ({ facts }) => by("effect", facts.failures),
   },

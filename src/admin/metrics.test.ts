@@ -60,6 +60,10 @@ it("has the expiry of listeners' certificates, and refusals by their code", asyn
   expect(told("turnpike_authentication_failures_total")).toEqual([[{ reason: "401 credentials" }, 2]]);
   expect(told("turnpike_requests_refused_total")).toHaveLength(3);
   expect(told("turnpike_journal_disk_refused")).toEqual([[{}, 1]]);
+  expect(told("turnpike_draining")).toEqual([[{}, 0]]);
+  take({ type: "operator.stopping", data: { reason: "SIGTERM" } });
+  const later = parseMetrics(await createMetrics({ core, relay, facts: createFactTally(), journal }).scrape());
+  expect(later).toContainEqual({ name: "turnpike_draining", labels: {}, value: 1 });
   expect(told("turnpike_control_queue_requests")).toEqual([[{}, 7]]);
   expect(told("turnpike_watch_connected")).toEqual([[{}, 0]]);
 });

@@ -51,6 +51,7 @@ interface OperatorFlags extends AccountingFlags {
   readonly finalize?: string;
   readonly enableFinalizer?: boolean;
   readonly requireReferenceGrants?: boolean;
+  readonly podDeletionCost?: boolean;
   readonly embedded?: boolean;
   readonly embeddedSelector: Readonly<Record<string, string>>;
   readonly kubeconfig?: string;
@@ -153,6 +154,12 @@ const run = async (flags: OperatorFlags): Promise<void> => {
   const mode = dataplaneMode(flags.dataplaneMode);
   const own = ownAddress(env("ADDRESS"));
 
+  if (flags.podDeletionCost === true && (mode === "legacy" || flags.embedded === true))
+    throw new TurnpikeError(
+      "usage",
+      "--pod-deletion-cost needs managed dataplanes: not legacy mode, and not --embedded",
+    );
+
   const startedAt = Date.now();
   const files = accessFiles(flags);
   const token = readAdminToken(flags.adminTokenFile);
@@ -212,6 +219,7 @@ const run = async (flags: OperatorFlags): Promise<void> => {
     meter: createOperatorMeter(registry),
     tracer: await tracerOf(flags.traces, "operator", log),
     finalizer: flags.enableFinalizer === true,
+    ...(flags.podDeletionCost === true ? { deletionCosts: {} } : {}),
     ...(flags.embedded === true ? { relay: { address: own?.host ?? "0.0.0.0", accounting } } : {}),
   });
   const [health, metrics, admin, profiles] = [
@@ -318,6 +326,12 @@ export const operatorCommand = (): Command =>
         "--require-reference-grants [bool]",
         "stunner.l7mp.io routes and certificateRefs, too, need a ReferenceGrant for another namespace",
       ),
+    )
+    .addOption(
+      boolean(
+        "--pod-deletion-cost [bool]",
+        "annotate dataplane pods with their number of allocations, so that a scale-in removes the emptiest",
+      ).env("STUNNER_GATEWAY_OPERATOR_POD_DELETION_COST"),
     )
     .addOption(
       boolean("--embedded [bool]", "relay in this pod: no other dataplanes, for Gateways of its own namespace"),

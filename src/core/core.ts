@@ -57,6 +57,8 @@ export interface Core {
   readonly certificateDigests: ReadonlySet<string>;
   configMap(name: Name): ClassConfigMap | undefined;
   status(object: ObjectKey): unknown;
+  /** The deletion cost of a dataplane's pod; undefined if its load is unknown. */
+  deletionCost(pod: Name): number | undefined;
   export(): CoreSnapshot;
 }
 
@@ -80,7 +82,7 @@ export const createCore = (options: RenderOptions, digest: Digest, { snapshot, r
   const admissions = relay ? createAdmissions(backendsOfRoute(objects)) : undefined;
   const view = createView(objects, backends, refusals, certificates);
   const folding = createFolding(view, options, registry, { outputs, certificates, admissions });
-  const touched: Touched = { gateways: new Map(), routes: new Map(), classes: new Map() };
+  const touched: Touched = { gateways: new Map(), routes: new Map(), classes: new Map(), pods: new Map() };
 
   /** Backends whose endpoints an object decides, before and after the change. */
   const backendsTouched = (
@@ -100,7 +102,8 @@ export const createCore = (options: RenderOptions, digest: Digest, { snapshot, r
     return touched;
   };
 
-  const isFolded = (): boolean => touched.gateways.size + touched.routes.size + touched.classes.size === 0;
+  const isFolded = (): boolean =>
+    touched.gateways.size + touched.routes.size + touched.classes.size + touched.pods.size === 0;
 
   const touch = (dependants: Dependants, seq: number): void => {
     for (const gateway of dependants.gateways) touched.gateways.set(gateway, seq);
@@ -121,6 +124,7 @@ export const createCore = (options: RenderOptions, digest: Digest, { snapshot, r
       transitions.push(...backends.reconcile(backend));
 
     touch(dependantsOf(objects, kind, name, before), seq);
+    if (kind === "PodLoad") touched.pods.set(name, seq);
     // The Gateway may no longer refer to the Secret whose certificate it serves.
     if (kind === "ReferenceGrant")
       for (const gateway of certificates.gatewaysWithSecretsIn(splitName(name).namespace))
@@ -243,6 +247,7 @@ export const createCore = (options: RenderOptions, digest: Digest, { snapshot, r
     },
     configMap: folding.configMap,
     status: (object) => outputs.get(`status ${object}`),
+    deletionCost: folding.deletionCost,
     apply(fact) {
       const derived = move(fact).map((derivation) => ({ cause: fact.seq, derivation }));
       admissions?.note(derived);

@@ -7,6 +7,7 @@ import type { DataplaneConfig } from "../resources/dataplane-config.ts";
 import { splitKey, type Name, type ObjectKey } from "../resources/keys.ts";
 import type { ObjectsView, RenderOptions, RouteKind } from "../resources/view.ts";
 import type { Registry } from "../machines/registry.ts";
+import { renderDeletionCost } from "../render/deletion-cost.ts";
 import {
   renderConfigMap,
   renderFinalizingGateway,
@@ -48,6 +49,7 @@ export interface Touched {
   readonly gateways: Map<Name, number>;
   readonly routes: Map<ObjectKey, number>;
   readonly classes: Map<string, number>;
+  readonly pods: Map<Name, number>;
 }
 
 export interface Folding {
@@ -56,6 +58,7 @@ export interface Folding {
   rendered(gateway: Name): RenderedGateway | undefined;
   /** Legacy mode: the config of a class, by its ConfigMap. */
   configMap(name: Name): ClassConfigMap | undefined;
+  deletionCost(pod: Name): number | undefined;
 }
 
 /** A ConfigMap, and the class whose config it has. */
@@ -95,6 +98,7 @@ export const createFolding = (
 ): Folding => {
   const rendered = new Map<Name, RenderedGateway>();
   const configMaps = new Map<Name, ClassConfigMap>();
+  const deletionCosts = new Map<Name, number>();
 
   const foldGateway = (name: Name, cause: number, time: number): Fold => {
     const derived: Derivation[] = [];
@@ -202,6 +206,16 @@ export const createFolding = (
     return derived.map((derivation) => ({ cause, derivation }));
   };
 
+  const foldPod = (pod: Name, cause: number, time: number): readonly Derived[] => {
+    const derived: Derivation[] = [];
+    const cost = renderDeletionCost(view, pod);
+    if (cost === undefined) deletionCosts.delete(pod);
+    else deletionCosts.set(pod, cost);
+    const value = cost === undefined ? undefined : { cost };
+    outputs.put({ id: `deletion-cost ${pod}`, value, isShown: true }, time, derived);
+    return derived.map((derivation) => ({ cause, derivation }));
+  };
+
   /** Classes whose config may have changed. */
   const classesOf = ({ gateways, classes }: Touched): ReadonlyMap<string, number> => {
     const found = new Map(classes);
@@ -215,8 +229,9 @@ export const createFolding = (
   return {
     rendered: (gateway) => rendered.get(gateway),
     configMap: (name) => configMaps.get(name),
+    deletionCost: (pod) => deletionCosts.get(pod),
     fold(touched, time) {
-      const { gateways, routes, classes } = touched;
+      const { gateways, routes, classes, pods } = touched;
       const derived: Derived[] = [];
       const changes: GatewayChange[] = [];
       for (const [name, cause] of classes) derived.push(...foldClass(name, cause, time));
@@ -228,6 +243,8 @@ export const createFolding = (
       if (options.mode === "legacy")
         for (const [name, cause] of classesOf(touched)) derived.push(...foldConfigMap(name, cause, time));
       for (const [key, cause] of routes) derived.push(...foldRoute(key, cause, time));
+      for (const [pod, cause] of pods) derived.push(...foldPod(pod, cause, time));
+      pods.clear();
       classes.clear();
       gateways.clear();
       routes.clear();

@@ -7,10 +7,11 @@ import { ApiError, orAbsent, type Api } from "../kubernetes/api.ts";
 import { objectPath, type Resource } from "../kubernetes/paths.ts";
 import type { KubernetesObject } from "../resources/core.ts";
 import { splitName, type Name } from "../resources/keys.ts";
+import { FIELD_MANAGER } from "../resources/names.ts";
 import type { Kind } from "../resources/kinds.ts";
 import { isOurs } from "../resources/ownership.ts";
 import { covers } from "./covers.ts";
-import { FIELD_MANAGER, isOwned, ownKeys, ownsMore, type Stored } from "./owned.ts";
+import { isAutoscaled, isOwned, ownKeys, ownsMore, type Stored } from "./owned.ts";
 import { withoutFields } from "./status-fields.ts";
 import { replacementsOf } from "./strays.ts";
 
@@ -37,6 +38,14 @@ const withReplicas = (object: KubernetesObject, present: Stored): Scaled => {
     !isOwned(present, "spec", "replicas")
     ? object
     : { ...object, spec: { ...spec, replicas } };
+};
+
+/** What remains to be applied if an autoscaler decides how many replicas there are. */
+const withoutReplicas = (object: KubernetesObject): Scaled => {
+  const { spec, ...rest } = object as Scaled;
+  if (spec === undefined) return object;
+  const { replicas: _, ...others } = spec;
+  return { ...rest, spec: others };
 };
 
 /** A label or annotation that was once copied from a Gateway stays, as in STUNner: metadata is only added to. */
@@ -88,19 +97,19 @@ const isAnother = (error: unknown): boolean =>
   (error.status === 409 || (error.status === 422 && error.message.includes("metadata.uid")));
 
 /**
- * @param observed the object as last watched; saves a read if nothing needs to be done. Only if `wanted` was applied
+ * @param observed the object as last watched; saves a read if nothing needs to be done. Only if `desired` was applied
  * before: the watched object does not show which of its fields we applied and no longer want.
  */
 export const applyObject = async (
   api: Api,
   kind: Resource,
   name: Name,
-  wanted: KubernetesObject,
+  desired: KubernetesObject,
   observed?: KubernetesObject,
 ): Promise<Applied> => {
   const version = kind.versions[0] ?? "v1";
   const path = objectPath(kind, version, name);
-  if (observed !== undefined && isOurs(observed) && covers(observed, wanted, EXACT)) return "unchanged";
+  if (observed !== undefined && isOurs(observed) && covers(observed, desired, EXACT)) return "unchanged";
   const apply = (body: KubernetesObject): Promise<Stored> =>
     api.json({
       method: "PATCH",
@@ -112,6 +121,7 @@ export const applyObject = async (
   for (let look = 1; ; look += 1) {
     const present = await find(api, path);
     if (present !== undefined && !isOurs(present)) return "foreign";
+    const wanted = present !== undefined && isAutoscaled(present) ? withoutReplicas(desired) : desired;
     if (present !== undefined && covers(present, wanted, EXACT) && !ownsMore(present, wanted)) return "unchanged";
     try {
       const body = present === undefined ? asNew(wanted) : withEarlier(wanted, present);

@@ -1,7 +1,6 @@
 /** The fields that we applied before, as the API server records them (`metadata.managedFields`). */
 import type { KubernetesObject, ObjectMeta } from "../resources/core.ts";
-
-export const FIELD_MANAGER = "turnpike";
+import { FIELD_MANAGER } from "../resources/names.ts";
 
 /** A tree of fields: `f:NAME`, `k:{KEYS}` for an item of a list that is identified by its keys, `v:VALUE`, `.` for itself. */
 interface Fields {
@@ -48,6 +47,16 @@ export const ownKeys = (object: Stored, map: "labels" | "annotations"): readonly
 
 /** Whether we have applied the field at this path. */
 export const isOwned = (object: Stored, ...path: readonly string[]): boolean => ownedAt(object, ...path).length > 0;
+
+/**
+ * Whether an autoscaler has set the number of replicas: it writes the subresource `scale`. So does `kubectl scale`, but a person
+ * who scales a workload does not do it again when the number is changed back.
+ */
+export const isAutoscaled = ({ metadata }: Stored): boolean =>
+  (metadata.managedFields ?? []).some(
+    ({ manager = "", subresource, fieldsV1 }) =>
+      subresource === "scale" && !manager.startsWith("kubectl") && fieldsV1?.["f:spec"]?.["f:replicas"] !== undefined,
+  );
 
 /**
  * Labels and annotations stay, as in STUNner, and the number of replicas is left to the person or autoscaler that scaled

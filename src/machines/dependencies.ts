@@ -131,6 +131,7 @@ export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before:
       break;
     case "Deployment":
     case "DaemonSet":
+    case "PodLoad":
       break;
     case "ConfigMap":
       if (isForeign(before) !== isForeign(objects.get(kind, name)))

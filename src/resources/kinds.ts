@@ -2,6 +2,7 @@
 import type { GatewayClass, Gateway, GatewayApiUDPRoute, ReferenceGrant } from "./gateway-api.ts";
 import type { Dataplane, GatewayConfig, StaticService, UDPRoute } from "./stunner.ts";
 import type { ReceivedConfig } from "./dataplane-config.ts";
+import type { PodLoad } from "./pod-load.ts";
 import type { OrderedRules } from "./users.ts";
 import type {
   ConfigMap,
@@ -40,6 +41,8 @@ export interface KindMap {
   DataplaneConfig: ReceivedConfig;
   /** Not an object of a cluster: orders that the admin API of this process received about users of a Gateway. */
   UserRules: OrderedRules;
+  /** Not an object of a cluster: the allocations that a dataplane's pod reported. */
+  PodLoad: PodLoad;
 }
 
 /** Kinds of the objects that we generate for a Gateway. */
@@ -97,6 +100,7 @@ export const allKinds: readonly Kind[] = [
   ...kinds,
   define("DataplaneConfig", "turnpike", ["v1"], "dataplaneconfigs"),
   define("UserRules", "turnpike", ["v1"], "userrules"),
+  define("PodLoad", "turnpike", ["v1"], "podloads"),
 ];
 
 const byGroupVersionKind = new Map(

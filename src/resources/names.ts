@@ -48,6 +48,10 @@ export const annotations = {
 
 /** The value of `networkPolicy`. */
 export const NETWORK_POLICY_ENABLED = "enabled";
+/** Of a pod: which one of a ReplicaSet ends first, the lowest; 0 if absent. */
+export const DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost";
+/** With which the operator writes. */
+export const FIELD_MANAGER = "turnpike";
 export const LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration";
 /** A listener's `address` in a dataplane config: the dataplane replaces it by its own address. */
 export const ADDRESS_PLACEHOLDER = "$STUNNER_ADDR";

@@ -20,6 +20,7 @@ import { watchCluster, type ListWatchOptions } from "../watchers/kubernetes/inde
 import { factOf, tellOfDisk } from "./facts.ts";
 import { startCertificateClock } from "./certificate-clock.ts";
 import { startConfigDiscovery } from "./config-discovery.ts";
+import { startDeletionCosts, type DeletionCostOptions } from "./deletion-costs.ts";
 import { createElection, type ElectionOptions } from "./election.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { attachRelay } from "./relay.ts";
@@ -54,6 +55,8 @@ export interface OperatorOptions {
     /** Sends usage records of calls. */
     readonly accounting?: AccountingPlan | undefined;
   };
+  /** Keeps the deletion cost of dataplanes' pods; not if absent. */
+  readonly deletionCosts?: DeletionCostOptions | undefined;
   readonly listWatch?: Omit<Partial<ListWatchOptions>, "path">;
   /** Timeout of requests to the API server, in milliseconds. */
   readonly requestTimeoutMs?: number;
@@ -176,12 +179,19 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
         report([{ fact: { type: "gateway.removed", data: { gateway, allocations: 0 } }, source: "discovery", cause }]);
     }
   });
+  const deletionCosts =
+    options.deletionCosts &&
+    startDeletionCosts({ ...options.deletionCosts, api, loop, namespaces: options.namespaces, log });
+  const lead = (leads: boolean): void => {
+    reconciler.lead(leads);
+    deletionCosts?.lead(leads);
+  };
   loop.onFact((fact) => {
     meter?.took(fact);
     reconciler.observed(fact);
     events.took(fact);
-    if (fact.type === "lease.acquired") reconciler.lead(true);
-    else if (fact.type === "lease.lost") reconciler.lead(false);
+    if (fact.type === "lease.acquired") lead(true);
+    else if (fact.type === "lease.lost") lead(false);
     else if (fact.type === "object.seen" && fact.data.kind === "Node")
       discovery.server.nodeChanged(fact.data.object.metadata.name);
   });
@@ -211,7 +221,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
 
   const stepDown = async (): Promise<void> => {
     if (options.lease === undefined) return;
-    reconciler.lead(false);
+    lead(false);
     await election.withdraw();
   };
 
@@ -230,6 +240,7 @@ export const startOperator = async (options: OperatorOptions): Promise<Operator>
   const stop = async (reason: string, limitMs = 20_000): Promise<readonly string[]> => {
     const leads = operatorState() === "leading";
     tell({ type: "operator.stopping", data: { reason } }, "operator");
+    deletionCosts?.close();
     // Another process may lead meanwhile; calls continue here until they end.
     if (embedded !== undefined && !finalizer) await stepDown();
     await Promise.race([embedded?.drained(), options.drainMs === undefined ? NEVER : wait(options.drainMs)]);

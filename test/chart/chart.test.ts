@@ -18,6 +18,8 @@ beforeAll(async () => {
   helm = await helmFor();
 });
 
+const autoscaled = "autoscaling.enabled=true,autoscaling.gateways[0].namespace=media,autoscaling.gateways[0].name=gw";
+
 describe("the chart", () => {
   it("passes helm lint", async () => expect(await helm("lint", "--strict", chart)).toContain("0 chart(s) failed"));
 
@@ -157,6 +159,17 @@ describe("the schema of its values", () => {
     ["an unknown choice", "dataplaneMode=lagacy", "dataplaneMode"],
     ["a text in place of a number", "replicas=many", "replicas"],
     ["a controller name that Kubernetes refuses", "controllerName=turnpike", "controllerName"],
+    ["deletion costs without managed dataplanes", "podDeletionCost=true,embedded=true", "needs managed dataplanes"],
+    ["an autoscaler without Gateways", "autoscaling.enabled=true", "name the Gateways"],
+    ["an autoscaler of a DaemonSet", `${autoscaled},dataplane.spec.dataplaneResource=DaemonSet`, "needs Deployments"],
+    [
+      "an autoscaler without metrics",
+      `${autoscaled},dataplane.spec.enableMetricsEndpoint=false`,
+      "dataplanes' metrics",
+    ],
+    ["an autoscaler of nothing", `${autoscaled},dataplaneMode=legacy`, "needs managed dataplanes"],
+    ["less than the least number of pods", `${autoscaled},autoscaling.maxReplicas=1`, "greater than maxReplicas"],
+    ["no pod at all", `${autoscaled},autoscaling.minReplicas=0`, "minReplicas"],
     ["an event log with two writers", "journal.persistent=true,replicas=2", "an event log has one writer"],
   ])("refuses %s", async (_, setting, complaint) => {
     await expect(helm("template", "x", chart, "--set", setting)).rejects.toThrow(complaint);

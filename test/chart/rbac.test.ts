@@ -3,7 +3,10 @@
  * them, and then with one of them taken away. (The recorded scenarios, too, run with the chart's rights:
  * ../cluster/conformance.test.ts.)
  */
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -15,6 +18,7 @@ import { startOperator, type Operator, type OperatorOptions } from "../../src/ru
 import { operatorOptions } from "../../src/runtime/options.ts";
 import { Client, orAbsent, type Literal } from "../cluster/client.ts";
 import { startCluster, type Cluster } from "../cluster/cluster.ts";
+import { reportPod } from "../cluster/node.ts";
 import { resetCluster } from "../cluster/reset.ts";
 import { applyAll, world } from "../cluster/world.ts";
 import { gateway } from "../support/objects.ts";
@@ -27,23 +31,32 @@ let refusals: Refusals;
 let access: Access | undefined;
 let root: string;
 
+/** Of a dataplane's pod with one allocation. */
+const status = createServer((_, response) => response.end('{"allocationCount":1}'));
+let podPort: number;
+
 beforeAll(async () => {
+  status.listen(0, "127.0.0.1");
+  await once(status, "listening");
+  podPort = (status.address() as AddressInfo).port;
   cluster = await startCluster();
   refusals = watchRefusals(() => access?.token ?? "none");
 });
 afterAll(async () => {
   refusals?.stop();
+  status.close();
   await cluster?.stop();
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-const MODES = ["managed", "managed with Endpoints", "in one namespace", "legacy"] as const;
+const MODES = ["managed", "managed with Endpoints", "in one namespace", "with deletion costs", "legacy"] as const;
 type Mode = (typeof MODES)[number];
 
 const valuesOf: Readonly<Record<Mode, Readonly<Record<string, unknown>>>> = {
   managed: {},
   "managed with Endpoints": { endpointSource: "Endpoints" },
   "in one namespace": { watchNamespaces: ["ns"] },
+  "with deletion costs": { podDeletionCost: true },
   legacy: { dataplaneMode: "legacy" },
 };
 
@@ -56,6 +69,7 @@ const optionsOf = (mode: Mode, { namespace, lease }: Rights): Omit<OperatorOptio
   ...(mode === "in one namespace" ? { namespaces: ["ns"] } : {}),
   journal: join(root, "journal"),
   discovery: { host: "127.0.0.1", port: 0 },
+  ...(mode === "with deletion costs" ? { deletionCosts: { everyMs: 50, podPort } } : {}),
   lease: { namespace, name: lease, retryMs: 50 },
   finalizer: true,
   listWatch: { firstPauseMs: 20, longestPauseMs: 200 },
@@ -156,6 +170,27 @@ const life: Readonly<Record<"managed" | "legacy", readonly (() => Promise<unknow
   ],
 };
 
+const DELETION_COST = "controller.kubernetes.io/pod-deletion-cost";
+
+/** A dataplane's pod runs here, and has a call. */
+const costIsKnown = async (): Promise<void> => {
+  const pods = () =>
+    cluster.client.list<Literal & { readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } }>({
+      apiVersion: "v1",
+      kind: "Pod",
+      namespace: "ns",
+    });
+  const [pod] = await eventually(async () => {
+    const found = await pods();
+    expect(found.length).toBeGreaterThan(0);
+    return found;
+  });
+  await reportPod(cluster.client, { name: pod!.metadata.name, namespace: "ns" }, ["127.0.0.1"]);
+  await until(async () =>
+    expect((await pods()).map(({ metadata }) => metadata.annotations?.[DELETION_COST])).toContain("1"),
+  );
+};
+
 /** Ends early once something is refused. */
 const live = async (mode: Mode, rights: Rights): Promise<void> => {
   const operator: Operator = await startOperator({ ...optionsOf(mode, rights), kubeconfig: access!.kubeconfig });
@@ -166,6 +201,7 @@ const live = async (mode: Mode, rights: Rights): Promise<void> => {
   try {
     const steps = [
       () => until(async () => expect(operator.state).toBe("leading")),
+      ...(mode === "with deletion costs" ? [() => until(() => has("Deployment", 2)), costIsKnown] : []),
       ...life[mode === "legacy" ? "legacy" : "managed"],
       () => operator.idle(),
     ];

@@ -3,6 +3,7 @@ import { parseAllDocuments } from "yaml";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Literal } from "../cluster/client.ts";
 import { startCluster, type Cluster } from "../cluster/cluster.ts";
+import { installKeda } from "../cluster/crds.ts";
 import { installStandIns } from "./monitoring-kinds.ts";
 import { chart, helmFor, type Helm } from "./helm.ts";
 
@@ -44,6 +45,31 @@ const matrix: Readonly<Record<string, unknown>> = {
   },
   "another cluster domain": { clusterDomain: "k8s.example.org", endpointDiscovery: false },
   "two namespaces": { watchNamespaces: ["media", "elsewhere"] },
+  "deletion costs": { podDeletionCost: true, watchNamespaces: ["media"] },
+  "a HorizontalPodAutoscaler for each of two Gateways": {
+    podDeletionCost: true,
+    autoscaling: {
+      enabled: true,
+      megabitsPerPod: 200,
+      gateways: [
+        { namespace: NAMESPACE, name: "one" },
+        { namespace: "elsewhere", name: "two", minReplicas: 1, maxReplicas: 40, callsPerPod: 100, megabitsPerPod: 0 },
+      ],
+      podDisruptionBudget: { enabled: true, maxUnavailable: "25%" },
+    },
+  },
+  "a ScaledObject": {
+    autoscaling: {
+      enabled: true,
+      kind: "ScaledObject",
+      megabitsPerPod: 200,
+      gateways: [{ namespace: NAMESPACE, name: "one" }],
+      prometheus: { authenticationRef: "prometheus" },
+    },
+  },
+  "a disruption budget of dataplanes": {
+    autoscaling: { gateways: [{ namespace: NAMESPACE, name: "one" }], podDisruptionBudget: { enabled: true } },
+  },
   "a persistent log": { journal: { persistent: true, size: "10Gi", storageClassName: "fast" } },
   "a claim that is there": { journal: { persistent: true, existingClaim: "mine" } },
   "three replicas": { replicas: 3, podDisruptionBudget: { enabled: true, minAvailable: "50%" } },
@@ -129,6 +155,7 @@ beforeAll(async () => {
   for (const name of [NAMESPACE, "elsewhere"])
     await cluster.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
   await installStandIns(cluster.client);
+  await installKeda(cluster.client);
 });
 afterAll(async () => cluster?.stop());
 

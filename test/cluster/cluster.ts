@@ -73,6 +73,7 @@ const controllers = [
   "endpointslice-controller",
   "endpointslice-mirroring-controller",
   "garbage-collector-controller",
+  "horizontal-pod-autoscaler-controller",
   "job-controller",
   "namespace-controller",
   "replicaset-controller",
@@ -83,7 +84,6 @@ const controllers = [
 /** Those that one without nodes has no work for. */
 const controllersOfNodes = [
   "disruption-controller",
-  "horizontal-pod-autoscaler-controller",
   "node-lifecycle-controller",
   "pod-garbage-collector-controller",
   "root-ca-certificate-publisher-controller",
@@ -237,6 +237,7 @@ const attempt = async (binaries: ForCluster, directory: string, options: Cluster
           : [`--root-ca-file=${certificate}`, `--service-account-private-key-file=${credentials.signingKey}`]),
         "--leader-elect=false",
         "--secure-port=0",
+        "--horizontal-pod-autoscaler-sync-period=1s",
         "--kube-api-qps=500",
         "--kube-api-burst=1000",
       ],

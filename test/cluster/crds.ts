@@ -16,6 +16,7 @@ import { downloadModule } from "./go-module.ts";
 export type GatewayApi = "standard" | "both" | "v1alpha2" | "v1" | "none";
 
 export const gatewayApiVersion = "1.6.0";
+const kedaVersion = "2.17.0";
 
 const ourFolder = fileURLToPath(new URL("../../deploy/crds", import.meta.url));
 
@@ -45,15 +46,15 @@ const readFolder = (folder: string): readonly Definition[] =>
 
 type Channel = "standard" | "experimental";
 
-/** The definitions of a channel; kept in the cache, so that only the first cluster needs Go for them. */
-const gatewayApiFolder = async (channel: Channel): Promise<string> => {
-  const folder = join(cacheFolder(), `gateway-api-${gatewayApiVersion}-${channel}`);
+/** Definitions of a Go module; kept in the cache, so that only the first cluster needs Go for them. */
+const folderOf = async (name: string, what: string, module: string, version: string, path: string): Promise<string> => {
+  const folder = join(cacheFolder(), name);
   if (existsSync(folder)) return folder;
-  needGo("downloads the definitions of Gateway API");
-  const { Dir } = await downloadModule("sigs.k8s.io/gateway-api", gatewayApiVersion);
+  needGo(`downloads the definitions of ${what}`);
+  const { Dir } = await downloadModule(module, version);
   mkdirSync(cacheFolder(), { recursive: true });
   const temporary = `${folder}.${process.pid}`;
-  cpSync(join(Dir, "config/crd", channel), temporary, { recursive: true, mode: 0 });
+  cpSync(join(Dir, path), temporary, { recursive: true, mode: 0 });
   try {
     renameSync(temporary, folder);
   } catch (error) {
@@ -63,6 +64,18 @@ const gatewayApiFolder = async (channel: Channel): Promise<string> => {
   }
   return folder;
 };
+
+const gatewayApiFolder = (channel: Channel): Promise<string> =>
+  folderOf(
+    `gateway-api-${gatewayApiVersion}-${channel}`,
+    "Gateway API",
+    "sigs.k8s.io/gateway-api",
+    gatewayApiVersion,
+    `config/crd/${channel}`,
+  );
+
+const kedaFolder = (): Promise<string> =>
+  folderOf(`keda-${kedaVersion}`, "KEDA", "github.com/kedacore/keda/v2", kedaVersion, "config/crd/bases");
 
 const servedOnlyIn = (definition: Definition, wanted: string): Definition => ({
   ...definition,
@@ -115,5 +128,12 @@ export const prepareGatewayApi = async (): Promise<void> => {
 
 export const installGatewayApi = async (client: Client, served: GatewayApi): Promise<void> =>
   installAll(client, await gatewayApiDefinitions(served));
+
+/** KEDA's ScaledObjects. */
+export const installKeda = async (client: Client): Promise<void> =>
+  installAll(
+    client,
+    readFolder(await kedaFolder()).filter(({ spec }) => spec.names.kind === "ScaledObject"),
+  );
 
 export const installOurs = async (client: Client): Promise<void> => installAll(client, readFolder(ourFolder));

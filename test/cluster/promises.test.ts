@@ -48,6 +48,31 @@ describe("graceful shutdown of backends", () => {
   });
 });
 
+describe("a managed dataplane", () => {
+  it("that is scaled in loses the pod without calls, not the youngest, and no packet", async () => {
+    await stopOurs();
+    await startOurs({ deletionCosts: { everyMs: 50 } });
+    const [older] = await ready(DATAPLANE, 1);
+    const [backend] = await ready(MEDIA, 2);
+    const deployment = { ...DEPLOYMENT, metadata: meta("gateway") };
+    await stage.cluster.client.patch(deployment, { spec: { replicas: 2 } });
+    const younger = (await ready(DATAPLANE, 2)).find(({ metadata }) => metadata.name !== older!.metadata.name);
+    const busy = await call(younger!, address(backend!));
+    const costOf = async (): Promise<string | undefined> => {
+      const pods = (await labelled(DATAPLANE)) as readonly {
+        readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+      }[];
+      const pod = pods.find(({ metadata }) => metadata.name === younger!.metadata.name);
+      return pod?.metadata.annotations?.["controller.kubernetes.io/pod-deletion-cost"];
+    };
+    await eventually(async () => expect(await costOf()).toBe("1"));
+    await stage.cluster.client.patch(deployment, { spec: { replicas: 1 } });
+    const [left] = await ready(DATAPLANE, 1);
+    expect(left!.metadata.name).toBe(younger!.metadata.name);
+    expect(await busy.lost()).toEqual([]);
+  });
+});
+
 describe("a media Deployment", () => {
   it("that is scaled down lets the calls of the pods that go finish, and disturbs no other", async () => {
     const [relay] = await ready(DATAPLANE, 1);

@@ -154,6 +154,58 @@ describe("a Deployment", () => {
     operator = await start(false);
     await eventually(async () => expect(await pods()).toEqual([false, false]));
   });
+
+  describe("that a HorizontalPodAutoscaler scales", () => {
+    const autoscaler = {
+      apiVersion: "autoscaling/v2",
+      kind: "HorizontalPodAutoscaler",
+      metadata: named("Deployment").metadata,
+    };
+    /** Without metrics it keeps the number of pods between these two. */
+    const autoscale = (minReplicas: number, maxReplicas: number) =>
+      cluster.client.apply({
+        ...autoscaler,
+        spec: {
+          scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "gw" },
+          minReplicas,
+          maxReplicas,
+          metrics: [
+            { type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 50 } } },
+          ],
+        },
+      });
+    const deployment = () =>
+      cluster.client.get<AnyObject & { readonly spec: { readonly replicas: number } }>(named("Deployment"));
+    const replicasNow = async (): Promise<number> => (await deployment()).spec.replicas;
+    const settles = (replicas: number) => eventually(async () => expect(await replicasNow()).toBe(replicas));
+    /** After the operator has applied the Deployment. */
+    const afterAnApply = async (image: string): Promise<number> => {
+      await cluster.client.patch(dataplane, { spec: { image } });
+      await eventually(async () => expect(JSON.stringify(await deployment())).toContain(image));
+      await operator?.idle();
+      return replicasNow();
+    };
+
+    it.each([undefined, 1, 2])(
+      "keeps the autoscaler's number of pods: replicas of the Dataplane %s",
+      async (replicas) => {
+        await operator?.stop("test");
+        operator = await start(false);
+        if (replicas !== undefined) await cluster.client.patch(dataplane, { spec: { replicas } });
+        await settles(replicas ?? 1);
+        await autoscale(4, 8);
+        await settles(4);
+        expect(await afterAnApply("image:2")).toBe(4);
+        await autoscale(1, 3);
+        await settles(3);
+        expect(await afterAnApply("image:3")).toBe(3);
+        // A new operator does not know what was before.
+        await operator.stop("test");
+        operator = await start(false);
+        expect(await afterAnApply("image:4")).toBe(3);
+      },
+    );
+  });
 });
 
 describe("a NetworkPolicy", () => {

@@ -82,6 +82,9 @@ labels:
 {{- if .Values.requireReferenceGrants }}
 - --require-reference-grants
 {{- end }}
+{{- if .Values.podDeletionCost }}
+- --pod-deletion-cost
+{{- end }}
 - --leader-elect
 - --leader-election-id={{ include "turnpike.fullname" . }}
 - --config-discovery-address=:13478
@@ -108,6 +111,16 @@ labels:
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/* Out at once, in slowly: a pod that ends serves its calls as long as they last. */}}
+{{- define "turnpike.scalingBehavior" -}}
+scaleUp:
+  stabilizationWindowSeconds: 0
+scaleDown:
+  stabilizationWindowSeconds: {{ .scaleIn.stabilizationWindowSeconds }}
+  policies:
+    - { type: Pods, value: {{ .scaleIn.pods }}, periodSeconds: {{ .scaleIn.periodSeconds }} }
 {{- end }}
 
 {{/* What all pods of the chart have in common. */}}

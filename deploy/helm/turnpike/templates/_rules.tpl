@@ -64,4 +64,10 @@
   resources: [networkpolicies]
   verbs: [list, watch, get, create, patch, delete]
 {{- end }}
+{{- if .Values.podDeletionCost }}
+# The dataplanes' pods and their deletion cost.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, patch]
+{{- end }}
 {{- end }}
