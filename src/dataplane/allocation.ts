@@ -341,7 +341,7 @@ export class Allocation implements FlowOwner {
     for (const channel of this.channels.values()) this.scope.offload?.forget(channel);
     this.path.remove(this.flow);
     for (const connection of this.connections?.established ?? []) connection.close();
-    for (const [cluster, traffic] of this.usage.entries()) this.scope.countClosed(cluster, traffic);
+    for (const { cluster, traffic } of this.usage.entries()) this.scope.countClosed(cluster, traffic);
     for (const permission of this.permissions.values()) this.scope.permissions.remove(permission);
     for (const relay of this.relays) this.#closeRelay(relay);
     this.permissions.clear();

@@ -79,7 +79,7 @@ export class Gateway {
     const totals = new Map(Array.from(this.#closed, ([name, traffic]) => [name, { ...traffic }] as const));
     const present = this.#clusterNames();
     for (const { usage } of open)
-      for (const [name, traffic] of usage.entries()) {
+      for (const { cluster: name, traffic } of usage.entries()) {
         const total = totals.get(name);
         if (total !== undefined) addTraffic(total, traffic);
         else if (present.has(name)) totals.set(name, { ...traffic });

@@ -16,11 +16,17 @@ export const addTraffic = (to: Traffic, more: Traffic): void => {
   to.packetsOut += more.packetsOut;
 };
 
+/** The counters of one cluster, and what earlier reports contain of them. */
+interface Counted {
+  readonly cluster: string;
+  readonly traffic: Traffic;
+  reported: Traffic | undefined;
+}
+
 export class Usage {
   readonly #openedAt: number;
-  readonly #byCluster = new Map<string, Traffic>();
-  /** What earlier reports contain; most allocations end before the second one. */
-  #reported: Map<string, Traffic> | undefined;
+  /** Nearly always one. */
+  readonly #counted: Counted[] = [];
   #reports = 0;
 
   /** @param openedAt in ms since 1970. */
@@ -30,23 +36,27 @@ export class Usage {
 
   /** The counters for packets of a cluster; the packet path updates them. */
   of(cluster: string): Traffic {
-    let traffic = this.#byCluster.get(cluster);
-    if (traffic === undefined) this.#byCluster.set(cluster, (traffic = noTraffic()));
+    const present = this.#counted.find((one) => one.cluster === cluster);
+    if (present !== undefined) return present.traffic;
+    const traffic = noTraffic();
+    this.#counted.push({ cluster, traffic, reported: undefined });
     return traffic;
   }
 
-  entries(): Iterable<readonly [string, Traffic]> {
-    return this.#byCluster;
+  /** The counters of each cluster. */
+  entries(): readonly { readonly cluster: string; readonly traffic: Traffic }[] {
+    return this.#counted;
   }
 
   /** What was counted since the last call. A cluster has the name of its route. */
   report(): UsageSummary {
     const routes: RouteUsage[] = [];
-    for (const [cluster, now] of this.#byCluster) {
-      const since = minus(now, this.#reported?.get(cluster) ?? noTraffic());
+    for (const counted of this.#counted) {
+      const { cluster, traffic, reported } = counted;
+      const since = minus(traffic, reported ?? noTraffic());
       if (since.packetsIn + since.packetsOut === 0) continue;
       routes.push({ route: cluster, ...since });
-      (this.#reported ??= new Map()).set(cluster, { ...now });
+      counted.reported = { ...traffic };
     }
     this.#reports += 1;
     return { openedAt: this.#openedAt, report: this.#reports, routes };
