@@ -11,6 +11,7 @@ import { tiedToUs, whereIs } from "../cluster/process.ts";
 import { buildPion } from "../interop/go.ts";
 import { makeCertificate, type TestCertificate } from "../support/certificate.ts";
 import { freePort } from "../support/free-port.ts";
+import type { Link } from "./relay-link.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 
 export const credentials = { username: "user-1", password: "pass-1" } as const;
@@ -29,22 +30,30 @@ export interface Subject {
   readonly version: string;
   /** Measured only where `--server` names it. */
   readonly isExtra?: boolean;
-  readonly command: (ports: Ports, folder: string) => readonly string[];
+  readonly command: (place: Place, folder: string) => readonly string[];
 }
 
-const configOf = ({ plain, secure }: Ports, { cert64, key64 }: TestCertificate) => ({
+/** Where a server listens, and where peers are. */
+export interface Place extends Ports {
+  readonly address: string;
+  readonly peers: readonly string[];
+}
+
+const LOOPBACK = { server: "127.0.0.1", load: ["127.0.0.1", "127.0.0.2"] } as const;
+
+const configOf = ({ plain, secure, address, peers }: Place, { cert64, key64 }: TestCertificate) => ({
   version: "v1",
   admin: { name: "bench/gateway", healthcheck_endpoint: "", loglevel: "all:ERROR" },
   auth: { type: "static", realm: REALM, credentials },
   listeners: (["UDP", "TCP", "TLS", "DTLS"] as const).map((protocol) => ({
     name: `bench/gateway/${protocol.toLowerCase()}`,
     protocol: `TURN-${protocol}`,
-    address: "127.0.0.1",
+    address,
     port: protocol.endsWith("TLS") ? secure : plain,
     routes: ["bench/peers"],
     ...(protocol.endsWith("TLS") ? { cert: cert64, key: key64 } : {}),
   })),
-  clusters: [{ name: "bench/peers", type: "STATIC", protocol: "UDP", endpoints: ["127.0.0.1", "127.0.0.2"] }],
+  clusters: [{ name: "bench/peers", type: "STATIC", protocol: "UDP", endpoints: peers }],
 });
 
 const certificate = (() => {
@@ -55,9 +64,9 @@ const certificate = (() => {
 export const turnpike = (name: string, ...flags: readonly string[]): Subject => ({
   name,
   version: `Turnpike ${release} on Node ${process.versions.node}: turnpike dataplane ${flags.join(" ")}`,
-  command(ports, folder) {
+  command(place, folder) {
     const config = join(folder, "config.json");
-    writeFileSync(config, JSON.stringify(configOf(ports, certificate())));
+    writeFileSync(config, JSON.stringify(configOf(place, certificate())));
     return [TURNPIKE, "dataplane", "-c", config, "--journal", join(folder, "journal"), ...flags];
   },
 });
@@ -78,7 +87,7 @@ const coturnVersion = (program: string): string => {
 export const coturn = (name: string, program: string): Subject => ({
   name,
   version: coturnVersion(program),
-  command({ plain, secure }, folder) {
+  command({ plain, secure, address }, folder) {
     const [cert, key] = [join(folder, "certificate.pem"), join(folder, "key.pem")];
     writeFileSync(cert, certificate().certificate);
     writeFileSync(key, certificate().key);
@@ -86,7 +95,7 @@ export const coturn = (name: string, program: string): Subject => ({
       [program, "-n", "-m", "1", "--no-cli", "--lt-cred-mech", "--allow-loopback-peers"],
       ["-u", `${credentials.username}:${credentials.password}`, "-r", REALM, "-p", String(plain)],
       ["--tls-listening-port", String(secure), "--cert", cert, "--pkey", key],
-      ["-L", "127.0.0.1", "-E", "127.0.0.1", "--log-file", "/dev/null", "--pidfile", join(folder, "pid")],
+      ["-L", address, "-E", address, "--log-file", "/dev/null", "--pidfile", join(folder, "pid")],
     ].flat();
   },
 });
@@ -99,16 +108,16 @@ export const pion = async (): Promise<Subject> => {
   return {
     name: "pion/turn",
     version: `pion/turn ${library}, built by ${compiler} with its defaults`,
-    command: ({ plain, secure }) =>
+    command: ({ plain, secure, address }) =>
       [program, ["-address", plain], ["-tls", secure], ["-dtls", secure]].flatMap((part) =>
-        typeof part === "string" ? [part] : [String(part[0]), `127.0.0.1:${part[1]}`],
+        typeof part === "string" ? [part] : [String(part[0]), `${address}:${part[1]}`],
       ),
   };
 };
 
 /**
- * Another server, by its command: `NAME=COMMAND`, where `{port}` stands for the port of UDP and TCP, `{secure-port}` for that of
- * TLS and DTLS, and `{folder}` for an empty folder. It must know the user `user-1` with the password `pass-1`.
+ * Another server, by its command: `NAME=COMMAND`, where `{address}` stands for where it listens and relays, `{port}` for the port of
+ * UDP and TCP, `{secure-port}` for that of TLS and DTLS, and `{folder}` for an empty folder. It must know the user `user-1` with the password `pass-1`.
  */
 export const namedServer = (text: string): Subject => {
   const [, name, command] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
@@ -116,12 +125,13 @@ export const namedServer = (text: string): Subject => {
   return {
     name,
     version: command,
-    command: ({ plain, secure }, folder) =>
+    command: ({ plain, secure, address }, folder) =>
       command
         .trim()
         .split(/\s+/)
         .map((part) =>
           part
+            .replaceAll("{address}", address)
             .replaceAll("{port}", String(plain))
             .replaceAll("{secure-port}", String(secure))
             .replaceAll("{folder}", folder),
@@ -154,10 +164,10 @@ export interface RunningSubject {
   stop(): Promise<void>;
 }
 
-const waitUntilItAnswers = async (port: number, child: ChildProcess): Promise<void> => {
+const waitUntilItAnswers = async (host: string, port: number, child: ChildProcess): Promise<void> => {
   for (let tries = 0; tries < 200; tries += 1) {
     if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
-    const client = await TurnClient.connect({ host: "127.0.0.1", port, ...credentials, timeoutMilliseconds: 100 });
+    const client = await TurnClient.connect({ host, port, ...credentials, timeoutMilliseconds: 100 });
     const answered = await client.binding().catch(() => undefined);
     client.close();
     if (answered !== undefined) return;
@@ -166,15 +176,19 @@ const waitUntilItAnswers = async (port: number, child: ChildProcess): Promise<vo
   throw new Error("the server does not answer");
 };
 
-/** Starts a server pinned to `cores`, a list as `taskset` takes it. */
-export const startSubject = async ({ command }: Subject, cores: string): Promise<RunningSubject> => {
+/** Starts a server pinned to `cores`, a list as `taskset` takes it; on loopback, unless `at` says where. */
+export const startSubject = async (
+  { command }: Subject,
+  cores: string,
+  { server: address, load: peers }: Pick<Link, "server" | "load"> = LOOPBACK,
+): Promise<RunningSubject> => {
   const folder = mkdtempSync(join(tmpdir(), "turnpike-bench-"));
-  const ports: Ports = { plain: await freePort("127.0.0.1"), secure: await freePort("127.0.0.1") };
+  const ports: Ports = { plain: await freePort(address), secure: await freePort(address) };
   const { plain: port } = ports;
-  const whole = ["taskset", "-c", cores, ...command(ports, folder)];
+  const whole = ["taskset", "-c", cores, ...command({ ...ports, address, peers }, folder)];
   const [program, ...args] = tiedToUs("KILL", whole);
   const child = spawn(program, args, { stdio: "ignore", cwd: folder });
-  await waitUntilItAnswers(port, child);
+  await waitUntilItAnswers(address, port, child);
   const { pid = 0 } = child;
   return {
     port,

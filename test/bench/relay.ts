@@ -1,13 +1,15 @@
 /**
  * `npm run bench:relay`: packets relayed and allocations made for each CPU-second, and round trips; ours beside coturn and
  * pion/turn. Each server has one core, the load another; all take turns within every round. Clients and peers send packet by
- * packet, over loopback.
+ * packet, over loopback, or over a veth pair to a network of their own.
  *
  *     npm run bench:relay -- [--rounds 5] [--seconds 3] [--case NAME,…] [--server NAME,…] [--opponent NAME=COMMAND]
+ *                            [--over lo|veth|veth-gro] [--profile]
  *
  * `--case` and `--server` take parts of names; "turnpike dgram" and "turnpike two workers" are measured only if they are named.
- * `--opponent` measures another server as well: its command, with `{port}`, `{secure-port}` and `{folder}`. TURNSERVER names
- * another build of coturn. Five rounds take about half an hour; progress is printed on stderr.
+ * `--profile` prints the time of each system call (perf; it costs a few percent). `--opponent` measures another server as well:
+ * its command, with `{address}`, `{port}`, `{secure-port}` and `{folder}`. TURNSERVER names another build of coturn. Five rounds
+ * take about half an hour; progress is printed on stderr.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -15,6 +17,8 @@ import { cpus, release as kernel } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { LoadResult } from "../../src/load/load.ts";
+import { profiled, showProfile, type Profile } from "./relay-profile.ts";
+import { links, openLink, type LinkName } from "./relay-link.ts";
 import { credentials, namedServer, startSubject, subjects, type Ports, type Subject } from "./relay-servers.ts";
 
 const SERVER_CORE = "0";
@@ -54,11 +58,11 @@ const cases: readonly Case[] = [
     of: "round trips",
     flags: flags("--clients 100 --peers 100 --bytes 160 --rate 50"),
   },
-  // As many as a process may have sockets for here; from another address, as there are not ports enough on one.
+  // As many as a process may have sockets for here; from another address, as one does not have enough ports.
   {
     name: "15,000 allocations",
     of: "allocations",
-    flags: flags("--clients 15000 --address 127.0.0.2 --warm-up 0"),
+    flags: flags("--clients 15000 --warm-up 0"),
   },
 ];
 
@@ -68,20 +72,23 @@ type Outcome = LoadResult & {
   readonly rssBytes: number;
   /** Of the server before there was anything to do. */
   readonly idleBytes: number;
+  readonly profile: Profile | undefined;
 };
+type Measured = Omit<Outcome, "idleBytes" | "profile">;
 
-const load = (ports: Ports, pid: number, one: Case, seconds: string): Omit<Outcome, "idleBytes"> => {
+const load = (ports: Ports, pid: number, one: Case, seconds: string): Measured => {
   const { transport } = one;
   const port = transport === "tls" || transport === "dtls" ? ports.secure : ports.plain;
-  const uri = `turn:127.0.0.1:${port}${transport === undefined ? "" : `?transport=${transport}`}`;
+  const uri = `turn:${link.server}:${port}${transport === undefined ? "" : `?transport=${transport}`}`;
   const args = [
     ["-c", LOAD_CORE, TURNPIKE, "load", uri, "--json", "--seconds", seconds, "--pid", String(pid)],
     ["-u", credentials.username, "-w", credentials.password],
-    one.flags,
+    ["--address", link.load[one.of === "allocations" ? 1 : 0], ...one.flags],
   ].flat();
-  const { status, stdout, stderr } = spawnSync("taskset", args, { encoding: "utf8" });
+  const [program = "", ...rest] = link.asLoad(["taskset", ...args]);
+  const { status, stdout, stderr } = spawnSync(program, rest, { encoding: "utf8" });
   if (status !== 0) throw new Error(`${one.name}: ${stderr}`);
-  return JSON.parse(stdout) as Omit<Outcome, "idleBytes">;
+  return JSON.parse(stdout) as Measured;
 };
 
 const sorted = (values: readonly number[]): readonly number[] => values.toSorted((a, b) => a - b);
@@ -97,9 +104,18 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "3" },
     case: { type: "string" },
     server: { type: "string" },
+    over: { type: "string", default: "lo" },
+    profile: { type: "boolean", default: false },
     opponent: { type: "string", multiple: true, default: [] },
   },
 });
+
+const isLink = (name: string): name is LinkName => (links as readonly string[]).includes(name);
+if (!isLink(values.over)) {
+  process.stderr.write(`--over: unknown "${values.over}" (known: ${links.join(", ")})\n`);
+  process.exit(2);
+}
+const link = await openLink(values.over);
 
 interface Named {
   readonly name: string;
@@ -128,10 +144,14 @@ const results = new Map<string, Map<string, Outcome[]>>();
 const failures: string[] = [];
 
 const measure = async (server: Subject, one: Case): Promise<void> => {
-  const running = await startSubject(server, SERVER_CORE);
+  const running = await startSubject(server, SERVER_CORE, link);
   try {
     const idleBytes = running.rssBytes();
-    const outcome = { ...load(running.ports, running.pid, one, values.seconds), idleBytes };
+    const work = (): Measured => load(running.ports, running.pid, one, values.seconds);
+    const { result, profile } = values.profile
+      ? await profiled(running.pid, work)
+      : { result: work(), profile: undefined };
+    const outcome = { ...result, idleBytes, profile };
     const ofCase = results.get(one.name) ?? new Map<string, Outcome[]>();
     results.set(one.name, ofCase);
     ofCase.set(server.name, [...(ofCase.get(server.name) ?? []), outcome]);
@@ -196,6 +216,15 @@ const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row)
 for (const row of [header, ...rows])
   process.stdout.write(`${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}\n`);
 
+if (values.profile)
+  for (const one of chosenCases.filter(({ of }) => of === undefined))
+    for (const { name } of servers)
+      for (const { profile, relayedPerCpuSecond } of outcomesOf(name, one))
+        if (profile !== undefined)
+          process.stdout.write(
+            `${one.name}, ${name}: of ${(1e6 / relayedPerCpuSecond).toFixed(2)} µs a packet ${showProfile(profile, 1e6 / relayedPerCpuSecond)}\n`,
+          );
+
 /** What the load itself takes from a client to a peer and back, without a server. */
 const direct = chosenCases
   .filter(({ of }) => of === "round trips")
@@ -204,7 +233,7 @@ const direct = chosenCases
 const memory = /MemTotal:\s+(\d+)/.exec(readFileSync("/proc/meminfo", "utf8"))?.[1];
 process.stdout.write(
   [
-    `median of ${values.rounds} rounds of ${values.seconds} s (lowest–highest)`,
+    `median of ${values.rounds} rounds of ${values.seconds} s (lowest–highest), over ${values.over}`,
     ...(direct.length === 0
       ? []
       : [
@@ -217,4 +246,5 @@ process.stdout.write(
     .map((line) => `${line}\n`)
     .join(""),
 );
+await link.close();
 if (failures.length > 0) process.exitCode = 1;
