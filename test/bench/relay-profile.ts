@@ -6,14 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { whereIs } from "../cluster/process.ts";
 
-/** Parts of the time, by the name of the system call; `user space`; `interrupts`, and what else the kernel does. */
+/** Parts of the time, by the name of the system call; `user space`; `kernel, other`, which includes interrupts. */
 export type Profile = ReadonlyMap<string, number>;
 
 const SYSTEM_CALL = /\b__(?:x64|arm64)_sys_(\w+)/u;
 const KERNEL = /\b(?:asm_\w+|entry_SYSCALL_64\w*|do_syscall_64|ret_from_fork\w*|el0t_64_\w+)\b/u;
 
 const partOf = (stack: string): string =>
-  SYSTEM_CALL.exec(stack)?.[1] ?? (KERNEL.test(stack) ? "interrupts" : "user space");
+  SYSTEM_CALL.exec(stack)?.[1] ?? (KERNEL.test(stack) ? "kernel, other" : "user space");
 
 /** Profiles process `pid` while `work` runs. @throws if perf is missing, or finds nothing. */
 export const profiled = async <T>(pid: number, work: () => T): Promise<{ result: T; profile: Profile }> => {
@@ -28,7 +28,10 @@ export const profiled = async <T>(pid: number, work: () => T): Promise<{ result:
     const result = work();
     recorder.kill("SIGINT");
     await ended;
-    const { stdout } = spawnSync("perf", ["script", "-i", file, "-F", "sym"], { encoding: "utf8", maxBuffer: 2 ** 30 });
+    const { stdout } = spawnSync("perf", ["script", "-i", file, "-F", "ip,sym"], {
+      encoding: "utf8",
+      maxBuffer: 2 ** 30,
+    });
     const stacks = stdout.split("\n\n").filter((stack) => stack.trim() !== "");
     if (stacks.length === 0) throw new Error("perf has no samples");
     const counts = new Map<string, number>();

@@ -43,14 +43,27 @@ const start = (args: readonly string[], options: CommandOptions = {}): Running =
 const call = (args: readonly string[], options: CommandOptions = {}): Promise<Ran> =>
   turnpike(args, { cwd: folder, bin, ...options });
 
+/** npm's own patience with a connection to the registry that hangs is longer than a hook's: it is ended, and tried again. */
+const INSTALL_MS = 150_000;
+
+const install = async (what: string, tries = 3): Promise<void> => {
+  const args = ["install", "--prefer-offline", "--no-audit", what];
+  try {
+    await run("npm", args, { cwd: folder, timeout: INSTALL_MS, killSignal: "SIGKILL" });
+  } catch (error) {
+    if (tries === 1) throw error;
+    await install(what, tries - 1);
+  }
+};
+
 beforeAll(async () => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), "turnpike-package-")));
   bin = join(folder, "node_modules/.bin");
   packed = await pack(folder);
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  await run("npm", ["install", "--prefer-offline", "--no-audit", packed.tarball], { cwd: folder });
+  await install(packed.tarball);
   // What a user does later must not undo what was installed now.
-  await run("npm", ["install", "--prefer-offline", "--no-audit", "ms@2.1.3"], { cwd: folder });
+  await install("ms@2.1.3");
   // The example has the ports that everybody has.
   enterOwnNetwork();
 });
