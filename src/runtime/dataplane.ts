@@ -99,13 +99,7 @@ export const startDataplane = async (options: DataplaneOptions): Promise<Datapla
     const stage = relaying.state === "draining" ? "TERMINATING" : isReady() ? "READY" : "NOT-READY";
     return dataplaneStatus(config(), summary, stage, wallMs());
   };
-  const metrics = createMetrics({
-    core,
-    relay,
-    facts: relaying.facts,
-    journal: sources.journal,
-    accounting: relaying.accounting?.counts,
-  });
+  const metrics = createMetrics(relaying.metricSources);
 
   const unserved = (what: string) => (reason: string) => {
     log.error({ reason }, `${what} cannot be served`);

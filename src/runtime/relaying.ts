@@ -4,8 +4,9 @@
  */
 import type { Logger } from "pino";
 import { wallMs } from "../clock.ts";
-import { createFactTally, type FactTally } from "../admin/fact-tally.ts";
+import { createFactTally } from "../admin/fact-tally.ts";
 import { createLatestRefusals } from "../admin/latest-refusals.ts";
+import type { MetricSources } from "../admin/metric.ts";
 import type { StateSources } from "../admin/state.ts";
 import type { Relay, RelayOptions } from "../dataplane/relay.ts";
 import type { Fact, Happening, Rejection } from "../journal/fact.ts";
@@ -20,7 +21,7 @@ import { startCertificateClock } from "./certificate-clock.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { attachRelay } from "./relay.ts";
 import { follow } from "./follow.ts";
-import { startAccounting, type Accounting, type AccountingPlan } from "./accounting/index.ts";
+import { startAccounting, type AccountingPlan } from "./accounting/index.ts";
 import { traceLoop } from "./traces/observe.ts";
 import type { Tracer } from "./traces/tracer.ts";
 
@@ -48,9 +49,7 @@ export interface Relaying {
   readonly state: string;
   /** The source of its state. */
   readonly sources: StateSources;
-  /** What of the event log there is to count. */
-  readonly facts: FactTally;
-  readonly accounting: Accounting | undefined;
+  readonly metricSources: MetricSources;
   tell(fact: Fact, source: string): void;
   /** Subscribes to a source, which is restarted when it fails. Resolves when its initial state is active. */
   follow(name: string, start: () => Source): Promise<void>;
@@ -128,6 +127,16 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
     return { removed, left: [...gateways] };
   };
 
+  const sources: StateSources = {
+    core: loop.core,
+    relay,
+    journal: { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal },
+    rejections: rejections.all,
+    refusals: refusals.of,
+    release,
+    startedAt,
+  };
+
   return {
     loop,
     journal,
@@ -136,17 +145,8 @@ export const createRelaying = ({ log, ...options }: RelayingOptions): Relaying =
     get state() {
       return registry.state("operator", "operator") ?? "stopped";
     },
-    sources: {
-      core: loop.core,
-      relay,
-      journal: { folder: options.journal, lastSeq: () => journal.lastSeq, refusal: () => journal.refusal },
-      rejections: rejections.all,
-      refusals: refusals.of,
-      release,
-      startedAt,
-    },
-    facts,
-    accounting,
+    sources,
+    metricSources: { core: loop.core, relay, facts, journal: sources.journal, accounting: accounting?.counts },
     drained: attached.drained,
     tell,
     follow(name, start) {

@@ -81,13 +81,7 @@ export const startStandalone = async (options: StandaloneOptions): Promise<Stand
 
   const notReady = (): string | undefined =>
     relaying.state === "leading" ? undefined : `operator is ${relaying.state}`;
-  const metrics = createMetrics({
-    core,
-    relay,
-    facts: relaying.facts,
-    journal: sources.journal,
-    accounting: relaying.accounting?.counts,
-  });
+  const metrics = createMetrics(relaying.metricSources);
   const admin = await startAdmin({
     ...options.admin,
     journal: options.journal,

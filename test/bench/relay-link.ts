@@ -22,7 +22,7 @@ export interface Link {
 const SERVER = "10.1.0.1";
 const LOAD = ["10.1.0.2", "10.1.0.3"] as const;
 
-const lo: Link = {
+export const loopback: Link = {
   server: "127.0.0.1",
   load: ["127.0.0.1", "127.0.0.2"],
   asLoad: (command) => command,
@@ -49,4 +49,4 @@ const openVeth = async (hasGro: boolean): Promise<Link> => {
 
 /** Before anything of this process uses the network. @throws without Linux or root, except for `lo`. */
 export const openLink = (name: LinkName): Promise<Link> =>
-  name === "lo" ? Promise.resolve(lo) : openVeth(name === "veth-gro");
+  name === "lo" ? Promise.resolve(loopback) : openVeth(name === "veth-gro");

@@ -11,7 +11,7 @@ import { tiedToUs, whereIs } from "../cluster/process.ts";
 import { buildPion } from "../interop/go.ts";
 import { makeCertificate, type TestCertificate } from "../support/certificate.ts";
 import { freePort } from "../support/free-port.ts";
-import type { Link } from "./relay-link.ts";
+import { loopback, type Link } from "./relay-link.ts";
 import { TurnClient } from "../../src/turn-client/turn-client.ts";
 
 export const credentials = { username: "user-1", password: "pass-1" } as const;
@@ -38,8 +38,6 @@ export interface Place extends Ports {
   readonly address: string;
   readonly peers: readonly string[];
 }
-
-const LOOPBACK = { server: "127.0.0.1", load: ["127.0.0.1", "127.0.0.2"] } as const;
 
 const configOf = ({ plain, secure, address, peers }: Place, { cert64, key64 }: TestCertificate) => ({
   version: "v1",
@@ -180,7 +178,7 @@ const waitUntilItAnswers = async (host: string, port: number, child: ChildProces
 export const startSubject = async (
   { command }: Subject,
   cores: string,
-  { server: address, load: peers }: Pick<Link, "server" | "load"> = LOOPBACK,
+  { server: address, load: peers }: Pick<Link, "server" | "load"> = loopback,
 ): Promise<RunningSubject> => {
   const folder = mkdtempSync(join(tmpdir(), "turnpike-bench-"));
   const ports: Ports = { plain: await freePort(address), secure: await freePort(address) };

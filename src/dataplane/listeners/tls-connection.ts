@@ -8,8 +8,6 @@ import type { TlsSession } from "../openssl/tls-server.ts";
 import type { Connection, ConnectionOwner } from "./connection.ts";
 
 const nothing = Buffer.alloc(0);
-/** The records of a long message are longer than what a connection takes at once. */
-const PIECE_BYTES = 1 << 15;
 
 export class TlsConnection implements Connection {
   readonly #raw: Connection;
@@ -128,9 +126,8 @@ export class TlsConnection implements Connection {
   }
 
   #transmit(): void {
-    const sealed = this.#session.toSend() ?? nothing;
-    for (let at = 0; at < sealed.length; at += PIECE_BYTES)
-      this.#raw.send(sealed, at, Math.min(at + PIECE_BYTES, sealed.length));
+    const sealed = this.#session.toSend();
+    if (sealed !== undefined) this.#raw.send(sealed, 0, sealed.length);
   }
 }
 

@@ -5,6 +5,7 @@
 import { Socket } from "node:net";
 import { familyOf, type TransportAddress } from "../../../net/address.ts";
 import type { Connection, ConnectionOwner } from "../../listeners/connection.ts";
+import { MAX_DATAGRAM_BYTES } from "./arena.ts";
 import type { Datagrams, Readable } from "./datagrams.ts";
 import { addressOf, bound } from "./sockaddr.ts";
 import { EAGAIN, EINTR, EPOLLIN, EPOLLOUT, loadSys, type Sys } from "./sys.ts";
@@ -76,6 +77,13 @@ export class StreamSocket implements Connection, Readable {
       this.#socket.write(Buffer.from(bytes.subarray(start, end)));
       return;
     }
+    // More than a slot of the arena holds: the records of a long message, or of a long chain of certificates.
+    for (; end - start > MAX_DATAGRAM_BYTES; start += MAX_DATAGRAM_BYTES)
+      this.#place(bytes, start, start + MAX_DATAGRAM_BYTES);
+    this.#place(bytes, start, end);
+  }
+
+  #place(bytes: Buffer, start: number, end: number): void {
     const at = this.#datagrams.placeOf(bytes, start, end);
     if (this.#pieces.length === 0) this.#datagrams.flushLater(this);
     this.#pieces.push(at, at + end - start);
