@@ -104,3 +104,11 @@ it("has the expiry of the certificate that is served, of several and in a datapl
   take(gone("Secret", "ns/good"));
   expect((await expiries())[0]).toEqual(["ns/gw/tls", Date.UTC(2040, 0, 1) / 1000]);
 });
+
+it("has no utilization of the event loop, which does not see the relay wait", async () => {
+  const { core } = createHistory();
+  const journal = { lastSeq: () => 9, refusal: () => undefined };
+  const text = await createMetrics({ core, relay, facts: createFactTally(), journal }).scrape();
+  expect(text).toContain("nodejs_eventloop_lag_seconds");
+  expect(text).not.toContain("nodejs_eventloop_utilization");
+});

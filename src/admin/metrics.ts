@@ -5,6 +5,9 @@ import { accountingMetrics } from "./accounting-metrics.ts";
 import type { Metric, MetricSources, Sample } from "./metric.ts";
 import { relayMetrics } from "./relay-metrics.ts";
 
+const utilization = ["nodejs_eventloop_utilization_summary", "nodejs_eventloop_utilization_histogram"];
+const maxTimeoutMs = 2 ** 31 - 1;
+
 export const metrics: readonly Metric[] = [...relayMetrics, ...coreMetrics, ...accountingMetrics];
 
 /** @param registry with the metrics of other components. */
@@ -12,7 +15,9 @@ export const createMetrics = (
   sources: MetricSources,
   registry = new Registry(),
 ): { readonly contentType: string; scrape(): Promise<string> } => {
-  collectDefaultMetrics({ register: registry });
+  // The batch engine waits where Node does not count it as idle: utilization would always be 1.
+  collectDefaultMetrics({ register: registry, eventLoopUtilizationTimeout: maxTimeoutMs });
+  for (const name of utilization) registry.removeSingleMetric(name);
   // Both are read from the state at each scrape, so a counter is also set to its total.
   const series = metrics.map((metric) => {
     const { name, help, labels } = metric;

@@ -27,11 +27,22 @@ export interface LimitFlags {
   readonly mobility: boolean;
   readonly passwordAlgorithms?: boolean;
   readonly natDiscovery?: boolean;
+  readonly busyPoll: number;
 }
+
+/** Timers of a thread may be delayed as much. */
+const MAX_BUSY_POLL_MICROSECONDS = 10_000;
 
 const parseNumber = (text: string): number => {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("expected a whole number");
   return Number(text);
+};
+
+const parseMicroseconds = (text: string): number => {
+  const value = parseNumber(text);
+  if (value > MAX_BUSY_POLL_MICROSECONDS)
+    throw new InvalidArgumentError(`expected ${MAX_BUSY_POLL_MICROSECONDS} at most`);
+  return value;
 };
 
 const parsePorts = (text: string): PortRange => {
@@ -115,6 +126,12 @@ export const addLimitOptions = (command: Command): Command =>
     .option(
       "--nat-discovery",
       "UDP listeners with two addresses answer NAT behaviour discovery (RFC 5780), also on the next port",
+    )
+    .option(
+      "--busy-poll <µs>",
+      "after a packet, look for the next one this long before a thread sleeps: shorter delays, for up to a core",
+      parseMicroseconds,
+      0,
     );
 
 export const tuningOf = (flags: LimitFlags): RelayTuning => ({
@@ -127,6 +144,7 @@ export const tuningOf = (flags: LimitFlags): RelayTuning => ({
   mobility: flags.mobility,
   passwordAlgorithms: flags.passwordAlgorithms === true,
   natDiscovery: flags.natDiscovery === true,
+  busyPollMicroseconds: flags.busyPoll,
   limits: {
     ...given("maxAllocations", flags.maxAllocations),
     ...given("maxPermissions", flags.maxPermissions),

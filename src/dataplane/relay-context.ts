@@ -79,7 +79,12 @@ export class RelayContext {
     this.unproven = new UnprovenSources(this.limits.unprovenAnswersPerSecond);
     this.engine = createEngine(
       options.engine ?? "auto",
-      { drops: this.drops, isBusy: () => this.control.isBusy, ...options.sockets },
+      {
+        drops: this.drops,
+        isBusy: () => this.control.isBusy,
+        busyPollMs: (options.busyPollMicroseconds ?? 0) / 1000,
+        ...options.sockets,
+      },
       options.log,
     );
     const { ids, quota, usageSeconds } = options;

@@ -43,6 +43,8 @@ export interface RelayTuning {
   readonly passwordAlgorithms?: boolean;
   /** UDP listeners with two addresses answer NAT behaviour discovery (RFC 5780), also on the next port. */
   readonly natDiscovery?: boolean;
+  /** How long a thread looks for packets without sleeping after the last one, in microseconds; 0 by default. */
+  readonly busyPollMicroseconds?: number;
   /** Overrides of `defaultLimits`. */
   readonly limits?: Partial<Limits>;
 }

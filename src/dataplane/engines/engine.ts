@@ -87,4 +87,6 @@ export interface EngineOptions {
   readonly descriptors?: Uint8Array;
   /** Whether requests wait for a timer: then the engine's thread must not block for long. */
   readonly isBusy?: () => boolean;
+  /** How long the engine looks for packets without sleeping after the last one, in milliseconds; 0 by default. */
+  readonly busyPollMs?: number;
 }

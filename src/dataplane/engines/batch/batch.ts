@@ -34,8 +34,14 @@ class BatchEngine implements Engine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#drops = options.drops;
-    const { drops, descriptors, clientSockets, isBusy } = options;
-    this.#datagrams = new Datagrams({ drops, descriptors, isOwnThread: clientSockets !== undefined, isBusy });
+    const { drops, descriptors, clientSockets, isBusy, busyPollMs } = options;
+    this.#datagrams = new Datagrams({
+      drops,
+      descriptors,
+      isOwnThread: clientSockets !== undefined,
+      isBusy,
+      busyPollMs,
+    });
     this.#arena = this.#datagrams.arena;
     this.#bytes = this.#datagrams.bytes;
   }

@@ -23,6 +23,7 @@ export interface DatagramsOptions {
   /** The thread has no other work: it may block while there is nothing to read. */
   readonly isOwnThread?: boolean;
   readonly isBusy?: (() => boolean) | undefined;
+  readonly busyPollMs?: number | undefined;
 }
 
 /** A descriptor other than a datagram socket: a TCP connection, or a port that accepts them. */
@@ -69,11 +70,12 @@ export class Datagrams {
   /** DSCP and ECN of the current datagram: a forwarded datagram has the same (RFC 8656 §13). 0 between datagrams. */
   #trafficClass = 0;
   #isFlushDue = false;
-  /** Work to do after the turn. */
+  /** Work to do at the end of the turn. */
   #handedUp: (() => void)[] = [];
+  #isInTurn = false;
 
   /** @throws if this machine has no such calls; the message says why. */
-  constructor({ drops, descriptors, isOwnThread = false, isBusy = () => false }: DatagramsOptions) {
+  constructor({ drops, descriptors, isOwnThread = false, isBusy = () => false, busyPollMs }: DatagramsOptions) {
     this.#sys = loadSys();
     this.#descriptors = descriptors;
     this.drops = drops;
@@ -82,7 +84,10 @@ export class Datagrams {
     this.inputAt = this.#sys.addressOf(this.input);
     this.outputAt = this.#sys.addressOf(this.output);
     this.#queue = new SendQueue(this.#sys, this.arena, drops);
-    this.#loop = new Loop(this.#sys, this.#read, this.flush, isOwnThread ? { isBusy } : undefined);
+    this.#loop = new Loop(this.#sys, this.#read, this.#endTurn, {
+      ownThread: isOwnThread ? { isBusy } : undefined,
+      busyPollMs,
+    });
   }
 
   /** @throws the error of the system call, with the address. */
@@ -146,17 +151,25 @@ export class Datagrams {
   }
 
   /**
-   * Runs `work` soon after the turn. Owners use this for everything but forwarding a packet: promises and ticks do not run
-   * within a turn.
+   * Runs `work` when this turn has sent what it forwards, or soon, outside of a turn. Owners use this for everything but
+   * forwarding a packet.
    */
   handUp(work: () => void): void {
-    if (this.#handedUp.push(work) === 1) setImmediate(this.#doHandedUp);
+    if (this.#handedUp.push(work) === 1 && !this.#isInTurn) setImmediate(this.#doHandedUp);
   }
 
   readonly #doHandedUp = (): void => {
     const works = this.#handedUp;
     this.#handedUp = [];
     for (const work of works) work();
+  };
+
+  readonly #endTurn = (): void => {
+    this.flush();
+    this.#isInTurn = false;
+    if (this.#handedUp.length === 0) return;
+    this.#doHandedUp();
+    this.flush();
   };
 
   /** Source address of the datagram in `slot`, as text. */
@@ -189,6 +202,7 @@ export class Datagrams {
   }
 
   readonly #read = (fd: number): void => {
+    this.#isInTurn = true;
     const socket = this.#sockets[fd];
     if (socket === undefined) {
       this.#others[fd]?.ready();
