@@ -305,7 +305,7 @@ const find = async ({
   nodes,
 }: ClusterOptions): Promise<ForCluster> => ({
   ...(await findBinaries(version, say)),
-  nodes: nodes && (await prepareNodes(version, say)),
+  nodes: nodes && (await prepareNodes(version, nodes, say)),
 });
 
 const openNodes = (

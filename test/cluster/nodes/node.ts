@@ -29,12 +29,16 @@ export interface NodeOptions extends NodeSettings {
   readonly images: readonly string[];
   /** It has external addresses, and a cloud, which is `nodes.ts`, tells Kubernetes which. */
   readonly hasExternal: boolean;
+  /** The program that decides on new connections of pods; nobody does, if undefined. */
+  readonly enforcer: string | undefined;
 }
 
 /** The taint that kubelet gives nodes of which a cloud has not told the addresses yet. */
 export const UNINITIALIZED = "node.cloudprovider.kubernetes.io/uninitialized";
 
 /**
+ * The rules of iptables are those of kube-network-policies: what pods begin is decided on, once its final destination is known;
+ * what the node itself begins, and ICMP, is not.
  * What kubelet sets of the whole machine is files here. Logs, state and all that programs keep below `/var/lib` are in the
  * node's folder. It says each step, and what has ended.
  */
@@ -68,6 +72,16 @@ until ctr version > /dev/null 2>&1; do sleep 0.05; done
 for image in $images; do ctr -n k8s.io images import "$image" >> import.log 2>&1 || echo "ended import"; done
 echo waiting
 until [ -s "$kubeconfig" ]; do sleep 0.05; done
+if [ -n "$enforcer" ]; then
+  for iptables in iptables ip6tables; do
+    rule() { $iptables -w -t mangle -A POSTROUTING "$@" || echo "ended node"; }
+    rule -p $([ $iptables = iptables ] && echo icmp || echo ipv6-icmp) -j ACCEPT
+    rule -m owner --uid-owner 0 -j ACCEPT
+    rule -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+    rule -j NFQUEUE --queue-num 100
+  done
+  start enforcer "$enforcer" -kubeconfig="$kubeconfig" -node="$name"
+fi
 start kubelet "$program" kubelet --config=kubelet.yaml --kubeconfig="$kubeconfig" --root-dir="$folder/kubelet" \\
   --cert-dir=pki --hostname-override="$name" --node-ip="$addresses" $cloud --v=2
 start kube-proxy "$program" kube-proxy --config=kube-proxy.yaml --v=2
@@ -75,7 +89,7 @@ exec sleep infinity`;
 
 /** Resolves when the node has its images, and waits for the kubeconfig. */
 export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealNode> => {
-  const { name, number, folder, kubeconfig, program, images, hasExternal } = options;
+  const { name, number, folder, kubeconfig, program, images, hasExternal, enforcer = "" } = options;
   for (const [path, text] of Object.entries(filesOf(options))) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
@@ -103,6 +117,7 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
       folder,
       program,
       kubeconfig,
+      enforcer,
       images: images.join(" "),
       addresses: `${addresses.v4},${addresses.v6}`,
       cloud: hasExternal ? "--cloud-provider=external" : "",

@@ -8,6 +8,7 @@ import { whereIs } from "../process.ts";
 import { makeCgroup, missingControllers } from "./cgroups.ts";
 import { startReaper } from "./reaper.ts";
 import { dnsObjects } from "./dns.ts";
+import { buildEnforcer } from "./policies.ts";
 import { nodeImages } from "./images.ts";
 import { startLoadBalancer } from "./load-balancer.ts";
 import { routeBetween, startNode, UNINITIALIZED, type RealNode } from "./node.ts";
@@ -25,6 +26,8 @@ export interface NodesOptions {
   readonly proxyMode?: "nftables" | "iptables";
   /** They have external addresses as well, as those of a cloud do. */
   readonly hasExternal?: boolean;
+  /** NetworkPolicies apply to pods. */
+  readonly enforcesPolicies?: boolean;
   /** Archives of further images. */
   readonly images?: readonly string[];
 }
@@ -68,10 +71,14 @@ export const missingForNodes = (): readonly string[] => [
 ];
 
 /** What a start needs that takes long the first time. @throws MissingTool. */
-export const prepareNodes = async (version: string, say: Say) => {
+export const prepareNodes = async (version: string, { enforcesPolicies = false }: NodesOptions, say: Say) => {
   const missing = missingForNodes();
   if (missing.length > 0) throw new MissingTool(missing.join("\n"));
-  return { program: await builtProgram("node", version, say), images: await nodeImages(say) };
+  return {
+    program: await builtProgram("node", version, say),
+    enforcer: enforcesPolicies ? await buildEnforcer(say) : undefined,
+    images: await nodeImages(say),
+  };
 };
 
 const isTrue = (
@@ -112,7 +119,7 @@ const introduce = async (client: Client, kubectl: readonly string[], nodes: read
  * @param temporary a folder to remove once all has ended, however this process ends.
  */
 export const startNodes = async (
-  { program, images }: { readonly program: string; readonly images: readonly string[] },
+  { program, enforcer, images }: Awaited<ReturnType<typeof prepareNodes>>,
   options: NodesOptions,
   places: { readonly folder: string; readonly kubeconfig: string; readonly temporary: string | undefined },
 ): Promise<Nodes> => {
@@ -141,6 +148,7 @@ export const startNodes = async (
           number,
           kubeconfig,
           program,
+          enforcer,
           folder: join(folder, name),
           cgroup: `${cgroup}/${name}`,
           proxyMode: options.proxyMode ?? "nftables",
