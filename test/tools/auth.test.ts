@@ -126,6 +126,14 @@ describe("turnpike authd", () => {
     expect(running.output).not.toMatch(new RegExp(`${SECRET}|${credentials.password}|bob`));
   });
 
+  it("listens on the addresses of both families", async () => {
+    const { url } = await startAuthd(at);
+    for (const host of ["127.0.0.1", "[::1]"]) {
+      const { status } = await fetch(`${url.replace("127.0.0.1", host)}/nowhere`);
+      expect(status, host).toBe(404);
+    }
+  });
+
   it("answers to the name authd and to the environment of STUNner's", async () => {
     await publish(undefined);
     const cds = ["--cds-server-address=127.0.0.1", `--cds-server-port=${discovery.port}`];

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { tiedToUs } from "../process.ts";
 import { filesOf, podsOf, type NodeSettings } from "./settings.ts";
-import { networkOf, run, type Addresses, type Network, type Wire } from "./wire.ts";
+import { FLAG, networkOf, run, type Addresses, type FamilyName, type Network, type Wire } from "./wire.ts";
 
 export interface RealNode extends Network {
   readonly name: string;
@@ -89,7 +89,7 @@ exec sleep infinity`;
 
 /** Resolves when the node has its images, and waits for the kubeconfig. */
 export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealNode> => {
-  const { name, number, folder, kubeconfig, program, images, hasExternal, enforcer = "" } = options;
+  const { name, number, folder, kubeconfig, program, images, hasExternal, enforcer = "", families } = options;
   for (const [path, text] of Object.entries(filesOf(options))) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
@@ -119,7 +119,7 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
       kubeconfig,
       enforcer,
       images: images.join(" "),
-      addresses: `${addresses.v4},${addresses.v6}`,
+      addresses: families.map((family) => addresses[family]).join(","),
       cloud: hasExternal ? "--cloud-provider=external" : "",
     },
   });
@@ -141,18 +141,12 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
   void ended.then(() => fail("node"));
   const pid = child.pid ?? 0;
   const plug = (): void => {
-    wire.plug(name, pid, 10 + number);
-    if (external !== undefined)
-      for (const [flag, address] of [
-        ["-4", `${external.v4}/32`],
-        ["-6", `${external.v6}/128`],
-      ] as const)
-        run(networkOf(pid).inside(["ip", flag, "address", "add", address, "dev", "eth0"]));
-    for (const [family, gateway] of [
-      ["-4", wire.addresses.v4],
-      ["-6", wire.addresses.v6],
-    ] as const)
-      run(networkOf(pid).inside(["ip", family, "route", "add", "default", "via", gateway]));
+    wire.plug(name, pid, 10 + number, families);
+    for (const family of families) {
+      const ip = (...args: readonly string[]): string => run(networkOf(pid).inside(["ip", FLAG[family], ...args]));
+      if (external !== undefined) ip("address", "add", external[family], "dev", "eth0");
+      ip("route", "add", "default", "via", wire.addresses[family]);
+    }
   };
   createInterface({ input: child.stdout }).on("line", (line) => {
     const [word, what = ""] = line.split(" ");
@@ -184,12 +178,12 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
 };
 
 /** Lets the pods of each node reach those of the others, and the control plane. */
-export const routeBetween = (wire: Wire, nodes: readonly RealNode[]): void => {
+export const routeBetween = (wire: Wire, families: readonly FamilyName[], nodes: readonly RealNode[]): void => {
   for (const from of [wire, ...nodes])
     for (const to of nodes)
       if (from !== to) {
         const pods = podsOf(to.number);
-        run(from.inside(["ip", "route", "add", pods.v4, "via", to.addresses.v4]));
-        run(from.inside(["ip", "-6", "route", "add", pods.v6, "via", to.addresses.v6]));
+        for (const family of families)
+          run(from.inside(["ip", FLAG[family], "route", "add", pods[family], "via", to.addresses[family]]));
       }
 };
