@@ -105,6 +105,16 @@ describe("a public TURN server on two nodes", () => {
     }
   });
 
+  it("gives relayed addresses of both families, each that of the node", async () => {
+    const [, ipv6] = media.status.podIPs;
+    for (const node of stage.nodes.all) {
+      const call = await calls.begin(`${node.name}, its own IPv6 address`, through(node), ipv6!.ip);
+      expect(call.relay).toBe(node.external!.v6);
+      await call.flows(100);
+      await call.endsWhole();
+    }
+  });
+
   it("relays at the ports of the range alone, refuses who comes when all are in use, and recovers", async () => {
     const [node, other] = stage.nodes.all as readonly [RealNode, RealNode];
     const [first, ...rest] = await fill(node);

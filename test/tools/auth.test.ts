@@ -15,7 +15,7 @@ let at: readonly string[];
 
 beforeAll(async () => {
   relay = await startTestDataplane();
-  discovery = await startDiscovery({ host: "127.0.0.1", port: 0, addressOfNode: () => undefined, isReady: () => true });
+  discovery = await startDiscovery({ host: "127.0.0.1", port: 0, addressesOfNode: () => [], isReady: () => true });
   at = ["--discovery", `127.0.0.1:${discovery.port}`];
 });
 afterAll(async () => {
