@@ -28,7 +28,7 @@ export interface NodeOptions extends NodeSettings {
   readonly program: string;
   readonly images: readonly string[];
   /** It has external addresses, and a cloud, which is `nodes.ts`, tells Kubernetes which. */
-  readonly hasExternal: boolean;
+  readonly hasExternal: boolean | "translated";
   /** The program that decides on new connections of pods; nobody does, if undefined. */
   readonly enforcer: string | undefined;
 }
@@ -95,7 +95,7 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
     writeFileSync(join(folder, path), text);
   }
   const addresses = wire.at(10 + number);
-  const external = hasExternal ? wire.at(100 + number) : undefined;
+  const external = hasExternal !== false ? wire.at(100 + number) : undefined;
   const [command, ...args] = tiedToUs("KILL", [
     "unshare",
     "--net",
@@ -120,7 +120,7 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
       enforcer,
       images: images.join(" "),
       addresses: families.map((family) => addresses[family]).join(","),
-      cloud: hasExternal ? "--cloud-provider=external" : "",
+      cloud: hasExternal !== false ? "--cloud-provider=external" : "",
     },
   });
   child.stderr.pipe(createWriteStream(join(folder, "node.log")));
@@ -144,7 +144,7 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
     wire.plug(name, pid, 10 + number, families);
     for (const family of families) {
       const ip = (...args: readonly string[]): string => run(networkOf(pid).inside(["ip", FLAG[family], ...args]));
-      if (external !== undefined) ip("address", "add", external[family], "dev", "eth0");
+      if (external !== undefined && hasExternal === true) ip("address", "add", external[family], "dev", "eth0");
       ip("route", "add", "default", "via", wire.addresses[family]);
     }
   };

@@ -24,8 +24,11 @@ export interface NodesOptions {
   readonly count: number;
   /** How kube-proxy does it; `nftables`, if absent. */
   readonly proxyMode?: "nftables" | "iptables";
-  /** They have external addresses as well, as those of a cloud do. */
-  readonly hasExternal?: boolean;
+  /**
+   * They have external addresses as well, as those of a cloud do. `translated`: no interface has them; they are translated, one
+   * to one, on the way to clients outside.
+   */
+  readonly hasExternal?: boolean | "translated";
   /** Of nodes, pods, Services and clients outside; both, IPv4 first, if absent. */
   readonly families?: readonly FamilyName[];
   /** NetworkPolicies apply to pods. */
@@ -162,7 +165,7 @@ export const startNodes = async (
           proxyMode: options.proxyMode ?? "nftables",
           families,
           images: [...images, ...(options.images ?? [])],
-          hasExternal: options.hasExternal === true,
+          hasExternal: options.hasExternal ?? false,
         });
         open.push({ close: node.stop });
         return node;
@@ -176,6 +179,9 @@ export const startNodes = async (
     );
     for (const { addresses, external } of all)
       for (const family of external === undefined ? [] : families) outside.route(external![family], [addresses]);
+    if (options.hasExternal === "translated")
+      for (const { addresses, external } of all)
+        for (const family of families) outside.translate(external![family], addresses[family]);
     open.push(outside);
     const failed = Promise.race(all.map((node) => node.failed));
     failed.catch(() => undefined);

@@ -6,6 +6,8 @@ export interface Outside extends Network, Closable {
   readonly addresses: Addresses;
   /** Packets for `address` go to one of `nodes`, by flow; to none if there are none. */
   route(address: string, nodes: readonly Addresses[]): void;
+  /** What is sent to `external` arrives at `internal`, and what comes from there seems to come from `external`. */
+  translate(external: string, internal: string): void;
 }
 
 const familyOf = (address: string): FamilyName => (address.includes(":") ? "v6" : "v4");
@@ -20,6 +22,12 @@ export const routeCommand = (address: string, nodes: readonly Addresses[], link:
     ? ["ip", FLAG[family], "route", "replace", target, ...hops]
     : ["ip", FLAG[family], "route", "replace", "unreachable", target];
 };
+
+/** As a cloud's gateway does it; here, where packets leave and arrive. */
+const TRANSLATION = `
+add table inet translation
+add chain inet translation leaving { type nat hook output priority -100; }
+add chain inet translation arriving { type nat hook input priority 100; }`;
 
 export const openOutside = async (
   wire: Wire,
@@ -49,6 +57,14 @@ export const openOutside = async (
   return {
     ...network,
     addresses,
+    translate(external, internal) {
+      const family = familyOf(external) === "v6" ? "ip6" : "ip";
+      const rules = [
+        `add rule inet translation leaving ${family} daddr ${external} dnat ${family} to ${internal}`,
+        `add rule inet translation arriving ${family} saddr ${internal} snat ${family} to ${external}`,
+      ];
+      inside("nft", [TRANSLATION, ...rules].join("\n"));
+    },
     route: (address, to) => void inside(...routeCommand(address, to, "eth0")),
   };
 };
