@@ -77,7 +77,7 @@ try {
   if (missing.every(({ command }) => command !== "etcd")) await findBinaries(testedVersion, say);
   await prepareGatewayApi();
   await buildHelm(say);
-  await prepareNodes(testedVersion, say);
+  await prepareNodes(testedVersion, { count: 1, enforcesPolicies: true }, say);
   await buildPion("client");
   await pythonWithAiortc();
   await hadolint();

@@ -105,7 +105,7 @@ export const authdCommand = (): Command =>
   addDiscoveryOptions(new Command("authd"))
     .description("hand out credentials over HTTP to those who run clients; STUNner's authentication service")
     .option("-p, --port <port>", "where to listen", parsePort, AUTH_PORT)
-    .option("--host <address>", "and on which address", "0.0.0.0")
+    .option("--host <address>", "and on which address (default: all of both families)", "")
     .option("--rate-limit <n>", "requests a second of one client; 0: as many as come", parseRate, 100)
     .addOption(new Option("--token-file <file>", "bearer token that requests have to present (default: none)"))
     .option("--oidc-issuer <url>", "requests have to present a bearer token (JWT) of this identity provider")

@@ -58,6 +58,10 @@ describe("parsing a config", () => {
     [{ listeners: [{ protocol: "TURN-UDP" }] }, "listener: missing name"],
     [{ listeners: [{ name: "l", protocol: "SCTP" }] }, 'unknown listener protocol of l: "SCTP"'],
     [{ listeners: [{ name: "l", port: 70_000 }] }, "listener l: invalid port: 70000"],
+    [
+      { listeners: [{ name: "l", more_addresses: ["2001:db8::1", "turn.example.org"] }] },
+      'listener l: more_addresses: "turn.example.org" is no IP address',
+    ],
     [{ listeners: [{ name: "l" }, { name: "l" }] }, "listener l is there twice"],
     [
       { listeners: [{ name: "l", protocol: "udp", http_backend: "site:443" }] },
@@ -105,6 +109,7 @@ describe("the difference to the active config", () => {
     [{ port: 3479 }, "restart"],
     [{ protocol: "TURN-TCP" as const }, "restart"],
     [{ address: "192.0.2.1" }, "restart"],
+    [{ more_addresses: ["2001:db8::1"] }, "restart"],
     [{ protocol: "TURN-TLS" as const }, "restart"],
     [{ cert: "another" }, "update"],
     [{ certificates: [{ cert: "further", key: "k" }] }, "update"],

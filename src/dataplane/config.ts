@@ -6,6 +6,7 @@ import type { Admission } from "../admission/admission.ts";
 import type { AdmittedCluster } from "../admission/transition.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
 import { parseHostPort } from "../net/host-port.ts";
+import { parseIp } from "../net/ip.ts";
 import { proxyVersions } from "../resources/http-backends.ts";
 import { isFurther, MAX_FURTHER_CREDENTIALS } from "../resources/names.ts";
 import { offloadEngines, type OffloadWish } from "./offload/wish.ts";
@@ -101,6 +102,9 @@ const parseListener = (listener: ListenerConfig): ListenerConfig => {
   if (!Number.isInteger(port) || port < 1 || port > 65535) refuse(`listener ${listener.name}: invalid port: ${port}`);
   const routes = [...new Set(listener.routes)].toSorted();
   parseCertificates(listener);
+  const unknown = listener.more_addresses?.find((address) => parseIp(address) === undefined);
+  if (unknown !== undefined)
+    refuse(`listener ${listener.name}: more_addresses: ${JSON.stringify(unknown)} is no IP address`);
   const { http_backend: _, http_backend_proxy_protocol: __, ...rest } = listener;
   const backend = parseBackend(listener, protocol);
   return { ...rest, ...backend, protocol, port, address: listener.address || "0.0.0.0", routes };
@@ -191,6 +195,8 @@ const stepFor = (next: ListenerConfig, before: ListenerConfig | undefined): List
   if (before === undefined) return { listener: next, step: "start" };
   if (before.protocol !== next.protocol || before.port !== next.port || before.address !== next.address)
     return { listener: next, step: "restart" };
+  // Its sockets are bound otherwise.
+  if (!sameSet(before.more_addresses, next.more_addresses)) return { listener: next, step: "restart" };
   const same =
     sameSet(before.routes, next.routes) &&
     before.public_address === next.public_address &&

@@ -50,6 +50,28 @@ describe("a listener is placed", () => {
     });
   });
 
+  it("everywhere, and advertises an address of each family in front of this machine", () => {
+    const listener = { address: "203.0.113.9", more_addresses: ["2001:db8::9"] };
+    expect(placeByAddress(listener, locals)).toEqual({
+      bind: ["0.0.0.0", "::"],
+      relay: { 4: { bind: "0.0.0.0", advertised: "203.0.113.9" }, 6: { bind: "::", advertised: "2001:db8::9" } },
+    });
+    // An interface has the first, and nothing the second.
+    expect(placeByAddress({ address: "10.1.0.7", more_addresses: ["2001:db8::9"] }, locals)).toEqual({
+      bind: ["10.1.0.7", "fd00::7"],
+      relay: { 4: { bind: "10.1.0.7", advertised: "10.1.0.7" }, 6: { bind: "fd00::7", advertised: "2001:db8::9" } },
+    });
+    // An interface has both, the second beside another one.
+    const more = [...locals, { interface: "eth0", address: "2001:db8::9", internal: false }];
+    expect(placeByAddress({ address: "10.1.0.7", more_addresses: ["2001:db8::9"] }, more)).toEqual({
+      bind: ["10.1.0.7", "2001:db8::9"],
+      relay: both("10.1.0.7", "2001:db8::9"),
+    });
+    // Without IPv6 there is nothing to translate it to.
+    const ipv4 = locals.filter(({ address }) => !address.includes(":"));
+    expect(placeByAddress(listener, ipv4).relay).toEqual({ 4: { bind: "0.0.0.0", advertised: "203.0.113.9" } });
+  });
+
   it("where it is, and advertises other addresses of the families that it has", () => {
     expect(placeListener(placeOn(["127.0.0.1"]), { address: "" }, ["203.0.113.9", "2001:db8::9"])).toEqual({
       bind: ["127.0.0.1"],

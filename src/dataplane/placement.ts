@@ -44,7 +44,7 @@ export const placeOn = (addresses: readonly string[]): PlaceRule => ({ by: "addr
 /** @param advertise IP literals that clients receive instead of those that are bound. */
 export const placeListener = (
   rule: PlaceRule,
-  listener: Pick<ListenerConfig, "address">,
+  listener: Pick<ListenerConfig, "address" | "more_addresses">,
   advertise: readonly string[] = [],
 ): Placement => {
   const { bind, relay } =
@@ -76,18 +76,39 @@ export const localAddresses = (interfaces = networkInterfaces()): readonly Local
 /**
  * By the listener's own address, which for a managed dataplane is that of its pod. A pod with addresses of both families
  * serves both. A wildcard means all addresses; an address that is not this machine's (that of a node behind NAT, say) is
- * advertised to clients, and all addresses are bound.
+ * advertised to clients, and all addresses are bound. Its other addresses are advertised for the families that it serves.
  */
 export const placeByAddress = (
-  { address }: Pick<ListenerConfig, "address">,
+  { address, more_addresses: others = [] }: Pick<ListenerConfig, "address" | "more_addresses">,
   locals: readonly Local[] = localAddresses(),
 ): Placement => {
+  const wanted = others
+    .flatMap((text) => parseIp(text)?.text ?? [])
+    .filter((one) => familyOf(one) !== familyOf(address));
+  const { bind, relay } = placeByOne(address, wanted, locals);
+  const further = wanted.flatMap((advertised) => {
+    const family = familyOf(advertised);
+    const own = relay[family];
+    if (own === undefined) return [];
+    if (locals.some((local) => local.address === advertised))
+      return [[family, { bind: advertised, advertised }] as const];
+    // What comes for it is translated to an address of this machine.
+    return [[family, { bind: bind.includes(own.bind) ? own.bind : WILDCARDS[family], advertised }] as const];
+  });
+  return { bind, relay: { ...relay, ...Object.fromEntries(further) } };
+};
+
+/** @param wanted addresses of the other family that are preferred to others of the interface. */
+const placeByOne = (address: string, wanted: readonly string[], locals: readonly Local[]): Placement => {
   const own = parseIp(address)?.text;
   const bears = locals.find((local) => local.address === own);
   if (own !== undefined && bears !== undefined) {
-    const other = locals.find(
-      (local) => local.interface === bears.interface && familyOf(local.address) !== familyOf(own) && !local.internal,
-    );
+    const preferred = locals.find((local) => wanted.includes(local.address));
+    const other =
+      preferred ??
+      locals.find(
+        (local) => local.interface === bears.interface && familyOf(local.address) !== familyOf(own) && !local.internal,
+      );
     const bind = [own, ...(other === undefined ? [] : [other.address])];
     return { bind, relay: relayOn(bind) };
   }

@@ -11,13 +11,13 @@ import {
   TEXT_TYPE,
   type Scope,
 } from "./protocol.ts";
-import { withNodeAddress } from "./node-address.ts";
+import { withNodeAddresses } from "./node-address.ts";
 import type { ConfigStore, StoredConfig } from "./store.ts";
 
 export interface ApiOptions {
   readonly store: ConfigStore;
   readonly isReady: () => boolean;
-  readonly addressOfNode: (node: string) => string | undefined;
+  readonly addressesOfNode: (node: string) => readonly string[];
   /** The current token; undefined: every client may read. */
   readonly token: () => string | undefined;
 }
@@ -54,10 +54,10 @@ const sha256 = (text: string): Buffer => createHash("sha256").update(text).diges
 export const frameFor = (
   stored: StoredConfig,
   node: string | undefined,
-  addressOfNode: (node: string) => string | undefined,
+  addressesOfNode: (node: string) => readonly string[],
 ): Buffer => {
   if (node === undefined) return stored.frame;
-  const patched = withNodeAddress(stored.config, addressOfNode(node));
+  const patched = withNodeAddresses(stored.config, addressesOfNode(node));
   return patched === stored.config ? stored.frame : Buffer.from(encodeConfig(patched));
 };
 
@@ -70,7 +70,7 @@ const listBody = (configs: readonly StoredConfig[]): Buffer =>
     Buffer.from("]}\n"),
   ]);
 
-export const createApi = ({ store, isReady, addressOfNode, token }: ApiOptions) => {
+export const createApi = ({ store, isReady, addressesOfNode, token }: ApiOptions) => {
   const isAllowed = (request: IncomingMessage): boolean => {
     const expected = token();
     // Digests have one length, so that the comparison reveals nothing about the token's.
@@ -84,7 +84,7 @@ export const createApi = ({ store, isReady, addressOfNode, token }: ApiOptions) 
     if (scope.of !== "config") return { status: 200, type: JSON_TYPE, body: listBody(store.list(scope)) };
     const stored = store.get(scope.id);
     if (stored === undefined) return { status: 404, type: JSON_TYPE, body: notFoundBody(scope.id) };
-    const body = Buffer.concat([frameFor(stored, node, addressOfNode), NEWLINE]);
+    const body = Buffer.concat([frameFor(stored, node, addressesOfNode), NEWLINE]);
     return { status: 200, type: JSON_TYPE, body };
   };
 

@@ -15,7 +15,7 @@ let server: Running;
 let ready: boolean;
 beforeEach(async () => {
   ready = true;
-  server = await start({ addressOfNode: () => "1.2.3.4", isReady: () => ready });
+  server = await start({ addressesOfNode: () => ["1.2.3.4"], isReady: () => ready });
   // A test may have started another one in its place.
   onTestFinished(() => server.close());
 });

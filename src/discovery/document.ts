@@ -24,6 +24,7 @@ const LISTENER: Readonly<Record<string, Shape>> = {
   public_port: "integer",
   more_public_addresses: "strings",
   address: "string",
+  more_addresses: "strings",
   port: "integer",
   cert: "string",
   key: "string",

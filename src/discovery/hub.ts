@@ -24,7 +24,7 @@ export type WatchReport =
 export interface HubOptions {
   readonly store: ConfigStore;
   readonly limits: WatchLimits;
-  readonly addressOfNode: (node: string) => string | undefined;
+  readonly addressesOfNode: (node: string) => readonly string[];
   readonly report: (event: WatchReport) => void;
 }
 
@@ -47,7 +47,7 @@ interface Watch extends WatchRequest {
   readonly watcher: Watcher;
 }
 
-export const createHub = ({ store, limits, addressOfNode, report }: HubOptions): Hub => {
+export const createHub = ({ store, limits, addressesOfNode, report }: HubOptions): Hub => {
   const watches = new Set<Watch>();
   const due = new Set<Watcher>();
   let turn: NodeJS.Immediate | undefined;
@@ -82,7 +82,7 @@ export const createHub = ({ store, limits, addressOfNode, report }: HubOptions):
         limits,
         frameOf: (id) => {
           const stored = store.get(id);
-          return stored === undefined ? undefined : frameFor(stored, watch.node, addressOfNode);
+          return stored === undefined ? undefined : frameFor(stored, watch.node, addressesOfNode);
         },
         sent: (_, bytes) => {
           framesSent += 1;

@@ -119,6 +119,7 @@ export const encodeConfig = ({ version, admin, auth, listeners, clusters, users 
         certificates: unlessEmpty(listener.certificates?.map(({ cert, key }) => ({ cert, key }))),
         http_backend: unlessEmpty(listener.http_backend),
         http_backend_proxy_protocol: unlessEmpty(listener.http_backend_proxy_protocol),
+        more_addresses: unlessEmpty(listener.more_addresses),
       })),
     ),
     clusters: unlessEmpty(

@@ -5,10 +5,14 @@ import { encodeConfig } from "./protocol.ts";
 import { configOf, listenerAt, refusedWatch, start, type Running } from "../../test/support/discovery.ts";
 import { NODE_ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 
-const addresses: Readonly<Record<string, string>> = { testnode1: "1.2.3.4", testnode6: "2001:db8::1" };
+const addresses: Readonly<Record<string, readonly string[]>> = {
+  testnode1: ["1.2.3.4"],
+  testnode6: ["2001:db8::1"],
+  both: ["1.2.3.4", "2001:db8::1"],
+};
 let server: Running;
 beforeEach(async () => {
-  server = await start({ addressOfNode: (name) => addresses[name] });
+  server = await start({ addressesOfNode: (name) => addresses[name] ?? [] });
 });
 afterEach(() => server.close());
 
@@ -83,6 +87,11 @@ describe("the REST API", () => {
     };
     expect(await addressesFor("?node=testnode1")).toEqual(["1.2.3.4", "$STUNNER_ADDR", "5.6.7.8"]);
     expect(await addressesFor("?node=testnode6")).toEqual(["2001:db8::1", "$STUNNER_ADDR", "5.6.7.8"]);
+    expect(JSON.parse((await get("/ns/gw?node=both"))[1]).listeners).toMatchObject([
+      { address: "1.2.3.4", more_addresses: ["2001:db8::1"] },
+      { address: "$STUNNER_ADDR" },
+      { address: "5.6.7.8" },
+    ]);
     expect(await addressesFor("?node=unknown")).toEqual(["$STUNNER_ADDR", "$STUNNER_ADDR", "5.6.7.8"]);
     expect(await addressesFor("")).toEqual([NODE_ADDRESS_PLACEHOLDER, "$STUNNER_ADDR", "5.6.7.8"]);
     expect((await get("/ns?node=testnode1"))[1]).toContain(NODE_ADDRESS_PLACEHOLDER);

@@ -36,8 +36,8 @@ export interface DiscoveryOptions {
   readonly tls?: TlsMaterial;
   /** The token that clients must send as `Authorization: Bearer`. */
   readonly token?: string;
-  /** The external address of a node; does not throw. */
-  readonly addressOfNode: (name: string) => string | undefined;
+  /** The external addresses of a node, one of each family that it has; does not throw. */
+  readonly addressesOfNode: (name: string) => readonly string[];
   /** False: a standby, or not yet synced. */
   readonly isReady: () => boolean;
   readonly report?: (event: DiscoveryReport) => void;
@@ -107,13 +107,13 @@ const answerUpgrade = (request: IncomingMessage, socket: Socket, answer: Answer)
  * token is empty.
  */
 export const startDiscovery = async (options: DiscoveryOptions): Promise<DiscoveryServer> => {
-  const { addressOfNode, isReady, report = () => undefined } = options;
+  const { addressesOfNode, isReady, report = () => undefined } = options;
   let { token } = options;
   if (token === "") throw new RangeError(EMPTY_TOKEN);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const store = createStore();
-  const judge = createApi({ store, isReady, addressOfNode, token: () => token });
-  const hub = createHub({ store, limits, addressOfNode, report });
+  const judge = createApi({ store, isReady, addressesOfNode, token: () => token });
+  const hub = createHub({ store, limits, addressesOfNode, report });
   const upgrader = new WebSocketServer({
     noServer: true,
     clientTracking: false,

@@ -7,14 +7,14 @@ import { NODE_ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 import { encodeConfig, zeroConfig } from "./protocol.ts";
 import { eventually } from "../../test/support/eventually.ts";
 
-const addresses = new Map<string, string>();
+const addresses = new Map<string, readonly string[]>();
 let server: Running;
 let ready: boolean;
 beforeEach(async () => {
   ready = true;
   addresses.clear();
-  addresses.set("node1", "1.2.3.4");
-  server = await start({ addressOfNode: (name) => addresses.get(name), isReady: () => ready });
+  addresses.set("node1", ["1.2.3.4"]);
+  server = await start({ addressesOfNode: (name) => addresses.get(name) ?? [], isReady: () => ready });
 });
 afterEach(() => server.close());
 
@@ -97,7 +97,7 @@ describe("the watch stream", () => {
     };
     const placeholder = NODE_ADDRESS_PLACEHOLDER;
     expect(await seen()).toEqual([["1.2.3.4"], ["$STUNNER_ADDR"], [placeholder], [placeholder], []]);
-    addresses.set("node2", "1.2.3.5");
+    addresses.set("node2", ["1.2.3.5"]);
     server.nodeChanged("node2");
     expect(await seen()).toEqual([[], ["1.2.3.5"], [], [], []]);
     server.set("ns/gw", configOf("ns/gw", "two", { listeners }));

@@ -102,7 +102,7 @@ export const objectsOf = (settings: TestSettings): readonly ClusterObject[] => {
             name: "icetester",
             image,
             command: ["icetester"],
-            args: [`--addr=0.0.0.0:${WHIP_PORT}`],
+            args: [`--addr=:${WHIP_PORT}`],
             env: [{ name: "BEARER_TOKEN", value: bearerToken }],
             ports: [{ name: "whip", containerPort: WHIP_PORT }],
             readinessProbe: { tcpSocket: { port: WHIP_PORT }, periodSeconds: 1 },

@@ -41,6 +41,8 @@ export interface ListenerConfig {
   /** Of Turnpike alone: others that lead to the same port. */
   readonly more_public_addresses?: readonly string[];
   readonly address: string;
+  /** Of Turnpike only: IP literals that clients receive as relayed addresses of families other than that of `address`. */
+  readonly more_addresses?: readonly string[];
   readonly port: number;
   /** Base64 of PEM at the relay; inside the core a digest. */
   readonly cert?: string;

@@ -41,7 +41,7 @@ export const startConfigDiscovery = async (options: ConfigDiscoveryOptions): Pro
     ...access,
     // A Service must not route dataplanes to a standby, which may be out of date.
     isReady: () => ["leading", "draining"].includes(core.registry.state("operator", "operator") ?? ""),
-    addressOfNode: nodeAddresses(core, (node) => server.nodeChanged(node), log),
+    addressesOfNode: nodeAddresses(core, (node) => server.nodeChanged(node), log),
     report: options.onEvent,
   });
   const unfollow = followAccess(server, files, {

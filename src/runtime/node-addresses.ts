@@ -2,19 +2,26 @@
 import { lookup } from "node:dns/promises";
 import type { Logger } from "pino";
 import type { Core } from "../core/core.ts";
+import { familyOf } from "../net/address.ts";
 import { nameOf } from "../resources/keys.ts";
 
+/** The first of each family. */
+const oneOfEachFamily = (addresses: readonly string[]): readonly string[] =>
+  addresses.filter((address, place) => place === addresses.findIndex((one) => familyOf(one) === familyOf(address)));
+
 /**
- * The external address of a node: its first ExternalIP, or the address of its ExternalDNS name. `changed` is called when the
- * name has been resolved; a failure is logged, and the next question tries again.
+ * The external addresses of a node, one of each family: its first ExternalIP of the family, or the first address that its
+ * ExternalDNS name has in it; none if it has neither. `changed` is called when the name has been resolved; a failure is
+ * logged, and the next question tries again.
  */
 export const nodeAddresses = (core: Pick<Core, "view">, changed: (node: string) => void, log: Logger) => {
-  const resolved = new Map<string, string>();
+  const resolved = new Map<string, readonly string[]>();
   const pending = new Set<string>();
   const resolve = async (node: string, name: string): Promise<void> => {
     pending.add(name);
     try {
-      resolved.set(name, (await lookup(name)).address);
+      const found = await lookup(name, { all: true });
+      resolved.set(name, oneOfEachFamily(found.map(({ address }) => address)));
       changed(node);
     } catch (error) {
       log.warn({ node, name, err: error }, "the ExternalDNS name of a node is not resolved");
@@ -22,12 +29,12 @@ export const nodeAddresses = (core: Pick<Core, "view">, changed: (node: string) 
       pending.delete(name);
     }
   };
-  return (node: string): string | undefined => {
+  return (node: string): readonly string[] => {
     const addresses = core.view.get("Node", nameOf(undefined, node))?.status?.addresses ?? [];
-    const external = addresses.find(({ type }) => type === "ExternalIP")?.address;
+    const external = addresses.filter(({ type }) => type === "ExternalIP").map(({ address }) => address);
     const name = addresses.find(({ type }) => type === "ExternalDNS")?.address;
-    if (external !== undefined || name === undefined) return external;
+    if (external.length > 0 || name === undefined) return oneOfEachFamily(external);
     if (!resolved.has(name) && !pending.has(name)) void resolve(node, name);
-    return resolved.get(name);
+    return resolved.get(name) ?? [];
   };
 };

@@ -14,7 +14,9 @@ import { setTimeout as after } from "node:timers/promises";
 import { freePort } from "../support/free-port.ts";
 import { testedVersion, findBinaries, type Binaries, type Say } from "./binaries.ts";
 import { prepareNodes, startNodes, type Nodes, type NodesOptions } from "./nodes/nodes.ts";
-import { SERVICES } from "./nodes/settings.ts";
+import { servicesOf } from "./nodes/settings.ts";
+import { DUAL } from "./nodes/wire.ts";
+import { formatHostPort } from "../../src/net/host-port.ts";
 import { Client, type Access } from "./client.ts";
 import { installGatewayApi, installOurs, type GatewayApi } from "./crds.ts";
 import { credentialsIn, writeKubeconfig } from "./credentials.ts";
@@ -127,8 +129,9 @@ const attempt = async (binaries: ForCluster, directory: string, options: Cluster
   rmSync(kubeconfig, { force: true });
   const nodes = binaries.nodes && (await openNodes(binaries.nodes, directory, kubeconfig, options));
   const credentials = credentialsIn(directory);
-  const address = nodes?.wire.addresses.v4 ?? "127.0.0.1";
-  const url = `https://${address}:${port}`;
+  const { families = DUAL } = options.nodes ?? {};
+  const address = nodes?.wire.addresses[families[0] ?? "v4"] ?? "127.0.0.1";
+  const url = `https://${formatHostPort({ host: address, port })}`;
   const etcdUrl = `http://127.0.0.1:${etcdPort}`;
   const at = (file: string): string => join(directory, file);
   const logs = {
@@ -176,7 +179,7 @@ const attempt = async (binaries: ForCluster, directory: string, options: Cluster
   const apiServerCommand = [
     ...binaries.apiServer,
     `--etcd-servers=${etcdUrl}`,
-    `--bind-address=${nodes === undefined ? address : "0.0.0.0"}`,
+    `--bind-address=${nodes === undefined ? address : "::"}`,
     `--advertise-address=${address}`,
     `--secure-port=${port}`,
     `--cert-dir=${at("certificates")}`,
@@ -186,7 +189,7 @@ const attempt = async (binaries: ForCluster, directory: string, options: Cluster
     `--service-account-key-file=${credentials.signingKey}`,
     `--service-account-signing-key-file=${credentials.signingKey}`,
     "--allow-privileged=true",
-    ...(nodes === undefined ? alone : [...withNodes, `--service-cluster-ip-range=${SERVICES.v4},${SERVICES.v6}`]),
+    ...(nodes === undefined ? alone : [...withNodes, `--service-cluster-ip-range=${servicesOf(families)}`]),
     ...(without.includes("endpointslices") ? ["--runtime-config=discovery.k8s.io/v1=false"] : []),
   ];
   const startApiServer = (): ServerProcess => start(apiServerCommand, logs.apiServer);
@@ -305,7 +308,7 @@ const find = async ({
   nodes,
 }: ClusterOptions): Promise<ForCluster> => ({
   ...(await findBinaries(version, say)),
-  nodes: nodes && (await prepareNodes(version, say)),
+  nodes: nodes && (await prepareNodes(version, nodes, say)),
 });
 
 const openNodes = (

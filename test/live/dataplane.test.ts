@@ -24,7 +24,7 @@ let healthPort: number;
 let metricsPort: number;
 
 const startServer = (at = 0): Promise<DiscoveryServer> =>
-  startDiscovery({ host: "127.0.0.1", port: at, addressOfNode: () => undefined, isReady: () => true });
+  startDiscovery({ host: "127.0.0.1", port: at, addressesOfNode: () => [], isReady: () => true });
 
 beforeEach(async () => {
   echo = await startEchoBackend();

@@ -63,8 +63,8 @@ const servers: Readonly<Record<string, { readonly open: () => Promise<number>; r
   },
   "the config discovery service": {
     open: async () => {
-      const addressOfNode = (): undefined => undefined;
-      const server = await keep(startDiscovery({ host: "127.0.0.1", port: 0, addressOfNode, isReady: () => true }));
+      const addressesOfNode = () => [];
+      const server = await keep(startDiscovery({ host: "127.0.0.1", port: 0, addressesOfNode, isReady: () => true }));
       server.set("media/gateway", dataplane.config());
       return server.port;
     },

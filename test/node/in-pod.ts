@@ -39,4 +39,33 @@ const allocateUntilKilled = `
   look();
 `;
 
-export const IN_POD = { writes, memoryLimit, allocateUntilKilled } as const;
+const SILENCE_MS = 1000;
+
+/**
+ * What comes of a datagram to, or a connection with, a port of a host: `answer` (of TCP: connected), `closed` (somebody there
+ * says that nobody listens), or `silence`.
+ */
+const attempt = (protocol: "udp" | "tcp", host: string, port: number): string => `
+  const tell = (outcome) => {
+    console.log(JSON.stringify(outcome));
+    process.exit();
+  };
+  setTimeout(tell, ${SILENCE_MS}, "silence");
+  const [host, port] = [${JSON.stringify(host)}, ${port}];
+  const socket =
+    "${protocol}" === "tcp"
+      ? require("node:net").connect(port, host, () => tell("answer"))
+      : require("node:dgram").createSocket(host.includes(":") ? "udp6" : "udp4", () => tell("answer"));
+  socket.on("error", ({ code }) => tell(code === "ECONNREFUSED" ? "closed" : code));
+  if ("${protocol}" === "udp") socket.connect(port, host, () => socket.send("attempt"));
+`;
+
+/** The addresses that a name has, or the code of the error. */
+const resolve = (name: string): string => `
+  require("node:dns").promises.lookup(${JSON.stringify(name)}, { all: true }).then(
+    (all) => console.log(JSON.stringify(all.map(({ address }) => address))),
+    ({ code }) => console.log(JSON.stringify(code)),
+  );
+`;
+
+export const IN_POD = { attempt, resolve, writes, memoryLimit, allocateUntilKilled } as const;

@@ -1,8 +1,12 @@
 /**
  * A public TURN server: a dataplane on every node, in its network. Clients receive the external address of the node that
- * they reach; its ports are a range that a firewall would let through.
+ * they reach; its ports are a range that a firewall would let through. No interface has the external addresses: they are
+ * translated outside of the nodes, one to one.
  */
-import { beforeAll, describe, expect, it } from "vitest";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import {
   dataplane,
@@ -17,11 +21,11 @@ import { literal } from "../cluster/world.ts";
 import type { RealNode } from "../cluster/nodes/node.ts";
 import { useCalls, type Call } from "./calls.ts";
 import { IMAGE } from "./image.ts";
-import { mediaServers, NAMESPACE, useStage, type Pod } from "./stage.ts";
+import { MEDIA_PORT, mediaServers, NAMESPACE, useStage, type Pod } from "./stage.ts";
 import { base, credentials, routeTo } from "./world.ts";
 
 const PORTS = { first: 40_000, last: 40_003 };
-const stage = useStage({ count: 2, hasExternal: true });
+const stage = useStage({ count: 2, hasExternal: "translated" });
 const calls = useCalls(stage, "calls through public TURN servers");
 
 let media: Pod;
@@ -70,7 +74,7 @@ beforeAll(async () => {
     literal(gatewayClass("public", `${NAMESPACE}/public`)),
     literal(PUBLIC),
     routeTo("public", "media"),
-    literal(staticService(`${NAMESPACE}/everywhere`, ["0.0.0.0/0"])),
+    literal(staticService(`${NAMESPACE}/everywhere`, ["0.0.0.0/0", stage.nodes.outside.addresses.v6])),
     literal(
       udpRoute(
         `${NAMESPACE}/everywhere`,
@@ -89,6 +93,29 @@ const fill = async (node: RealNode, from = 0): Promise<readonly Call[]> => {
     opened.push(await calls.begin(`${node.name}, ${port - PORTS.first + 1} of 4`, through(node), media.status.podIP));
   return opened;
 };
+const ECHO = `
+const socket = require("node:dgram").createSocket("udp6");
+socket.on("message", (message, { address, port }) => {
+  console.log(address);
+  socket.send(message, port, address);
+});
+socket.bind(${MEDIA_PORT}, () => console.log("ready"));
+`;
+
+/** A peer outside, which sends back what it receives. @returns the addresses that it has heard from. */
+const echoOutside = async (): Promise<ReadonlySet<string>> => {
+  const [program = "", ...args] = stage.nodes.outside.inside([process.execPath, "-e", ECHO]);
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const seen = new Set<string>();
+  onTestFinished(async () => {
+    child.kill();
+    await once(child, "exit");
+  });
+  const lines = createInterface({ input: child.stdout });
+  await once(lines, "line");
+  lines.on("line", (address) => seen.add(address));
+  return seen;
+};
 /** Packets that the relay of a node dropped, because their sender had no permission. */
 const uninvitedAt = async ({ addresses }: RealNode): Promise<number> => {
   const text = await (await fetch(`http://${addresses.v4}:8080/metrics`)).text();
@@ -103,6 +130,27 @@ describe("a public TURN server on two nodes", () => {
       await call.flows(100);
       await call.endsWhole();
     }
+  });
+
+  it("gives relayed addresses of both families, each that of the node", async () => {
+    const [, ipv6] = media.status.podIPs;
+    for (const node of stage.nodes.all) {
+      const call = await calls.begin(`${node.name}, its own IPv6 address`, through(node), ipv6!.ip);
+      expect(call.relay).toBe(node.external!.v6);
+      await call.flows(100);
+      await call.endsWhole();
+    }
+  });
+
+  it.each(["v4", "v6"] as const)("relays to peers outside and back at the public address: %s", async (family) => {
+    const [node] = stage.nodes.all as readonly [RealNode];
+    const seen = await echoOutside();
+    const peer = stage.nodes.outside.addresses[family];
+    const call = await calls.begin(`a peer outside, ${family}`, through(node), peer);
+    expect(call.relay).toBe(node.external![family]);
+    await call.flows(100);
+    await call.endsWhole();
+    expect([...seen]).toEqual([family === "v4" ? `::ffff:${call.relay}` : call.relay]);
   });
 
   it("relays at the ports of the range alone, refuses who comes when all are in use, and recovers", async () => {

@@ -96,7 +96,7 @@ describe("the authentication service", () => {
   });
 });
 
-// The bridge between this node's pods enforces no NetworkPolicy: what it selects is compared with the pods that run.
+// Nothing enforces NetworkPolicies on this node: what it selects is compared with the pods that run.
 it("the NetworkPolicy is about the operator, and lets dataplanes and the authentication service ask for configs", async () => {
   interface Policy {
     readonly spec: {

@@ -42,7 +42,7 @@ export const start = async (options: Partial<DiscoveryOptions> = {}): Promise<Ru
   const server = await startDiscovery({
     host: "127.0.0.1",
     port: 0,
-    addressOfNode: () => undefined,
+    addressesOfNode: () => [],
     isReady: () => true,
     report: (event) => reports.push(event),
     ...options,

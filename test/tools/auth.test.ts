@@ -15,7 +15,7 @@ let at: readonly string[];
 
 beforeAll(async () => {
   relay = await startTestDataplane();
-  discovery = await startDiscovery({ host: "127.0.0.1", port: 0, addressOfNode: () => undefined, isReady: () => true });
+  discovery = await startDiscovery({ host: "127.0.0.1", port: 0, addressesOfNode: () => [], isReady: () => true });
   at = ["--discovery", `127.0.0.1:${discovery.port}`];
 });
 afterAll(async () => {
@@ -124,6 +124,14 @@ describe("turnpike authd", () => {
     expect(await running.stop("SIGTERM")).toBe(0);
     expect(running.output).toMatch(/"path":"\/ice","status":200/);
     expect(running.output).not.toMatch(new RegExp(`${SECRET}|${credentials.password}|bob`));
+  });
+
+  it("listens on the addresses of both families", async () => {
+    const { url } = await startAuthd(at);
+    for (const host of ["127.0.0.1", "[::1]"]) {
+      const { status } = await fetch(`${url.replace("127.0.0.1", host)}/nowhere`);
+      expect(status, host).toBe(404);
+    }
   });
 
   it("answers to the name authd and to the environment of STUNner's", async () => {

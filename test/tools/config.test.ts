@@ -57,7 +57,7 @@ let cluster: FakeCluster;
 let at: readonly string[];
 
 beforeAll(async () => {
-  discovery = await startDiscovery({ host: "127.0.0.1", port: 0, addressOfNode: () => undefined, isReady: () => true });
+  discovery = await startDiscovery({ host: "127.0.0.1", port: 0, addressesOfNode: () => [], isReady: () => true });
   cluster = await startFakeCluster();
   at = ["--discovery", `127.0.0.1:${discovery.port}`];
 });
@@ -189,7 +189,7 @@ describe("turnpike config", () => {
       host: "127.0.0.1",
       port: 0,
       token: "let me in",
-      addressOfNode: () => undefined,
+      addressesOfNode: () => [],
       isReady: () => true,
     });
     guarded.replace([configOf("media/gateway")]);

@@ -25,7 +25,7 @@ beforeAll(async () => {
     ],
   });
   echo = await startEchoBackend();
-  discovery = await startDiscovery({ host: "127.0.0.1", port: 0, addressOfNode: () => undefined, isReady: () => true });
+  discovery = await startDiscovery({ host: "127.0.0.1", port: 0, addressesOfNode: () => [], isReady: () => true });
 });
 afterAll(async () => {
   await relay.stop();

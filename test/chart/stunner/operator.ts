@@ -206,7 +206,7 @@ const render = async (): Promise<void> => {
 const discovery = await startDiscovery({
   host: "0.0.0.0",
   port: 13_478,
-  addressOfNode: () => undefined,
+  addressesOfNode: () => [],
   isReady: () => true,
 });
 createServer((_, response) => response.end("ok")).listen(8081);

@@ -1,7 +1,8 @@
 /** The cluster's DNS, as it is usually installed: CoreDNS behind the Service `kube-dns`. */
 import type { Literal } from "../client.ts";
 import { COREDNS } from "./images.ts";
-import { DNS_ADDRESS } from "./settings.ts";
+import type { FamilyName } from "./wire.ts";
+import { dnsAddress } from "./settings.ts";
 
 const metadata = { name: "coredns", namespace: "kube-system" };
 const labels = { "k8s-app": "kube-dns" };
@@ -20,7 +21,7 @@ const COREFILE = `.:53 {
 }
 `;
 
-export const dnsObjects: readonly Literal[] = [
+export const dnsObjects = (families: readonly FamilyName[]): readonly Literal[] => [
   { apiVersion: "v1", kind: "ServiceAccount", metadata },
   {
     apiVersion: "rbac.authorization.k8s.io/v1",
@@ -75,7 +76,7 @@ export const dnsObjects: readonly Literal[] = [
     kind: "Service",
     metadata: { ...metadata, name: "kube-dns", labels },
     spec: {
-      clusterIP: DNS_ADDRESS,
+      clusterIP: dnsAddress(families),
       selector: labels,
       ports: [
         { name: "dns", port: 53, protocol: "UDP" },

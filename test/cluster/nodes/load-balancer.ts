@@ -8,7 +8,8 @@ import { ApiError, type Client } from "../client.ts";
 import type { RealNode } from "./node.ts";
 import type { Closable } from "./nodes.ts";
 import { routeCommand, type Outside } from "./outside.ts";
-import { run, type Wire } from "./wire.ts";
+import { run, type FamilyName, type Wire } from "./wire.ts";
+import { formatHostPort } from "../../../src/net/host-port.ts";
 
 interface Service {
   readonly metadata: { readonly name: string; readonly namespace: string; readonly uid: string };
@@ -27,12 +28,15 @@ const LAST = 253;
 const EVERY_MS = 200;
 const CHECK_MS = 500;
 
-const isHealthy = async ({ addresses }: RealNode, { spec }: Service): Promise<boolean> => {
+const isHealthy = async (family: FamilyName, { addresses }: RealNode, { spec }: Service): Promise<boolean> => {
   if (spec.externalTrafficPolicy !== "Local") return true;
   try {
-    const answer = await fetch(`http://${addresses.v4}:${spec.healthCheckNodePort}/healthz`, {
-      signal: AbortSignal.timeout(CHECK_MS),
-    });
+    const answer = await fetch(
+      `http://${formatHostPort({ host: addresses[family], port: spec.healthCheckNodePort ?? 0 })}/healthz`,
+      {
+        signal: AbortSignal.timeout(CHECK_MS),
+      },
+    );
     await answer.body?.cancel();
     return answer.ok;
   } catch {
@@ -46,11 +50,12 @@ const isAway = (error: unknown): boolean => {
   return [code, cause?.code].some((one) => /^(?:ECONN|EPIPE|UND_ERR_SOCKET)/.test(String(one)));
 };
 
-/** @param nodes those that run, now. */
+/** @param nodes those that run, now; they are asked in the first family. */
 export const startLoadBalancer = (
   client: Client,
   wire: Wire,
   outside: Outside,
+  [family = "v4"]: readonly FamilyName[],
   nodes: () => readonly RealNode[],
 ): Closable => {
   const hosts = new Map<string, number>();
@@ -84,7 +89,7 @@ export const startLoadBalancer = (
     const { ipFamilies = ["IPv4"] } = service.spec;
     const addresses = ipFamilies.map((family) => (family === "IPv4" ? v4 : v6));
     const asked = nodes();
-    const healthy = await Promise.all(asked.map((node) => isHealthy(node, service)));
+    const healthy = await Promise.all(asked.map((node) => isHealthy(family, node, service)));
     const to = asked.filter((_, index) => healthy[index]);
     for (const address of addresses) lead(address, to);
     const told = service.status?.loadBalancer?.ingress?.map(({ ip }) => ip) ?? [];

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { tiedToUs } from "../process.ts";
 import { filesOf, podsOf, type NodeSettings } from "./settings.ts";
-import { networkOf, run, type Addresses, type Network, type Wire } from "./wire.ts";
+import { FLAG, networkOf, run, type Addresses, type FamilyName, type Network, type Wire } from "./wire.ts";
 
 export interface RealNode extends Network {
   readonly name: string;
@@ -28,13 +28,17 @@ export interface NodeOptions extends NodeSettings {
   readonly program: string;
   readonly images: readonly string[];
   /** It has external addresses, and a cloud, which is `nodes.ts`, tells Kubernetes which. */
-  readonly hasExternal: boolean;
+  readonly hasExternal: boolean | "translated";
+  /** The program that decides on new connections of pods; nobody does, if undefined. */
+  readonly enforcer: string | undefined;
 }
 
 /** The taint that kubelet gives nodes of which a cloud has not told the addresses yet. */
 export const UNINITIALIZED = "node.cloudprovider.kubernetes.io/uninitialized";
 
 /**
+ * The rules of iptables are those of kube-network-policies: what pods begin is decided on, once its final destination is known;
+ * what the node itself begins, and ICMP, is not.
  * What kubelet sets of the whole machine is files here. Logs, state and all that programs keep below `/var/lib` are in the
  * node's folder. It says each step, and what has ended.
  */
@@ -68,6 +72,16 @@ until ctr version > /dev/null 2>&1; do sleep 0.05; done
 for image in $images; do ctr -n k8s.io images import "$image" >> import.log 2>&1 || echo "ended import"; done
 echo waiting
 until [ -s "$kubeconfig" ]; do sleep 0.05; done
+if [ -n "$enforcer" ]; then
+  for iptables in iptables ip6tables; do
+    rule() { $iptables -w -t mangle -A POSTROUTING "$@" || echo "ended node"; }
+    rule -p $([ $iptables = iptables ] && echo icmp || echo ipv6-icmp) -j ACCEPT
+    rule -m owner --uid-owner 0 -j ACCEPT
+    rule -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+    rule -j NFQUEUE --queue-num 100
+  done
+  start enforcer "$enforcer" -kubeconfig="$kubeconfig" -node="$name"
+fi
 start kubelet "$program" kubelet --config=kubelet.yaml --kubeconfig="$kubeconfig" --root-dir="$folder/kubelet" \\
   --cert-dir=pki --hostname-override="$name" --node-ip="$addresses" $cloud --v=2
 start kube-proxy "$program" kube-proxy --config=kube-proxy.yaml --v=2
@@ -75,13 +89,13 @@ exec sleep infinity`;
 
 /** Resolves when the node has its images, and waits for the kubeconfig. */
 export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealNode> => {
-  const { name, number, folder, kubeconfig, program, images, hasExternal } = options;
+  const { name, number, folder, kubeconfig, program, images, hasExternal, enforcer = "", families } = options;
   for (const [path, text] of Object.entries(filesOf(options))) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
   }
   const addresses = wire.at(10 + number);
-  const external = hasExternal ? wire.at(100 + number) : undefined;
+  const external = hasExternal !== false ? wire.at(100 + number) : undefined;
   const [command, ...args] = tiedToUs("KILL", [
     "unshare",
     "--net",
@@ -103,9 +117,10 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
       folder,
       program,
       kubeconfig,
+      enforcer,
       images: images.join(" "),
-      addresses: `${addresses.v4},${addresses.v6}`,
-      cloud: hasExternal ? "--cloud-provider=external" : "",
+      addresses: families.map((family) => addresses[family]).join(","),
+      cloud: hasExternal !== false ? "--cloud-provider=external" : "",
     },
   });
   child.stderr.pipe(createWriteStream(join(folder, "node.log")));
@@ -126,18 +141,12 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
   void ended.then(() => fail("node"));
   const pid = child.pid ?? 0;
   const plug = (): void => {
-    wire.plug(name, pid, 10 + number);
-    if (external !== undefined)
-      for (const [flag, address] of [
-        ["-4", `${external.v4}/32`],
-        ["-6", `${external.v6}/128`],
-      ] as const)
-        run(networkOf(pid).inside(["ip", flag, "address", "add", address, "dev", "eth0"]));
-    for (const [family, gateway] of [
-      ["-4", wire.addresses.v4],
-      ["-6", wire.addresses.v6],
-    ] as const)
-      run(networkOf(pid).inside(["ip", family, "route", "add", "default", "via", gateway]));
+    wire.plug(name, pid, 10 + number, families);
+    for (const family of families) {
+      const ip = (...args: readonly string[]): string => run(networkOf(pid).inside(["ip", FLAG[family], ...args]));
+      if (external !== undefined && hasExternal === true) ip("address", "add", external[family], "dev", "eth0");
+      ip("route", "add", "default", "via", wire.addresses[family]);
+    }
   };
   createInterface({ input: child.stdout }).on("line", (line) => {
     const [word, what = ""] = line.split(" ");
@@ -169,12 +178,12 @@ export const startNode = async (wire: Wire, options: NodeOptions): Promise<RealN
 };
 
 /** Lets the pods of each node reach those of the others, and the control plane. */
-export const routeBetween = (wire: Wire, nodes: readonly RealNode[]): void => {
+export const routeBetween = (wire: Wire, families: readonly FamilyName[], nodes: readonly RealNode[]): void => {
   for (const from of [wire, ...nodes])
     for (const to of nodes)
       if (from !== to) {
         const pods = podsOf(to.number);
-        run(from.inside(["ip", "route", "add", pods.v4, "via", to.addresses.v4]));
-        run(from.inside(["ip", "-6", "route", "add", pods.v6, "via", to.addresses.v6]));
+        for (const family of families)
+          run(from.inside(["ip", FLAG[family], "route", "add", pods[family], "via", to.addresses[family]]));
       }
 };

@@ -8,12 +8,13 @@ import { whereIs } from "../process.ts";
 import { makeCgroup, missingControllers } from "./cgroups.ts";
 import { startReaper } from "./reaper.ts";
 import { dnsObjects } from "./dns.ts";
+import { buildEnforcer } from "./policies.ts";
 import { nodeImages } from "./images.ts";
 import { startLoadBalancer } from "./load-balancer.ts";
 import { routeBetween, startNode, UNINITIALIZED, type RealNode } from "./node.ts";
 import { openOutside, type Outside } from "./outside.ts";
 import { CNI_PLUGINS, schedulerConfig } from "./settings.ts";
-import { openWire, run, type Addresses, type Wire } from "./wire.ts";
+import { DUAL, openWire, run, type Addresses, type FamilyName, type Wire } from "./wire.ts";
 
 export interface Closable {
   close(): Promise<void>;
@@ -23,8 +24,15 @@ export interface NodesOptions {
   readonly count: number;
   /** How kube-proxy does it; `nftables`, if absent. */
   readonly proxyMode?: "nftables" | "iptables";
-  /** They have external addresses as well, as those of a cloud do. */
-  readonly hasExternal?: boolean;
+  /**
+   * They have external addresses as well, as those of a cloud do. `translated`: no interface has them; they are translated, one
+   * to one, on the way to clients outside.
+   */
+  readonly hasExternal?: boolean | "translated";
+  /** Of nodes, pods, Services and clients outside; both, IPv4 first, if absent. */
+  readonly families?: readonly FamilyName[];
+  /** NetworkPolicies apply to pods. */
+  readonly enforcesPolicies?: boolean;
   /** Archives of further images. */
   readonly images?: readonly string[];
 }
@@ -68,10 +76,14 @@ export const missingForNodes = (): readonly string[] => [
 ];
 
 /** What a start needs that takes long the first time. @throws MissingTool. */
-export const prepareNodes = async (version: string, say: Say) => {
+export const prepareNodes = async (version: string, { enforcesPolicies = false }: NodesOptions, say: Say) => {
   const missing = missingForNodes();
   if (missing.length > 0) throw new MissingTool(missing.join("\n"));
-  return { program: await builtProgram("node", version, say), images: await nodeImages(say) };
+  return {
+    program: await builtProgram("node", version, say),
+    enforcer: enforcesPolicies ? await buildEnforcer(say) : undefined,
+    images: await nodeImages(say),
+  };
 };
 
 const isTrue = (
@@ -88,7 +100,12 @@ interface WithName {
 }
 
 /** What a cloud tells Kubernetes of nodes once they have registered: their addresses, and that they may have pods. */
-const introduce = async (client: Client, kubectl: readonly string[], nodes: readonly RealNode[]): Promise<void> => {
+const introduce = async (
+  client: Client,
+  kubectl: readonly string[],
+  families: readonly FamilyName[],
+  nodes: readonly RealNode[],
+): Promise<void> => {
   const outer = nodes.flatMap(({ name, addresses, external }) =>
     external === undefined ? [] : [{ name, internal: addresses, external }],
   );
@@ -97,7 +114,7 @@ const introduce = async (client: Client, kubectl: readonly string[], nodes: read
     if (outer.every(({ name }) => registered.some(({ metadata }) => metadata.name === name))) break;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  const of = (type: string, { v4, v6 }: Addresses) => [v4, v6].map((address) => ({ type, address }));
+  const of = (type: string, addresses: Addresses) => families.map((family) => ({ type, address: addresses[family] }));
   for (const { name, internal, external } of outer) {
     const status = { addresses: [...of("InternalIP", internal), ...of("ExternalIP", external)] };
     const patch = ["--subresource=status", "--type=merge", "--patch", JSON.stringify({ status })];
@@ -112,11 +129,12 @@ const introduce = async (client: Client, kubectl: readonly string[], nodes: read
  * @param temporary a folder to remove once all has ended, however this process ends.
  */
 export const startNodes = async (
-  { program, images }: { readonly program: string; readonly images: readonly string[] },
+  { program, enforcer, images }: Awaited<ReturnType<typeof prepareNodes>>,
   options: NodesOptions,
   places: { readonly folder: string; readonly kubeconfig: string; readonly temporary: string | undefined },
 ): Promise<Nodes> => {
   const { folder, kubeconfig } = places;
+  const { families = DUAL } = options;
   const cgroup = `turnpike-${randomBytes(4).toString("hex")}`;
   const reaper = startReaper(cgroup, places.temporary);
   const open: Closable[] = [reaper];
@@ -141,24 +159,29 @@ export const startNodes = async (
           number,
           kubeconfig,
           program,
+          enforcer,
           folder: join(folder, name),
           cgroup: `${cgroup}/${name}`,
           proxyMode: options.proxyMode ?? "nftables",
+          families,
           images: [...images, ...(options.images ?? [])],
-          hasExternal: options.hasExternal === true,
+          hasExternal: options.hasExternal ?? false,
         });
         open.push({ close: node.stop });
         return node;
       }),
     );
-    routeBetween(wire, all);
+    routeBetween(wire, families, all);
     const outside = await openOutside(
       wire,
+      families,
       all.map(({ addresses }) => addresses),
     );
     for (const { addresses, external } of all)
-      for (const address of external === undefined ? [] : [external.v4, external.v6])
-        outside.route(address, [addresses]);
+      for (const family of external === undefined ? [] : families) outside.route(external![family], [addresses]);
+    if (options.hasExternal === "translated")
+      for (const { addresses, external } of all)
+        for (const family of families) outside.translate(external![family], addresses[family]);
     open.push(outside);
     const failed = Promise.race(all.map((node) => node.failed));
     failed.catch(() => undefined);
@@ -172,9 +195,9 @@ export const startNodes = async (
       scheduler: [program, "kube-scheduler", `--config=${scheduler}`, "--secure-port=0"],
       kubectl,
       async ready(client) {
-        for (const object of dnsObjects) await client.apply(object);
-        await introduce(client, kubectl, all);
-        open.push(startLoadBalancer(client, wire, outside, () => all));
+        for (const object of dnsObjects(families)) await client.apply(object);
+        await introduce(client, kubectl, families, all);
+        open.push(startLoadBalancer(client, wire, outside, families, () => all));
         const dns = {
           apiVersion: "apps/v1",
           kind: "Deployment",

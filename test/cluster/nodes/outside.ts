@@ -1,15 +1,16 @@
 /** A client outside: a network that reaches nodes, and through them what load balancers stand for; no pod, no Service. */
 import type { Closable } from "./nodes.ts";
-import { openNetwork, OUTSIDE, run, type Addresses, type Network, type Wire } from "./wire.ts";
+import { FLAG, openNetwork, OUTSIDE, run, type Addresses, type FamilyName, type Network, type Wire } from "./wire.ts";
 
 export interface Outside extends Network, Closable {
   readonly addresses: Addresses;
   /** Packets for `address` go to one of `nodes`, by flow; to none if there are none. */
   route(address: string, nodes: readonly Addresses[]): void;
+  /** What is sent to `external` arrives at `internal`, and what comes from there seems to come from `external`. */
+  translate(external: string, internal: string): void;
 }
 
-const familyOf = (address: string): "v4" | "v6" => (address.includes(":") ? "v6" : "v4");
-const flagOf = { v4: "-4", v6: "-6" } as const;
+const familyOf = (address: string): FamilyName => (address.includes(":") ? "v6" : "v4");
 const lengthOf = { v4: 32, v6: 128 } as const;
 
 /** What leads packets for `address` over `link` to one of `nodes`, by flow; to none if there are none. */
@@ -18,20 +19,30 @@ export const routeCommand = (address: string, nodes: readonly Addresses[], link:
   const target = `${address}/${lengthOf[family]}`;
   const hops = nodes.flatMap((node) => ["nexthop", "via", node[family], "dev", link, "onlink"]);
   return hops.length > 0
-    ? ["ip", flagOf[family], "route", "replace", target, ...hops]
-    : ["ip", flagOf[family], "route", "replace", "unreachable", target];
+    ? ["ip", FLAG[family], "route", "replace", target, ...hops]
+    : ["ip", FLAG[family], "route", "replace", "unreachable", target];
 };
 
-export const openOutside = async (wire: Wire, nodes: readonly Addresses[]): Promise<Outside> => {
+/** As a cloud's gateway does it; here, where packets leave and arrive. */
+const TRANSLATION = `
+add table inet translation
+add chain inet translation leaving { type nat hook output priority -100; }
+add chain inet translation arriving { type nat hook input priority 100; }`;
+
+export const openOutside = async (
+  wire: Wire,
+  families: readonly FamilyName[],
+  nodes: readonly Addresses[],
+): Promise<Outside> => {
   const network = await openNetwork();
   const addresses = wire.at(OUTSIDE);
   const inside = (...command: readonly string[]): string => run(network.inside(command));
   try {
-    wire.plugOnly("outside", network.pid, OUTSIDE, nodes);
+    wire.plugOnly("outside", network.pid, OUTSIDE, families, nodes);
     // The Internet, where nobody answers: Firefox takes the address that would lead there.
     inside("ip", "link", "add", "internet", "type", "veth", "peer", "name", "nobody");
     for (const end of ["internet", "nobody"]) inside("ip", "link", "set", end, "up");
-    inside("ip", "route", "add", "default", "dev", "internet");
+    for (const family of families) inside("ip", FLAG[family], "route", "add", "default", "dev", "internet");
     const set = (file: string, value: number): string => inside("sh", "-c", `echo ${value} > /proc/sys/net/${file}`);
     for (const family of ["ipv4", "ipv6"]) {
       set(`${family}/fib_multipath_hash_policy`, 1);
@@ -46,6 +57,14 @@ export const openOutside = async (wire: Wire, nodes: readonly Addresses[]): Prom
   return {
     ...network,
     addresses,
+    translate(external, internal) {
+      const family = familyOf(external) === "v6" ? "ip6" : "ip";
+      const rules = [
+        `add rule inet translation leaving ${family} daddr ${external} dnat ${family} to ${internal}`,
+        `add rule inet translation arriving ${family} saddr ${internal} snat ${family} to ${external}`,
+      ];
+      inside("nft", [TRANSLATION, ...rules].join("\n"));
+    },
     route: (address, to) => void inside(...routeCommand(address, to, "eth0")),
   };
 };

@@ -1,5 +1,6 @@
 /** What the programs of a node read. */
 import { stringify } from "yaml";
+import type { FamilyName } from "./wire.ts";
 
 export interface NodeSettings {
   readonly name: string;
@@ -11,6 +12,7 @@ export interface NodeSettings {
   /** Below each hierarchy of cgroups. */
   readonly cgroup: string;
   readonly proxyMode: "nftables" | "iptables";
+  readonly families: readonly FamilyName[];
 }
 
 /** All pods of all nodes. */
@@ -19,8 +21,14 @@ const PODS = { v4: "10.244.0.0/16", v6: "fd00:244::/48" };
 /** The pods of one node. */
 export const podsOf = (number: number) => ({ v4: `10.244.${number}.0/24`, v6: `fd00:244:0:${number}::/64` });
 
-export const SERVICES = { v4: "10.96.0.0/16", v6: "fd00:96::/112" };
-export const DNS_ADDRESS = "10.96.0.10";
+const SERVICES = { v4: "10.96.0.0/16", v6: "fd00:96::/112" };
+const DNS = { v4: "10.96.0.10", v6: "fd00:96::a" };
+const DEFAULT = { v4: "0.0.0.0/0", v6: "::/0" };
+
+/** The ranges of Services, as the API server takes them. */
+export const servicesOf = (families: readonly FamilyName[]): string =>
+  families.map((family) => SERVICES[family]).join(",");
+export const dnsAddress = ([family = "v4"]: readonly FamilyName[]): string => DNS[family];
 export const PAUSE = "localhost/pause:1";
 
 /** Plugins and configurations of pod networks. */
@@ -56,7 +64,7 @@ disabled_plugins = ${JSON.stringify(
         SystemdCgroup = false
 `;
 
-const cni = (number: number) => ({
+const cni = ({ number, families }: NodeSettings) => ({
   cniVersion: "0.4.0",
   name: "pods",
   plugins: [
@@ -69,17 +77,18 @@ const cni = (number: number) => ({
       ipam: {
         type: "host-local",
         dataDir: "/run/cni-ipam",
-        ranges: [[{ subnet: podsOf(number).v4 }], [{ subnet: podsOf(number).v6 }]],
-        routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }],
+        ranges: families.map((family) => [{ subnet: podsOf(number)[family] }]),
+        routes: families.map((family) => ({ dst: DEFAULT[family] })),
       },
     },
     { type: "portmap", capabilities: { portMappings: true } },
   ],
 });
 
-const kubelet = ({ folder, cgroup }: NodeSettings) => ({
+const kubelet = ({ folder, cgroup, families }: NodeSettings) => ({
   apiVersion: "kubelet.config.k8s.io/v1beta1",
   kind: "KubeletConfiguration",
+  address: "::",
   authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
   authorization: { mode: "AlwaysAllow" },
   cgroupDriver: "cgroupfs",
@@ -91,7 +100,7 @@ const kubelet = ({ folder, cgroup }: NodeSettings) => ({
   containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
   volumePluginDir: `${folder}/volume-plugins`,
   podLogsDir: "/var/log/pods",
-  clusterDNS: [DNS_ADDRESS],
+  clusterDNS: [dnsAddress(families)],
   clusterDomain: "cluster.local",
   resolvConf: "/dev/null",
   // Of the machine's memory and disk, which are not this cluster's alone.
@@ -103,13 +112,13 @@ const kubelet = ({ folder, cgroup }: NodeSettings) => ({
   oomScoreAdj: 0,
 });
 
-const proxy = ({ name, kubeconfig, proxyMode }: NodeSettings) => ({
+const proxy = ({ name, kubeconfig, proxyMode, families }: NodeSettings) => ({
   apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
   kind: "KubeProxyConfiguration",
   mode: proxyMode,
   hostnameOverride: name,
-  clusterCIDR: `${PODS.v4},${PODS.v6}`,
-  healthzBindAddress: "0.0.0.0:10256",
+  clusterCIDR: families.map((family) => PODS[family]).join(","),
+  healthzBindAddress: "[::]:10256",
   metricsBindAddress: "127.0.0.1:10249",
   clientConnection: { kubeconfig },
   // Sysctls of the whole machine otherwise.
@@ -128,7 +137,7 @@ export const schedulerConfig = (kubeconfig: string): string =>
 /** Texts by their places below the node's folder. */
 export const filesOf = (settings: NodeSettings): Readonly<Record<string, string>> => ({
   "containerd.toml": containerd(settings.folder),
-  "cni/10-pods.conflist": JSON.stringify(cni(settings.number)),
+  "cni/10-pods.conflist": JSON.stringify(cni(settings)),
   "kubelet.yaml": stringify(kubelet(settings)),
   "kube-proxy.yaml": stringify(proxy(settings)),
 });

@@ -19,6 +19,12 @@ export interface Addresses {
   readonly v6: string;
 }
 
+export type FamilyName = keyof Addresses;
+
+/** The families that a cluster has, the one first that it prefers. */
+export const DUAL: readonly FamilyName[] = ["v4", "v6"];
+export const IPV6: readonly FamilyName[] = ["v6"];
+
 export interface Network {
   /** A process in it: the network is there as long as one is. */
   readonly pid: number;
@@ -33,10 +39,16 @@ export interface Wire extends Network {
   readonly link: string;
   /** The one of `host` on the wire, 2 to 253. */
   at(host: number): Addresses;
-  /** Gives the network of the process `pid` an `eth0` at the wire, and addresses on it. */
-  plug(name: string, pid: number, host: number): void;
+  /** Gives the network of the process `pid` an `eth0` at the wire, and an address of each family on it. */
+  plug(name: string, pid: number, host: number, families: readonly FamilyName[]): void;
   /** The same, but it reaches none but `others`. */
-  plugOnly(name: string, pid: number, host: number, others: readonly Addresses[]): void;
+  plugOnly(
+    name: string,
+    pid: number,
+    host: number,
+    families: readonly FamilyName[],
+    others: readonly Addresses[],
+  ): void;
   close(): Promise<void>;
 }
 
@@ -90,12 +102,25 @@ const addressesOf = (wire: number, host: number): Addresses => ({
 });
 
 const WHOLE = { v4: 24, v6: 64 };
+export const FLAG = { v4: "-4", v6: "-6" } as const;
 const ALONE = { v4: 32, v6: 128 };
 
-/** What gives a link of a network an address in each family, at once. */
-const addressCommands = (link: string, { v4, v6 }: Addresses, lengths = WHOLE): readonly (readonly string[])[] => [
-  ["ip", "address", "add", `${v4}/${lengths.v4}`, "dev", link],
-  ["ip", "address", "add", `${v6}/${lengths.v6}`, "dev", link, "nodad"],
+/** What gives a link of a network an address in each of `families`, at once. */
+const addressCommands = (
+  link: string,
+  addresses: Addresses,
+  lengths = WHOLE,
+  families = DUAL,
+): readonly (readonly string[])[] => [
+  ...families.map((family) => [
+    "ip",
+    "address",
+    "add",
+    `${addresses[family]}/${lengths[family]}`,
+    "dev",
+    link,
+    ...(family === "v6" ? ["nodad"] : []),
+  ]),
   ["ip", "link", "set", link, "up"],
 ];
 
@@ -138,18 +163,16 @@ export const openWire = async (): Promise<Wire> => {
       link: nameOf(wire),
       addresses: at(1),
       at,
-      plug(name, pid, host) {
+      plug(name, pid, host, families) {
         link(name, pid);
-        for (const command of addressCommands("eth0", at(host))) run(networkOf(pid).inside(command));
+        for (const command of addressCommands("eth0", at(host), WHOLE, families)) run(networkOf(pid).inside(command));
       },
-      plugOnly(name, pid, host, others) {
+      plugOnly(name, pid, host, families, others) {
         const there = (...command: readonly string[]): string => run(networkOf(pid).inside(command));
         link(name, pid);
-        for (const command of addressCommands("eth0", at(host), ALONE)) there(...command);
-        for (const { v4, v6 } of others) {
-          there("ip", "route", "add", v4, "dev", "eth0");
-          there("ip", "-6", "route", "add", v6, "dev", "eth0");
-        }
+        for (const command of addressCommands("eth0", at(host), ALONE, families)) there(...command);
+        for (const addresses of others)
+          for (const family of families) there("ip", FLAG[family], "route", "add", addresses[family], "dev", "eth0");
       },
     };
   } catch (error) {
