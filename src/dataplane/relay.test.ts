@@ -657,7 +657,9 @@ describe.each(engines())("with the %s engine:", (name) => {
       await before.allocate();
       here.relay.drain();
       const late = await here.client();
-      const refused: unknown = await late.allocate().catch((error: unknown) => error);
+      // `allocate` would follow it.
+      const asked = late.request(method.allocate, [{ type: attribute.requestedTransport, value: 17 * 0x1000000 }]);
+      const refused: unknown = await asked.catch((error: unknown) => error);
       expect(refused).toMatchObject({
         code: 300,
         response: { alternateServer: { address: "192.0.2.7", port: 3479 }, integrityAt: expect.any(Number) },
