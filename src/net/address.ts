@@ -58,3 +58,7 @@ export const familyOf = (address: string): Family => (address.includes(":") ? 6 
 /** `ADDRESS:PORT`, with IPv6 in brackets. */
 export const formatAddress = (address: string, port: number): string =>
   address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+
+/** The first of each family. */
+export const oneOfEachFamily = (addresses: readonly string[]): readonly string[] =>
+  addresses.filter((address, place) => place === addresses.findIndex((one) => familyOf(one) === familyOf(address)));

@@ -8,7 +8,7 @@ import type { Gateway } from "../resources/gateway-api.ts";
 import { nameOf, type Name } from "../resources/keys.ts";
 import { MAX_ALTERNATES, NODE_ADDRESS_PLACEHOLDER } from "../resources/names.ts";
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
-import { familyOf } from "../net/address.ts";
+import { oneOfEachFamily } from "../net/address.ts";
 import { isIP } from "../net/ip.ts";
 import { compareText } from "../order.ts";
 import { relayAddressPlaceholder } from "./annotations.ts";
@@ -22,15 +22,12 @@ const serves = ({ conditions }: Endpoint): boolean => conditions?.ready !== fals
 const isInNetworkOf = (node: Node | undefined, { addresses }: Endpoint): boolean =>
   node?.status?.addresses?.some(({ address }) => addresses.includes(address)) === true;
 
-/** The first external address of each family. */
-const externalAddresses = (node: Node | undefined): readonly string[] => {
-  const external = (node?.status?.addresses ?? [])
-    .filter(({ type, address }) => type === "ExternalIP" && isIP(address))
-    .map(({ address }) => address);
-  return external.filter(
-    (address, place) => external.findIndex((one) => familyOf(one) === familyOf(address)) === place,
+const externalAddresses = (node: Node | undefined): readonly string[] =>
+  oneOfEachFamily(
+    (node?.status?.addresses ?? [])
+      .filter(({ type, address }) => type === "ExternalIP" && isIP(address))
+      .map(({ address }) => address),
   );
-};
 
 /**
  * Sorted by node, one more than a dataplane uses: none of them is sent to itself. A node with a pod that ends is left out

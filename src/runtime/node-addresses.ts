@@ -2,12 +2,8 @@
 import { lookup } from "node:dns/promises";
 import type { Logger } from "pino";
 import type { Core } from "../core/core.ts";
-import { familyOf } from "../net/address.ts";
+import { oneOfEachFamily } from "../net/address.ts";
 import { nameOf } from "../resources/keys.ts";
-
-/** The first of each family. */
-const oneOfEachFamily = (addresses: readonly string[]): readonly string[] =>
-  addresses.filter((address, place) => place === addresses.findIndex((one) => familyOf(one) === familyOf(address)));
 
 /**
  * The external addresses of a node, one of each family: its first ExternalIP of the family, or the first address that its
