@@ -11,7 +11,7 @@ import { prepareGatewayApi } from "../test/cluster/crds.ts";
 import { nodeTools, prepareNodes } from "../test/cluster/nodes/nodes.ts";
 import { whereIs } from "../test/cluster/process.ts";
 import { buildPion } from "../test/interop/go.ts";
-import { hadolint, pythonWithAiortc } from "../test/interop/python.ts";
+import { envoy, hadolint, pythonWithAiortc } from "../test/interop/python.ts";
 import { buildActionlint } from "../test/package/actionlint.ts";
 import { serverImages } from "../test/media-servers/servers.ts";
 
@@ -26,7 +26,7 @@ const tools = [
   {
     command: "python3",
     debian: "python3-venv",
-    purpose: "aiortc, a WebRTC stack that is not part of a browser; hadolint",
+    purpose: "aiortc, a WebRTC stack that is not part of a browser; hadolint; Envoy",
   },
   { command: "qemu-aarch64-static", debian: "qemu-user-static", purpose: "the image for arm64" },
   { command: "faketime", debian: "faketime", purpose: "a wall clock that steps" },
@@ -81,6 +81,7 @@ try {
   await buildPion("client");
   await pythonWithAiortc();
   await hadolint();
+  await envoy();
   await buildActionlint();
   await serverImages();
 } catch (error) {

