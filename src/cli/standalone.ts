@@ -79,6 +79,7 @@ const TOLD: ReadonlySet<FactLine["type"]> = new Set([
   "allocation.opened",
   "allocation.moved",
   "allocation.closed",
+  "client.redirected",
   "peer.refused",
   "journal.recovered",
 ]);

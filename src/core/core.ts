@@ -222,6 +222,7 @@ export const createCore = (options: RenderOptions, digest: Digest, { snapshot, r
       case "allocation.moved":
       case "allocation.used":
       case "allocation.closed":
+      case "client.redirected":
       case "peer.refused":
         return [];
       default:

@@ -128,6 +128,7 @@ const COUNTED: ReadonlySet<JournalLine["type"]> = new Set([
   "allocation.moved",
   "allocation.used",
   "allocation.closed",
+  "client.redirected",
   "peer.refused",
 ]);
 

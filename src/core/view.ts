@@ -40,6 +40,10 @@ export const createView = (
     refusalOf: refusals.of,
     lastCertificateOf: certificates.of,
     endpointsOfService: backends.endpointsOfService,
+    slicesOfService: (service) =>
+      namesOfKind(objects.referrers(`endpoints:${service}`), "EndpointSlice").flatMap(
+        (name) => objects.get("EndpointSlice", name) ?? [],
+      ),
   };
 
   return view;

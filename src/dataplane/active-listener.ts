@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { messageOf } from "../errors.ts";
 import { monotonicMs } from "../clock.ts";
 import { refusals, type DropCode, type RefusalCode } from "../reasons.ts";
-import { formatAddress } from "../net/address.ts";
+import { formatAddress, type TransportAddress } from "../net/address.ts";
 import { formatHostPort } from "../net/host-port.ts";
 import type { Family, Ip } from "../net/ip.ts";
 import type { Denial, Verdict } from "../admission/admission.ts";
@@ -285,6 +285,14 @@ export class ActiveListener implements RequestContext, ListenerOwner {
       { gateway: this.gateway.name, listener: this.name, client, code, reason, suppressed },
       "request refused",
     );
+  }
+
+  redirected(path: ListenerPath, { userId: user }: Owner, { address, port }: TransportAddress): void {
+    const client = clientOf(path);
+    const suppressed = this.relay.redirectThrottle.take(client, monotonicMs());
+    if (suppressed === undefined) return;
+    const [gateway, listener, server] = [this.gateway.name, this.name, formatAddress(address, port)];
+    this.relay.events.next({ event: "client.redirected", gateway, listener, client, user, server, suppressed });
   }
 
   get isBusy(): boolean {

@@ -1,12 +1,18 @@
 /** A config document: validation, and the difference from the active one. */
 import { TurnpikeError } from "../errors.ts";
-import type { AuthConfig, DataplaneConfig, ListenerConfig, ListenerProtocol } from "../resources/dataplane-config.ts";
+import type {
+  AlternateConfig,
+  AuthConfig,
+  DataplaneConfig,
+  ListenerConfig,
+  ListenerProtocol,
+} from "../resources/dataplane-config.ts";
 import type { UserRules } from "../resources/users.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { AdmittedCluster } from "../admission/transition.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
-import { parseHostPort } from "../net/host-port.ts";
 import { parseIp } from "../net/ip.ts";
+import { parseHostPort } from "../net/host-port.ts";
 import { proxyVersions } from "../resources/http-backends.ts";
 import { isFurther, MAX_FURTHER_CREDENTIALS } from "../resources/names.ts";
 import { offloadEngines, type OffloadWish } from "./offload/wish.ts";
@@ -27,6 +33,8 @@ export interface RelayConfig {
   readonly clusters: readonly Cluster[];
   /** Checked by who read the document. */
   readonly users?: UserRules;
+  /** Other dataplanes of the gateway. */
+  readonly alternates: readonly AlternateConfig[];
 }
 
 declare const valid: unique symbol;
@@ -118,6 +126,13 @@ const parseCluster = (cluster: NonNullable<DataplaneConfig["clusters"]>[number])
   return { name: cluster.name, type, protocol, endpoints };
 };
 
+const parseAlternate = ({ node, addresses }: AlternateConfig, place: number): AlternateConfig => {
+  if (!Array.isArray(addresses) || addresses.length === 0) refuse(`alternates[${place}]: missing addresses`);
+  for (const address of addresses)
+    if (parseIp(address) === undefined) refuse(`alternates[${place}]: ${JSON.stringify(address)} is not an IP address`);
+  return { node: node || "", addresses };
+};
+
 const unique = (what: string, names: readonly string[]): void => {
   const seen = new Set<string>();
   for (const name of names) {
@@ -135,6 +150,7 @@ export const parseConfig = (config: DataplaneConfig, admitted?: Admission): Vali
   if (version !== "v1") refuse(`unsupported API version: "${String(version)}"`);
   if (config.listeners && !Array.isArray(config.listeners)) refuse("listeners is no list");
   if (config.clusters && !Array.isArray(config.clusters)) refuse("clusters is no list");
+  if (config.alternates && !Array.isArray(config.alternates)) refuse("alternates is no list");
   const listeners = (config.listeners ?? []).map(parseListener);
   const clusters = (config.clusters ?? []).map(parseCluster);
   for (const { name, type, endpoints } of clusters) {
@@ -168,6 +184,7 @@ export const parseConfig = (config: DataplaneConfig, admitted?: Admission): Vali
     listeners,
     clusters,
     ...(config.users === undefined ? {} : { users: config.users }),
+    alternates: (config.alternates ?? []).map(parseAlternate),
   };
   return parsed as ValidConfig;
 };

@@ -66,7 +66,10 @@ export class RelayContext {
   /** Limits reports about denied peers, and about rejected requests. */
   readonly peerThrottle = new Throttle();
   readonly requestThrottle = new Throttle();
+  readonly redirectThrottle = new Throttle();
   isDraining = false;
+  /** Clients that were sent to another server. */
+  redirections = 0;
   offload: Offload | undefined;
   readonly #clock: NodeJS.Timeout;
   readonly #ticks: NodeJS.Timeout | undefined;

@@ -20,7 +20,7 @@ import type { PlaceRule } from "./placement.ts";
 
 /** What an operator of the relay may choose, independent of configs. */
 export interface RelayTuning {
-  /** Where new clients are sent while the relay drains (RFC 8489 §10), one for each family. */
+  /** Where new clients are sent while the relay drains (RFC 8489 §10), one for each family, instead of alternates of the config. */
   readonly alternateServers?: readonly TransportAddress[];
   /** Connections to TCP and TLS listeners must begin with a PROXY header (version 1 or 2); others are dropped. */
   readonly proxyProtocol?: boolean;
@@ -104,7 +104,7 @@ export interface Relay {
   apply(config: DataplaneConfig, how?: Apply): Promise<ApplyReport>;
   /** Closes the listeners and allocations of a gateway. Resolves to the number of allocations closed. */
   remove(gateway: string): Promise<number>;
-  /** From here on new clients are sent to the alternate servers, if there are any; current clients stay. */
+  /** From here on new clients are sent to alternate servers, of which configs may still change; current clients stay. */
   drain(): void;
   /** The current numbers. */
   summary(): Promise<RelaySummary>;
@@ -272,6 +272,17 @@ export type RelayEvent =
       readonly code: DenialCode;
       /** For people. */
       readonly reason: string;
+      readonly suppressed: number;
+    }
+  /** A new client was sent to another server, because the relay drains. Reported as often as `peer.refused`. */
+  | {
+      readonly event: "client.redirected";
+      readonly gateway: string;
+      readonly listener: string;
+      readonly client: string;
+      readonly user: string;
+      /** `ADDRESS:PORT`. */
+      readonly server: string;
       readonly suppressed: number;
     }
   /** A worker ended unexpectedly. Its clients have to allocate anew; other calls continue. */

@@ -11,7 +11,7 @@ import {
   TEXT_TYPE,
   type Scope,
 } from "./protocol.ts";
-import { withNodeAddresses } from "./node-address.ts";
+import { configForNode } from "./config-for-node.ts";
 import type { ConfigStore, StoredConfig } from "./store.ts";
 
 export interface ApiOptions {
@@ -57,7 +57,7 @@ export const frameFor = (
   addressesOfNode: (node: string) => readonly string[],
 ): Buffer => {
   if (node === undefined) return stored.frame;
-  const patched = withNodeAddresses(stored.config, addressesOfNode(node));
+  const patched = configForNode(stored.config, node, addressesOfNode(node));
   return patched === stored.config ? stored.frame : Buffer.from(encodeConfig(patched));
 };
 

@@ -34,6 +34,7 @@ const LISTENER: Readonly<Record<string, Shape>> = {
   routes: "strings",
 };
 const CERTIFICATE: Readonly<Record<string, Shape>> = { cert: "string", key: "string" };
+const ALTERNATE: Readonly<Record<string, Shape>> = { node: "string", addresses: "strings" };
 const CLUSTER: Readonly<Record<string, Shape>> = {
   name: "string",
   type: "string",
@@ -113,6 +114,7 @@ export const readConfig = (document: unknown): DataplaneConfig => {
     listeners: readList(field(document, "listeners"), LISTENER, "listeners"),
     clusters: readList(field(document, "clusters"), CLUSTER, "clusters"),
     ...usersOf(field(document, "users")),
+    alternates: readList(field(document, "alternates"), ALTERNATE, "alternates"),
   };
   // The types are valid now; `parseConfig` validates words and adds defaults.
   const sound = parseConfig(config as unknown as DataplaneConfig);
@@ -123,6 +125,7 @@ export const readConfig = (document: unknown): DataplaneConfig => {
     listeners: sound.listeners,
     clusters: sound.clusters,
     ...(sound.users === undefined ? {} : { users: sound.users }),
+    ...(sound.alternates.length === 0 ? {} : { alternates: sound.alternates }),
   };
 };
 

@@ -87,7 +87,15 @@ const unlessEmpty = <T extends string | number | readonly unknown[]>(value: T | 
  * The document of `config` on the wire, always the same for the same config: fields in STUNner's order, those that STUNner
  * does not know after them, empty optional ones omitted. An empty `healthcheck_endpoint` is not omitted: it disables the health check.
  */
-export const encodeConfig = ({ version, admin, auth, listeners, clusters, users }: DataplaneConfig): string =>
+export const encodeConfig = ({
+  version,
+  admin,
+  auth,
+  listeners,
+  clusters,
+  users,
+  alternates,
+}: DataplaneConfig): string =>
   goJson({
     version,
     admin: {
@@ -130,8 +138,9 @@ export const encodeConfig = ({ version, admin, auth, listeners, clusters, users 
         endpoints: unlessEmpty(endpoints),
       })),
     ),
-    // STUNner's dataplanes ignore it.
+    // STUNner's dataplanes ignore these.
     users,
+    alternates: unlessEmpty(alternates?.map(({ node, addresses }) => ({ node, addresses }))),
   });
 
 const ZERO_CREDENTIALS = { password: "dummy-password", username: "dummy-username" } as const;

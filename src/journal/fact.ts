@@ -131,6 +131,20 @@ export type Fact =
           readonly endedAt?: number;
         };
     }
+  /** A draining relay sent a new client to another server (RFC 8489 §10). */
+  | {
+      readonly type: "client.redirected";
+      readonly data: {
+        readonly gateway: Name;
+        readonly listener: string;
+        /** `ADDRESS:PORT`, like `server`. */
+        readonly client: string;
+        readonly user: string;
+        readonly server: string;
+        /** Redirections left out of the log since the last one, to limit its size. */
+        readonly suppressed: number;
+      };
+    }
   | {
       readonly type: "peer.refused";
       readonly data: {

@@ -96,6 +96,10 @@ export const sentence = (line: JournalLine): string => {
       return `allocation ${line.data.id} of ${line.data.user} is open: ${line.data.packetsIn} packets in, ${line.data.packetsOut} out (report ${line.data.report})`;
     case "allocation.closed":
       return `allocation ${line.data.id} of ${line.data.user} closed (${line.data.reason}): ${line.data.packetsIn} packets in, ${line.data.packetsOut} out`;
+    case "client.redirected": {
+      const { user, client, server, listener, suppressed } = line.data;
+      return `${user} at ${client} sent to ${server}, because this relay drains (${listener})${suppressed > 0 ? ` (and ${suppressed} more)` : ""}`;
+    }
     case "peer.refused": {
       const { peer, user, client, code, reason, suppressed } = line.data;
       return `peer ${peer} refused to ${user} at ${client}: ${code === undefined ? "" : `${code}: `}${reason}${suppressed > 0 ? ` (and ${suppressed} more)` : ""}`;

@@ -6,6 +6,8 @@ import { setTimeout as after } from "node:timers/promises";
 import type { TransportAddress } from "../net/address.ts";
 import { Datagrams } from "../dataplane/engines/index.ts";
 import { noDrops } from "../dataplane/flows.ts";
+import { Redirections } from "../turn-client/redirections.ts";
+import { TurnResponseError } from "../turn-client/turn-client.ts";
 import type { ClientOptions, Counters, LoadClient } from "./client.ts";
 import { startDtlsClient } from "./dtls-client.ts";
 import { Latencies } from "./latencies.ts";
@@ -119,6 +121,25 @@ const startClient = (
   }
 };
 
+/** Follows a server that sends its clients to another one. */
+const startAnywhere: typeof startClient = async (datagrams, options, peer, counters) => {
+  const redirections = new Redirections();
+  let { server } = options;
+  const { verification } = options;
+  const name = verification?.serverName ?? server.address;
+  for (;;) {
+    try {
+      const there = { ...options, server, verification: { ...verification, serverName: name } };
+      return await startClient(datagrams, there, peer, counters);
+    } catch (error) {
+      if (!(error instanceof TurnResponseError) || error.code !== 300) throw error;
+      const next = redirections.next(server, error.response.alternateServer);
+      if (next === undefined) throw error;
+      server = next;
+    }
+  }
+};
+
 /** @throws the server's errors for the allocations; TurnResponseError among others. */
 export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Promise<LoadResult> => {
   const { rate, burst, window, transport } = options;
@@ -139,7 +160,7 @@ export const runLoad = async (options: LoadOptions, hooks: LoadHooks = {}): Prom
       while (started < options.clients) {
         const peer = peers[started++ % peers.length];
         if (peer === undefined) throw new RangeError("a load needs a peer");
-        clients.push(await startClient(datagrams, { ...options, ending: failing.signal }, peer, counters));
+        clients.push(await startAnywhere(datagrams, { ...options, ending: failing.signal }, peer, counters));
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, startInTurn));

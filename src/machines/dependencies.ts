@@ -4,6 +4,7 @@
  */
 import { isMadeKind, type AnyObject, type KindId, type KindMap } from "../resources/kinds.ts";
 import { keyOf, splitKey, splitName, targetOf, type Name, type ObjectKey } from "../resources/keys.ts";
+import { annotations } from "../resources/names.ts";
 import { isForeign } from "../resources/ownership.ts";
 import type { RouteKind } from "../resources/view.ts";
 import { namesOfKind, type Objects } from "./objects.ts";
@@ -54,6 +55,10 @@ const collect = (objects: Objects) => {
   return { found, route, routesWith, gateway, gatewayClass, config, gatewaysOf };
 };
 
+/** Whether a Gateway, whose Service has the same name, tells its dataplanes of each other. */
+const isPublic = (objects: Objects, name: Name): boolean =>
+  objects.get("Gateway", name)?.metadata.annotations?.[annotations.relayAddressDiscovery] !== undefined;
+
 /** The dependents of object `name` of `kind`, whose current state is in `objects`, and whose previous one is `before`. */
 export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before: AnyObject | undefined): Dependants => {
   const walk = collect(objects);
@@ -97,8 +102,10 @@ export const dependantsOf = (objects: Objects, kind: KindId, name: Name, before:
     case "EndpointSlice":
     case "Endpoints":
       for (const object of [before, objects.get(kind, name)])
-        for (const reference of object === undefined ? [] : referencesOf(kind, object))
+        for (const reference of object === undefined ? [] : referencesOf(kind, object)) {
           walk.routesWith(`service:${targetOf(reference)}`);
+          if (isPublic(objects, targetOf(reference))) walk.found.gateways.add(targetOf(reference));
+        }
       break;
     case "StaticService":
       walk.routesWith(`static-service:${name}`);

@@ -3,6 +3,7 @@ import type { AdminConfig, AuthConfig, DataplaneConfig } from "../resources/data
 import type { ObjectsView, RenderOptions } from "../resources/view.ts";
 import type { Gateway } from "../resources/gateway-api.ts";
 import type { Name } from "../resources/keys.ts";
+import { renderAlternates } from "./alternates.ts";
 import { relayAddressPlaceholder } from "./annotations.ts";
 import { attachedRoutes, type Attachments } from "./attachment.ts";
 import { renderCluster } from "./clusters.ts";
@@ -29,6 +30,7 @@ export const renderConfig = (
   const clusters = rendered.flatMap(({ cluster }) => (cluster === undefined ? [] : [cluster]));
   const address = relayAddressPlaceholder(gateway, options);
   const listeners = judged.flatMap((one) => (one.outcome === "accepted" ? [renderListener(name, one, address)] : []));
+  const alternates = renderAlternates(view, options, name, gateway);
   return {
     config: {
       version: "v1",
@@ -36,6 +38,7 @@ export const renderConfig = (
       ...(listeners.length > 0 ? { listeners } : {}),
       ...(clusters.length > 0 ? { clusters } : {}),
       ...usersOfGateway(view, name, gateway),
+      ...(alternates.length > 0 ? { alternates } : {}),
     },
     draining: Object.fromEntries(
       rendered.flatMap(({ cluster, draining }) =>

@@ -6,3 +6,6 @@ export const isFirstEdition = ({ rules = 1 }: RenderOptions): boolean => rules <
 
 /** Whether the log was written under rules that serve only the first usable certificate, and pass nothing on to HTTP. */
 export const servesOneCertificate = ({ rules = 1 }: RenderOptions): boolean => rules < 3;
+
+/** Whether the log was written under rules that name no alternates to draining dataplanes. */
+export const namesNoAlternates = ({ rules = 1 }: RenderOptions): boolean => rules < 4;

@@ -77,6 +77,7 @@ export interface EndpointSlice extends KubernetesObject {
   readonly addressType: string;
   readonly endpoints?: readonly {
     readonly addresses: readonly string[];
+    readonly nodeName?: string | null;
     readonly conditions?: {
       readonly ready?: boolean | null;
       readonly serving?: boolean | null;

@@ -66,6 +66,13 @@ export interface ClusterConfig {
   readonly endpoints?: readonly string[];
 }
 
+/** Another dataplane of the Gateway: a draining one sends new clients there. */
+export interface AlternateConfig {
+  readonly node: string;
+  /** IP literals at which clients reach the node, the ports being those of the listeners; at most one of each family. */
+  readonly addresses: readonly string[];
+}
+
 export interface DataplaneConfig {
   readonly version: "v1";
   readonly admin: AdminConfig;
@@ -74,6 +81,8 @@ export interface DataplaneConfig {
   readonly clusters?: readonly ClusterConfig[];
   /** Of Turnpike alone: users that are blocked, or were sent away. */
   readonly users?: UserRules;
+  /** Of Turnpike alone, sorted by node. A dataplane that names its node receives the others. */
+  readonly alternates?: readonly AlternateConfig[];
 }
 
 /** A config that a dataplane received, in the form of an object: its name is the Gateway's. */

@@ -57,6 +57,8 @@ export const LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-confi
 export const ADDRESS_PLACEHOLDER = "$STUNNER_ADDR";
 /** A listener's `address` that stands for the external address of the node on which its dataplane runs. */
 export const NODE_ADDRESS_PLACEHOLDER = "__node_address_placeholder";
+/** How many other dataplanes a dataplane gets to know. */
+export const MAX_ALTERNATES = 8;
 export const DISCOVERY_PORT = 13478;
 /** The default of Kubernetes clusters. */
 export const DEFAULT_CLUSTER_DOMAIN = "cluster.local";

@@ -49,10 +49,12 @@ export interface ObjectsView {
    * (or no Endpoints object at all) exists for it.
    */
   endpointsOfService(service: Name): { readonly found: boolean; readonly endpoints: readonly BackendEndpoint[] };
+  /** EndpointSlices of a Service, sorted by name. */
+  slicesOfService(service: Name): readonly KindMap["EndpointSlice"][];
 }
 
 /** The current version of the rendering rules. Increment it when a rule changes. */
-export const RULES = 3;
+export const RULES = 4;
 
 /** How the program was started, as far as it affects rendering. Recorded in the log with the start. */
 /** Every route of either group, each sorted by name, native ones first. */

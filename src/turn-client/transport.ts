@@ -3,6 +3,7 @@ import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, isIP, type Socket } from "node:net";
 import { checkServerIdentity, connect as connectTls } from "node:tls";
+import type { TransportAddress } from "../net/address.ts";
 import { Framer } from "../stun/framing.ts";
 import { DtlsClient } from "./dtls-client.ts";
 
@@ -11,7 +12,9 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export interface Transport {
   readonly isReliable: boolean;
   /** The client's own address, from its socket. */
-  readonly local: { readonly address: string; readonly port: number };
+  readonly local: TransportAddress;
+  /** The server's address, if the transport knows it. */
+  readonly remote?: TransportAddress;
   send(bytes: Buffer): void;
   /**
    * Only streams have it: after the next message, the callee owns the connection, which then carries data (RFC 6062 §4.3).
@@ -56,6 +59,7 @@ export const openUdp = async (host: string, port: number, receiver: Receiver): P
   return {
     isReliable: false,
     local: socket.address(),
+    remote: socket.remoteAddress(),
     send: (bytes) => {
       if (isOpen) socket.send(bytes);
     },
@@ -170,6 +174,7 @@ export const openDtls = async (
   return {
     isReliable: false,
     local: socket.address(),
+    remote: socket.remoteAddress(),
     send: (bytes) => {
       // Some servers read DTLS as a stream: without padding they lose the frame boundary.
       if (isOpen) send([dtls.seal(padded(bytes))]);
@@ -202,6 +207,7 @@ const streamOn = (socket: Socket, receiver: Receiver): Transport => {
   return {
     isReliable: true,
     local: { address: socket.localAddress ?? "", port: socket.localPort ?? 0 },
+    remote: { address: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 },
     send: (bytes) => void socket.write(padded(bytes)),
     takeOver: () => {
       isTaken = true;

@@ -17,6 +17,7 @@ import { method, type Attribute, type Message } from "../stun/message.ts";
 import type { HmacSha1 } from "../stun/hmac-sha1.ts";
 import { integrityIsValid, longTermKey } from "../stun/integrity.ts";
 import { Inbox, type Received } from "./inbox.ts";
+import { Redirections } from "./redirections.ts";
 import { Transactions, type TransactionTiming } from "./transactions.ts";
 import { openDtls, openTcp, openTls, openUdp, type Receiver, type Transport, type Verification } from "./transport.ts";
 
@@ -90,10 +91,13 @@ const open = (options: TurnClientOptions, receiver: Receiver): Transport | Promi
 };
 
 export class TurnClient {
-  readonly #options: TurnClientOptions;
+  #options: TurnClientOptions;
   readonly #transactions: Transactions;
   readonly #inbox = new Inbox();
   readonly #channels = new Map<number, TransportAddress>();
+  readonly #redirections = new Redirections();
+  /** Counts the transports: an earlier one may still report that it is closed. */
+  #generation = 0;
   #transport: Transport | undefined;
   #closed: string | undefined;
   #realm: string | undefined;
@@ -107,16 +111,23 @@ export class TurnClient {
   /** Opens the transport; no request is sent yet. */
   static async connect(options: TurnClientOptions): Promise<TurnClient> {
     const client = new TurnClient(options);
-    const receiver: Receiver = {
-      message: (bytes) => client.#receive(bytes),
-      closed: (reason) => {
-        const isNews = client.#closed === undefined;
-        client.#end(reason);
-        if (isNews) options.onClosed?.(reason);
-      },
-    };
-    client.#transport = await open(options, receiver);
+    client.#transport = await client.#open();
     return client;
+  }
+
+  async #open(): Promise<Transport> {
+    const generation = (this.#generation += 1);
+    return open(this.#options, {
+      message: (bytes) => {
+        if (generation === this.#generation) this.#receive(bytes);
+      },
+      closed: (reason) => {
+        if (generation !== this.#generation) return;
+        const isNews = this.#closed === undefined;
+        this.#end(reason);
+        if (isNews) this.#options.onClosed?.(reason);
+      },
+    });
   }
 
   get local(): TransportAddress {
@@ -137,10 +148,18 @@ export class TurnClient {
     return (await this.#transact(method.binding, [], false)).mapped;
   }
 
-  /** @throws TurnResponseError with the server's error code, here and below. */
+  /** The server that answers: another one after a redirection. */
+  get server(): TransportAddress | undefined {
+    return this.#transport?.remote;
+  }
+
+  /**
+   * Follows redirections to other servers, unless the transport was opened elsewhere.
+   * @throws TurnResponseError with the server's error code, here and below.
+   */
   async allocate(options: AllocateOptions = {}): Promise<Allocated> {
     const { lifetime, family, dual, evenPort, reservationToken, peers = "udp", dontFragment } = options;
-    const response = await this.request(method.allocate, [
+    const response = await this.#allocateAnywhere([
       { type: attribute.requestedTransport, value: (peers === "udp" ? 17 : 6) * 0x1000000 },
       ...(dontFragment === true ? [{ type: attribute.dontFragment, raw: Buffer.alloc(0) }] : []),
       ...(lifetime === undefined ? [] : [{ type: attribute.lifetime, value: lifetime }]),
@@ -259,6 +278,34 @@ export class TurnClient {
     throw new Error("unreachable");
   }
 
+  async #allocateAnywhere(attributes: readonly Attribute[]): Promise<Message> {
+    for (;;) {
+      try {
+        return await this.request(method.allocate, attributes);
+      } catch (error) {
+        if (!(error instanceof TurnResponseError) || error.code !== 300) throw error;
+        if (typeof this.#options.transport === "function") throw error;
+        const server = this.#redirections.next(this.server, error.response.alternateServer);
+        if (server === undefined) throw error;
+        await this.#moveTo(server);
+      }
+    }
+  }
+
+  /** The same transport protocol, credentials and name of the certificate as before. */
+  async #moveTo({ address, port }: TransportAddress): Promise<void> {
+    const { host, serverName = host } = this.#options;
+    const before = this.#transport;
+    this.#options = { ...this.#options, host: address, port, serverName };
+    const opening = this.#open();
+    before?.close();
+    const transport = await opening;
+    if (this.#closed !== undefined) transport.close();
+    this.#transport = transport;
+    this.#realm = undefined;
+    this.#nonce = undefined;
+  }
+
   /** The key that signs requests, once the server has sent its realm. */
   get #key(): HmacSha1 | undefined {
     const { username, password } = this.#options;
@@ -292,6 +339,11 @@ export class TurnClient {
         throw new Error("the answer is not signed by the server");
       return response;
     }
+    const { integrityAt } = response;
+    // Servers need not sign a redirection, but nobody else may.
+    if (response.error?.code === 300 && key !== undefined && integrityAt !== undefined)
+      if (!integrityIsValid(response.bytes, integrityAt, key))
+        throw new Error("the answer is not signed by the server");
     throw new TurnResponseError(response.error?.code ?? 0, nameOf(requested), response);
   }
 

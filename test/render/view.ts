@@ -81,15 +81,16 @@ export const viewOf = (
       list("ReferenceGrant").filter(({ metadata }) => (metadata.namespace ?? "default") === namespace),
     refusalOf: () => undefined,
     lastCertificateOf: () => undefined,
+    slicesOfService: (service) =>
+      list("EndpointSlice").filter(
+        ({ metadata }) => nameOf(metadata.namespace, metadata.labels?.[SERVICE_NAME_LABEL] ?? "") === service,
+      ),
     endpointsOfService: (service) => {
       if (source === "Endpoints") {
         const object = get("Endpoints", service);
         return { found: object !== undefined, endpoints: endpointsOf(seenInSubsets(object)) };
       }
-      const slices = list("EndpointSlice").filter(
-        ({ metadata }) => nameOf(metadata.namespace, metadata.labels?.[SERVICE_NAME_LABEL] ?? "") === service,
-      );
-      const endpoints = endpointsOf(seenInSlices(slices));
+      const endpoints = endpointsOf(seenInSlices(view.slicesOfService(service)));
       return { found: endpoints.length > 0, endpoints };
     },
   };

@@ -1,15 +1,15 @@
 /** Allocate, RFC 8656 §7.2. */
-import { familyOf } from "../../net/address.ts";
 import type { Family } from "../../net/ip.ts";
 import type { RelayPort } from "../flows.ts";
 import { grantedSeconds } from "../lifetimes.ts";
-import { addressErrorCodeValue, addressFamily, addressValue, attribute } from "../../stun/attributes.ts";
+import { addressErrorCodeValue, addressFamily, attribute } from "../../stun/attributes.ts";
 import type { Attribute, Message } from "../../stun/message.ts";
 import type { ListenerPath } from "../listeners/listener.ts";
 import type { Reservations } from "../reservations.ts";
 import { TcpRelay } from "../tcp-relay.ts";
 import { firstTicketOf } from "./move.ts";
 import { connectionAttempt } from "./connection-attempt.ts";
+import { tryAlternate } from "./try-alternate.ts";
 import {
   failure,
   notUnderstood,
@@ -116,22 +116,10 @@ const openPorts = async ({ message, context, now }: Exchange, wanted: readonly F
   return failure("508 reservations");
 };
 
-/** RFC 8489 §10: a draining relay redirects new clients, if there is an alternate server of the client's family. */
-const elsewhere = ({ path, context }: Exchange): Answer | undefined => {
-  const { isDraining, options } = context.relay;
-  if (!isDraining) return undefined;
-  const family = familyOf(path.client.address);
-  const server = options.alternateServers?.find(({ address }) => familyOf(address) === family);
-  const value = server && addressValue(server);
-  if (value === undefined) return undefined;
-  const attributes = [{ type: attribute.alternateServer, raw: value }];
-  return { kind: "error", code: "300 try-alternate", attributes };
-};
-
 export const allocate = async (exchange: Exchange): Promise<Answer> => {
   const { message, path, context, who, now } = exchange;
-  const other = elsewhere(exchange);
-  if (other !== undefined) return other;
+  const redirection = tryAlternate(exchange);
+  if (redirection !== undefined) return redirection;
   const wanted = families(message, path, context);
   if ("kind" in wanted) return wanted;
   // RFC 8016 §3.1.1: the attribute of a request is empty.

@@ -1,4 +1,6 @@
 /** One request, what it may use, and its answer: everything that the request files know. */
+import type { TransportAddress } from "../../net/address.ts";
+import type { ListenerConfig } from "../../resources/dataplane-config.ts";
 import type { Family } from "../../net/ip.ts";
 import type { Allocation, AllocationScope, Owner } from "../allocation.ts";
 import type { Gateway } from "../gateway.ts";
@@ -13,6 +15,7 @@ import type { DropCode, RefusalCode } from "../../reasons.ts";
 export interface RequestContext extends AllocationScope {
   readonly relay: RelayContext;
   readonly gateway: Gateway;
+  readonly config: Pick<ListenerConfig, "address" | "port">;
   /** Where relayed transport addresses of `family` are bound; undefined if there are none. */
   relayAddress(family: Family): RelayAddress | undefined;
   /** Whether the listener is closed: nothing may be opened through it. */
@@ -23,6 +26,8 @@ export interface RequestContext extends AllocationScope {
   send(path: ListenerPath, bytes: Buffer): void;
   /** Counts a request that is answered with an error. */
   refusedRequest(path: ListenerPath, code: RefusalCode): void;
+  /** Reports a client that is sent to `server`. */
+  redirected(path: ListenerPath, who: Owner, server: TransportAddress): void;
   dropped(reason: DropCode): void;
 }
 

@@ -67,6 +67,7 @@ const endpointSlice = kind(
       required: ["addresses"],
       properties: {
         addresses: { type: "array", minItems: 1, maxItems: 100, items: { type: "string", minLength: 1 } },
+        nodeName: { type: ["string", "null"] },
         conditions: objectOf({ ready: condition, serving: condition, terminating: condition }),
       },
     }),

@@ -47,6 +47,7 @@ const OF_CALLS: ReadonlySet<FactLine["type"]> = new Set([
   "allocation.moved",
   "allocation.used",
   "allocation.closed",
+  "client.redirected",
   "peer.refused",
 ]);
 
