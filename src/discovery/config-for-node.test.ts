@@ -13,7 +13,7 @@ const config = { ...configOf("ns/gw"), alternates };
 const nodesFor = (node: string): readonly (string | undefined)[] =>
   configForNode(config, node, []).alternates?.map((one) => one.node) ?? [];
 
-it("a dataplane is told of the others, at most eight", () => {
+it("a dataplane gets the others, at most eight", () => {
   expect(nodesFor("n1")).toEqual(["n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"]);
   expect(nodesFor("n5")).toEqual(["n1", "n2", "n3", "n4", "n6", "n7", "n8", "n9"]);
   expect(nodesFor("elsewhere")).toEqual(["n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8"]);
