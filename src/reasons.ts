@@ -48,7 +48,7 @@ export const denialCodes = Object.keys(denials) as readonly DenialCode[];
 const requests = {
   "300 try-alternate": {
     what: "the relay is draining and sends new clients to another server",
-    todo: "nothing: clients retry there; `client.redirected` of the event log names client and server",
+    todo: "nothing: clients retry there; `turnpike explain client/ADDRESS` shows to which server each was sent",
   },
   "400 additional-family": {
     what: "ADDITIONAL-ADDRESS-FAMILY is not IPv6, or is used with an attribute that excludes it",

@@ -1,9 +1,11 @@
 /** `turnpike explain WHAT`: why a peer can be reached or not, and why an object is as it is, from the event log. */
 import { Command, InvalidArgumentError } from "commander";
+import { explainClient, type ClientAnswer } from "../explain/client.ts";
+import { formatAddress } from "../net/address.ts";
 import { parsePeer, type PeerAddress } from "../net/peer.ts";
 import { TurnpikeError } from "../errors.ts";
 import { explainObject, explainedKinds, type ExplainedKind, type ObjectAnswer } from "../explain/object.ts";
-import { pastOf, type Mention, type Past } from "../explain/past.ts";
+import { pastOf, type ExplainedClient, type Mention, type Past } from "../explain/past.ts";
 import { explainPeer, type PeerAnswer } from "../explain/peer.ts";
 import type { Step } from "../explain/step.ts";
 import { readJournal } from "../journal/reader.ts";
@@ -21,10 +23,10 @@ interface ExplainOptions {
   readonly output: Format;
 }
 
-type What = PeerAddress | { readonly kind: ExplainedKind; readonly name: Name };
+type What = PeerAddress | ExplainedClient | { readonly kind: ExplainedKind; readonly name: Name };
 
 const WHAT =
-  "expected a peer (10.1.0.7, 10.1.0.7:5000, [fd00::7]:5000) or an object (gateway/NAMESPACE/NAME, udproute/…, gatewayclass/NAME)";
+  "expected a peer (10.1.0.7, 10.1.0.7:5000, [fd00::7]:5000), an object (gateway/NAMESPACE/NAME, udproute/…, gatewayclass/NAME), client/ADDRESS or user/NAME";
 
 export const parseWhat = (text: string): What => {
   const [, kindText = "", rest = ""] = /^([A-Za-z]+)\/(.+)$/.exec(text) ?? [];
@@ -34,6 +36,11 @@ export const parseWhat = (text: string): What => {
     if (parts.length !== (kind === "GatewayClass" ? 1 : 2)) throw new InvalidArgumentError(WHAT);
     return { kind, name: nameOf(parts.length === 1 ? undefined : parts[0], parts.at(-1) ?? "") };
   }
+  const [, client] = /^client\/(.+)$/.exec(text) ?? [];
+  const at = client === undefined ? undefined : parsePeer(client);
+  if (at !== undefined) return { client: at.port === undefined ? at.peer.text : formatAddress(at.peer.text, at.port) };
+  const [, user] = /^user\/(.+)$/.exec(text) ?? [];
+  if (user !== undefined) return { user };
   const peer = parsePeer(text);
   if (peer === undefined) throw new InvalidArgumentError(WHAT);
   return peer;
@@ -56,7 +63,13 @@ const tree = (steps: readonly Step[], depth = 0): string =>
     })
     .join("");
 
-const showPeer = (past: Past, asked: string, peer: string, { reachable, because, steps }: PeerAnswer): string => {
+const showPeer = (
+  past: Past,
+  asked: string,
+  peer: string,
+  redirections: readonly Mention[],
+  { reachable, because, steps }: PeerAnswer,
+): string => {
   const chain = because.events.flatMap((seq) => past.chain(seq).slice(-1));
   const refusals = past.refusals(peer);
   return [
@@ -65,6 +78,9 @@ const showPeer = (past: Past, asked: string, peer: string, { reachable, because,
     because.todo === undefined ? "" : `  what to do: ${because.todo}\n`,
     reachable && past.offload !== undefined ? `  packets:\n${mentionLine(past.offload)}` : "",
     chain.length === 0 ? "" : `  it follows from\n${chain.map(mentionLine).join("")}`,
+    redirections.length === 0
+      ? ""
+      : `  the client was sent to another server\n${redirections.map(mentionLine).join("")}`,
     refusals.length === 0 ? "" : `  the relay refused it lately\n${refusals.map(mentionLine).join("")}`,
     `\n${tree(steps)}`,
   ].join("");
@@ -78,6 +94,19 @@ const showObject = (past: Past, { object, exists, seen, conditions, moves }: Obj
     ...moves.map(({ move, chain }) => `  ${sentence(move)}, because of\n${chain.map(mentionLine).join("")}`),
   ].join("");
 
+const showClient = (past: Past, who: string, { draining, allocations, redirections, unlogged }: ClientAnswer): string =>
+  [
+    `${who} has ${allocations.length === 0 ? "no open allocation" : "an open allocation"}, as of event ${past.seq} at ${when(past.time)}\n`,
+    draining
+      ? "  this relay drains: it keeps open calls and sends new clients to another server, if it knows one\n"
+      : "",
+    allocations.length === 0 ? "" : `  open\n${allocations.map(mentionLine).join("")}`,
+    redirections.length === 0
+      ? ""
+      : `  sent to another server (300 try-alternate)\n${redirections.map(mentionLine).join("")}`,
+    unlogged === 0 ? "" : `  the log leaves out ${unlogged} redirections, of any client\n`,
+  ].join("");
+
 /** Whether a condition reports a problem. */
 const isWrong = ({ type, status }: ObjectAnswer["conditions"][number]): boolean =>
   type === "Conflicted" ? status === "True" : status !== "True";
@@ -85,10 +114,14 @@ const isWrong = ({ type, status }: ObjectAnswer["conditions"][number]): boolean 
 export const explainCommand = (): Command =>
   new Command("explain")
     .description(
-      "why a peer can be reached or not, or why an object's conditions are what they are, now or at a past moment; " +
+      "why a peer can be reached or not, why an object's conditions are what they are, or where a client was sent, now or at a past moment; " +
         "exits 0 where all is well, 1 where it is not",
     )
-    .argument("<what>", "a peer, ADDRESS or ADDRESS:PORT, or an object, gateway/NAMESPACE/NAME", parseWhat)
+    .argument(
+      "<what>",
+      "a peer, ADDRESS or ADDRESS:PORT, an object, gateway/NAMESPACE/NAME, client/ADDRESS[:PORT] or user/NAME",
+      parseWhat,
+    )
     .option("--journal <dir>", "folder of the event log, or one file of it", ".turnpike/journal")
     .option("--gateway <namespace/name>", "only for clients of this Gateway", parseGateway)
     .option("--client <address>", "only for this client: of the Gateway that it had its last allocation at")
@@ -105,6 +138,16 @@ export const explainCommand = (): Command =>
         await print(json === true ? { as: "json" } : output, answer, () => text);
         if (!isWell) notWell();
       };
+      if ("client" in what || "user" in what) {
+        const answer = explainClient(past, what);
+        const who = "user" in what ? `user ${what.user}` : `client ${what.client}`;
+        await write(
+          { at: { seq: past.seq, time: past.time }, ...answer },
+          showClient(past, who, answer),
+          answer.allocations.length > 0,
+        );
+        return;
+      }
       if ("kind" in what) {
         const answer = explainObject(past, what.kind, what.name);
         await write(answer, showObject(past, answer), answer.exists && !answer.conditions.some(isWrong));
@@ -120,14 +163,16 @@ export const explainCommand = (): Command =>
         ...(port !== undefined && { port }),
         ...(only !== undefined && { gateway: only }),
       });
+      const redirections = client === undefined ? [] : past.redirections({ client });
       const asked = port === undefined ? peer.text : `${peer.text} port ${port}`;
       await write(
         {
           at: { seq: past.seq, time: past.time },
           ...answer,
           ...(past.offload !== undefined && { offload: past.offload }),
+          ...(redirections.length > 0 && { redirections }),
         },
-        showPeer(past, asked, peer.text, answer),
+        showPeer(past, asked, peer.text, redirections, answer),
         answer.reachable,
       );
     });

@@ -52,6 +52,7 @@ export const describeState = (state: ProgramState, all: boolean, now = Date.now(
     rows.length === 0 ? `${title}: none\n` : `${title} (${rows.length})\n${table(header, shorten(rows))}`;
 
   const offload = offloadLine(state);
+  const sentOn = state.relay.refused["300 try-alternate"] ?? 0;
   const backends = state.gateways.flatMap((gateway) =>
     gateway.listeners.flatMap(({ name, httpBackend: one }) =>
       one === undefined
@@ -115,6 +116,7 @@ export const describeState = (state: ProgramState, all: boolean, now = Date.now(
         seconds(one.expiresAt - now),
       ]),
     ),
+    ...(sentOn === 0 ? [] : [`Sent to other servers while this drains: ${sentOn}\n`]),
     ...(offload === undefined ? [] : [`${offload}\n`]),
     ...(refusals.length === 0
       ? []

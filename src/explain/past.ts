@@ -14,6 +14,10 @@ export interface Mention {
   readonly says: string;
 }
 
+export type ExplainedClient =
+  /** `client`: `ADDRESS:PORT`, or an address without a port. */
+  { readonly client: string } | { readonly user: string };
+
 export interface Past extends Pick<
   Moment,
   "seq" | "time" | "options" | "view" | "state" | "move" | "rendered" | "status"
@@ -22,15 +26,25 @@ export interface Past extends Pick<
   object(key: ObjectKey): Mention | undefined;
   /** The line `seq` and those that it follows from, oldest first. */
   chain(seq: number): readonly Mention[];
-  /** The gateway at which a client (`ADDRESS:PORT`, or an address without a port) had its last allocation. */
+  /**
+   * The gateway at which a client (`ADDRESS:PORT`, or an address without a port) had its last allocation; if it had none,
+   * the one that last sent it to another server.
+   */
   gatewayOf(client: string): Name | undefined;
   /** The relay's last report of kernel offload; undefined if no config asked for it. */
   readonly offload: Mention | undefined;
   /** The relay's last denials of a peer, oldest first. */
   refusals(peer: string): readonly Mention[];
+  /** Open allocations of a client or a user, oldest first. */
+  allocationsOf(who: ExplainedClient): readonly Mention[];
+  /** The last times that the relay sent a client or a user to another server, oldest first. */
+  redirections(who: ExplainedClient): readonly Mention[];
+  /** Redirections that the log leaves out. */
+  readonly unloggedRedirections: number;
 }
 
 const MAX_REFUSALS = 5;
+const MAX_REDIRECTIONS = 5;
 
 const mention = (line: JournalLine): Mention => ({
   seq: line.seq,
@@ -38,6 +52,13 @@ const mention = (line: JournalLine): Mention => ({
   cause: line.cause,
   says: sentence(line),
 });
+
+/** Whether `address`, `ADDRESS:PORT`, is that of `client`, with or without a port. */
+const isClient = (client: string, address: string): boolean =>
+  address === client || address.slice(0, address.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1") === client;
+
+const isOf = (who: ExplainedClient, { client, user }: { readonly client: string; readonly user: string }): boolean =>
+  "user" in who ? user === who.user : isClient(who.client, client);
 
 /** As of the line at `position` of `history`. Undefined if there is no start before it. */
 export const pastAt = (history: History, position: number): Past | undefined => {
@@ -63,10 +84,7 @@ export const pastAt = (history: History, position: number): Past | undefined => 
       return chain;
     },
     gatewayOf: (client) =>
-      moment
-        .used()
-        .findLast(({ data }) => data.client === client || data.client.slice(0, data.client.lastIndexOf(":")) === client)
-        ?.data.gateway,
+      [...moment.redirections(), ...moment.used()].findLast(({ data }) => isClient(client, data.client))?.data.gateway,
     get offload() {
       const line = moment.offload();
       return line && mention(line);
@@ -77,6 +95,20 @@ export const pastAt = (history: History, position: number): Past | undefined => 
         .filter(({ data }) => data.peer === peer)
         .slice(-MAX_REFUSALS)
         .map(mention),
+    allocationsOf: (who) =>
+      moment
+        .allocations()
+        .filter(({ data }) => isOf(who, data))
+        .map(mention),
+    redirections: (who) =>
+      moment
+        .redirections()
+        .filter(({ data }) => isOf(who, data))
+        .slice(-MAX_REDIRECTIONS)
+        .map(mention),
+    get unloggedRedirections() {
+      return moment.redirections().reduce((sum, { data }) => sum + data.suppressed, 0);
+    },
   };
 };
 

@@ -19,6 +19,8 @@ export type AllocationLine = Extract<
 >;
 export type RefusalLine = Extract<FactLine, { readonly type: "peer.refused" }>;
 
+export type RedirectionLine = Extract<FactLine, { readonly type: "client.redirected" }>;
+
 export type OffloadLine = Extract<FactLine, { readonly type: "offload.changed" }>;
 
 /** An instance of a machine: `MACHINE ENTITY`. */
@@ -50,6 +52,9 @@ export interface Index {
   readonly allocationsAt: readonly number[];
   readonly refusals: readonly RefusalLine[];
   readonly refusalsAt: readonly number[];
+  /** Clients sent to other servers, with the positions of their lines. */
+  readonly redirections: readonly RedirectionLine[];
+  readonly redirectionsAt: readonly number[];
   /** What forwards channels in the kernel. */
   readonly offload: Tracks<"offload", OffloadLine>;
   /** Where the state is reset: starts of the program, and snapshots after lost lines. */
@@ -96,6 +101,8 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
   const allocationsAt: number[] = [];
   const refusals: RefusalLine[] = [];
   const refusalsAt: number[] = [];
+  const redirections: RedirectionLine[] = [];
+  const redirectionsAt: number[] = [];
   const offload = createTracks<"offload", OffloadLine>();
   const beginnings: number[] = [];
   const options = createTracks<"options", RenderOptions>();
@@ -170,6 +177,10 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
         refusals.push(line);
         refusalsAt.push(position);
         break;
+      case "client.redirected":
+        redirections.push(line);
+        redirectionsAt.push(position);
+        break;
       case "offload.changed":
         offload.put("offload", position, line);
         break;
@@ -195,6 +206,8 @@ export const createIndex = (keepsVersions: boolean): IndexWriter => {
       allocationsAt,
       refusals,
       refusalsAt,
+      redirections,
+      redirectionsAt,
       offload,
       beginnings,
       options,

@@ -20,6 +20,7 @@ import {
   type AllocationLine,
   type Index,
   type OffloadLine,
+  type RedirectionLine,
   type RefusalLine,
   type RenderedLine,
   type TransitionLine,
@@ -67,6 +68,8 @@ export interface Moment {
   offload(): OffloadLine | undefined;
   /** Peers that the relay denied in this run, oldest first. */
   refusals(): readonly RefusalLine[];
+  /** Clients that the relay sent to other servers in this run, oldest first. */
+  redirections(): readonly RedirectionLine[];
   /** A start for replay, if everything was folded by then. */
   snapshot(): CoreSnapshot;
 }
@@ -206,6 +209,7 @@ export const createMoment = (index: Index, position: number): Moment | undefined
     used: () => soFar(index.allocations, index.allocationsAt).filter((one) => one.type !== "allocation.closed"),
     offload: () => index.offload.of("offload")?.at(position, from),
     refusals: () => soFar(index.refusals, index.refusalsAt),
+    redirections: () => soFar(index.redirections, index.redirectionsAt),
     snapshot() {
       const refusals = [...index.refused.all].flatMap(([object, track]) => {
         const reason = track.at(position, from);

@@ -114,6 +114,18 @@ describe.each([0, 1])("with %i workers, a denial", (workers) => {
   });
 });
 
+describe("a client that is sent to another server", () => {
+  it("is counted by `turnpike status`", async () => {
+    await start({});
+    const state = await api<ProgramState>("/api/v1/state");
+    expect(describeState(state, true)).not.toContain("Sent to other servers");
+    const refused = { ...state.relay.refused, "300 try-alternate": 2 };
+    expect(describeState({ ...state, relay: { ...state.relay, refused } }, true)).toContain(
+      "Sent to other servers while this drains: 2\n",
+    );
+  });
+});
+
 describe("a request that is refused", () => {
   const failing: readonly (readonly [RefusalCode, (port: number) => Promise<unknown>])[] = [
     ["401 credentials", async (port) => (await connect(port, "wrong")).allocate()],
