@@ -1,4 +1,6 @@
+import { pino } from "pino";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { createRelay } from "../../src/dataplane/create-relay.ts";
 import { Datagrams } from "../../src/dataplane/engines/batch/datagrams.ts";
 import { noDrops } from "../../src/dataplane/flows.ts";
 import type { Counters } from "../../src/load/client.ts";
@@ -6,7 +8,7 @@ import { Latencies } from "../../src/load/latencies.ts";
 import { runLoad } from "../../src/load/load.ts";
 import type { LoadOptions } from "../../src/load/options.ts";
 import { startPeers } from "../../src/load/peers.ts";
-import { bindUdp } from "../support/free-port.ts";
+import { bindUdp, freePort } from "../support/free-port.ts";
 import { startUdpClient } from "../../src/load/udp-client.ts";
 import { credentials, startTestDataplane, transports, type TestDataplane } from "../support/dataplane.ts";
 
@@ -97,6 +99,28 @@ describe("a client of a load", () => {
       await expect.poll(() => dataplane!.facts.filter(({ type }) => type === "allocation.closed").length).toBe(6);
     },
   );
+
+  it("follows a server that drains to another one", async () => {
+    dataplane = await startTestDataplane({});
+    const { udp } = dataplane.ports;
+    const own = ["127.0.0.1"];
+    const relay = createRelay({
+      place: { by: "addresses", bind: own, relay: own },
+      own,
+      log: pino({ level: "silent" }),
+      alternateServers: [{ address: "127.0.0.1", port: udp }],
+    });
+    onTestFinished(() => relay.close());
+    const port = await freePort("127.0.0.1");
+    const listeners = [{ name: "ns/gw/udp", protocol: "TURN-UDP", address: "", port, routes: [] }] as const;
+    const auth = { type: "static", realm: "r", credentials } as const;
+    await relay.apply({ version: "v1", admin: { name: "ns/gw" }, auth, listeners, clusters: [] });
+    relay.drain();
+    const { received } = await runLoad({ ...optionsFor(port, "channel"), clients: 3 });
+    expect(received).toBeGreaterThan(0);
+    expect(dataplane.facts.filter(({ type }) => type === "allocation.opened").length).toBe(3);
+    expect((await relay.summary()).refused["300 try-alternate"]).toBe(3);
+  });
 
   it("sends at a rate, and says what a round trip takes without the server", async () => {
     dataplane = await startTestDataplane({});
