@@ -1,7 +1,10 @@
 /** coturn's own client against our relay: UDP and TCP, channels and indications, static and ephemeral credentials. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pino } from "pino";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { createRelay } from "../../src/dataplane/create-relay.ts";
+import { freePort } from "../support/free-port.ts";
 import { startEchoBackend, startLive, type EchoBackend, type Live } from "../support/live.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
 
@@ -156,4 +159,42 @@ it("turnutils_stunclient learns its address without credentials", async () => {
     timeout: PATIENCE_MS,
   });
   expect(stdout).toMatch(/reflexive addr: 127\.0\.0\.1/);
+});
+
+/** A relay that drains, and sends its clients to port `to`. */
+const startDraining = async (
+  to: number,
+): Promise<{ readonly port: number; readonly sentOn: () => Promise<number> }> => {
+  const own = ["127.0.0.1"];
+  const port = await freePort("127.0.0.1");
+  const relay = createRelay({
+    place: { by: "addresses", bind: own, relay: own },
+    own,
+    log: pino({ level: "silent" }),
+    alternateServers: [{ address: "127.0.0.1", port: to }],
+  });
+  onTestFinished(() => relay.close());
+  await relay.apply({
+    version: "v1",
+    admin: { name: "ns/gw" },
+    auth: { type: "static", realm: "elsewhere", credentials: { username: "user-1", password: "pass-1" } },
+    listeners: (["TURN-UDP", "TURN-TCP"] as const).map((protocol) => ({
+      name: `ns/gw/${protocol}`,
+      protocol,
+      address: "127.0.0.1",
+      port,
+      routes: [],
+    })),
+    clusters: [],
+  });
+  relay.drain();
+  return { port, sentOn: async () => (await relay.summary()).refused["300 try-alternate"] ?? 0 };
+};
+
+it.each([transports[0], transports[2]])("turnutils_uclient follows a relay that drains: %s", async (_, flags) => {
+  const draining = await startDraining(fixed.port);
+  const output = await uclient(draining.port, "127.0.0.1", staticCredentials, ...flags);
+  const expected = CLIENTS * MESSAGES;
+  expect(output).toContain(`tot_send_msgs=${expected}, tot_recv_msgs=${expected}`);
+  expect(await draining.sentOn()).toBeGreaterThan(0);
 });
