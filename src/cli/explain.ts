@@ -36,11 +36,9 @@ export const parseWhat = (text: string): What => {
     if (parts.length !== (kind === "GatewayClass" ? 1 : 2)) throw new InvalidArgumentError(WHAT);
     return { kind, name: nameOf(parts.length === 1 ? undefined : parts[0], parts.at(-1) ?? "") };
   }
-  const [, client] = /^client\/(.+)$/.exec(text) ?? [];
-  const at = client === undefined ? undefined : parsePeer(client);
+  const at = kindText === "client" ? parsePeer(rest) : undefined;
   if (at !== undefined) return { client: at.port === undefined ? at.peer.text : formatAddress(at.peer.text, at.port) };
-  const [, user] = /^user\/(.+)$/.exec(text) ?? [];
-  if (user !== undefined) return { user };
+  if (kindText === "user") return { user: rest };
   const peer = parsePeer(text);
   if (peer === undefined) throw new InvalidArgumentError(WHAT);
   return peer;

@@ -2,17 +2,17 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pino } from "pino";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { fetchConfig } from "../../src/discovery/fetch.ts";
 import { readConfig } from "../../src/discovery/document.ts";
 import { readJournal } from "../../src/journal/reader.ts";
-import { startOperator, type Operator } from "../../src/runtime/operator.ts";
+import type { Operator } from "../../src/runtime/operator.ts";
 import { operatorOptions } from "../../src/runtime/options.ts";
 import { scenarios } from "../conformance/scenario.ts";
 import { eventually } from "../support/eventually.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import { addNode, endPod, reportPod, schedulePod } from "./node.ts";
+import { optionsOf, startQuietly } from "./operators.ts";
 import { perform } from "./recorded.ts";
 import { replays } from "./survey.ts";
 
@@ -64,14 +64,7 @@ const makePublic = (object: Manifest): void => {
 beforeAll(async () => {
   cluster = await startCluster();
   root = mkdtempSync(join(tmpdir(), "turnpike-alternates-"));
-  operator = await startOperator({
-    kubeconfig: cluster.kubeconfig,
-    render: operatorOptions(),
-    journal: join(root, "journal"),
-    discovery: { host: "127.0.0.1", port: 0 },
-    finalizer: false,
-    log: pino({ level: "silent" }),
-  });
+  operator = await startQuietly(optionsOf(root, "journal", cluster.kubeconfig, { render: operatorOptions() }));
   const basic = scenarios.find(({ name }) => name === "basic-udp");
   for (const operation of structuredClone(basic!.stages[0]!.do)) {
     if ("apply" in operation) makePublic(operation.apply as unknown as Manifest);

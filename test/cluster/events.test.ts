@@ -2,13 +2,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { startOperator, type Operator } from "../../src/runtime/operator.ts";
+import type { Operator } from "../../src/runtime/operator.ts";
 import { operatorOptions } from "../../src/runtime/options.ts";
 import { scenarios } from "../conformance/scenario.ts";
 import type { Literal } from "./client.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
+import { optionsOf, startQuietly } from "./operators.ts";
 import { perform } from "./recorded.ts";
 import { resetCluster } from "./reset.ts";
 import { eventually } from "../support/eventually.ts";
@@ -20,14 +20,7 @@ let operator: Operator;
 beforeAll(async () => {
   cluster = await startCluster();
   root = mkdtempSync(join(tmpdir(), "turnpike-events-"));
-  operator = await startOperator({
-    kubeconfig: cluster.kubeconfig,
-    render: operatorOptions(),
-    journal: join(root, "journal"),
-    discovery: { host: "127.0.0.1", port: 0 },
-    finalizer: false,
-    log: pino({ level: "silent" }),
-  });
+  operator = await startQuietly(optionsOf(root, "journal", cluster.kubeconfig, { render: operatorOptions() }));
 });
 afterAll(async () => {
   await operator?.stop("test");
